@@ -1,0 +1,129 @@
+# reportgen: make report, then open report/index.html. "make help" lists every target and switch.
+#
+# A stage reads the artefacts of the stages before it and writes its own. Each hangs on its stamp in $(BUILD)/stamps,
+# which is rewritten only when what the stage reads has changed in content (settings, sources, images): see
+# reportgen/pipeline.py. With JOBS=1 all that is due is made in one process, because importing torch takes seconds.
+
+#? PROFILE  | default | the size of the run: tiny, smoke, default or full
+#? MODEL    | zfnet   | the net that is trained: zfnet (7x7, stride 2) or krizhevsky (11x11, stride 4)
+#? DATA     | scenes  | the images: scenes (drawn here), or a folder with one folder for each class
+#? SEED     | 0       | seed of everything random
+#? EPOCHS   |         | how long the net is trained; the profile says, unless given
+#? DEVICE   | auto    | auto, cpu, cuda, cuda:1 or mps
+#? BUILD    | build   | folder of the artefacts
+#? REPORT   | report  | folder of the report
+#? CONFIG   |         | a TOML file of settings, laid over the profile
+#? JOBS     | 1       | stages made at the same time, each in a process of its own
+#? VENV     | .venv   | folder of the virtual environment; none: use PYTHON as it is
+#? PYTHON   | python3 | the Python that makes the environment
+#? ANALYSIS |         | make figures: of this analysis only
+#? LAYER    |         | make figures: of this layer only
+#? MAPS     |         | make figures LAYER=...: these feature maps (0,5,17), or all
+#? PORT     | 8000    | make serve: port on this machine
+BUILD  = build
+REPORT = report
+JOBS   = 1
+VENV   = .venv
+PYTHON = python3
+
+ANALYSES = trained schematics features
+
+# Every switch of the command line, the misspelt ones too: reportgen reads their values from the environment.
+export REPORTGEN_SWITCHES := $(sort $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name))))
+
+ifeq ($(VENV),none)
+PY        = $(PYTHON)
+READY     =
+TESTREADY =
+else
+PY        = $(VENV)/bin/python
+READY     = $(VENV)/.ready-$(shell cksum < requirements.lock | cut -d' ' -f1)
+TESTREADY = $(VENV)/.ready-$(shell cksum < requirements-test.lock | cut -d' ' -f1)
+endif
+RUN = PYTHONPATH=$(CURDIR) $(PY) -m reportgen
+
+.PHONY: report figures help test lint bench serve clean why stamps artefacts setup
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+## make the report: report/index.html, report/report.pdf, report/metrics.json
+report: $(READY)
+ifeq ($(JOBS),1)
+	@$(RUN) run
+else
+	@$(RUN) stamps
+	@$(MAKE) -j$(JOBS) artefacts
+	@$(RUN) summary
+endif
+
+## print the paths of the figures, made first where they are not: ANALYSIS=features, LAYER=3, MAPS=0,5,17 or all
+figures: $(READY)
+	@$(RUN) figures
+
+## say what would be made again, and for what reason
+why: $(READY)
+	@$(RUN) why
+
+## run the tests
+test: $(TESTREADY)
+	@PYTHONPATH=$(CURDIR) $(PY) -m pytest $(TESTS)
+
+## check format, style and types
+lint: $(TESTREADY)
+	@$(PY) -m ruff format --check reportgen tests
+	@$(PY) -m ruff check reportgen tests
+	@$(PY) -m mypy
+
+## measure the speed against captum and the bare forward pass: build/bench.json
+bench: $(TESTREADY)
+	@$(RUN) bench
+
+## show the report at http://localhost:8000
+serve: $(READY)
+	@$(RUN) serve
+
+## remove the artefacts, the report and the drawn scenes
+clean: $(READY)
+	@$(RUN) clean
+
+## list the targets and switches
+help:
+	@echo "Targets:"
+	@awk '/^## /{text=substr($$0,4)} /^[a-z]+:/{if(text){split($$1,name,":"); printf "  make %-9s %s\n",name[1],text} text=""}' Makefile
+	@echo "Switches, as in make report PROFILE=smoke SEED=3:"
+	@awk -F' *[|] *' '/^#\? /{sub(/^#\? */,"",$$1); printf "  %-9s %s%s\n",$$1,$$3,($$2!=""?" ["$$2"]":"")}' Makefile
+	@echo "Any setting is a switch too: SECTION_FIELD=value, as in TRAINING_LEARNING_RATE=0.01 or FEATURES_MAPS=24."
+
+# --- the environment ---------------------------------------------------------------------------------------------
+
+setup: $(READY)
+
+$(VENV)/.ready-%: reportgen/bootstrap.py
+	@$(PYTHON) -I reportgen/bootstrap.py $(VENV) $(if $(filter $@,$(TESTREADY)),requirements-test.lock,requirements.lock)
+	@touch $@
+
+# --- the stages, one rule for each artefact -----------------------------------------------------------------------
+
+STAMPS   = $(BUILD)/stamps
+RESULTS  = $(ANALYSES:%=$(BUILD)/%/artefact.json)
+PICTURES = $(ANALYSES:%=$(BUILD)/drawn/%/artefact.json)
+
+artefacts: $(BUILD)/page/artefact.json $(BUILD)/pdf/artefact.json
+
+$(BUILD)/data/artefact.json: $(STAMPS)/data.json
+	@$(RUN) stage data
+
+$(BUILD)/net/artefact.json: $(STAMPS)/net.json $(BUILD)/data/artefact.json
+	@$(RUN) stage net
+
+$(RESULTS): $(BUILD)/%/artefact.json: $(STAMPS)/%.json $(BUILD)/net/artefact.json
+	@$(RUN) stage $*
+
+$(PICTURES): $(BUILD)/drawn/%/artefact.json: $(STAMPS)/drawn/%.json $(BUILD)/%/artefact.json
+	@$(RUN) stage drawn/$*
+
+$(BUILD)/page/artefact.json: $(STAMPS)/page.json $(PICTURES)
+	@$(RUN) stage page
+
+$(BUILD)/pdf/artefact.json: $(STAMPS)/pdf.json $(PICTURES)
+	@$(RUN) stage pdf

@@ -1,0 +1,442 @@
+"""Feature visualisation (Zeiler & Fergus 2013, section 4, figure 2).
+
+For every map of every convolution layer, the nine validation images that excite it most; for a random subset of maps
+those activations projected to pixels, beside the image patches that caused them. From the same nine come two claims:
+`hierarchy` (do they agree on a class, the more the deeper the layer?) and `grouping` (are they alike?).
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import cv2
+import numpy as np
+import skimage  # its parts load when they are first used
+from jaxtyping import Bool, Float, Int, UInt8
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass as settings_dataclass
+
+from reportgen import probe
+from reportgen.claims import Verdict, difference_part, mean_part, not_tested
+from reportgen.figures.kinds import FeatureMaps, Figure, ImageGrid, LineChart, Panel, Series
+from reportgen.inputs import Inputs
+from reportgen.pictures import cut, grey_at_zero
+from reportgen.progress import track
+
+STRONGEST = 9
+DEAD = 0.05  # of the median of the largest responses of a layer's maps
+HOG_SIDE = 32  # pixels; patches are compared at this size
+GROUPED = (2, 3, 4, 5)  # the layers that the claim `grouping` speaks of
+
+
+@settings_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class Settings:
+    """How many maps are shown; the numbers rest on all of them."""
+
+    maps: Annotated[int, Field(ge=1)] = 12  # of each layer, drawn at random
+
+
+@dataclass(frozen=True)
+class Top:
+    """The strongest activations of each map of a layer, strongest first; image -1 where there are fewer than nine."""
+
+    values: Float[np.ndarray, "map strongest"]
+    images: Int[np.ndarray, "map strongest"]  # of the validation set
+    rows: Int[np.ndarray, "map strongest"]
+    columns: Int[np.ndarray, "map strongest"]
+
+    @property
+    def active(self) -> Bool[np.ndarray, "map strongest"]:
+        """Which of them are activations at all: above zero."""
+        return (self.images >= 0) & (self.values > 0)
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Some maps of one layer, as pictures."""
+
+    maps: Int[np.ndarray, " shown"]
+    projections: UInt8[np.ndarray, "shown strongest row column 3"]  # mid-grey is zero
+    patches: UInt8[np.ndarray, "shown strongest row column 4"]  # the fourth channel is 0 outside the image
+    active: Bool[np.ndarray, "shown strongest"]
+    kinds: tuple[tuple[str, ...], ...]  # class of each tile's image; empty where there is no activation
+    details: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What one convolution layer's maps respond to."""
+
+    number: int
+    field: int  # side of its receptive field, pixels
+    size: int  # side of the image the net sees, pixels
+    top: Top
+    pictures: Pictures
+    agreement: Float[np.ndarray, " map"]  # share of same-class pairs among a map's nine images; NaN below two images
+    untrained_agreement: Float[np.ndarray, " map"]
+    within: Float[np.ndarray, " map"]  # similarity of a map's patches to each other
+    between: Float[np.ndarray, " map"]  # and to patches of other maps
+
+
+@dataclass(frozen=True)
+class Result:
+    """Every convolution layer, and layer 1's filters."""
+
+    layers: dict[str, Layer]  # "layer1" ..
+    filters: UInt8[np.ndarray, "map row column 3"] | None  # of layer 1, where it reads the image
+    images_of_smallest_class: int  # validation images
+    images: int
+    classes: int
+
+
+def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Result:
+    """Search all maps in one pass, then project and compare."""
+    labels = inputs.data.val.labels
+    tops = search(inputs)
+    untrained = search(inputs.at_epoch(0))
+    layers = {}
+    for number, top in tops.items():
+        count = min(settings.maps, len(top.values))
+        chosen = np.sort(rng.choice(len(top.values), count, replace=False))
+        within, between = similarities(inputs, number, top)
+        layers[f"layer{number}"] = Layer(
+            number=number,
+            field=field_of(inputs, number).size[0],
+            size=inputs.preprocessing.crop,
+            top=top,
+            pictures=look(inputs, number, top, chosen),
+            agreement=same_class_share(top, labels),
+            untrained_agreement=same_class_share(untrained[number], labels),
+            within=within,
+            between=between,
+        )
+    return Result(
+        layers=layers,
+        filters=first_filters(inputs),
+        images_of_smallest_class=int(np.bincount(labels, minlength=len(inputs.data.classes)).min()),
+        images=len(labels),
+        classes=len(inputs.data.classes),
+    )
+
+
+def search(inputs: Inputs, numbers: Sequence[int] | None = None) -> dict[int, Top]:
+    """The nine strongest activations over the validation images, for all maps of the convolution layers."""
+    names = {layer.number: layer.map for layer in _convolutions(inputs) if numbers is None or layer.number in numbers}
+    what = "search the strongest activations" + (" of the untrained net" if inputs.epoch == 0 else "")
+    batches = track(inputs.batches(inputs.data.val), what, len(inputs.data.val), step=inputs.batch)
+    found = probe.strongest(inputs.graph, list(names.values()), batches, STRONGEST)
+    return {
+        number: Top(*(getattr(found[name], part).numpy() for part in ("values", "images", "rows", "columns")))
+        for number, name in names.items()
+    }
+
+
+def _convolutions(inputs: Inputs) -> list[Any]:
+    return [layer for layer in inputs.layers if layer.kind == "convolution"]
+
+
+def _layer(inputs: Inputs, number: int) -> Any:
+    return next(layer for layer in inputs.layers if layer.number == number)
+
+
+def field_of(inputs: Inputs, number: int) -> Any:
+    """The receptive field of a layer's maps."""
+    return probe.receptive_field(inputs.graph, _layer(inputs, number).map)
+
+
+def look(inputs: Inputs, number: int, top: Top, maps: Int[np.ndarray, " shown"]) -> Pictures:
+    """Project the strongest activations of some maps, and cut the patches that caused them.
+
+    Where a receptive field is larger than the image the whole image is shown.
+    """
+    layer, receptive = _layer(inputs, number), field_of(inputs, number)
+    crop = inputs.preprocessing.crop
+    side = min(receptive.size[0], crop)
+    projected = np.zeros((len(maps), STRONGEST, side, side, 3), np.float32)
+    patches = np.zeros((len(maps), STRONGEST, side, side, 4), np.uint8)
+    active = top.active[maps]
+    wanted: dict[int, list[tuple[int, int]]] = {}  # image -> the tiles it fills: one forward for each image
+    for place, rank in zip(*np.nonzero(active), strict=True):
+        wanted.setdefault(int(top.images[maps[place], rank]), []).append((int(place), int(rank)))
+    for image, tiles in track(sorted(wanted.items()), f"project layer {number}", len(wanted)):
+        batch = next(inputs.batches(inputs.data.val, np.array([image])))
+        places = [(int(maps[place]), rank) for place, rank in tiles]
+        activations = [
+            probe.Activation(layer.map, number_, int(top.rows[number_, rank]), int(top.columns[number_, rank]))
+            for number_, rank in places
+        ]
+        pixels = inputs.pixels(inputs.data.val, image)
+        opaque = np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])
+        for tile, activation, projection in zip(
+            tiles, activations, probe.project(inputs.graph, batch[0], activations), strict=True
+        ):
+            box = receptive.box(activation.row, activation.column) if side < crop else (0, 0, crop, crop)
+            assert projection is not None  # only activations above zero are asked for
+            whole = projection.full().permute(1, 2, 0).cpu().numpy()
+            projected[tile] = cut(whole if inputs.preprocessing.order == "RGB" else whole[..., ::-1], box)
+            patches[tile] = cut(opaque, box)
+    names, labels = inputs.data.val.names, inputs.data.val.labels
+    kinds = tuple(
+        tuple(
+            inputs.data.classes[labels[top.images[number_, rank]]] if top.active[number_, rank] else ""
+            for rank in range(STRONGEST)
+        )
+        for number_ in maps
+    )
+    details = tuple(
+        tuple(
+            f"activation {top.values[number_, rank]:.3g}, {names[top.images[number_, rank]]}, "
+            f"row {top.rows[number_, rank]}, column {top.columns[number_, rank]}"
+            if top.active[number_, rank]
+            else "no activation above zero"
+            for rank in range(STRONGEST)
+        )
+        for number_ in maps
+    )
+    return Pictures(maps, grey_at_zero(projected), patches, active, kinds, details)
+
+
+def same_class_share(top: Top, labels: Int[np.ndarray, " image"]) -> Float[np.ndarray, " map"]:
+    """Share of same-class pairs among each map's nine images; NaN for a map that responds to fewer than two."""
+    shares = np.full(len(top.images), np.nan)
+    for number, (images, active) in enumerate(zip(top.images, top.active, strict=True)):
+        kinds = labels[images[active]]
+        if len(kinds) > 1:
+            pairs = np.triu_indices(len(kinds), 1)
+            shares[number] = (kinds[pairs[0]] == kinds[pairs[1]]).mean()
+    return shares
+
+
+def similarities(inputs: Inputs, number: int, top: Top) -> tuple[Float[np.ndarray, " map"], Float[np.ndarray, " map"]]:
+    """Mean similarity of each map's patches to each other, and to patches of the layer's other maps."""
+    receptive = field_of(inputs, number)
+    maps, ranks = np.nonzero(top.active)
+    images = top.images[maps, ranks]
+    pixels: dict[int, np.ndarray] = {}
+    described = []
+    for map_, rank, image in zip(maps, ranks, images, strict=True):
+        if image not in pixels:
+            pixels[image] = inputs.pixels(inputs.data.val, int(image))
+        box = receptive.inside(int(top.rows[map_, rank]), int(top.columns[map_, rank]))
+        described.append(describe(pixels[image][box[0] : box[2], box[1] : box[3]]))
+    if not described:
+        return np.full(len(top.values), np.nan), np.full(len(top.values), np.nan)
+    shapes, colours = (np.stack(part) for part in zip(*described, strict=True))
+    return compare(shapes, colours, maps, images, len(top.values))
+
+
+def describe(patch: UInt8[np.ndarray, "row column 3"]) -> tuple[Float[np.ndarray, " hog"], Float[np.ndarray, "3"]]:
+    """What two patches are compared by, at 32 px: the histogram of oriented gradients (unit length), the mean colour."""
+    small = cv2.resize(np.ascontiguousarray(patch), (HOG_SIDE, HOG_SIDE), interpolation=cv2.INTER_AREA)
+    hog = skimage.feature.hog(small, 9, pixels_per_cell=(8, 8), cells_per_block=(2, 2), channel_axis=-1)
+    return hog / max(float(np.linalg.norm(hog)), 1e-12), small.reshape(-1, 3).mean(axis=0) / 255
+
+
+def compare(
+    shapes: Float[np.ndarray, "patch hog"],
+    colours: Float[np.ndarray, "patch 3"],
+    maps: Int[np.ndarray, " patch"],
+    images: Int[np.ndarray, " patch"],
+    count: int,
+) -> tuple[Float[np.ndarray, " map"], Float[np.ndarray, " map"]]:
+    """For each of `count` maps, the mean similarity of its patches within the map and to those of other maps.
+
+    Similarity is the mean of two numbers in [0, 1]: the cosine of the gradients' histograms, and one minus the distance
+    of the mean colours over that from black to white. Pairs from one image are left out; NaN where no pair is left.
+    """
+    within, between = np.full(count, np.nan), np.full(count, np.nan)
+    for number in range(count):
+        own = maps == number
+        if not own.any():
+            continue
+        shape = shapes[own] @ shapes.T
+        colour = 1 - np.linalg.norm(colours[own][:, None] - colours[None], axis=2) / np.sqrt(3)
+        similarity = (shape + colour) / 2
+        apart = images[own][:, None] != images[None]
+        for target, others in ((within, own), (between, ~own)):
+            chosen = apart & others[None]
+            if chosen.any():
+                target[number] = similarity[chosen].mean()
+    return within, between
+
+
+def first_filters(inputs: Inputs) -> UInt8[np.ndarray, "map row column 3"] | None:
+    """Layer 1's filters as RGB pictures, each scaled to its own contrast, zero as mid-grey; None if it reads no image."""
+    name = _convolutions(inputs)[0].weights
+    weights = dict(inputs.net.named_parameters()).get(f"{name}.weight")
+    if weights is None or weights.shape[1] != 3:
+        return None
+    filters = weights.detach().cpu().permute(0, 2, 3, 1).numpy()
+    if inputs.preprocessing.order == "BGR":
+        filters = filters[..., ::-1]
+    largest = np.abs(filters).max(axis=(1, 2, 3), keepdims=True).clip(1e-12)
+    return (127.5 + 127.5 * filters / largest).round().astype(np.uint8)
+
+
+def dead_share(top: Top) -> float:
+    """Share of maps whose largest response is under 5 % of the median of the layer's largest responses."""
+    largest = top.values[:, 0].clip(min=0)
+    return float((largest < DEAD * np.median(largest)).mean()) if np.median(largest) > 0 else 1.0
+
+
+def judge(result: Result, rng: np.random.Generator) -> list[Verdict]:
+    """The claims `hierarchy` and `grouping`."""
+    return [_hierarchy(result, rng), _grouping(result, rng)]
+
+
+def _hierarchy(result: Result, rng: np.random.Generator) -> Verdict:
+    if result.images_of_smallest_class < STRONGEST:
+        why = f"a class has only {result.images_of_smallest_class} validation images, so nine of one class cannot agree"
+        return not_tested("hierarchy", why)
+    layers = list(result.layers.values())
+    first, last = layers[0], layers[-1]
+    if len(result.layers) < 2:
+        return not_tested("hierarchy", "the net has only one convolution layer")
+    deep, shallow, blank = (_known(part) for part in (last.agreement, first.agreement, last.untrained_agreement))
+    if not (len(deep) and len(shallow) and len(blank)):
+        return not_tested("hierarchy", "no map of a layer responds to two images")
+    return Verdict(
+        "hierarchy",
+        (
+            difference_part(f"layer {last.number} minus layer {first.number}", deep, shallow, rng),
+            difference_part(f"layer {last.number}, trained minus untrained", deep, blank, rng),
+        ),
+    )
+
+
+def _grouping(result: Result, rng: np.random.Generator) -> Verdict:
+    parts = []
+    for layer in result.layers.values():
+        gap = _known(layer.within - layer.between)
+        if layer.number in GROUPED and len(gap):
+            parts.append(mean_part(f"layer {layer.number}", gap, rng))
+    if not parts:
+        return not_tested("grouping", "no map of layers 2-5 responds to two images")
+    return Verdict("grouping", tuple(parts))
+
+
+def _known(values: np.ndarray) -> np.ndarray:
+    return values[~np.isnan(values)]
+
+
+def _mean(values: np.ndarray) -> float | None:
+    known = _known(values)
+    return float(known.mean()) if len(known) else None
+
+
+def numbers(result: Result) -> dict[str, Any]:
+    """What the section's prose and the metrics speak of."""
+    return {
+        "images": result.images,
+        "chance": 1 / result.classes,
+        "filters": 0 if result.filters is None else len(result.filters),
+        "layers": [
+            {
+                "number": layer.number,
+                "maps": len(layer.top.values),
+                "shown": layer.pictures.maps.tolist(),
+                "receptive_field": layer.field,
+                "whole_image": layer.field >= layer.size,
+                "dead_share": dead_share(layer.top),
+                "agreement": _mean(layer.agreement),
+                "untrained_agreement": _mean(layer.untrained_agreement),
+                "within": _mean(layer.within),
+                "between": _mean(layer.between),
+            }
+            for layer in result.layers.values()
+        ],
+    }
+
+
+def figures(result: Result) -> dict[str, Figure]:
+    """Layer 1's filters, figure 2 for every layer, and the two claims as curves over depth."""
+    found: dict[str, Figure] = {}
+    if result.filters is not None:
+        found["layer1_filters"] = ImageGrid(
+            title="The filters of layer 1",
+            caption=f"The {len(result.filters)} filters of layer 1 themselves, which read the image directly; grey is "
+            "zero, each is scaled to its own contrast. Edges of one direction, and blobs of one colour against another, "
+            "are what a trained net has here; noise says that training did not reach this layer.",
+            alt=f"A grid of {len(result.filters)} small colour pictures, the filters of the first layer.",
+            images=result.filters,
+            columns=16 if len(result.filters) > 32 else 12,
+            smooth=False,
+        )
+    for layer in result.layers.values():
+        found[f"layer{layer.number}"] = feature_maps(
+            layer.number, layer.pictures, layer.field, layer.size, result.images
+        )
+    found["agreement"] = _depth_chart(
+        result,
+        title="Agreement on a class, by depth",
+        caption="How often two of the nine images that excite a map most are of one class, for each layer: mean over "
+        "its maps, the band holds the middle half of them. The dashed curve is the same net before training.",
+        label="pairs of one class (%)",
+        scale=100.0,
+        curves=(("trained", "agreement"), ("untrained", "untrained_agreement")),
+    )
+    found["similarity"] = _depth_chart(
+        result,
+        title="Likeness of a map's patches, by depth",
+        caption="How alike the nine patches of a map are to each other, and to the patches of the layer's other maps "
+        "(dashed): gradients' histograms and mean colour at 32 px, 1 for equal patches; pairs cut from one image are "
+        "left out. Mean over the maps, the band holds the middle half of them.",
+        label="similarity (0-1)",
+        scale=1.0,
+        curves=(("within a map", "within"), ("to other maps", "between")),
+    )
+    return found
+
+
+def feature_maps(number: int, pictures: Pictures, receptive: int, size: int, images: int) -> FeatureMaps:
+    """Figure 2 for one layer."""
+    cutting = (
+        f"each patch is the {receptive} x {receptive} px receptive field of one activation; hatching lies outside the image"
+        if receptive < size
+        else f"the receptive field ({receptive} px) holds the whole image, so the whole image is shown"
+    )
+    return FeatureMaps(
+        title=f"Layer {number}",
+        caption=f"{len(pictures.maps)} feature maps of layer {number}, drawn at random. Left of each pair: the nine "
+        f"strongest activations over {images} validation images, projected to pixels by the deconvnet (grey is zero, "
+        f"contrast alike within a map). Right: the image patches that caused them; {cutting}. Look for what the nine "
+        "have in common.",
+        alt=f"For {len(pictures.maps)} feature maps of layer {number}: nine projections beside nine image patches. "
+        + " ".join(
+            f"Map {number_}: {_seen(kinds)}." for number_, kinds in zip(pictures.maps, pictures.kinds, strict=True)
+        ),
+        layer=number,
+        maps=pictures.maps,
+        projections=pictures.projections,
+        patches=pictures.patches,
+        shown=pictures.active,
+        details=pictures.details,
+        notes=tuple(_seen(kinds) for kinds in pictures.kinds),
+    )
+
+
+def _seen(kinds: Sequence[str]) -> str:
+    """Which classes a map's nine images are of, the most frequent first: "5 dog, 3 cat, 1 owl"."""
+    counts = Counter(kind for kind in kinds if kind)
+    return ", ".join(f"{count} {kind}" for kind, count in counts.most_common()) or "no activation"
+
+
+def _depth_chart(
+    result: Result, title: str, caption: str, label: str, scale: float, curves: tuple[tuple[str, str], ...]
+) -> LineChart:
+    depth = np.array([layer.number for layer in result.layers.values()], dtype=np.float64)
+    series, spoken = [], []
+    for index, (name, attribute) in enumerate(curves):
+        samples = [_known(getattr(layer, attribute)) for layer in result.layers.values()]
+        samples = [sample if len(sample) else np.array([np.nan]) for sample in samples]
+        mean = np.array([sample.mean() for sample in samples]) * scale
+        low, high = (np.array([np.percentile(sample, part) for sample in samples]) * scale for part in (25, 75))
+        series.append(Series(name, depth, mean, low, high, dashed=index > 0))
+        spoken.append(f"{name} from {mean[0]:.3g} at layer {depth[0]:.0f} to {mean[-1]:.3g} at layer {depth[-1]:.0f}")
+    return LineChart(
+        title=title,
+        caption=caption,
+        alt=f"Curves over the layers: {'; '.join(spoken)}.",
+        panels=(Panel("", "layer", label, tuple(series)),),
+    )

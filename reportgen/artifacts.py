@@ -1,0 +1,140 @@
+"""Where artefacts lie and how they are written: beside their place, then renamed into it.
+
+A kill at any moment leaves the old artefact or the new one, never half of one.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reportgen.errors import UserError
+
+DOCUMENT = "artefact.json"  # in every artefact's folder; its presence says that the folder is ours and whole
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file whole: beside its place, then renamed into it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_bytes(content)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole, as UTF-8."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Write a document as JSON whose bytes depend on nothing but its content; a NaN is refused."""
+    write_text(path, json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON document."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays as a compressed npz (its entries bear no date: same arrays, same bytes)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        np.savez_compressed(file, **dict(arrays))  # type: ignore[arg-type]
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Read every array of an npz."""
+    with np.load(path) as file:
+        return {name: file[name] for name in file.files}
+
+
+@contextmanager
+def replace_folder(place: Path) -> Iterator[Path]:
+    """Give an empty folder to fill; put it in `place` once it is filled, and leave `place` alone if that fails.
+
+    Raises UserError where `place` holds something that is no artefact of ours.
+    """
+    if place.exists() and not (place / DOCUMENT).exists() and any(place.iterdir()):
+        raise UserError(f"{place} holds files that reportgen did not write: choose another folder, or empty it")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    beside = place.with_name(f".{place.name}.{os.getpid()}")
+    old = place.with_name(f".{place.name}.{os.getpid()}.old")
+    try:
+        beside.mkdir()
+        yield beside
+        if place.exists():
+            place.rename(old)
+        beside.rename(place)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what a killed run left beside its artefacts (folders and files named ``.NAME.PID``, the PID dead)."""
+    for path in folder.glob(".*.*") if folder.is_dir() else ():
+        pid = next((part for part in reversed(path.name.split(".")) if part.isdigit()), None)
+        if pid is not None and not _alive(int(pid)):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def digest(content: Any) -> str:
+    """Fingerprint of a JSON-able document or of bytes: 16 hex digits of its SHA-256."""
+    if not isinstance(content, bytes):
+        content = json.dumps(content, sort_keys=True, ensure_ascii=False).encode()
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+class FileDigests:
+    """Digests of files by content, remembered by size and time so that an unchanged file is not read again."""
+
+    def __init__(self, memory: Path) -> None:
+        self._memory = memory
+        try:
+            self._known: dict[str, list[Any]] = read_json(memory)
+        except (FileNotFoundError, ValueError):
+            self._known = {}
+        self._changed = False
+
+    def of(self, path: Path) -> str:
+        """Digest of a file's content."""
+        status = path.stat()
+        key = str(path.absolute())
+        known = self._known.get(key)
+        if known and known[:2] == [status.st_size, status.st_mtime_ns]:
+            return known[2]
+        with path.open("rb") as file:
+            value = hashlib.file_digest(file, "sha256").hexdigest()[:16]
+        self._known[key] = [status.st_size, status.st_mtime_ns, value]
+        self._changed = True
+        return value
+
+    def of_tree(self, folder: Path) -> str:
+        """Digest of every visible file below a folder: names and content."""
+        files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+        return digest([[path.relative_to(folder).as_posix(), self.of(path)] for path in files])
+
+    def save(self) -> None:
+        """Remember what was read."""
+        if self._changed:
+            write_json(self._memory, self._known)

@@ -1,0 +1,31 @@
+"""``make clean``: remove what reportgen wrote, and nothing else."""
+
+import shutil
+from pathlib import Path
+
+from reportgen.artifacts import DOCUMENT
+from reportgen.page.html import remove_report
+from reportgen.pipeline import stages
+from reportgen.progress import say
+from reportgen.selection import EXTRA
+from reportgen.stages.data import HOME
+
+
+def remove(build: Path, report: Path) -> None:
+    """Remove the artefacts below `build`, the report's files in `report`, and the drawn scenes."""
+    ours = [build / stage.folder for stage in stages().values() if (build / stage.folder / DOCUMENT).exists()]
+    ours += [build / EXTRA, build / "stamps", build / "drawn", *build.glob("work-*"), build / "timings.json"]
+    ours += [place for place in HOME.glob("scenes-*") if (place / DOCUMENT).exists()]
+    for place in ours:
+        if place.is_dir():
+            shutil.rmtree(place)
+        else:
+            place.unlink(missing_ok=True)
+    remove_report(report)
+    for folder in (build, report):
+        if folder.is_dir():
+            left = list(folder.iterdir())
+            if left:
+                say(f"{folder}: {left[0].name} stays: reportgen did not write it")
+            else:
+                folder.rmdir()

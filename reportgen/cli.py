@@ -1,0 +1,161 @@
+"""The command line: one verb for each thing the Makefile asks for. Parse, call, report errors in one line."""
+
+import errno
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reportgen import settings
+from reportgen.artifacts import DOCUMENT
+from reportgen.errors import UserError
+from reportgen.pipeline import Pipeline
+from reportgen.progress import say
+
+REFUSED = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.EFBIG, errno.ENOTDIR}
+GOALS = ("page", "pdf")
+
+
+def read_switches(words: tuple[str, ...]) -> dict[str, str]:
+    """Switches of this call: NAME=VALUE words, and the variables that stood on make's command line.
+
+    Raises UserError for a word that is no switch.
+    """
+    names = os.environ.get("REPORTGEN_SWITCHES", "").split()
+    found = {name: os.environ.get(name, "") for name in names}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals:
+            raise UserError(f"{word}: write a switch as NAME=VALUE{settings.nearest(word, settings.switch_names())}")
+        found[name] = value
+    return found
+
+
+def open_pipeline(switches: dict[str, str]) -> Pipeline:
+    """The pipeline of these switches."""
+    build, report = (Path(switches.get(name) or name.lower()) for name in ("BUILD", "REPORT"))
+    if build.resolve() == report.resolve():
+        raise UserError(f"BUILD={build} and REPORT={report} are the same folder: give two")
+    return Pipeline(settings.load(switches), build, report)
+
+
+class Command(click.Group):
+    """A group of verbs whose errors are one line on standard error, and an exit status."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except UserError as error:
+            say(f"error: {error}")
+        except OSError as error:
+            if error.errno not in REFUSED:
+                raise
+            say(
+                f"error: {error.filename or 'disk'}: {error.strerror}: free some space, or choose another folder "
+                "with BUILD= and REPORT="
+            )
+        except KeyboardInterrupt:
+            say("interrupted: the same command goes on where this one stopped")
+            sys.exit(130)
+        sys.exit(2)
+
+
+@click.group(cls=Command)
+def main() -> None:
+    """Look into a convnet the way Zeiler & Fergus (2013) did. Switches are NAME=VALUE, as for make."""
+
+
+def verb(function: Callable[..., None]) -> Callable[..., None]:
+    """A verb that takes switches."""
+    return main.command()(click.argument("words", nargs=-1, metavar="[NAME=VALUE]...")(function))
+
+
+@verb
+def run(words: tuple[str, ...]) -> None:
+    """Make the report: every stage that is due, in one process."""
+    pipeline = open_pipeline(read_switches(words))
+    took = pipeline.make_due(GOALS)
+    summarise(pipeline, took)
+
+
+@verb
+def stamps(words: tuple[str, ...]) -> None:
+    """Write down what every stage reads, for Make to compare."""
+    open_pipeline(read_switches(words))
+
+
+@main.command()
+@click.argument("name")
+@click.argument("words", nargs=-1, metavar="[NAME=VALUE]...")
+def stage(name: str, words: tuple[str, ...]) -> None:
+    """Make one stage, if its content is due; those before it must have been made."""
+    pipeline = open_pipeline(read_switches(words))
+    goal = pipeline.needed([name])[-1]
+    if pipeline.due(goal):
+        pipeline.make(goal)
+    else:  # its stamp was written anew with the content it had: for Make, the artefact is as new
+        (pipeline.build / goal / DOCUMENT).touch()
+
+
+@verb
+def summary(words: tuple[str, ...]) -> None:
+    """Say where the report is and what it found."""
+    summarise(open_pipeline(read_switches(words)), None)
+
+
+@verb
+def why(words: tuple[str, ...]) -> None:
+    """Say what would be made again, and for what reason."""
+    reasons = list(open_pipeline(read_switches(words)).why())
+    for name, reason in reasons:
+        click.echo(f"{name}: {reason}")
+    if not reasons:
+        click.echo("everything is up to date")
+
+
+@verb
+def figures(words: tuple[str, ...]) -> None:
+    """Print the paths of figures, made first where they are not."""
+    from reportgen.selection import make_figures
+
+    switches = read_switches(words)
+    for path in make_figures(open_pipeline(switches), switches):
+        click.echo(path)
+
+
+@verb
+def bench(words: tuple[str, ...]) -> None:
+    """Measure the speed, as ratios within one run."""
+    from reportgen.bench import measure
+
+    measure(open_pipeline(read_switches(words)))
+
+
+@verb
+def serve(words: tuple[str, ...]) -> None:
+    """Show the report in a browser on this machine."""
+    from reportgen.serve import serve_folder
+
+    switches = read_switches(words)
+    serve_folder(open_pipeline(switches).report, switches.get("PORT") or "8000")
+
+
+@verb
+def clean(words: tuple[str, ...]) -> None:
+    """Remove the artefacts, the report and the drawn scenes; nothing that reportgen did not write."""
+    from reportgen.clean import remove
+
+    switches = read_switches(words)
+    settings.load(switches)
+    remove(*(Path(switches.get(name) or name.lower()) for name in ("BUILD", "REPORT")))
+
+
+def summarise(pipeline: Pipeline, took: dict[str, float] | None) -> None:
+    """The last lines of a run: where the report is, how long it took, what it found."""
+    from reportgen.summary import lines
+
+    for line in lines(pipeline, took):
+        click.echo(line)

@@ -1,0 +1,185 @@
+"""From stored pixels to what a net reads, and back (Zeiler & Fergus 2013, section 3.1).
+
+Images are stored as uint8 arrays "image row column channel", RGB and square, often memory-mapped and somewhat larger
+than the net's crop.
+"""
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int64, UInt8
+from torch import Tensor
+
+from reportgen.errors import UserError
+
+Number = float | int
+Channels = tuple[Number, Number, Number]
+PAPER_RANGE = 255.0
+
+
+class Views(NamedTuple):
+    """Where each image of a batch is cropped, and whether the crop is mirrored left to right."""
+
+    tops: Int64[Tensor, " image"]  # pixels
+    lefts: Int64[Tensor, " image"]  # pixels
+    mirrored: Bool[Tensor, " image"]
+
+    def part(self, images: slice) -> "Views":
+        """The views of some of the images."""
+        return Views(self.tops[images], self.lefts[images], self.mirrored[images])
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What happens to pixels before a net: crop, channel order, range, mean and deviation.
+
+    A net reads ``(pixel / 255 * range - mean) / deviation``, channel by channel. The paper subtracts the mean of every
+    pixel position; here, as has become usual, one mean per channel serves all positions (over many images the mean
+    image is nearly flat), so that crops, views and occluding squares need not know where they came from.
+    """
+
+    crop: int  # side, pixels
+    range: Number = 1.0  # what white is before the mean is subtracted: 1 or 255
+    order: Literal["RGB", "BGR"] = "RGB"  # of the channels that the net reads
+    mean: Channels = (0.0, 0.0, 0.0)  # in units of `range`, in the net's order
+    deviation: Channels = (1.0, 1.0, 1.0)  # likewise
+
+    def __post_init__(self) -> None:
+        if self.crop < 1:
+            raise UserError(f"preprocessing: crop {self.crop}: use 1 pixel or more")
+        if self.range not in (1, 255):
+            raise UserError(f"preprocessing: range {self.range}: use 1 or 255")
+        if self.order not in ("RGB", "BGR"):
+            raise UserError(f"preprocessing: channel order {self.order!r}: use RGB or BGR")
+        if min(self.deviation) <= 0:
+            raise UserError(f"preprocessing: deviation {self.deviation}: use values above 0")
+
+    def as_json(self) -> dict[str, Any]:
+        """As a document for JSON; `from_json` reads it back."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> "Preprocessing":
+        """Read what `as_json` wrote; raises UserError where a name is unknown."""
+        unknown = sorted(set(document) - {field.name for field in fields(cls)})
+        if unknown:
+            known = ", ".join(field.name for field in fields(cls))
+            raise UserError(f"preprocessing: {', '.join(unknown)} is unknown: use {known}")
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in document.items()
+        }
+        return cls(**values)
+
+    def normalise(self, pixels: UInt8[Tensor, "*image row column 3"]) -> Float[Tensor, "*image 3 row column"]:
+        """RGB pixels as the net reads them: channels moved to the front, in the net's order, scaled.
+
+        Memory stays in the order of the pixels, which for a batch is torch's channels_last.
+        """
+        if self.order == "BGR":
+            pixels = pixels.flip(-1)
+        factor = torch.tensor([self.range / 255 / deviation for deviation in self.deviation], dtype=torch.float32)
+        shift = torch.tensor([-mean / deviation for mean, deviation in zip(self.mean, self.deviation, strict=True)])
+        scaled = torch.addcmul(shift.to(pixels.device), pixels.float(), factor.to(pixels.device))
+        return scaled.movedim(-1, -3)
+
+    def pixels(self, images: Float[Tensor, "*image 3 row column"]) -> UInt8[np.ndarray, "*image row column 3"]:
+        """What the net reads, as RGB pixels again: the inverse of `normalise`, rounded, clipped to 0..255."""
+        values = images.detach().cpu().double().movedim(-3, -1)
+        values = (values * torch.tensor(self.deviation).double() + torch.tensor(self.mean).double()) * (
+            255 / self.range
+        )
+        if self.order == "BGR":
+            values = values.flip(-1)
+        return values.round().clamp(0, 255).to(torch.uint8).numpy()
+
+    def grey(self, level: Number = 0.5) -> Float[Tensor, "3"]:
+        """What the net reads where a pixel is grey; level 0 is black, 1 white, 0.5 the occluding square's."""
+        mean, deviation = torch.tensor(self.mean), torch.tensor(self.deviation)
+        return (level * self.range - mean) / deviation
+
+    def centre(
+        self, images: UInt8[np.ndarray, "image row column 3"] | UInt8[Tensor, "image row column 3"]
+    ) -> Float[Tensor, "image 3 crop crop"]:
+        """The centre of each image, as the net reads it."""
+        stored = as_tensor(images)
+        down, right = self._margin(*stored.shape[1:3])
+        top, left = down // 2, right // 2
+        return self.normalise(stored[:, top : top + self.crop, left : left + self.crop])
+
+    def view(
+        self, images: UInt8[np.ndarray, "image row column 3"] | UInt8[Tensor, "image row column 3"], views: Views
+    ) -> Float[Tensor, "image 3 crop crop"]:
+        """One crop of each image, as the net reads it; the images' device does the work."""
+        stored = as_tensor(images)
+        span = torch.arange(self.crop)
+        rows = views.tops[:, None] + span
+        columns = views.lefts[:, None] + torch.where(views.mirrored[:, None], self.crop - 1 - span, span)
+        numbers = torch.arange(len(stored))[:, None, None]
+        index = [item.to(stored.device) for item in (numbers, rows[:, :, None], columns[:, None, :])]
+        return self.normalise(stored[index[0], index[1], index[2]])
+
+    def random_views(self, side: int, images: int, generator: torch.Generator) -> Views:
+        """Draw a crop and a flip for each of `images` images of `side` pixels, all places equally probable."""
+        places = self._margin(side, side)[0] + 1
+        tops = torch.randint(places, (images,), generator=generator)
+        lefts = torch.randint(places, (images,), generator=generator)
+        return Views(tops, lefts, torch.randint(2, (images,), generator=generator).bool())
+
+    def centre_views(self, side: int, images: int) -> Views:
+        """The centre of each of `images` images of `side` pixels, none mirrored."""
+        place = torch.full((images,), self._margin(side, side)[0] // 2)
+        return Views(place, place, torch.zeros(images, dtype=torch.bool))
+
+    def ten(
+        self, images: UInt8[np.ndarray, "image row column 3"] | UInt8[Tensor, "image row column 3"]
+    ) -> Float[Tensor, "image 10 3 crop crop"]:
+        """The paper's ten crops: four corners and the centre, then the same five mirrored left to right."""
+        stored = as_tensor(images)
+        down, right = self._margin(*stored.shape[1:3])
+        places = [(0, 0), (0, right), (down, 0), (down, right), (down // 2, right // 2)]
+        crops = torch.stack([stored[:, top : top + self.crop, left : left + self.crop] for top, left in places], 1)
+        return self.normalise(torch.cat([crops, crops.flip(3)], 1))
+
+    def _margin(self, rows: int, columns: int) -> tuple[int, int]:
+        """Pixels left over below and right of a crop at the top left."""
+        if min(rows, columns) < self.crop:
+            raise UserError(
+                f"images of {rows}x{columns} px are smaller than the net's crop of {self.crop} px: "
+                "prepare larger images or use a smaller crop"
+            )
+        return rows - self.crop, columns - self.crop
+
+
+def measured(
+    images: UInt8[np.ndarray, "image row column 3"], crop: int, range: Number = 1.0, divide: bool = True
+) -> Preprocessing:
+    """The preprocessing that gives these images mean 0 and, unless `divide` is false, unit variance per channel.
+
+    With range 255 and without division it is the paper's: values between about -128 and 128.
+    """
+    count, total, squares = 0, np.zeros(3), np.zeros(3)
+    for start in np.arange(0, len(images), 64):  # in pieces: the images may not fit in memory
+        values = images[start : start + 64].reshape(-1, 3).astype(np.float64)
+        count += len(values)
+        total += values.sum(0)
+        squares += np.square(values).sum(0)
+    mean = total / count
+    deviation = np.sqrt(np.maximum(squares / count - mean**2, 1e-6))  # a flat channel stays finite
+    scale = range / 255
+    return Preprocessing(
+        crop=crop,
+        range=range,
+        mean=tuple(float(value) for value in mean * scale),  # type: ignore[arg-type]
+        deviation=tuple(float(value) for value in deviation * scale) if divide else (1.0, 1.0, 1.0),  # type: ignore[arg-type]
+    )
+
+
+def as_tensor(
+    images: UInt8[np.ndarray, "image row column 3"] | UInt8[Tensor, "image row column 3"],
+) -> UInt8[Tensor, "image row column 3"]:
+    """Stored images as a tensor; an array's memory is shared where it can be written, copied where it cannot."""
+    if isinstance(images, Tensor):
+        return images
+    return torch.from_numpy(np.require(images, requirements=["C", "W"]))

@@ -1,0 +1,28 @@
+"""Which device does the work."""
+
+import torch
+
+from reportgen.errors import UserError
+from reportgen.progress import say
+
+
+def resolve_device(name: str) -> torch.device:
+    """The device called ``auto`` (a CUDA GPU if there is one, else the CPU), ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+
+    Raises UserError where there is no such device here. ``mps`` is taken only by name, with a warning: untested.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "cpu":
+        return torch.device("cpu")
+    if name == "mps" and torch.backends.mps.is_available():
+        say("DEVICE=mps: nobody has tested this; compare with DEVICE=cpu before you trust it")
+        return torch.device("mps")
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    numbered = [f"cuda:{index}" for index in range(gpus)]
+    if name in numbered or (name == "cuda" and gpus):
+        return torch.device(name)
+    here = ["auto", "cpu", *numbered]
+    if torch.backends.mps.is_available():
+        here.append("mps")
+    raise UserError(f"DEVICE={name}: there is no such device here: use {', '.join(here)}")

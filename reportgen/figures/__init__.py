@@ -1,0 +1,1 @@
+"""Figures as data (`kinds`) and how they are drawn (`draw`)."""

@@ -1,0 +1,231 @@
+"""Curves, bars and matrices."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, Normalize
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from reportgen.figures import kinds
+from reportgen.figures.draw.style import (
+    BLUE,
+    CYCLE,
+    FAINT,
+    INK,
+    MARKERS,
+    SMALL,
+    SOFT,
+    TEXT,
+    TINY,
+    WIDTH,
+    house_style,
+    new_figure,
+    save_svg,
+    shorten,
+)
+
+SINGLE = 330  # points: width of a chart with one panel
+PANEL_HEIGHT = 175
+MARKED = 16  # curves of at most this many points show them
+PRINTED = 20  # a matrix of at most this many rows and columns has its values printed
+NAMED = 60  # and of at most this many, its rows and columns named; likewise bars
+TALLEST = 560  # points: of a chart with too many bars to name
+BLUES = LinearSegmentedColormap.from_list("blues", ["#f3f7fb", "#a9cbe6", "#4b93c7", "#11568f", "#062b52"])
+
+
+def line_chart(figure: kinds.LineChart, name: str, folder: Path) -> dict[str, Any]:
+    """Draw curves, up to three panels in a row."""
+    with house_style():
+        picture = save_svg(compose_lines(figure), folder / f"{name}.svg")
+    return {"picture": picture, "files": [picture["file"]]}
+
+
+def compose_lines(figure: kinds.LineChart) -> Figure:
+    """The chart as matplotlib's artists; curves of one name have one colour in every panel."""
+    names = list(dict.fromkeys(series.name for panel in figure.panels for series in panel.series))
+    dashed = {series.name: series.dashed for panel in figure.panels for series in panel.series}
+    columns = min(3, len(figure.panels))
+    rows = -(-len(figure.panels) // columns)
+    width = SINGLE if columns == 1 else WIDTH
+    top, bottom = (24 if len(names) > 1 else 8), 4
+    height = rows * (PANEL_HEIGHT + (14 if any(panel.title for panel in figure.panels) else 0)) + top + bottom
+    canvas = new_figure(width, height)
+    grid = canvas.subplots(rows, columns, squeeze=False)
+    axes = grid.ravel()
+    for place in range(len(figure.panels), len(axes)):
+        axes[place].set_axis_off()
+    for place, panel in enumerate(figure.panels):
+        letter = f"({chr(ord('a') + place)}) " if len(figure.panels) > 1 else ""
+        axes[place].set_title(letter + shorten(panel.title, 40))
+        _panel(axes[place], panel, names)
+    if len(names) > 1:
+        handles = [_handle(names, name, dashed[name]) for name in names]
+        labels = [shorten(name, 30) for name in names]
+        canvas.legend(
+            handles,
+            labels,
+            loc="upper left",
+            bbox_to_anchor=(0, 1),
+            ncols=min(len(names), 5 if width == WIDTH else 3),
+            borderaxespad=0.2,
+            handlelength=3.2,
+            columnspacing=1.6,
+        )
+    extra = 0 if len(names) <= 5 else 12 * (-(-len(names) // 5) - 1)
+    canvas.tight_layout(pad=0.3, w_pad=1.6, h_pad=1.2, rect=(0, bottom / height, 1, 1 - (top + extra) / height))
+    return canvas
+
+
+def _handle(names: list[str], name: str, dashed: bool) -> Line2D:
+    return Line2D([], [], **_look(names, name, dashed), marker=MARKERS[names.index(name) % len(MARKERS)])
+
+
+def _look(names: list[str], name: str, dashed: bool) -> dict[str, Any]:
+    return {"color": CYCLE[names.index(name) % len(CYCLE)], "linestyle": (0, (4, 2)) if dashed else "-"}
+
+
+def _panel(axes: Axes, panel: kinds.Panel, names: list[str]) -> None:
+    for series in panel.series:
+        look = _look(names, series.name, series.dashed)
+        if series.low is not None and series.high is not None:
+            axes.fill_between(series.x, series.low, series.high, color=look["color"], alpha=0.15, linewidth=0)
+        marker = MARKERS[names.index(series.name) % len(MARKERS)] if len(series.x) <= MARKED else ""
+        axes.plot(series.x, series.y, marker=marker, label=series.name, **look)
+    axes.set_xlabel(panel.x_label)
+    axes.set_ylabel(panel.y_label)
+    places = np.concatenate([series.x for series in panel.series]) if panel.series else np.zeros(0)
+    if len(places) and np.array_equal(places, np.round(places)):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+    if panel.y_range is not None:
+        axes.set_ylim(*panel.y_range)
+
+
+def bar_chart(figure: kinds.BarChart, name: str, folder: Path) -> dict[str, Any]:
+    """Draw horizontal bars, the first on top."""
+    with house_style():
+        picture = save_svg(compose_bars(figure), folder / f"{name}.svg")
+    return {"picture": picture, "files": [picture["file"]]}
+
+
+def compose_bars(figure: kinds.BarChart) -> Figure:
+    """The bars as matplotlib's artists, each with its value behind it."""
+    count = len(figure.names)
+    step = 15.0 if count <= 40 else 9.0 if count <= NAMED else max(TALLEST / count, 0.6)
+    width, head, foot = 380, 18 if figure.reference is not None else 4, 32
+    height = count * step + head + foot
+    canvas = new_figure(width, height)
+    axes = canvas.add_subplot()
+    places = np.arange(count)
+    axes.barh(places, figure.values, height=0.66, color=BLUE)
+    ends = figure.values
+    largest = np.nanmax(np.abs(figure.values), initial=0.0)
+    digits = 1 if largest >= 10 else 2 if largest >= 1 else 3
+    if figure.low is not None and figure.high is not None:
+        axes.hlines(places, figure.low, figure.high, color=INK, linewidth=1)
+        ends = np.fmax(figure.high, figure.values)
+    for place, value, end in zip(places, figure.values, ends, strict=True):
+        if np.isfinite(value) and count <= NAMED:
+            axes.annotate(
+                f"{value:.{digits}f}",
+                (max(end, 0), place),
+                (3, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=SMALL if count <= 40 else TINY,
+                color=SOFT,
+            )
+    if figure.reference is not None:
+        axes.axvline(figure.reference, color=INK, linewidth=1, linestyle=(0, (3, 2)))
+        axes.annotate(
+            shorten(figure.reference_name, 40),
+            (figure.reference, 1),
+            (0, 2),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize=SMALL,
+        )
+    named = [shorten(text, 32) for text in figure.names] if count <= NAMED else []
+    axes.set_yticks(places[: len(named)], named, fontsize=SMALL if count <= 40 else TINY)
+    axes.tick_params(axis="y", length=0)
+    axes.set_ylim(count - 0.4, -0.6)
+    axes.grid(visible=False, axis="y")
+    axes.grid(visible=True, axis="x")
+    axes.spines["left"].set_visible(False)
+    axes.set_xlabel(figure.x_label)
+    axes.margins(x=0.1)
+    canvas.tight_layout(pad=0.3, rect=(0, 0, 1, 1 - (head - 4) / height if figure.reference is not None else 1))
+    return canvas
+
+
+def heatmap(figure: kinds.Heatmap, name: str, folder: Path) -> dict[str, Any]:
+    """Draw a matrix as colours."""
+    with house_style():
+        picture = save_svg(compose_heatmap(figure), folder / f"{name}.svg")
+    return {"picture": picture, "files": [picture["file"]]}
+
+
+def compose_heatmap(figure: kinds.Heatmap) -> Figure:
+    """The matrix as matplotlib's artists; cells of zero stay white, so that the others stand out."""
+    rows, columns = figure.values.shape
+    longest = max((len(shorten(text, 20)) for text in (*figure.row_names, *figure.column_names)), default=1)
+    names = longest * 4.4 + 26
+    cell = min(24.0, (WIDTH - names - 60) / max(columns, 1))
+    width = names + 60 + cell * columns
+    height = names + 8 + cell * rows
+    canvas = new_figure(width, height)
+    axes = canvas.add_axes((names / width, names / height, cell * columns / width, cell * rows / height))
+    finite = figure.values[np.isfinite(figure.values)]
+    scale = Normalize(min(0.0, finite.min(initial=0.0)), finite.max(initial=0.0) or 1.0)
+    shown = np.ma.masked_where(~np.isfinite(figure.values) | (figure.values == 0), figure.values)
+    if rows * columns <= NAMED**2:
+        mesh: Any = axes.pcolormesh(
+            np.arange(columns + 1) - 0.5,
+            np.arange(rows + 1) - 0.5,
+            shown,
+            cmap=BLUES,
+            norm=scale,
+            edgecolors="face",
+            linewidth=0.3,
+        )
+    else:
+        mesh = axes.imshow(shown, cmap=BLUES, norm=scale, aspect="auto", interpolation="nearest")
+    axes.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5))
+    axes.grid(visible=False)
+    axes.tick_params(length=0)
+    axes.patch.set_facecolor("#ffffff")  # in the dark, too: cells without a value are not the strongest
+    for spine in axes.spines.values():
+        spine.set_visible(True)
+        spine.set_color(FAINT)
+    size = min(SMALL, cell * 0.62)
+    if max(rows, columns) <= NAMED:
+        axes.set_xticks(range(columns), [shorten(text, 20) for text in figure.column_names], rotation=90, fontsize=size)
+        axes.set_yticks(range(rows), [shorten(text, 20) for text in figure.row_names], fontsize=size)
+    axes.set_xlabel(figure.column_label)
+    axes.set_ylabel(figure.row_label)
+    if max(rows, columns) <= PRINTED:
+        _print_values(axes, figure.values, scale, min(SMALL, cell * 0.4))
+    legend = canvas.add_axes((1 - 52 / width, names / height, 8 / width, cell * rows / height))
+    bar = canvas.colorbar(mesh, cax=legend)
+    if bar.solids is not None:
+        bar.solids.set_edgecolor("face")  # else viewers show seams
+    bar.outline.set_visible(False)
+    bar.set_label(figure.value_label, fontsize=TEXT)
+    legend.grid(visible=False)
+    return canvas
+
+
+def _print_values(axes: Axes, values: np.ndarray, scale: Normalize, size: float) -> None:
+    whole = np.array_equal(values, np.round(values))
+    for row, column in zip(*np.nonzero(np.isfinite(values) & (values != 0)), strict=True):
+        value = values[row, column]
+        light = float(np.dot(BLUES(scale(value))[:3], (0.2126, 0.7152, 0.0722)))
+        text = f"{value:.0f}" if whole else f"{value:.2g}"
+        # Not the style's ink: that one turns light in the dark, these cells do not.
+        colour = "#0b1a2a" if light > 0.45 else "#ffffff"
+        axes.text(column, row, text, ha="center", va="center", fontsize=size, color=colour)

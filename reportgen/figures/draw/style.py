@@ -1,0 +1,151 @@
+"""The house style: one type face, sizes that match the page, colours that colour blindness and grey printing spare."""
+
+import base64
+import html
+import io
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from fontTools import subset
+from fontTools.ttLib import TTFont
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+FACE = "DejaVu Sans"  # matplotlib ships it: figures look alike on every machine
+FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+FILES = {"400": "DejaVuSans.ttf", "700": "DejaVuSans-Bold.ttf"}
+EMBEDDED = "Report Sans"  # its name inside a drawing and in the PDF: no other font of the machine can take its place
+TEXTS = re.compile(r'<text style="([^"]*)"[^>]*>([^<]*)</text>')
+WIDTH = 470  # points: the text width of the PDF's page
+TEXT, SMALL, TINY = 8.5, 7.5, 6.5  # points
+
+INK, SOFT, FAINT = "#1d2329", "#5c6670", "#d3d8dd"
+BLUE, VERMILLION, GREEN, ORANGE, SKY, PURPLE = "#0072b2", "#d55e00", "#009e73", "#e69f00", "#56b4e9", "#cc79a7"
+CYCLE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)  # Okabe and Ito's, the strongest contrasts first
+MARKERS = ("o", "s", "^", "D", "v", "P")
+DARK = {INK: "#e4e7ea", SOFT: "#a3adb7", FAINT: "#3b434b", BLUE: "#3f97d2", VERMILLION: "#ee7f33", GREEN: "#1cae86"}
+
+SETTINGS: dict[str, Any] = {
+    "axes.edgecolor": SOFT,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "axes.axisbelow": True,
+    "axes.labelcolor": INK,
+    "axes.labelsize": TEXT,
+    "axes.linewidth": 0.7,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": TEXT,
+    "axes.titleweight": "bold",
+    "axes.titlecolor": INK,
+    "axes.unicode_minus": True,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "font.family": FACE,
+    "font.size": TEXT,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.6,
+    "hatch.linewidth": 0.5,
+    "legend.fontsize": SMALL,
+    "legend.frameon": False,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 3.6,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "reportgen",
+    "text.color": INK,
+    "text.parse_math": False,  # a class may be called $x$
+    "xtick.color": SOFT,
+    "xtick.labelcolor": INK,
+    "xtick.labelsize": SMALL,
+    "xtick.major.width": 0.7,
+    "ytick.color": SOFT,
+    "ytick.labelcolor": INK,
+    "ytick.labelsize": SMALL,
+    "ytick.major.width": 0.7,
+}
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """The style, whatever the user's own matplotlib settings are."""
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(SETTINGS)  # type: ignore[arg-type]  # its names are typed one by one
+        # Only the measure of such text is off: it is written as text, for the reader's own fonts.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        yield
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure; sides in points."""
+    return Figure(figsize=(width / 72, height / 72), dpi=72)
+
+
+def blank_axes(figure: Figure, width: float, height: float) -> Axes:
+    """Axes without a frame that fill the figure; coordinates are points from its lower left corner."""
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    axes.set(xlim=(0, width), ylim=(0, height))
+    return axes
+
+
+def shorten(text: str, longest: int) -> str:
+    """A text that fits: cut with an ellipsis, control characters and line breaks as blanks."""
+    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
+
+
+def save_svg(figure: Figure, path: Path) -> dict[str, Any]:
+    """Write a figure as SVG that turns its inks round in the dark; returns its file and size in CSS pixels.
+
+    Text stays text, in the house's face: a browser finds the letters it needs inside the file, the PDF brings its own
+    copy, and a script that the face lacks is left to the reader's fonts.
+    """
+    text = io.StringIO()
+    figure.savefig(text, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+    family = f"font-family: '{FACE}'"
+    drawing = text.getvalue().replace(family, f"font-family: '{EMBEDDED}','{FACE}',Verdana,sans-serif")
+    inks = "".join(
+        f"[style*='{role}: {light}']{{{role}:{dark}!important}}"
+        for light, dark in DARK.items()
+        for role in ("fill", "stroke")
+    )
+    rules = f"@media screen{{{font_faces(drawing)}}}@media screen and (prefers-color-scheme:dark){{{inks}}}"
+    head, style, body = drawing.partition('<style type="text/css">')
+    path.write_text(f"{head}{style}{rules}{body}", encoding="utf-8")
+    width, height = figure.get_size_inches() * 96
+    return {"file": path.name, "width": round(width), "height": round(height)}
+
+
+def font_faces(drawing: str) -> str:
+    """Rules that bring the letters of an SVG's text, in the weights it uses, as the smallest possible fonts."""
+    letters: dict[str, set[str]] = {}
+    for style, text in TEXTS.findall(drawing):
+        weight = "700" if "font-weight: 700" in style else "400"
+        letters.setdefault(weight, set()).update(html.unescape(text))
+    return "".join(
+        f"@font-face{{font-family:'{EMBEDDED}';font-weight:{weight};"
+        f"src:url(data:font/ttf;base64,{base64.b64encode(_subset(weight, ''.join(sorted(found)))).decode()})}}"
+        for weight, found in sorted(letters.items())
+    )
+
+
+@cache
+def _subset(weight: str, letters: str) -> bytes:
+    """The face with these letters alone."""
+    options = subset.Options(hinting=False, layout_features=["kern"], name_IDs=[1, 2], notdef_outline=True)
+    options.drop_tables += ["FFTM", "GDEF"]
+    with TTFont(FONTS / FILES[weight], recalcTimestamp=False) as font:
+        worker = subset.Subsetter(options)
+        worker.populate(text=letters)
+        worker.subset(font)
+        content = io.BytesIO()
+        font.save(content)
+    return content.getvalue()

@@ -1,0 +1,196 @@
+"""Figures as data: what an analysis wants to be seen, before anything is drawn.
+
+An analysis returns these; they are saved beside its result (JSON with the arrays in one npz) and drawn later by a
+stage that needs neither the net nor torch. Pictures are RGB, 8 bits a channel; a fourth channel is 0 where there is
+nothing to see (the part of a receptive field that lies outside the image).
+"""
+
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, UInt8
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """What every figure says of itself."""
+
+    title: str  # a few words, for the list of figures
+    caption: str  # what is drawn, from which images, how it was computed, what to look for
+    alt: str  # what it shows, for a reader who cannot see it
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureMaps(Figure):
+    """Figure 2: for each map its strongest activations projected to pixels, beside the patches that caused them."""
+
+    layer: int
+    maps: Int[Array, " map"]  # the maps' numbers within their layer
+    projections: UInt8[Array, "map strongest row column 3"]
+    patches: UInt8[Array, "map strongest row column 4"]
+    shown: Bool[Array, "map strongest"]  # False: the map has no such activation above zero
+    details: tuple[tuple[str, ...], ...]  # one line for each tile: activation, image, class, place
+    notes: tuple[str, ...]  # a few words below each map
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageGrid(Figure):
+    """Pictures of one size in rows, each with an optional title below it."""
+
+    images: UInt8[Array, "image row column channel"]
+    columns: int
+    titles: tuple[str, ...] = ()  # one for each image, or none
+    row_titles: tuple[str, ...] = ()  # one for each row, or none
+    smooth: bool = True  # False: enlarge pixels as squares (filters)
+
+
+@dataclass(frozen=True)
+class Series:
+    """One curve, with an optional band."""
+
+    name: str
+    x: Float[Array, " point"]
+    y: Float[Array, " point"]
+    low: Float[Array, " point"] | None = None
+    high: Float[Array, " point"] | None = None
+    dashed: bool = False
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One pair of axes."""
+
+    title: str
+    x_label: str  # with its unit
+    y_label: str
+    series: tuple[Series, ...]
+    y_range: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LineChart(Figure):
+    """Curves in one or more panels, lettered (a), (b), ... when there are several."""
+
+    panels: tuple[Panel, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BarChart(Figure):
+    """One horizontal bar for each name, with an optional interval, and a reference line (chance)."""
+
+    names: tuple[str, ...]
+    values: Float[Array, " bar"]
+    x_label: str
+    low: Float[Array, " bar"] | None = None
+    high: Float[Array, " bar"] | None = None
+    reference: float | None = None
+    reference_name: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heatmap(Figure):
+    """A matrix as colours (a confusion matrix), its values printed where there is room."""
+
+    values: Float[Array, "row column"]
+    row_names: tuple[str, ...]
+    column_names: tuple[str, ...]
+    row_label: str
+    column_label: str
+    value_label: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table(Figure):
+    """Rows of text and numbers; the page sets it as a table, nothing is drawn."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class LayerBox:
+    """One layer of the architecture as figure 3 draws it."""
+
+    name: str  # "layer 1", "softmax"
+    operations: tuple[str, ...]  # "96 filters 7x7, stride 2", "ReLU", "max pool 3x3, stride 2"
+    channels: int
+    height: int  # of its output; 1 for a fully connected layer
+    width: int
+    receptive_field: int | None  # side in pixels; None where it is the whole image
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture(Figure):
+    """Figure 3: the net from the image to its classes."""
+
+    input_size: tuple[int, int, int]  # channels, height, width
+    layers: tuple[LayerBox, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeconvnetLayer(Figure):
+    """Figure 1: a convnet layer (upwards) beside a deconvnet layer (downwards), with the numbers of one real image."""
+
+    image: UInt8[Array, "row column 3"]
+    layer: int
+    map: int
+    rectified: Float[Array, "height width"]  # the map, after its ReLU
+    pooled: Float[Array, "pooled_height pooled_width"]
+    switches: Int[Array, "pooled_height pooled_width"]  # place of each maximum in the map, counted row by row
+    unpooled: Float[Array, "height width"]  # the pooled values put back at their switches
+    projection: UInt8[Array, "row column 3"]  # the map's strongest activation, filtered down to pixels
+    pool_text: str  # "max pool 3x3, stride 2"
+    filter_text: str  # "48 filters 7x7, stride 2"
+
+
+KINDS: dict[str, type[Figure]] = {
+    kind.__name__: kind
+    for kind in (FeatureMaps, ImageGrid, LineChart, BarChart, Heatmap, Table, Architecture, DeconvnetLayer)
+}
+
+
+def to_data(figures: dict[str, Figure]) -> tuple[dict[str, Any], dict[str, Array]]:
+    """Split figures into what JSON can hold and the arrays it refers to.
+
+    Returns (document, arrays); an array stands in the document as ``{"array": key}``.
+    """
+    arrays: dict[str, Array] = {}
+
+    def pack(value: Any, key: str) -> Any:
+        if isinstance(value, np.ndarray):
+            arrays[key] = value
+            return {"array": key}
+        if is_dataclass(value) and not isinstance(value, type):
+            return {field.name: pack(getattr(value, field.name), f"{key}.{field.name}") for field in fields(value)}
+        if isinstance(value, tuple):
+            return [pack(item, f"{key}.{index}") for index, item in enumerate(value)]
+        return value
+
+    document = {name: {"kind": type(figure).__name__, **pack(figure, name)} for name, figure in figures.items()}
+    return document, arrays
+
+
+def from_data(document: dict[str, Any], arrays: dict[str, Array]) -> dict[str, Figure]:
+    """The figures that `to_data` split; raises KeyError for a kind or an array that is not there."""
+
+    def unpack(value: Any) -> Any:
+        if isinstance(value, dict):
+            if set(value) == {"array"}:
+                return arrays[value["array"]]
+            parts = {name: unpack(part) for name, part in value.items()}
+            if set(parts) == {field.name for field in fields(Series)}:
+                return Series(**parts)
+            if set(parts) == {field.name for field in fields(Panel)}:
+                return Panel(**parts)
+            return LayerBox(**parts)
+        if isinstance(value, list):
+            return tuple(unpack(item) for item in value)
+        return value
+
+    return {
+        name: KINDS[entry["kind"]](**{key: unpack(value) for key, value in entry.items() if key != "kind"})
+        for name, entry in document.items()
+    }

@@ -1,0 +1,101 @@
+"""What an analysis examines: a net, its layers and its images, opened from the artefacts of earlier stages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from reportgen.artifacts import DOCUMENT, read_json
+from reportgen.data.dataset import Dataset, Split
+
+if TYPE_CHECKING:
+    import torch
+
+    from reportgen.data.transforms import Preprocessing
+    from reportgen.nets.layers import PaperLayer
+    from reportgen.probe import Graph
+
+BATCH = 64  # images forwarded at once
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The net and the data of a run. Torch is imported when the net is asked for."""
+
+    data: Dataset
+    data_numbers: dict[str, Any]
+    net_numbers: dict[str, Any]
+    net_folder: Path
+    device_name: str
+    epoch: float | None = None  # None: the trained net
+    batch: int = BATCH
+
+    @classmethod
+    def open(cls, build: Path, device: str) -> Inputs:
+        """Open the artefacts of the data and net stages in a build folder."""
+        data = read_json(build / "data" / DOCUMENT)["numbers"]
+        net = read_json(build / "net" / DOCUMENT)["numbers"]
+        return cls(Dataset.open(build / "data"), data, net, build / "net", device)
+
+    def at_epoch(self, epoch: float) -> Inputs:
+        """The same, with the net as it was after an epoch of which there is a snapshot; 0 is the untrained net."""
+        return replace(self, epoch=epoch)
+
+    @cached_property
+    def device(self) -> torch.device:
+        """Where the net lives."""
+        from reportgen.device import resolve_device
+
+        return resolve_device(self.device_name)
+
+    @cached_property
+    def _opened(self) -> tuple[torch.nn.Module, Preprocessing]:
+        from reportgen.nets.snapshots import load_net, snapshot_path
+
+        path = self.net_folder / "net.safetensors"
+        net, preprocessing = load_net(path if self.epoch is None else snapshot_path(self.net_folder, self.epoch))
+        return net.to(self.device), preprocessing
+
+    @property
+    def net(self) -> torch.nn.Module:
+        """The net, ready to be looked into."""
+        return self._opened[0]
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """What turns stored images into what the net reads."""
+        return self._opened[1]
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The net as the probe sees it."""
+        import torch
+
+        from reportgen import probe
+
+        crop = self.preprocessing.crop
+        return probe.trace(self.net, torch.zeros(1, 3, crop, crop, device=self.device))
+
+    @cached_property
+    def layers(self) -> tuple[PaperLayer, ...]:
+        """The paper's layers of this net."""
+        from reportgen.nets.layers import paper_layers
+
+        return paper_layers(self.graph)
+
+    def batches(self, split: Split, indices: np.ndarray | None = None) -> Iterator[torch.Tensor]:
+        """Images of a split as the net reads them: centre crops, in order, in batches on the device."""
+        chosen = np.arange(len(split)) if indices is None else indices
+        for start in range(0, len(chosen), self.batch):
+            yield self.preprocessing.centre(split.images[chosen[start : start + self.batch]]).to(self.device)
+
+    def pixels(self, split: Split, index: int) -> np.ndarray:
+        """What the net sees of one image, as RGB pixels: uint8 "row column 3"."""
+        margin = (split.images.shape[1] - self.preprocessing.crop) // 2
+        inside = slice(margin, margin + self.preprocessing.crop)
+        return np.asarray(split.images[index, inside, inside])

@@ -1,0 +1,1 @@
+"""The nets: the paper's own and its variants."""

@@ -1,0 +1,63 @@
+"""Nets in files that explain themselves, and the snapshots that training leaves behind."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from pydantic import TypeAdapter
+from safetensors import SafetensorError, safe_open
+
+from reportgen.artifacts import write_bytes
+from reportgen.data.transforms import Preprocessing
+from reportgen.errors import UserError
+from reportgen.nets.zfnet import ZFNet
+from reportgen.recipes import Architecture
+
+SNAPSHOTS = "snapshots"
+
+
+def snapshot_path(folder: Path, epoch: float | int) -> Path:
+    """Where the net of an epoch is kept: ``epoch-003.safetensors``, or ``epoch-000.25.safetensors`` early on."""
+    whole = int(epoch)
+    fraction = f"{epoch - whole:.4f}".rstrip("0")[1:].rstrip(".") if epoch != whole else ""
+    return folder / SNAPSHOTS / f"epoch-{whole:03d}{fraction}.safetensors"
+
+
+def snapshots(folder: Path) -> dict[float, Path]:
+    """The nets kept in `folder`, by epoch, ascending."""
+    paths = (folder / SNAPSHOTS).glob("epoch-*.safetensors")
+    return dict(sorted((float(path.stem.removeprefix("epoch-")), path) for path in paths))
+
+
+def save_net(net: ZFNet, preprocessing: Preprocessing, path: Path) -> None:
+    """Write a net with its architecture and preprocessing, so that the file explains itself (safetensors)."""
+    weights = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
+    document = {"architecture": asdict(net.architecture), "preprocessing": preprocessing.as_json()}
+    # one entry: with several, safetensors writes them in an order that differs from run to run
+    metadata = {"reportgen": json.dumps(document, sort_keys=True)}
+    write_bytes(path, safetensors.torch.save(weights, metadata))
+
+
+def load_net(path: Path) -> tuple[ZFNet, Preprocessing]:
+    """Read what `save_net` wrote: the net on the CPU in channels_last memory, in evaluation mode.
+
+    Raises UserError for a file that is damaged, that something else wrote, or whose weights do not fit its net.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no mapping)
+    except SafetensorError as error:
+        raise UserError(f"{path} is damaged ({error}): delete its folder, and it is made again") from None
+    if "reportgen" not in metadata:
+        raise UserError(f"{path} does not say what net it holds: it was not written by reportgen")
+    document = json.loads(metadata["reportgen"])
+    net = ZFNet(TypeAdapter(Architecture).validate_python(document["architecture"]))
+    try:
+        net.load_state_dict(weights)
+    except RuntimeError as error:
+        first = str(error).split("\n")[1].strip()
+        raise UserError(f"{path} does not fit its net: {first} Delete its folder, and it is made again") from None
+    return net.to(memory_format=torch.channels_last).eval(), Preprocessing.from_json(document["preprocessing"])

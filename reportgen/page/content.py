@@ -1,0 +1,84 @@
+"""What a report says, gathered from the artefacts in the build folder before any page is written."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reportgen.artifacts import DOCUMENT, read_json
+from reportgen.claims import CLAIMS
+from reportgen.registry import ANALYSES, Analysis
+
+UNTESTED = "No analysis of this report measures it."
+VERDICTS = ("holds", "contradicted", "undecided", "not tested")
+
+
+@dataclass(frozen=True)
+class Section:
+    """One analysis: its artefact and what was drawn of it."""
+
+    name: str
+    title: str
+    artefact: Mapping[str, Any]
+    figures: Mapping[str, Mapping[str, Any]]  # as `reportgen.figures.draw.draw` describes them
+
+
+@dataclass(frozen=True)
+class Content:
+    """Everything a page shows."""
+
+    run: Mapping[str, Any]  # commit, date, profile, seed, device, settings, versions
+    net: Mapping[str, Any]
+    data: Mapping[str, Any]
+    sections: tuple[Section, ...]
+    claims: tuple[
+        Mapping[str, Any], ...
+    ]  # all sixteen, in the paper's order, as ``metrics.json`` has them, and `rule`, `section`
+
+    @property
+    def layers(self) -> list[Mapping[str, Any]]:
+        """The net's layers, as the schematics describe them."""
+        return next(
+            (list(part.artefact["numbers"].get("layers", [])) for part in self.sections if part.name == "schematics"),
+            [],
+        )
+
+
+def gather(build: Path, run: Mapping[str, Any], analyses: Sequence[Analysis] = ANALYSES) -> Content:
+    """Read the artefacts of the net, the data and every analysis, and the descriptions of their figures."""
+    sections = tuple(
+        Section(
+            analysis.name,
+            analysis.title,
+            read_json(build / analysis.name / DOCUMENT),
+            read_json(build / "drawn" / analysis.name / DOCUMENT)["figures"],
+        )
+        for analysis in analyses
+    )
+    found = {
+        verdict["id"]: verdict | {"section": section.name}
+        for section in sections
+        for verdict in section.artefact["verdicts"]
+    }
+    return Content(
+        run,
+        read_json(build / "net" / DOCUMENT)["numbers"],
+        read_json(build / "data" / DOCUMENT)["numbers"],
+        sections,
+        tuple(_claim(claim, found.get(claim.id)) for claim in CLAIMS),
+    )
+
+
+def _claim(claim: Any, verdict: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A claim of the paper with what this run says of it."""
+    said = verdict or {"verdict": "not tested", "estimate": None, "low": None, "high": None, "n": 0, "why": UNTESTED}
+    return {
+        "id": claim.id,
+        "statement": claim.statement,
+        "paper": claim.paper,
+        "where": claim.where,
+        "rule": claim.rule,
+        **{name: said[name] for name in ("estimate", "low", "high", "n", "verdict", "why")},
+        "parts": list(said.get("parts", [])),
+        "section": said.get("section"),
+    }

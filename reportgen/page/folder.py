@@ -1,0 +1,73 @@
+"""The report's folder: only files that a report wrote are ever replaced or removed."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from reportgen.artifacts import read_json, remove_leftovers, write_bytes, write_json
+from reportgen.errors import UserError
+
+LISTS = "manifest"  # holds one list of files for each writer: the page and the PDF may be made at the same time
+
+
+def publish(report: Path, writer: str, files: Mapping[str, bytes | Path]) -> None:
+    """Put files (content, or a file to copy) into the report's folder; remove those the writer left there before.
+
+    Raises UserError, before anything is written, where a file of that name lies there that no report wrote.
+    """
+    before = _written(report, writer)
+    for name in files:
+        if name not in before and os.path.lexists(report / name):
+            raise UserError(
+                f"REPORT={report}: {name} there was not written by reportgen: move it away, or choose another folder"
+            )
+    for folder in {(report / name).parent for name in (*before, *files)}:
+        remove_leftovers(folder)
+    write_json(report / LISTS / f"{writer}.json", sorted({*before, *files}))  # a kill from here on leaves no orphan
+    for name, content in files.items():
+        if isinstance(content, Path):
+            _copy(content, report / name)
+        else:
+            write_bytes(report / name, content)
+    for name in before:
+        if name not in files:
+            _remove(report, name)
+    write_json(report / LISTS / f"{writer}.json", sorted(files))
+
+
+def remove_report(report: Path) -> None:
+    """Remove what reports wrote into a folder, and nothing else; folders that end up empty go too."""
+    for place in sorted((report / LISTS).glob("*.json")):
+        for name in _written(report, place.stem):
+            remove_leftovers((report / name).parent)
+            _remove(report, name)
+        place.unlink()
+    if (report / LISTS).is_dir() and not any((report / LISTS).iterdir()):
+        (report / LISTS).rmdir()
+
+
+def _written(report: Path, writer: str) -> list[str]:
+    try:
+        names = read_json(report / LISTS / f"{writer}.json")
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return []
+    # A list that someone else edited must not lead out of the folder.
+    return [name for name in names if not Path(name).is_absolute() and ".." not in Path(name).parts]
+
+
+def _copy(source: Path, place: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    beside = place.with_name(f".{place.name}.{os.getpid()}")
+    try:
+        shutil.copyfile(source, beside)
+        beside.replace(place)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _remove(report: Path, name: str) -> None:
+    (report / name).unlink(missing_ok=True)
+    for parent in list(Path(name).parents)[:-1]:
+        if (report / parent).is_dir() and not any((report / parent).iterdir()):
+            (report / parent).rmdir()

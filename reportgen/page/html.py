@@ -1,0 +1,41 @@
+"""The report as a page: ``index.html``, the pictures and data it shows, and ``metrics.json``."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from reportgen.page import metrics, pdf
+from reportgen.page.content import Content, gather
+from reportgen.page.folder import publish, remove_report
+from reportgen.page.template import render, templates
+from reportgen.registry import ANALYSES, Analysis
+
+__all__ = ["remove_report", "write"]
+
+STYLE = "report.css"
+
+
+def write(build: Path, report: Path, run: Mapping[str, Any], analyses: Sequence[Analysis] = ANALYSES) -> None:
+    """Write the page and all it refers to into the report's folder; nothing there that is not ours is touched.
+
+    `run` is what ``metrics.json`` says of the run; the artefacts of the net, the data and the analyses lie in `build`.
+    Raises UserError for a figure that is missing, a name that a template does not define, a foreign file in the way.
+    """
+    content = gather(build, run, analyses)
+    page = render(content, "report.html.j2", "figures", print=False, has_pdf=pdf.available())
+    numbers = json.dumps(metrics.document(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    files: dict[str, bytes | Path] = {"metrics.json": numbers.encode(), STYLE: templates() / "screen.css"}
+    files |= _pictures(build, content)
+    files |= {f"data/{section.name}.npz": build / section.name / "result.npz" for section in content.sections}
+    files["index.html"] = page.encode()  # last: once it is there, all that it links to is
+    publish(report, "page", files)
+
+
+def _pictures(build: Path, content: Content) -> dict[str, Path]:
+    return {
+        f"figures/{section.name}/{file}": build / "drawn" / section.name / file
+        for section in content.sections
+        for figure in section.figures.values()
+        for file in figure["files"]
+    }

@@ -1,0 +1,39 @@
+"""``metrics.json``: the report for machines, described by ``metrics.schema.json`` beside this module."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from reportgen.page.content import Content
+
+VERSION = 1  # of the format: adding is free, renaming or removing raises it
+PROSE = ("rule", "section")  # of a claim: for the page alone
+SCHEMA = Path(__file__).with_name("metrics.schema.json")
+
+
+def document(content: Content) -> dict[str, Any]:
+    """What ``metrics.json`` holds; the same for the same run, whenever and wherever it is made."""
+    data, net, run = content.data, content.net, content.run
+    return {
+        "schema": VERSION,
+        "run": dict(run),
+        "data": _some(data, "name", "fingerprint", "images", "classes", "skipped"),
+        "model": _some(net, "name", "weights", "parameters", "top1", "top5", "labelled_images")
+        | {"layers": content.layers},
+        "claims": [{key: value for key, value in claim.items() if key not in PROSE} for claim in content.claims],
+        "analyses": {section.name: section.artefact["numbers"] for section in content.sections},
+        "figures": [
+            {
+                "id": f"{section.name}-{name}",
+                "analysis": section.name,
+                "files": [f"figures/{section.name}/{file}" for file in figure["files"]],
+                "caption": figure["caption"],
+            }
+            for section in content.sections
+            for name, figure in section.figures.items()
+        ],
+    }
+
+
+def _some(numbers: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: numbers[name] for name in names}

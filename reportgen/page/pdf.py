@@ -1,0 +1,106 @@
+"""The report for printing: the same sections and pictures, set by WeasyPrint."""
+
+import datetime
+import importlib.util
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from reportgen.artifacts import digest
+from reportgen.page.content import gather
+from reportgen.page.folder import publish
+from reportgen.page.template import render, templates
+from reportgen.registry import ANALYSES, Analysis
+
+NAME = "report.pdf"
+PICTURES = "drawn://pictures"  # the address below which the pictures lie
+FACES = {  # matplotlib ships these: the PDF looks alike, byte by byte, on every machine
+    "Report Serif": ("STIXGeneral", "STIXGeneralBol", "STIXGeneralItalic", "STIXGeneralBolIta"),
+    "Report Sans": ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSans-Oblique", "DejaVuSans-BoldOblique"),
+    "Report Mono": ("DejaVuSansMono", "DejaVuSansMono-Bold", "DejaVuSansMono-Oblique", "DejaVuSansMono-BoldOblique"),
+}
+STYLES = (("normal", "normal"), ("bold", "normal"), ("normal", "italic"), ("bold", "italic"))  # weight, slope
+
+
+class PangoMissing(Exception):
+    """WeasyPrint cannot work, because the system has no Pango: only the PDF is missing."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"only the PDF is missing ({reason}): WeasyPrint needs Pango; install it with "
+            "'apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0' (Debian, Ubuntu), "
+            "'dnf install pango' (Fedora) or 'brew install pango' (macOS), then make the report again"
+        )
+
+
+def available() -> bool:
+    """Whether a PDF can be made here."""
+    try:
+        _weasyprint()
+    except PangoMissing:
+        return False
+    return True
+
+
+def _weasyprint() -> Any:
+    """The library; importing it takes half a second and looks for Pango."""
+    try:
+        import weasyprint
+    except OSError as error:
+        raise PangoMissing(str(error).splitlines()[0]) from error
+    return weasyprint
+
+
+def write(build: Path, report: Path, run: Mapping[str, Any], analyses: Sequence[Analysis] = ANALYSES) -> None:
+    """Write ``report.pdf``; the same bytes for the same run.
+
+    Raises PangoMissing where WeasyPrint has no Pango, and UserError as `reportgen.page.html.write` does.
+    """
+    weasyprint = _weasyprint()
+    content = gather(build, run, analyses)
+    created = _moment(run.get("date"))
+    page = render(content, "print.html.j2", PICTURES, print=True, created=created)
+    fetcher = _fetcher(weasyprint, build / "drawn")
+    fonts = weasyprint.text.fonts.FontConfiguration()
+    styles = [
+        weasyprint.CSS(string=font_faces(), font_config=fonts, url_fetcher=fetcher),
+        weasyprint.CSS(filename=templates() / "print.css", font_config=fonts, url_fetcher=fetcher),
+    ]
+    # A base, so that no address is taken for a relative one; what lies there is never read.
+    document = weasyprint.HTML(string=page, base_url="file:///", url_fetcher=fetcher)
+    identifier = digest([content.run, [section.artefact["fingerprint"] for section in content.sections]])
+    content_bytes = document.write_pdf(
+        stylesheets=styles, font_config=fonts, pdf_identifier=identifier.encode(), uncompressed_pdf=False
+    )
+    publish(report, "pdf", {NAME: content_bytes})
+
+
+def _fetcher(weasyprint: Any, drawn: Path) -> Any:
+    """Reads local files alone. Pictures go by an address that does not name the build folder, or its bytes would."""
+
+    class Fetcher(weasyprint.urls.URLFetcher):
+        def fetch(self, url: str, headers: Any = None) -> Any:
+            return super().fetch(url.replace(PICTURES, drawn.resolve().as_uri(), 1), headers)
+
+    return Fetcher(allowed_protocols=["file", "data"])
+
+
+def _moment(seconds: int | None) -> str:
+    """The date in the PDF's metadata; none where nothing says when."""
+    if not seconds:
+        return ""
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def font_faces() -> str:
+    """The style rules that name the fonts' files."""
+    spec = importlib.util.find_spec("matplotlib")  # found, not imported: it takes a second
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError("matplotlib, whose fonts the PDF uses, is not installed")
+    folder = Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf"
+    return "\n".join(
+        f"@font-face {{ font-family: '{family}'; font-weight: {weight}; font-style: {slope}; "
+        f"src: url('{(folder / f'{file}.ttf').as_uri()}'); }}"
+        for family, files in FACES.items()
+        for file, (weight, slope) in zip(files, STYLES, strict=True)
+    )

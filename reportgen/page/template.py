@@ -1,0 +1,184 @@
+"""Templates in, one page out: figures are numbered in the order in which the sections show them."""
+
+import shlex
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from reportgen.errors import UserError
+from reportgen.page.content import VERDICTS, Content, Section
+from reportgen.page.words import FILTERS
+
+PACKAGE = Path(__file__).resolve().parent.parent
+SIGNS = {"holds": "✓", "contradicted": "✗", "undecided": "?", "not tested": "–"}
+
+
+def templates() -> Path:
+    """The folder of the templates: beside the package in a checkout, inside it once installed."""
+    beside = PACKAGE.parent / "templates"
+    return beside if beside.is_dir() else PACKAGE / "templates"
+
+
+def render(content: Content, page: str, pictures: str, folder: Path | None = None, **more: Any) -> str:
+    """Render template `page`; `pictures` is the address below which every analysis' pictures lie.
+
+    Raises UserError that names the template for a name that is not defined, a figure that an analysis did not make, and
+    a figure that no template shows.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder or templates()),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {name: _of_defined(function) for name, function in FILTERS.items()}
+    counts = {verdict: sum(claim["verdict"] == verdict for claim in content.claims) for verdict in VERDICTS}
+    environment.globals |= {
+        "run": content.run,
+        "net": content.net,
+        "data": content.data,
+        "claims": content.claims,
+        "verdicts": counts,
+        "signs": SIGNS,
+        "layers": content.layers,
+        "pictures": pictures,
+        "switches": switches(content.run),
+        **more,
+    }
+    try:
+        numbers = _Sections(environment, content, {}).render()[1]
+        sections, _ = _Sections(environment, content, numbers).render()
+        return environment.get_template(page).render(sections=sections, strip=_strip(content))
+    except jinja2.UndefinedError as error:
+        raise UserError(f"{_where(error)}: {error.message}") from error
+    except jinja2.TemplateError as error:
+        raise UserError(f"{_where(error)}: {error}") from error
+
+
+def _of_defined(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter that names what is undefined instead of stumbling over it."""
+
+    def checked(value: Any, *rest: Any) -> Any:
+        return str(value) if isinstance(value, jinja2.Undefined) else function(value, *rest)  # str() raises
+
+    return checked
+
+
+def _where(error: BaseException) -> str:
+    """The innermost template in an error's traceback, with its line."""
+    found, trace = "template", error.__traceback__
+    while trace is not None:
+        name = trace.tb_frame.f_code.co_filename
+        if name.endswith(".j2"):
+            found = f"{Path(name).parent.name}/{Path(name).name}, line {trace.tb_lineno}"
+        trace = trace.tb_next
+    return getattr(error, "name", None) or found
+
+
+class _Sections:
+    """Renders every section; figures get their numbers in the order in which they are shown."""
+
+    def __init__(self, environment: jinja2.Environment, content: Content, known: Mapping[str, int]) -> None:
+        self.environment = environment
+        self.content = content
+        self.known = known  # numbers of an earlier pass, for references to figures that come later
+        self.numbers: dict[str, int] = {}
+
+    def render(self) -> tuple[list[dict[str, Any]], dict[str, int]]:
+        """Every section as {"name", "title", "body", "figures"}, and the number of every figure by its id."""
+        return [self._section(section) for section in self.content.sections], self.numbers
+
+    def _section(self, section: Section) -> dict[str, Any]:
+        shown: list[dict[str, Any]] = []
+
+        def figure(name: str, after: str = "", **more: Any) -> Markup:
+            """Show a figure of this section; `after` says which of the paper's it follows."""
+            drawn = self._drawn(section, name)
+            identity = f"{section.name}-{name}"
+            if identity in self.numbers:
+                raise UserError(f"sections/{section.name}.html.j2: figure '{name}' is shown twice")
+            self.numbers[identity] = len(self.numbers) + 1
+            shown.append({"id": identity, "number": self.numbers[identity], "title": drawn["title"]})
+            return self._piece(
+                "figure.html.j2",
+                figure=drawn,
+                name=name,
+                id=identity,
+                number=self.numbers[identity],
+                after=after,
+                analysis=section.name,
+                source=section.artefact,
+                remake=f"make figures ANALYSIS={section.name}",
+                larger=f"make figures LAYER={drawn['layer']} MAPS=all" if "layer" in drawn else "",
+                **more,
+            )
+
+        def ref(name: str, analysis: str = section.name, first: bool = False) -> Markup:
+            """A link to a figure: "figure 7", or "Figure 7" where it begins a sentence."""
+            identity = f"{analysis}-{name}"
+            place = next((part for part in self.content.sections if part.name == analysis), section)
+            self._drawn(place, name)
+            link = Markup('<a class="ref" href="#{}">{}igure&nbsp;{}</a>')
+            return link.format(identity, "F" if first else "f", self.known.get(identity, 0))
+
+        def claim(name: str) -> Markup:
+            """The verdict on a claim, with its numbers."""
+            found = next((entry for entry in self.content.claims if entry["id"] == name), None)
+            if found is None:
+                raise UserError(f"sections/{section.name}.html.j2: the paper has no claim '{name}'")
+            return self._piece("claim.html.j2", claim=found)
+
+        body = self._piece(
+            f"sections/{section.name}.html.j2",
+            numbers=section.artefact["numbers"],
+            has=section.figures.__contains__,
+            figure=figure,
+            ref=ref,
+            claim=claim,
+        )
+        shown_names = {entry["id"].removeprefix(f"{section.name}-") for entry in shown}
+        forgotten = [name for name in section.figures if name not in shown_names]
+        if forgotten:
+            raise UserError(f"sections/{section.name}.html.j2: figure '{forgotten[0]}' was made but is not shown")
+        return {"name": section.name, "title": section.title, "body": body, "figures": shown}
+
+    def _piece(self, template: str, **context: Any) -> Markup:
+        return Markup(self.environment.get_template(template).render(**context))
+
+    def _drawn(self, section: Section, name: str) -> Mapping[str, Any]:
+        if name not in section.figures:
+            there = ", ".join(section.figures) or "none"
+            raise UserError(
+                f"sections/{section.name}.html.j2: analysis '{section.name}' made no figure '{name}' (it made: {there})"
+            )
+        return section.figures[name]
+
+
+def _strip(content: Content) -> list[dict[str, Any]]:
+    """One feature map of every layer, for the head of the report: the first of those that respond to most images."""
+    strip = []
+    for section in content.sections:
+        for name, figure in section.figures.items():
+            if figure["kind"] == "FeatureMaps" and figure["maps"]:
+                best = max(figure["maps"], key=lambda map_: map_["shown"])
+                strip.append(
+                    {"id": f"{section.name}-{name}", "analysis": section.name, "layer": figure["layer"], **best}
+                )
+    return strip
+
+
+def switches(run: Mapping[str, Any]) -> str:
+    """The switches of this run that differ from the defaults, as they are written after ``make report``."""
+    settings = run["settings"]
+    known = {
+        "PROFILE": (run["profile"], "default"),
+        "MODEL": (settings.get("model", {}).get("name"), "zfnet"),
+        "DATA": (settings.get("data", {}).get("source"), "scenes"),
+        "SEED": (run["seed"], 0),
+    }
+    return " ".join(
+        f"{name}={shlex.quote(str(value))}" for name, (value, usual) in known.items() if value not in (None, usual)
+    )

@@ -1,0 +1,101 @@
+"""Numbers as a reader wants them: the filters that templates use."""
+
+import datetime
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+SMALL = (
+    *("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
+    *("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"),
+)
+NO_BREAK = "\u00a0"  # between a number and its unit
+
+
+def percent(share: float | int | None, digits: int = 0) -> str:
+    """0.874 as ``87 %``."""
+    return "unknown" if share is None else f"{share * 100:.{digits}f}{NO_BREAK}%"
+
+
+def number(value: float | int | None, digits: int = 3) -> str:
+    """A number with `digits` significant digits, a true minus and no trailing noise; None is an end that is open."""
+    if value is None:
+        return "∞"
+    text = f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:,.0f}"
+    return text.replace("-", "−")
+
+
+def thousands(value: int) -> str:
+    """3600 as ``3,600``."""
+    return f"{value:,}"
+
+
+def count(value: int, name: str, plural: str = "") -> str:
+    """``one map``, ``12 maps``: small numbers as words up to ten."""
+    said = SMALL[value] if value <= 10 else thousands(value)
+    return f"{said} {name if value == 1 else plural or name + 's'}"
+
+
+def word(value: int) -> str:
+    """Numbers up to twenty in words."""
+    return SMALL[value] if 0 <= value < len(SMALL) else thousands(value)
+
+
+def listing(items: Iterable[str]) -> str:
+    """``a, b and c``."""
+    items = [str(item) for item in items]
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""
+
+
+def sentence(text: str) -> str:
+    """A text that begins with a capital and ends with a stop; its per cent signs stay with their numbers."""
+    text = capital(text).replace(" %", f"{NO_BREAK}%")
+    return text if not text or text[-1] in ".!?" else f"{text}."
+
+
+def capital(text: str) -> str:
+    """A text that begins with a capital."""
+    return text[:1].upper() + text[1:]
+
+
+def day(seconds: int | None) -> str:
+    """Seconds since 1970 as ``24 November 2026``."""
+    if not seconds:
+        return ""
+    moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+    return f"{moment.day} {moment:%B %Y}"
+
+
+def interval(part: Mapping[str, Any]) -> str:
+    """An estimate with its interval: ``0.58 [0.49, 0.66]``."""
+    low = "−∞" if part["low"] is None else number(part["low"])
+    return f"{number(part['estimate'])} [{low}, {number(part['high'])}]"
+
+
+def whisker(part: Mapping[str, Any], width: float = 132, pad: float = 6) -> dict[str, float]:
+    """Where an interval's picture has its ends, its estimate and the limits of the claim's range, in pixels."""
+    low_end, high_end = part["range"]
+    estimate = part["estimate"]
+    low = estimate if part["low"] is None else part["low"]
+    high = estimate if part["high"] is None else part["high"]
+    limits = [end for end in (low_end, high_end) if end is not None]
+    first, last = min(low, estimate, *limits), max(high, estimate, *limits)
+    room = (last - first) or 1.0
+    first, last = first - 0.08 * room, last + 0.08 * room
+
+    def place(value: float) -> float:
+        return round(pad + (width - 2 * pad) * (value - first) / (last - first), 1)
+
+    return {
+        "low": pad if part["low"] is None else place(low),
+        "high": width - pad if part["high"] is None else place(high),
+        "estimate": place(estimate),
+        "from": pad if low_end is None else place(low_end),
+        "to": width - pad if high_end is None else place(high_end),
+        "width": width,
+    }
+
+
+FILTERS = {
+    function.__name__: function
+    for function in (percent, number, thousands, count, word, listing, capital, sentence, day, interval, whisker)
+}

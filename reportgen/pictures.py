@@ -1,0 +1,26 @@
+"""Arrays as pictures: cutting out receptive fields, and signed values around mid-grey."""
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+CONTRAST = 99.0  # percentile of a map's projections that is drawn at full contrast
+
+
+def cut(picture: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
+    """The part of a picture "row column channel" inside (top, left, bottom, right), zeros where the box leaves it."""
+    top, left, bottom, right = box
+    cropped = np.zeros((bottom - top, right - left, picture.shape[2]), picture.dtype)
+    height, width = picture.shape[:2]
+    rows, columns = slice(max(top, 0), min(bottom, height)), slice(max(left, 0), min(right, width))
+    cropped[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = picture[rows, columns]
+    return cropped
+
+
+def grey_at_zero(
+    signed: Float[np.ndarray, "map strongest row column 3"],
+) -> UInt8[np.ndarray, "map strongest row column 3"]:
+    """Signed pictures with zero as mid-grey, contrast scaled for each map (all nine alike)."""
+    magnitude = np.abs(signed).reshape(len(signed), -1)
+    # A percentile of what is not zero: one bright pixel must not leave a whole map grey.
+    top = np.array([np.percentile(row[row > 0], CONTRAST) if (row > 0).any() else 1.0 for row in magnitude])
+    return (127.5 + 127.5 * np.clip(signed / top[:, None, None, None, None], -1, 1)).round().astype(np.uint8)

@@ -1,0 +1,356 @@
+"""The stages of a run, what each depends on, and what is due.
+
+Content decides, not clocks: a stage's stamp holds the settings it reads, the digests of the source files it imports,
+the versions of the libraries they import and the fingerprints of the stages before it. A stamp is rewritten only when
+that content changes, so Make, which compares times, redoes exactly what hangs on a change.
+"""
+
+import ast
+import os
+import platform
+import shutil
+import subprocess
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module, metadata
+from pathlib import Path
+from typing import Any
+
+from reportgen import registry
+from reportgen.artifacts import DOCUMENT, FileDigests, digest, read_json, remove_leftovers, replace_folder, write_json
+from reportgen.errors import UserError
+from reportgen.progress import say
+from reportgen.settings import Settings, nearest
+
+PACKAGE = Path(__file__).parent
+REPOSITORY = PACKAGE.parent
+DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "cv2": "opencv-python-headless",
+    "skimage": "scikit-image",
+}  # where the import has another name
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the pipeline: module `module` has ``make(work, folder)``, which fills an empty folder."""
+
+    name: str
+    module: str
+    inputs: tuple[str, ...] = ()
+    sections: tuple[str, ...] = ()  # of the settings
+    also: str = ""  # the module of the analysis, where one stage serves several
+    doing: str = ""  # what the user reads while it runs
+    outputs: tuple[str, ...] = ()  # files in the report's folder that it makes
+    commit: bool = False  # it writes down which commit this is
+
+    @property
+    def folder(self) -> str:
+        """Its artefact's folder below the build folder."""
+        return self.name
+
+
+def stages() -> dict[str, Stage]:
+    """Every stage by name, in the order in which they can be made."""
+    found = [
+        Stage("data", "reportgen.stages.data", (), ("data", "run"), doing="reading the images"),
+        Stage(
+            "net",
+            "reportgen.stages.net",
+            ("data",),
+            ("model", "training", "data", "run", "compute"),
+            doing="training the net",
+        ),
+    ]
+    for analysis in registry.ANALYSES:
+        also = f"reportgen.analyses.{analysis.name}"
+        found.append(
+            Stage(
+                analysis.name,
+                "reportgen.stages.analysis",
+                ("data", "net"),
+                (analysis.name, "run", "compute"),
+                also=also,
+                doing=analysis.title[0].lower() + analysis.title[1:],
+            )
+        )
+    for analysis in registry.ANALYSES:
+        name = f"drawn/{analysis.name}"
+        found.append(Stage(name, "reportgen.stages.drawing", (analysis.name,), doing=f"drawing {analysis.name}"))
+    drawn = tuple(f"drawn/{analysis.name}" for analysis in registry.ANALYSES)
+    read = ("data", "net", *(analysis.name for analysis in registry.ANALYSES), *drawn)
+    found.append(
+        Stage("page", "reportgen.stages.page", read, doing="the page", outputs=("index.html",), commit=True),
+    )
+    found.append(
+        Stage("pdf", "reportgen.stages.pdf", read, doing="the PDF", outputs=("report.pdf",), commit=True),
+    )
+    return {stage.name: stage for stage in found}
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a stage is given: the settings, where things lie, and its stamp."""
+
+    stage: Stage
+    settings: Settings
+    build: Path
+    report: Path
+    stamp: Mapping[str, Any]
+    run: Mapping[str, Any] = field(default_factory=dict)  # commit, profile, seed, versions: the page prints them
+
+    @property
+    def analysis(self) -> registry.Analysis:
+        """The analysis that this stage computes or draws."""
+        return registry.BY_NAME[self.stage.name.removeprefix("drawn/")]
+
+    def input(self, name: str) -> Path:
+        """Folder of an earlier stage's artefact."""
+        return self.build / name
+
+    @property
+    def workshop(self) -> Path:
+        """A folder that outlives a kill, for what can be resumed; it belongs to this stamp alone."""
+        return self.build / f"work-{self.stage.name}-{self.stamp['fingerprint']}"
+
+
+class Pipeline:
+    """The stages of one call: its settings and folders."""
+
+    def __init__(self, settings: Settings, build: Path, report: Path) -> None:
+        self.settings = settings
+        self.build = build
+        self.report = report
+        self.stages = stages()
+        self.commit, self.date = _commit()
+        self.stamps = self._stamps()
+
+    def _stamps(self) -> dict[str, dict[str, Any]]:
+        """What every stage reads, with its fingerprint; writes those that changed to ``build/stamps``."""
+        digests = FileDigests(self.build / "stamps" / "digests.json")
+        stamps: dict[str, dict[str, Any]] = {}
+        for stage in self.stages.values():
+            sources, libraries = _closure([stage.module, *([stage.also] if stage.also else [])])
+            stamp: dict[str, Any] = {
+                "settings": self.settings.document(*stage.sections) if stage.sections else {},
+                "sources": {name: digests.of(path) for name, path in sources.items()},
+                "libraries": {name: _version(name) for name in libraries} | {"python": platform.python_version()},
+                "inputs": {name: stamps[name]["fingerprint"] for name in stage.inputs},
+            }
+            if stage.name == "data":
+                stamp["images"] = _images(self.settings, digests)
+            if stage.commit:
+                stamp["commit"] = [self.commit, self.date]
+                stamp["templates"] = digests.of_tree(templates())
+                stamp["profile"] = [self.settings.profile, self.settings.document()]
+            stamp["fingerprint"] = digest(stamp)
+            stamps[stage.name] = stamp
+            place = self.build / "stamps" / f"{stage.name}.json"
+            if not place.exists() or _read_or_none(place) != stamp:
+                write_json(place, stamp)
+        digests.save()
+        return stamps
+
+    def due(self, name: str) -> bool:
+        """Whether a stage must be made: its artefact is missing, or was made from something else."""
+        made = _read_or_none(self.build / self.stages[name].folder / "stamp.json")
+        stage = self.stages[name]
+        if made is None or made["fingerprint"] != self.stamps[name]["fingerprint"]:
+            return True
+        return bool(stage.outputs) and (
+            _read_or_none(self.build / stage.folder / DOCUMENT) != {"report": report_beside(self.build, self.report)}
+            or not all((self.report / output).exists() for output in stage.outputs)
+        )
+
+    def needed(self, goals: Iterable[str]) -> list[str]:
+        """The goals and all they hang on, in the order in which they can be made."""
+        wanted: set[str] = set()
+
+        def want(name: str) -> None:
+            if name not in self.stages:
+                raise UserError(f"{name}: no such stage{nearest(name, self.stages)}")
+            if name not in wanted:
+                wanted.add(name)
+                for before in self.stages[name].inputs:
+                    want(before)
+
+        for goal in goals:
+            want(goal)
+        return [name for name in self.stages if name in wanted]
+
+    def make(self, name: str) -> float:
+        """Make one stage's artefact; returns the seconds it took."""
+        stage = self.stages[name]
+        work = Work(stage, self.settings, self.build, self.report, self.stamps[name], self.run())
+        started = time.monotonic()
+        say(f"{name.replace('drawn/', 'draw ')}: {stage.doing}")
+        with replace_folder(self.build / stage.folder) as folder:
+            import_module(stage.module).make(work, folder)
+            write_json(folder / "stamp.json", self.stamps[name])
+        shutil.rmtree(work.workshop, ignore_errors=True)
+        seconds = time.monotonic() - started
+        say(f"  done in {seconds:.1f} s")
+        timings = self.build / "timings.json"
+        write_json(timings, (_read_or_none(timings) or {}) | {name: round(seconds, 2)})
+        return seconds
+
+    def make_due(self, goals: Iterable[str]) -> dict[str, float]:
+        """Make what is due of the goals and of all they hang on; returns the seconds of each stage made."""
+        for folder in (self.build, self.build / "drawn", self.report):
+            remove_leftovers(folder)
+        return {name: self.make(name) for name in self.needed(goals) if self.due(name)}
+
+    def run(self) -> dict[str, Any]:
+        """What ``metrics.json`` says of the run as a whole."""
+        libraries = sorted({name for stamp in self.stamps.values() for name in stamp["libraries"]})
+        return {
+            "commit": self.commit,
+            "date": self.date,
+            "profile": self.settings.profile,
+            "seed": self.settings.run.seed,
+            "device": self.settings.compute.device,
+            "settings": self.settings.document(),
+            "versions": {"reportgen": _version("reportgen")}
+            | {name: platform.python_version() if name == "python" else _version(name) for name in libraries},
+        }
+
+    def why(self) -> Iterator[tuple[str, str]]:
+        """For each stage that is due: its name and the reason."""
+        for name in self.needed(self.stages):
+            if self.due(name):
+                made = _read_or_none(self.build / self.stages[name].folder / "stamp.json")
+                yield name, "it was not made yet" if made is None else _difference(made, self.stamps[name])
+
+
+def report_beside(build: Path, report: Path) -> str:
+    """Where the report lies, seen from the build folder: the two may be moved together."""
+    return Path(os.path.relpath(report, build)).as_posix()
+
+
+def templates() -> Path:
+    """The folder of the page's templates: beside the package in a checkout, inside it once installed."""
+    beside = REPOSITORY / "templates"
+    return beside if beside.is_dir() else PACKAGE / "templates"
+
+
+def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    for part in new:
+        before, now = old.get(part), new[part]
+        if part != "fingerprint" and before != now:
+            names = ""
+            if isinstance(before, dict) and isinstance(now, dict):
+                changed = sorted(_leaves(before, now))
+                names = ": " + ", ".join(changed[:4]) + (f" and {len(changed) - 4} more" if len(changed) > 4 else "")
+            return f"its {part} changed{names}"
+    return "its place changed"
+
+
+def _leaves(before: Mapping[str, Any], now: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    for key in {**before, **now}:
+        old, new = before.get(key), now.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            yield from _leaves(old, new, f"{path}{key}.")
+        elif old != new:
+            yield f"{path}{key}"
+
+
+def _read_or_none(path: Path) -> Any:
+    try:
+        return read_json(path)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+
+
+def _images(settings: Settings, digests: FileDigests) -> str:
+    """Digest of the user's images; the embedded scenes hang on their settings and sources alone."""
+    if settings.data.source == "scenes":
+        return "scenes"
+    folder = Path(settings.data.source)
+    if not folder.is_dir():
+        raise UserError(f"DATA={folder}: no such folder: give a folder with one folder of images for each class")
+    return digests.of_tree(folder)
+
+
+def _commit() -> tuple[str | None, int]:
+    """The commit of the folder we work in ("-dirty" with changes) and its time, seconds since 1970."""
+
+    def git(*words: str) -> str | None:
+        try:
+            answer = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
+        except FileNotFoundError:
+            return None
+        return answer.stdout.strip() if answer.returncode == 0 else None
+
+    known = (git("log", "-1", "--format=%H %ct") or "").split()
+    commit, date = (known[0], int(known[1])) if known else (None, 0)
+    if commit and git("status", "--porcelain", "--untracked-files=no"):
+        commit += "-dirty"
+    return commit, int(os.environ.get("SOURCE_DATE_EPOCH", date))
+
+
+def _version(name: str) -> str:
+    if name == "reportgen":
+        from reportgen import __version__
+
+        return __version__
+    try:
+        return metadata.version(DISTRIBUTIONS.get(name, name))
+    except metadata.PackageNotFoundError:
+        return "none"
+
+
+def _closure(modules: Iterable[str]) -> tuple[dict[str, Path], list[str]]:
+    """Every source file of ours that these modules import, and the libraries that those import."""
+    sources: dict[str, Path] = {}
+    libraries: set[str] = set()
+    waiting = list(modules)
+    while waiting:
+        module = waiting.pop()
+        path = _source(module)
+        if path is None or module in sources:
+            continue
+        sources[module] = path
+        for name in _imports(module, path):
+            top = name.split(".")[0]
+            if top == "reportgen":
+                waiting.append(name)
+            else:
+                libraries.add(top)
+    standard = _standard()
+    return dict(sorted(sources.items())), sorted(libraries - standard)
+
+
+def _imports(module: str, path: Path) -> Iterator[str]:
+    package = path.name == "__init__.py"
+    if package and "__getattr__" in path.read_text(encoding="utf-8"):  # it imports its modules when they are asked for
+        yield from (f"{module}.{other.stem}" for other in path.parent.glob("*.py") if other.stem != "__init__")
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parts = module.split(".")
+            base = ".".join(parts[: len(parts) - node.level + package]) if node.level else ""
+            name = ".".join(part for part in (base, node.module or "") if part)
+            yield name
+            yield from (f"{name}.{alias.name}" for alias in node.names if name.startswith("reportgen"))
+
+
+def _source(module: str) -> Path | None:
+    place = REPOSITORY.joinpath(*module.split("."))
+    return next((path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file()), None)
+
+
+_TREES: dict[Path, ast.Module] = {}
+
+
+def _tree(path: Path) -> ast.Module:
+    if path not in _TREES:
+        _TREES[path] = ast.parse(path.read_text(encoding="utf-8"))
+    return _TREES[path]
+
+
+def _standard() -> frozenset[str]:
+    import sys
+
+    return frozenset(sys.stdlib_module_names)

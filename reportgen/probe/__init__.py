@@ -1,0 +1,75 @@
+"""The instrument: looks into a convnet through its strongest activations, their projections to pixels, and occlusion.
+
+A small library of its own. It knows tensors and modules and nothing of runs, files or reports::
+
+    from reportgen.probe import Activation, project, strongest, trace
+
+    graph = trace(net, images[:1])                       # any function takes the net itself as well
+    best = strongest(graph, ["layer5.relu"], batches)    # the nine strongest activations of every map
+    project(graph, image, [Activation("layer5.relu", map=3, row=7, column=2)])
+
+The net that is passed in is never changed: not its parameters, buffers, hooks or mode. It is always run as in ``eval()``.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from reportgen.probe.deconvnet import Activation, Projection, Unpooled, project, unpool
+    from reportgen.probe.errors import NotFinite, ProbeError, UnknownLayer, Unsupported
+    from reportgen.probe.fields import ReceptiveField, receptive_field
+    from reportgen.probe.graph import Graph, activations, trace
+    from reportgen.probe.occlusion import Occlusion, occlude
+    from reportgen.probe.ranking import Strongest, strongest
+
+# The modules bear other names than the functions: importing a submodule binds its name on the package.
+_HOMES = {
+    "Activation": "deconvnet",
+    "Graph": "graph",
+    "NotFinite": "errors",
+    "Occlusion": "occlusion",
+    "ProbeError": "errors",
+    "Projection": "deconvnet",
+    "ReceptiveField": "fields",
+    "Strongest": "ranking",
+    "UnknownLayer": "errors",
+    "Unpooled": "deconvnet",
+    "Unsupported": "errors",
+    "activations": "graph",
+    "occlude": "occlusion",
+    "project": "deconvnet",
+    "receptive_field": "fields",
+    "strongest": "ranking",
+    "trace": "graph",
+    "unpool": "deconvnet",
+}
+
+__all__ = [
+    "Activation",
+    "Graph",
+    "NotFinite",
+    "Occlusion",
+    "ProbeError",
+    "Projection",
+    "ReceptiveField",
+    "Strongest",
+    "UnknownLayer",
+    "Unpooled",
+    "Unsupported",
+    "activations",
+    "occlude",
+    "project",
+    "receptive_field",
+    "strongest",
+    "trace",
+    "unpool",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the module that holds ``name`` when it is first asked for: torch costs seconds (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,248 @@
+"""The deconvnet: what in the image caused an activation (Zeiler & Fergus 2013, section 2.1).
+
+From one activation down to the pixels, layer by layer: unpool with the switches recorded on the way up, rectify, filter
+with the transposed filters, no bias. Contrast normalisation and dropout are the identity, batch norm scales without
+its shift, average pooling is transposed, a residual sum sends the signal down both branches and a concatenation splits
+it. The same as back-propagation with the ReLU's rule replaced by "rectify the incoming signal".
+
+Only the window of the receptive field is computed: one forward pass per image records the switches, then the windows of
+all activations of a layer go down together. Where a window would be larger than the map, the whole map goes down.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from reportgen.probe import rules
+from reportgen.probe.errors import NotFinite, ProbeError, Unsupported
+from reportgen.probe.fields import Box, Span, reach, whole
+from reportgen.probe.graph import Graph, Node, trace
+
+# Windows that go down together: more of them share the cost of starting each operation, until they leave the caches.
+_WINDOW_VALUES = 6_000_000  # values in the largest signal of a batch
+
+
+@dataclass(frozen=True)
+class Activation:
+    """One unit of a layer: a feature map and a place in it (row = column = 0 in a layer without rows and columns)."""
+
+    layer: str
+    map: int
+    row: int = 0
+    column: int = 0
+
+
+@dataclass(frozen=True)
+class Projection:
+    """An activation projected to the pixels; zero outside ``window``."""
+
+    activation: Activation
+    value: float  # the activation itself: the seed of the projection
+    pixels: Float[Tensor, "channel row column"]  # signed: the last step into pixel space is not rectified
+    window: Box  # the part of the image that ``pixels`` covers: top, left, bottom, right
+    box: Box  # the whole receptive field, which may leave the image
+    image_size: tuple[int, int]  # rows, columns
+
+    def full(self) -> Float[Tensor, "channel height width"]:
+        """The projection on a canvas of the image's size."""
+        top, left, bottom, right = self.window
+        rows, columns = self.image_size
+        return F.pad(self.pixels, (left, columns - right, top, rows - bottom))
+
+
+@dataclass(frozen=True)
+class Unpooled:
+    """What figure 1 shows of a max pool: what comes in, what goes out, the switches, and the unpooled map."""
+
+    beneath: Float[Tensor, "map row column"]
+    pooled: Float[Tensor, "map pooled_row pooled_column"]
+    switches: Int[Tensor, "map pooled_row pooled_column"]  # row * columns + column of each maximum in ``beneath``
+    unpooled: Float[Tensor, "map row column"]  # maxima of overlapping windows that share a location add up
+
+
+def project(
+    net: nn.Module | Graph, image: Float[Tensor, "channel row column"], activations: Sequence[Activation]
+) -> list[Projection | None]:
+    """Project activations that ``image`` causes to its pixels, each seeded with its own value; in their order.
+
+    An activation of exactly zero has no projection: None. One forward pass serves them all. Raises Unsupported where
+    an operation without a rule (GELU, attention, ...) lies below a layer, UnknownLayer, ProbeError for a unit
+    that the layer does not have, NotFinite. Source: Zeiler & Fergus 2013, section 2.1.
+    """
+    if not activations:
+        return []
+    graph = trace(net, image[None])
+    asked: dict[str, list[int]] = {}
+    for index, activation in enumerate(activations):
+        asked.setdefault(activation.layer, []).append(index)
+    for layer in asked:
+        _check(graph, layer)
+    for activation in activations:
+        _check_unit(graph, activation)
+    values, switches = _observe(graph, image, activations)
+    found: list[Projection | None] = [None] * len(activations)
+    for layer, indices in asked.items():
+        active = [index for index in indices if values[index] != 0]
+        step = _batch_size(graph, layer)
+        for start in range(0, len(active), step):
+            some = active[start : start + step]
+            units = [activations[index] for index in some]
+            projected = _descend(graph, switches, units, torch.stack([values[index] for index in some]))
+            for index, projection in zip(some, projected, strict=True):
+                found[index] = projection
+    return found
+
+
+def unpool(net: nn.Module | Graph, image: Float[Tensor, "channel row column"], pool: str) -> Unpooled:
+    """A max pool's maps, switches and unpooled maps for one image (Zeiler & Fergus 2013, figure 1).
+
+    Raises ProbeError where the layer is no max pool.
+    """
+    graph = trace(net, image[None])
+    node = graph.find(pool)
+    if node.kind not in rules.POOLS:
+        raise ProbeError(f"layer {pool!r} is a {node.operation.what}: only a max pool has switches")
+    seen: dict[str, tuple[Tensor, Tensor, Tensor]] = {}
+
+    def observed(beneath: Tensor) -> Tensor:
+        pooled, switches = rules.pool_with_switches(node, beneath)
+        seen[pool] = beneath[0].clone(), pooled[0], switches[0]
+        return pooled
+
+    graph.run(image[None], {}, {pool: observed})
+    beneath, pooled, switches = seen[pool]
+    whole_maps = whole(node.shape, 1), whole(tuple(beneath.shape), 1)
+    unpooled = rules.unpool_windows(pooled[None], switches, beneath.shape[2], *whole_maps)
+    return Unpooled(beneath, pooled.clone(), switches, unpooled[0])
+
+
+def _check(graph: Graph, layer: str) -> None:
+    """Raise Unsupported, by name, for the first operation without a rule on the way down from the layer."""
+    below = graph.below(layer)
+    top = below[0]
+    if top.operation.kind == "input":
+        raise Unsupported(f"layer {layer!r} is the image itself")
+    for node in below:
+        if node.kind not in rules.RULES and node.kind != "input":
+            raise Unsupported(
+                f"layer {layer!r} cannot be projected: {node.operation.what} ({node.name!r}) has no rule in the deconvnet"
+            )
+    if not any(node.kind == "input" for node in below):
+        raise Unsupported(f"layer {layer!r} does not depend on the image")
+
+
+def _check_unit(graph: Graph, unit: Activation) -> None:
+    shape = graph.shape(unit.layer)
+    place = (unit.map, unit.row, unit.column)
+    limits = (*shape, 1, 1)[:3]
+    if len(shape) not in (1, 3) or not all(0 <= at < limit for at, limit in zip(place, limits, strict=True)):
+        raise ProbeError(f"{unit}: the layer's units are (map, row, column) below {limits}")
+
+
+def _observe(graph: Graph, image: Tensor, units: Sequence[Activation]) -> tuple[list[Tensor], dict[str, Tensor]]:
+    """One forward pass: the activations' values, on the CPU, and the switches of each max pool below them."""
+    values = [torch.tensor(0.0)] * len(units)
+    switches: dict[str, Tensor] = {}
+
+    def note(layer: str, output: Tensor) -> None:
+        chosen = [(index, unit) for index, unit in enumerate(units) if unit.layer == layer]
+        places = torch.tensor([(unit.map, unit.row, unit.column) for _, unit in chosen]).T[: output.dim() - 1]
+        for (index, _), value in zip(chosen, output[0][tuple(places)].cpu(), strict=True):
+            values[index] = value
+
+    def pool(node: Node, beneath: Tensor) -> Tensor:
+        pooled, indices = rules.pool_with_switches(node, beneath)
+        switches[node.name] = indices[0]
+        return pooled
+
+    layers = {unit.layer for unit in units}
+    pools = {node.name: node for layer in layers for node in graph.below(layer) if node.kind in rules.POOLS}
+    graph.run(
+        image[None],
+        {layer: partial(note, layer) for layer in layers},
+        {name: partial(pool, node) for name, node in pools.items()},
+    )
+    for unit, value in zip(units, values, strict=True):
+        if value.isnan():
+            raise NotFinite(f"layer {unit.layer!r} gives NaN at map {unit.map}, row {unit.row}, column {unit.column}")
+    return values, switches
+
+
+def _frames(graph: Graph, layer: str, positions: Tensor) -> dict[str, Span]:
+    """The windows in which the signal goes down: of one size for all units at every node, or the whole map.
+
+    Windows may leave the map; what they hold there is masked.
+    """
+
+    def settle(node: Node, span: Span) -> Span:
+        size = (span.last - span.first + 1).amax(0)
+        shape = torch.tensor(node.shape[1:])
+        covers = size >= shape
+        first = torch.where(covers, 0, span.first)
+        return Span(first, torch.where(covers, shape - 1, first + size - 1))
+
+    return reach(graph, layer, positions, settle)
+
+
+def _batch_size(graph: Graph, layer: str) -> int:
+    """How many windows go down together."""
+    frames = _frames(graph, layer, torch.tensor([[0, 0]]))
+    largest = max(
+        graph.nodes[name].shape[0] * int((span.last - span.first + 1).prod()) for name, span in frames.items()
+    )
+    return max(1, _WINDOW_VALUES // largest)
+
+
+def _descend(
+    graph: Graph, switches: dict[str, Tensor], units: Sequence[Activation], values: Tensor
+) -> list[Projection]:
+    """Send the units of one layer down to the pixels, together."""
+    layer = graph.find(units[0].layer)
+    positions = torch.tensor([[unit.row, unit.column] for unit in units])
+    with torch.inference_mode(False), torch.no_grad():
+        frames = _frames(graph, layer.name, positions)
+        descent = rules.Descent(graph, frames, switches)
+        seed = torch.zeros(len(units), layer.shape[0], dtype=values.dtype)
+        seed[torch.arange(len(units)), torch.tensor([unit.map for unit in units])] = values
+        seed = seed.to(graph.device)
+        if layer.spatial:  # in a map of one row or column the window is the whole map
+            seed = rules.place(seed[:, :, None, None], Span(positions, positions), frames[layer.name])
+        signals = {layer.name: seed}
+        for node in graph.below(layer.name):
+            if node.name not in signals:
+                continue  # reached by no signal: a constant branch
+            signal = signals.pop(node.name)
+            if node.spatial:
+                signal = rules.mask(signal, frames[node.name], node.shape)
+            if node.kind == "input":
+                return _cut(graph, units, values, signal, frames[node.name], positions)
+            for sent in rules.RULES[node.kind](descent, node, signal):
+                coming = sent.signal
+                if sent.frame is not None:
+                    coming = rules.place(coming, sent.frame, frames[sent.parent])
+                signals[sent.parent] = signals[sent.parent] + coming if sent.parent in signals else coming
+    raise Unsupported(f"layer {layer.name!r} does not depend on the image")
+
+
+def _cut(
+    graph: Graph, units: Sequence[Activation], values: Tensor, signal: Tensor, frame: Span, positions: Tensor
+) -> list[Projection]:
+    """The parts of the windows that lie in the image."""
+    source = next(node.name for node in graph.nodes.values() if node.kind == "input")
+    field = reach(graph, units[0].layer, positions, lambda node, span: span)[source]
+    rows, columns = graph.input_shape[1:]
+    found = []
+    for index, (unit, value) in enumerate(zip(units, values.tolist(), strict=True)):
+        (top, left), (bottom, right) = field.first[index].tolist(), (field.last[index] + 1).tolist()
+        start = min(max(top, 0), rows), min(max(left, 0), columns)  # a unit may read nothing but padding
+        window = *start, max(min(bottom, rows), start[0]), max(min(right, columns), start[1])
+        lies = Span(frame.first[index : index + 1], frame.last[index : index + 1])
+        wanted = Span(torch.tensor([window[:2]]), torch.tensor([window[2:]]) - 1)
+        pixels = rules.place(signal[index : index + 1], lies, wanted)[0].clone()
+        found.append(Projection(unit, value, pixels, window, (top, left, bottom, right), (rows, columns)))
+    return found

@@ -1,0 +1,490 @@
+"""The net as an explicit graph: every call its own node, its operation named, its layers addressed by name.
+
+``trace`` follows the net symbolically (torch.fx) and runs one example through it, which settles shapes and shows which
+calls work in place. The net itself is left alone: a structural copy in ``eval()`` that shares its weights is traced.
+"""
+
+import copy
+import difflib
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, fx, nn
+
+from reportgen.probe import operations
+from reportgen.probe.errors import ProbeError, UnknownLayer, Unsupported
+from reportgen.probe.operations import Operation
+
+
+@dataclass(frozen=True)
+class Node:
+    """One call of the net: a module, function, method or operator, on the way from the image to the output."""
+
+    name: str  # the module path where the module is called once ("layer1.0.conv1"), else torch.fx's name ("relu_1")
+    operation: Operation
+    parents: tuple[str, ...]  # in the order of the arguments; x + x reads x twice
+    shape: tuple[int, ...]  # of the output for one image: (map, row, column) or (unit,)
+    fx: fx.Node
+    in_place: bool = False  # whether it overwrites a tensor that it reads
+
+    @property
+    def kind(self) -> str:
+        """The operation's kind, as listed in `operations.Operation`."""
+        return self.operation.kind
+
+    @property
+    def spatial(self) -> bool:
+        """Whether the output has rows and columns."""
+        return len(self.shape) == 3
+
+
+class _Proxy(fx.Proxy):
+    """A proxy for which ``x += y`` stays in place; torch.fx's own makes it ``x = x + y``, another net if x is shared."""
+
+    def _in_place(self, function: Callable, other: Any) -> fx.Proxy:
+        return self.tracer.create_proxy("call_function", function, (self, other), {})
+
+    def __iadd__(self, other: Any) -> fx.Proxy:
+        return self._in_place(operator.iadd, other)
+
+    def __isub__(self, other: Any) -> fx.Proxy:
+        return self._in_place(operator.isub, other)
+
+    def __imul__(self, other: Any) -> fx.Proxy:
+        return self._in_place(operator.imul, other)
+
+    def __itruediv__(self, other: Any) -> fx.Proxy:
+        return self._in_place(operator.itruediv, other)
+
+
+class _Tracer(fx.Tracer):
+    """Follows the forward pass and notes which node each module's call returned, containers included."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: dict[str, list[fx.Node]] = {}
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        # A subclass of nn.LocalResponseNorm is one, however it computes it: the identity on the way down.
+        return isinstance(m, nn.LocalResponseNorm) or super().is_leaf_module(m, module_qualified_name)
+
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        return _Proxy(node, self)
+
+    def call_module(self, m: nn.Module, forward: Callable, args: tuple, kwargs: dict) -> Any:
+        path = self.path_of_module(m)
+        # Hooks of containers would be shown proxies in place of tensors; those of leaf modules run with the net.
+        result = super().call_module(m, forward if self.is_leaf_module(m, path) else m.forward, args, kwargs)
+        if isinstance(result, fx.Proxy):
+            self.calls.setdefault(path, []).append(result.node)
+        return result
+
+
+def eval_copy(net: nn.Module) -> nn.Module:
+    """A copy of the net's structure in ``eval()``; weights and hooks are shared, buffers copied."""
+    shared: dict[int, Any] = {id(parameter): parameter for parameter in net.parameters()}
+    for module in net.modules():
+        for name, value in vars(module).items():
+            # Tensors computed by old-style weight normalisation are attributes that deepcopy refuses to copy.
+            if isinstance(value, Tensor) or ("_hooks" in name and isinstance(value, dict)):
+                shared[id(value)] = value
+    return copy.deepcopy(net, shared).eval()
+
+
+class Graph:
+    """A traced net. Made by `trace`; accepted wherever a net is."""
+
+    def __init__(self, module: fx.GraphModule, calls: Mapping[str, list[fx.Node]], example: Tensor) -> None:
+        self.module = module
+        self.input_shape = tuple(example.shape[1:])  # channel, row, column
+        self._calls = calls
+        self._order = list(module.graph.nodes)
+        self._modules = dict(module.named_modules(remove_duplicate=False))
+        self._dead_after = _last_uses(self._order)
+        self._names = _public_names(self._order, calls)
+        self._constant = _constants(self._order)
+        with torch.inference_mode(False), torch.no_grad():
+            self.nodes: dict[str, Node] = _Normaliser(self).nodes(example[:1])
+
+    @property
+    def device(self) -> torch.device:
+        """Where the net's parameters live; the images are taken there."""
+        return next((parameter.device for parameter in self.module.parameters()), torch.device("cpu"))
+
+    def _named(self, *kinds: str) -> list[str]:
+        return [node.name for node in self.nodes.values() if node.kind in kinds]
+
+    @property
+    def relus(self) -> list[str]:
+        """Names of the ReLU nodes (modules, functions and methods), in the order of execution."""
+        return self._named("relu")
+
+    @property
+    def convs(self) -> list[str]:
+        """Names of the two-dimensional convolutions, in the order of execution."""
+        return self._named("conv2d")
+
+    @property
+    def linears(self) -> list[str]:
+        """Names of the linear layers, in the order of execution."""
+        return self._named("linear")
+
+    @property
+    def output(self) -> str:
+        """Name of the node that the net returns; raises Unsupported where it returns several."""
+        returned = self._order[-1].args[0]
+        if isinstance(returned, fx.Node) and self._names[returned] in self.nodes:
+            return self._names[returned]
+        raise Unsupported("the net returns several things: name the layer that is meant")
+
+    def find(self, name: str) -> Node:
+        """The node of that name: a node's own name, a module's path (its last call) or torch.fx's name.
+
+        Raises UnknownLayer with the nearest names, or with the calls of a module that is called several times.
+        """
+        if name in self.nodes:
+            return self.nodes[name]
+        calls = [self._names[node] for node in self._calls.get(name, []) if self._names[node] in self.nodes]
+        if len(calls) == 1:
+            return self.nodes[calls[0]]
+        if calls:
+            raise UnknownLayer(f"layer {name!r} is called {len(calls)} times: name one of {', '.join(calls)}")
+        for node, public in self._names.items():
+            if node.name == name and public in self.nodes:
+                return self.nodes[public]
+        known = [*self.nodes, *(path for path in self._calls if path not in self.nodes)]
+        nearest = difflib.get_close_matches(name, known, n=3, cutoff=0.0)
+        raise UnknownLayer(f"no layer {name!r} in this net: the nearest are {', '.join(nearest)}")
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape of a node's output for one image of the example's size: (map, row, column) or (unit,)."""
+        return self.find(name).shape
+
+    def parents(self, name: str) -> tuple[str, ...]:
+        """The nodes whose outputs the node reads."""
+        return self.find(name).parents
+
+    def below(self, name: str) -> list[Node]:
+        """The node and all it depends on, nearest the output first."""
+        wanted = {self.find(name).name}
+        found = []
+        for node in reversed(self.nodes.values()):
+            if node.name in wanted:
+                found.append(node)
+                wanted.update(node.parents)
+        return found
+
+    def at(self, images: Tensor) -> "Graph":
+        """This graph with the shapes that images of this size give."""
+        if tuple(images.shape[1:]) == self.input_shape:
+            return self
+        return Graph(self.module, self._calls, images)
+
+    def run(
+        self,
+        images: Tensor,
+        watch: Mapping[str, Callable[[Tensor], object]],
+        instead: Mapping[str, Callable[[Tensor], Tensor]] | None = None,
+    ) -> None:
+        """Run the net forward, as far as needed, and show the named nodes' outputs at the moment they are computed.
+
+        At that moment, since a later call may overwrite them in place. ``watch`` maps names to functions of the output
+        (image map row column); ``instead`` maps names to functions of the node's input that are called in its place.
+        """
+        watchers: dict[fx.Node, list[Callable[[Tensor], object]]] = {}
+        for name, watcher in watch.items():
+            watchers.setdefault(self.find(name).fx, []).append(watcher)
+        stand_ins = {self.find(name).fx: function for name, function in (instead or {}).items()}
+        remaining = watchers.keys() | stand_ins.keys()
+        with torch.inference_mode(False), torch.no_grad():
+            values: dict[fx.Node, Any] = {}
+            inputs = iter((images.to(self.device),))
+            for node in self._order:
+                if not remaining:
+                    return
+                if node in stand_ins:
+                    values[node] = stand_ins[node](values[node.all_input_nodes[0]])
+                else:
+                    values[node] = self.execute(node, values, inputs)
+                for watcher in watchers.get(node, ()):
+                    watcher(values[node])
+                remaining -= {node}
+                for dead in self._dead_after[node]:
+                    del values[dead]
+
+    def execute(self, node: fx.Node, values: Mapping[fx.Node, Any], inputs: Iterable[Tensor] = ()) -> Any:
+        """What one node of the torch.fx graph gives, from the values of the nodes that it reads."""
+        args = fx.node.map_arg(node.args, values.__getitem__)
+        kwargs = fx.node.map_arg(node.kwargs, values.__getitem__)
+        if node.op == "placeholder":
+            for images in inputs:
+                return images.clone()  # a net that works in place on its input must not change the caller's images
+            return node.args[0] if node.args else None
+        if node.op == "get_attr":
+            return operator.attrgetter(str(node.target))(self.module)
+        if node.op == "call_module":
+            return self._modules[str(node.target)](*args, **kwargs)
+        if node.op == "call_method":
+            return getattr(args[0], str(node.target))(*args[1:], **kwargs)
+        return args[0] if node.op == "output" else node.target(*args, **kwargs)  # type: ignore[operator]
+
+    def reads(self, node: Node) -> dict[fx.Node, str]:
+        """Which of its ``parents`` each of the torch.fx nodes stands for that a node's call reads."""
+        signals = [read for read in _reads(node.fx) if self._names[read] in self.nodes]
+        return dict(zip(signals, node.parents, strict=True))
+
+    def public_name(self, node: fx.Node) -> str:
+        """The name under which a torch.fx node is known, if it is among ``nodes``."""
+        return self._names[node]
+
+    def is_constant(self, node: fx.Node) -> bool:
+        """Whether a torch.fx node's value does not depend on the image."""
+        return node in self._constant
+
+    def constant(self, node: fx.Node) -> Any:
+        """The value of a node that does not depend on the image (a parameter, or something computed from some)."""
+        with torch.no_grad():
+            return self.execute(node, {read: self.constant(read) for read in node.all_input_nodes})
+
+
+class _Normaliser:
+    """Runs one image through the net and says of every node what it does, what it reads, and of what shape it is."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.values: dict[fx.Node, Any] = {}
+        self.holder: dict[int, fx.Node] = {}  # storage -> the node that last wrote to it
+        self.alive: list[Any] = []  # a freed tensor's storage would be given to another node
+
+    def nodes(self, image: Tensor) -> dict[str, Node]:
+        found: dict[str, Node] = {}
+        inputs = iter((image.to(self.graph.device),))
+        for node in self.graph._order[:-1]:
+            read = [(reads, self.values[reads]) for reads in _reads(node)]
+            versions = [value._version if isinstance(value, Tensor) else 0 for _, value in read]
+            parents = [self._writer(reads, value) for reads, value in read if self._is_signal(reads)]
+            value = self.values[node] = self.graph.execute(node, self.values, inputs)
+            changed = [
+                was for (_, was), version in zip(read, versions, strict=True)
+                if isinstance(was, Tensor) and was._version != version
+            ]  # fmt: skip
+            self.holder.update((_storage(was), node) for was in changed)
+            if self._is_signal(node):
+                self.holder.setdefault(_storage(value), node)
+                self.alive.append(value)
+                name = self.graph._names[node]
+                operation = self._operation(node, [parent for parent in parents if parent is not None])
+                if None in parents:
+                    operation = Operation("other", f"{operation.what} on a view that was changed in place")
+                names = tuple(self.graph._names[parent] for parent in parents if parent is not None)
+                found[name] = Node(name, operation, names, tuple(value.shape[1:]), node, bool(changed))
+        return found
+
+    def _is_signal(self, node: fx.Node) -> bool:
+        """Whether the node's value is a tensor that depends on the image."""
+        value = self.values[node]
+        return isinstance(value, Tensor) and node not in self.graph._constant and value.dim() > 0
+
+    def _writer(self, node: fx.Node, value: Tensor) -> fx.Node | None:
+        """The node whose result is read there: another than ``node`` if one worked in place on its output meanwhile.
+
+        None where that happened through a view of another shape: which values changed is then unknown.
+        """
+        holder = self.holder.get(_storage(value), node)
+        order = self.graph._order
+        if holder is node or order.index(holder) < order.index(node):
+            return node
+        return holder if self.values[holder].shape == value.shape else None
+
+    def _operation(self, node: fx.Node, parents: list[fx.Node]) -> Operation:
+        if node.op == "placeholder":
+            return Operation("input", "input")
+        shapes = [tuple(self.values[parent].shape) for parent in parents]
+        if not shapes:
+            return Operation("other", operations.call_name(node.target))
+        if node.op == "call_module":
+            operation = operations.of_module(self.graph._modules[str(node.target)], len(shapes[0]))
+        else:
+            operation = self._of_function(node, parents, shapes)
+        if operation.kind == "other" and _reshapes(node, shapes, self.values[node], self.graph._modules):
+            return Operation("reshape", operation.what)
+        return operation
+
+    def _of_function(self, node: fx.Node, parents: list[fx.Node], shapes: list[tuple[int, ...]]) -> Operation:
+        target, what = node.target, operations.call_name(node.target)
+        named = operations.arithmetic(target)
+        if named is not None:
+            return self._arithmetic(named, what, node, shapes)
+        if getattr(target, "__module__", "").startswith("torchvision.ops") and what == "stochastic_depth":
+            return Operation("identity", what)
+        return operations.of_call(target, partial(self._argument, node), len(shapes[0])) or Operation("other", what)
+
+    def _argument(self, node: fx.Node, key: str | int) -> Any:
+        """An argument of a call as a value: a number computed from shapes as it came out, a weight as it is now."""
+        value = node.kwargs[key] if isinstance(key, str) else node.args[key]
+
+        def concrete(read: fx.Node) -> Any:
+            return self.graph.constant(read) if read in self.graph._constant else self.values[read]
+
+        return fx.node.map_arg(value, concrete)
+
+    def _arithmetic(self, name: str, what: str, node: fx.Node, shapes: list[tuple[int, ...]]) -> Operation:
+        """``x + y``, ``x + 1``, ``x * c``, ``(x - mean) / deviation``."""
+        first, second = node.args[:2] if len(node.args) > 1 else (node.args[0], node.kwargs.get("other"))
+        if node.kwargs.get("alpha", 1) != 1 or node.kwargs.get("rounding_mode"):
+            return Operation("other", what)
+        output = tuple(self.values[node].shape)
+        if len(node.all_input_nodes) > len(shapes) and any(
+            isinstance(self.values[read], Tensor) and read not in self.graph._constant
+            for read in node.all_input_nodes
+            if self.values[read] is not None and not self._is_signal(read)
+        ):
+            return Operation("other", what)
+        two = all(isinstance(operand, fx.Node) and self._is_signal(operand) for operand in (first, second))
+        kind = operations.arithmetic_kind(name, of_two=two)
+        if any(shape != output for shape in shapes):
+            return Operation("other", f"{what} of unequal shapes")
+        if two or kind != "scale":
+            backwards = not two and name == "sub" and not (isinstance(first, fx.Node) and self._is_signal(first))
+            return Operation("pointwise" if backwards else kind, what)
+        signal_first = isinstance(first, fx.Node) and self._is_signal(first)
+        if name in ("div", "truediv") and not signal_first:
+            return Operation("pointwise", what)  # 1 / x
+
+        def factor() -> Tensor:
+            value = torch.as_tensor(fx.node.map_arg(second if signal_first else first, self._value_now))
+            return value.reciprocal() if name in ("div", "truediv") else value
+
+        sizes = tuple(factor().shape)
+        per_channel = len(output) - len(sizes) <= 1 and sizes[-len(output) + 1 :][1:] == (1,) * (len(output) - 2)
+        if factor().numel() != 1 and not per_channel:
+            return Operation("other", f"{what} by a tensor of shape {sizes}")
+        return Operation("scale", what, settings={"factor": lambda: factor().flatten()})
+
+    def _value_now(self, node: fx.Node) -> Any:
+        return self.graph.constant(node) if node in self.graph._constant else self.values[node]
+
+
+def _reads(node: fx.Node) -> list[fx.Node]:
+    """The nodes that a call reads, in the order of its arguments; twice where it reads one twice (``x + x``)."""
+    found: list[fx.Node] = []
+    fx.node.map_arg((node.args, node.kwargs), found.append)
+    return found
+
+
+def _storage(value: Tensor) -> int:
+    return value.untyped_storage().data_ptr()
+
+
+def _reshapes(node: fx.Node, shapes: list[tuple[int, ...]], value: Tensor, modules: Mapping[str, nn.Module]) -> bool:
+    """Whether the node only reads the values of each image in another shape, in row-major order."""
+    names = ("flatten", "view", "reshape", "squeeze", "unsqueeze", "unflatten", "squeeze_", "unsqueeze_")
+    if node.op == "call_module":
+        named = isinstance(modules[str(node.target)], nn.Flatten | nn.Unflatten)
+    else:
+        named = operations.call_name(node.target) in names
+    return named and len(shapes) == 1 and shapes[0][0] == value.shape[0] and value.dim() in (2, 4)
+
+
+def _last_uses(order: Sequence[fx.Node]) -> dict[fx.Node, list[fx.Node]]:
+    """For each node, the nodes whose values nobody reads after it."""
+    last: dict[fx.Node, fx.Node] = {}
+    for node in order:
+        last[node] = node
+        for read in node.all_input_nodes:
+            last[read] = node
+    dead: dict[fx.Node, list[fx.Node]] = {node: [] for node in order}
+    for node, final in last.items():
+        dead[final].append(node)
+    return dead
+
+
+def _constants(order: Sequence[fx.Node]) -> set[fx.Node]:
+    """The nodes that do not depend on the image."""
+    found: set[fx.Node] = set()
+    for node in order:
+        if node.op == "get_attr" or (
+            node.op.startswith("call") and node.all_input_nodes and all(read in found for read in node.all_input_nodes)
+        ):
+            found.add(node)
+    return found
+
+
+def _public_names(order: Sequence[fx.Node], calls: Mapping[str, list[fx.Node]]) -> dict[fx.Node, str]:
+    """A unique name for each node: the path of a leaf module that is called once, else torch.fx's name."""
+    names = {
+        node: str(node.target)
+        for node in order
+        if node.op == "call_module" and len(calls.get(str(node.target), ())) == 1
+    }
+    taken = set(names.values())
+    for node in order:
+        if node not in names:
+            name = node.name
+            while name in taken:
+                name += "_"
+            taken.add(name)
+            names[node] = name
+    return {node: names[node] for node in order}
+
+
+def trace(net: "nn.Module | Graph", example: Float[Tensor, "image channel row column"]) -> Graph:
+    """Turn a net into an explicit graph, with the shapes that ``example`` gives (its first image is run once).
+
+    The graph shares the net's weights: it follows them when they are trained on. Hooks of leaf modules (``nn.Conv2d``)
+    run with it, hooks of containers do not. Raises Unsupported where the forward
+    pass cannot be followed symbolically, as when it branches on values.
+    """
+    if isinstance(net, Graph):
+        return net.at(example)
+    tracer = _Tracer()
+    try:
+        copied = eval_copy(net)
+        followed = tracer.trace(copied)
+    except Exception as error:
+        reason = str(error).strip().split("\n")[0] or type(error).__name__
+        raise Unsupported(
+            f"the forward pass of {type(net).__name__} cannot be followed symbolically: {reason}"
+        ) from error
+    required = [node for node in followed.nodes if node.op == "placeholder" and not node.args]
+    if len(required) != 1:
+        names = ", ".join(node.name for node in required)
+        raise Unsupported(f"{type(net).__name__} takes {len(required)} inputs ({names}): one image is meant")
+    module = fx.GraphModule(copied, followed)
+    _share_buffers(net, module)
+    return Graph(module, tracer.calls, example)
+
+
+def _share_buffers(net: nn.Module, module: nn.Module) -> None:
+    """Put the net's own buffers in place of the copies that protected them while its forward pass was followed."""
+    for path, buffer in net.named_buffers(remove_duplicate=False):
+        home, _, name = path.rpartition(".")
+        try:
+            owner = module.get_submodule(home)
+        except AttributeError:
+            continue  # nothing of that module is used by the graph
+        if name in owner._buffers:
+            owner._buffers[name] = buffer
+
+
+def activations(
+    net: nn.Module | Graph, images: Float[Tensor, "image channel row column"], names: Sequence[str]
+) -> dict[str, Tensor]:
+    """The outputs of the named layers: (image map row column) or (image unit), on the net's device.
+
+    Each is a copy made when it was computed, so an in-place ReLU behind a convolution does not reach back into it.
+    """
+    found: dict[str, Tensor] = {}
+    trace(net, images).run(images, {name: partial(_keep, found, name) for name in names})
+    return found
+
+
+def _keep(found: dict[str, Tensor], name: str, output: Tensor) -> None:
+    found[name] = output.clone()
+    if not isinstance(output, Tensor):
+        raise ProbeError(f"layer {name!r} gives no tensor")

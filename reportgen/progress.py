@@ -1,0 +1,52 @@
+"""Progress of long work: a bar on a terminal, a plain line now and then elsewhere."""
+
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sized
+from typing import TypeVar
+
+from tqdm import tqdm
+
+Item = TypeVar("Item")
+PLAIN_INTERVAL = 10.0  # seconds between two lines where there is no terminal
+
+
+def say(message: str) -> None:
+    """Write one line to standard error, above a bar if one is being drawn."""
+    tqdm.write(message, file=sys.stderr)
+
+
+def track(
+    items: Iterable[Item], what: str, total: int | None = None, unit: str = "image", step: int = 1
+) -> Iterator[Item]:
+    """Yield `items`, showing how many `unit`s are done, the rate and the time left.
+
+    `total` is counted in units; each item stands for `step` units (the size of a batch), the last for what is left.
+    """
+    if total is None and isinstance(items, Sized):
+        total = len(items) * step
+    if sys.stderr.isatty():
+        yield from _bar(items, what, total, unit, step)
+    else:
+        yield from _lines(items, what, total, unit, step)
+
+
+def _bar(items: Iterable[Item], what: str, total: int | None, unit: str, step: int) -> Iterator[Item]:
+    with tqdm(total=total, desc=f"  {what}", unit=unit, leave=False, dynamic_ncols=True, file=sys.stderr) as bar:
+        for item in items:
+            yield item
+            bar.update(step if total is None else min(step, total - bar.n))
+
+
+def _lines(items: Iterable[Item], what: str, total: int | None, unit: str, step: int) -> Iterator[Item]:
+    started = spoken = time.monotonic()
+    done = 0
+    for item in items:
+        yield item
+        done = done + step if total is None else min(done + step, total)
+        now = time.monotonic()
+        if now - spoken >= PLAIN_INTERVAL:
+            spoken = now
+            rate = done / (now - started)
+            left = "" if total is None else f" of {total}, {(total - done) / rate:.0f} s left"
+            say(f"  {what}: {done}{left}, {rate:.0f} {unit}/s")

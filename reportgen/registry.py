@@ -1,0 +1,26 @@
+"""The analyses in report order: one line each. Adding one is a module, a section template and a line here."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """A figure or table of the paper: module ``reportgen.analyses.<name>``, template ``sections/<name>.html.j2``."""
+
+    name: str
+    title: str
+
+    @property
+    def module(self) -> ModuleType:
+        """Its module; importing it does not import torch."""
+        return import_module(f"reportgen.analyses.{self.name}")
+
+
+ANALYSES = (
+    Analysis("trained", "The net and its data"),
+    Analysis("schematics", "How the pictures are made"),
+    Analysis("features", "What each feature map responds to"),
+)
+BY_NAME = {analysis.name: analysis for analysis in ANALYSES}

@@ -1,0 +1,246 @@
+"""The typed settings: a profile's values, then the user's file (CONFIG=), then the switches of this call.
+
+Every section is a frozen dataclass; an analysis keeps its own in its module. A switch is SECTION_FIELD=value
+(``TRAINING_EPOCHS=3``); a few have a short name (``EPOCHS=3``). Nothing here imports torch.
+"""
+
+import dataclasses
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_origin, get_type_hints
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from reportgen.errors import UserError
+from reportgen.recipes import RECIPES, TrainingSettings
+from reportgen.registry import ANALYSES
+
+STRICT = ConfigDict(extra="forbid")
+Share = Annotated[float, Field(gt=0, lt=1)]
+Positive = Annotated[int, Field(ge=1)]
+
+
+@dataclass(frozen=True, config=STRICT)
+class RunSettings:
+    """What holds for the whole run."""
+
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
+@dataclass(frozen=True, config=STRICT)
+class ComputeSettings:
+    """What computes."""
+
+    device: str = "auto"  # auto, cpu, cuda, cuda:1, mps
+    threads: Annotated[int, Field(ge=0)] = 0  # of each stage on the CPU; 0: one for each core of the machine
+
+
+@dataclass(frozen=True, config=STRICT)
+class DataSettings:
+    """The images: the embedded scenes, or a folder of the user's."""
+
+    source: str = "scenes"  # "scenes", or a folder: an ImageFolder tree, with or without train/ val/ test/
+    size: Annotated[int, Field(ge=32)] = 96  # pixels: the shorter side is scaled to this, then the centre square is cut
+    crop: Annotated[int, Field(ge=24)] = 88  # pixels: side of what the net reads
+    train: Positive = 300  # scenes of each class
+    val: Positive = 100
+    test: Positive = 100
+    transfer: Positive = 60  # scenes of each class that the net never sees
+    val_share: Share = 0.15  # of a folder that has no val/ of its own
+    test_share: Share = 0.15
+
+
+@dataclass(frozen=True, config=STRICT)
+class ModelSettings:
+    """The net that is trained."""
+
+    name: Literal["zfnet", "krizhevsky"] = "zfnet"
+    widths: tuple[Positive, Positive, Positive, Positive, Positive] = (96, 256, 384, 384, 256)  # maps of layers 1-5
+    fully_connected: tuple[Positive, Positive] = (4096, 4096)  # units of layers 6 and 7
+    second_padding: Annotated[int, Field(ge=0)] = 0  # pixels around layer 2's input; the paper's net has none
+
+
+SECTIONS: dict[str, type] = {
+    "run": RunSettings,
+    "compute": ComputeSettings,
+    "data": DataSettings,
+    "model": ModelSettings,
+    "training": TrainingSettings,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Switch:
+    """A short name on the command line for a setting, or a switch of the Makefile itself."""
+
+    name: str
+    setting: tuple[str, str] | None  # (section, field); None: read by the Makefile or the command
+    help: str
+
+
+SWITCHES = (
+    Switch("PROFILE", None, "the size of the run: tiny, smoke, default or full"),
+    Switch(
+        "MODEL", ("model", "name"), "the net that is trained: zfnet (7x7, stride 2) or krizhevsky (11x11, stride 4)"
+    ),
+    Switch("DATA", ("data", "source"), "the images: scenes (drawn here), or a folder with one folder for each class"),
+    Switch("SEED", ("run", "seed"), "seed of everything random"),
+    Switch("EPOCHS", ("training", "epochs"), "how long the net is trained"),
+    Switch("DEVICE", ("compute", "device"), "auto, cpu, cuda, cuda:1 or mps"),
+    Switch("BUILD", None, "folder of the artefacts"),
+    Switch("REPORT", None, "folder of the report"),
+    Switch("CONFIG", None, "a TOML file of settings, laid over the profile"),
+    Switch("JOBS", None, "stages made at the same time, each in a process of its own"),
+    Switch("VENV", None, "folder of the virtual environment; none: use PYTHON as it is"),
+    Switch("PYTHON", None, "the Python that makes the environment"),
+    Switch("ANALYSIS", None, "make figures: of this analysis only"),
+    Switch("LAYER", None, "make figures: of this layer only"),
+    Switch("MAPS", None, "make figures LAYER=...: these feature maps (0,5,17), or all"),
+    Switch("PORT", None, "make serve: port on this machine"),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """All settings of a run, by section."""
+
+    profile: str
+    sections: Mapping[str, Any]
+
+    @property
+    def run(self) -> RunSettings:
+        return self.sections["run"]
+
+    @property
+    def compute(self) -> ComputeSettings:
+        return self.sections["compute"]
+
+    @property
+    def data(self) -> DataSettings:
+        return self.sections["data"]
+
+    @property
+    def model(self) -> ModelSettings:
+        return self.sections["model"]
+
+    @property
+    def training(self) -> TrainingSettings:
+        return self.sections["training"]
+
+    def document(self, *names: str) -> dict[str, Any]:
+        """The named sections (all, if none is named) as JSON-able values."""
+        return {name: jsonable(asdict(self.sections[name])) for name in names or self.sections}
+
+
+def jsonable(value: Any) -> Any:
+    """Tuples as lists, all the way down: what reading the JSON back gives."""
+    if isinstance(value, dict):
+        return {key: jsonable(part) for key, part in value.items()}
+    return [jsonable(part) for part in value] if isinstance(value, (list, tuple)) else value
+
+
+def section_types() -> dict[str, type]:
+    """Every section's dataclass: the common ones, then one for each analysis that has settings."""
+    own = {analysis.name: analysis.module.Settings for analysis in ANALYSES}
+    return SECTIONS | own
+
+
+def profiles() -> dict[str, Path]:
+    """The profiles that ship with the package, by name."""
+    return {path.stem: path for path in sorted((Path(__file__).parent / "profiles").glob("*.toml"))}
+
+
+def load(switches: Mapping[str, str]) -> Settings:
+    """Settings of a call with these switches; raises UserError that names the switch or the file, and the way out."""
+    types = section_types()
+    profile = switches.get("PROFILE", "default")
+    values: dict[str, dict[str, Any]] = {name: {} for name in types}
+    origin: dict[tuple[str, str], str] = {}
+
+    def lay(section: str, key: str, value: Any, said_by: str) -> None:
+        names = [part.name for part in fields(types[section])]
+        if key not in names:
+            raise UserError(f"{said_by}: {section} has no setting '{key}'{nearest(key, names)}")
+        values[section][key] = value
+        origin[section, key] = said_by
+
+    known = profiles()
+    if profile not in known:
+        raise UserError(f"PROFILE={profile}: no such profile{nearest(profile, known)} ({', '.join(known)} exist)")
+    files = [known[profile]] + ([Path(switches["CONFIG"])] if switches.get("CONFIG") else [])
+    for path in files:
+        for section, entries in _read_toml(path).items():
+            if section not in types:
+                raise UserError(f"{path}: no section [{section}]{nearest(section, types)}")
+            if not isinstance(entries, dict):
+                raise UserError(f"{path}: '{section}' stands outside a section: write it below one, such as [run]")
+            for key, value in entries.items():
+                lay(section, key, value, f"{path}, [{section}] {key}")
+    short = {switch.name: switch.setting for switch in SWITCHES}
+    for name, text in switches.items():
+        target = short[name] if name in short else _long_switch(name, types)
+        if target is not None and text != "":
+            lay(*target, _parse(types[target[0]], target[1], text), f"{name}={text}")
+    _begin_with_recipe(values["training"], origin)
+    return Settings(profile, {name: _validate(name, types[name], values[name], origin) for name in types})
+
+
+def _begin_with_recipe(training: dict[str, Any], origin: Mapping[tuple[str, str], str]) -> None:
+    """A recipe's values hold where nothing else was said."""
+    recipe = training.get("recipe", "default")
+    if recipe not in RECIPES:
+        said_by = origin["training", "recipe"]
+        raise UserError(f"{said_by}: no such recipe{nearest(str(recipe), RECIPES)} ({', '.join(RECIPES)} exist)")
+    for key, value in asdict(RECIPES[recipe]).items():
+        training.setdefault(key, value)
+
+
+def nearest(name: str, known: Any) -> str:
+    """``; did you mean 'x'?`` where one of the known names is near, else nothing."""
+    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"; did you mean '{found[0]}'?" if found else ""
+
+
+def switch_names() -> list[str]:
+    """Every switch that can stand on the command line."""
+    long = [f"{section}_{part.name}".upper() for section, kind in section_types().items() for part in fields(kind)]
+    return [switch.name for switch in SWITCHES] + long
+
+
+def _long_switch(name: str, types: Mapping[str, type]) -> tuple[str, str]:
+    for section, kind in types.items():
+        for part in fields(kind):
+            if name == f"{section}_{part.name}".upper():
+                return section, part.name
+    raise UserError(f"{name}: no such switch{nearest(name, switch_names())} (make help lists them)")
+
+
+def _parse(kind: type, key: str, text: str) -> Any:
+    """A list where the setting takes one; the rest is left to the validation."""
+    hint = get_type_hints(kind)[key]
+    return [part for part in text.split(",") if part] if get_origin(hint) is tuple else text
+
+
+def _validate(section: str, kind: type, values: dict[str, Any], origin: Mapping[tuple[str, str], str]) -> Any:
+    try:
+        return TypeAdapter(kind).validate_python(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = str(first["loc"][0]) if first["loc"] else ""
+        said_by = origin.get((section, key), f"[{section}] {key}")
+        message = first["msg"].removeprefix("Value error, ")
+        raise UserError(f"{said_by}: {message[0].lower()}{message[1:]}") from None
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"CONFIG={path}: {os.strerror(error.errno or 0)}: give a TOML file of settings") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid TOML: {error}") from None

@@ -1,0 +1,61 @@
+"""The analysis stage: compute, judge, and save the result and its figures as data."""
+
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reportgen import claims
+from reportgen.artifacts import DOCUMENT, write_arrays, write_json
+from reportgen.compute import prepare
+from reportgen.figures.kinds import to_data
+from reportgen.inputs import Inputs
+from reportgen.pipeline import Work
+
+
+def make(work: Work, folder: Path) -> None:
+    """Run one analysis on the net and the data."""
+    prepare(work.settings.compute)
+    inputs = Inputs.open(work.build, work.settings.compute.device)
+    save(work, inputs, folder)
+
+
+def save(work: Work, inputs: Inputs, folder: Path) -> None:
+    """Compute an analysis on `inputs` and write its artefact."""
+    name, module = work.analysis.name, work.analysis.module
+    seed = work.settings.run.seed
+    result = module.compute(inputs, work.settings.sections[name], np.random.default_rng([seed, *name.encode()]))
+    net = inputs.net_numbers
+    skill = claims.competence(net["correct"], net["labelled_images"], net["classes"])
+    verdicts = claims.gated(module.judge(result, np.random.default_rng([seed, *name.encode(), 1])), skill)
+    document, arrays = to_data(module.figures(result))
+    write_arrays(folder / "result.npz", arrays_of(result))
+    write_arrays(folder / "figures.npz", arrays)
+    write_json(folder / "figures.json", document)
+    write_json(
+        folder / DOCUMENT,
+        {
+            "analysis": name,
+            "fingerprint": work.stamp["fingerprint"],
+            "inputs": work.stamp["inputs"],
+            "settings": work.stamp["settings"][name],
+            "seed": seed,
+            "numbers": module.numbers(result),
+            "verdicts": [verdict.document() for verdict in verdicts],
+        },
+    )
+
+
+def arrays_of(result: Any) -> dict[str, np.ndarray]:
+    """The arrays of a result by name; those of a dictionary of results under its keys: ``layer1.top.values``."""
+    found: dict[str, np.ndarray] = {}
+    for part in fields(result):
+        value = getattr(result, part.name)
+        entries = value if isinstance(value, dict) else {part.name: value}
+        for name, item in entries.items():
+            if isinstance(item, np.ndarray):
+                found[name] = item
+            elif is_dataclass(item):
+                found |= {f"{name}.{key}": array for key, array in arrays_of(item).items()}
+    return found

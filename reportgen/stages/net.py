@@ -1,0 +1,83 @@
+"""The net stage: train the net, keep its snapshots, and see how good it is on the validation images."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reportgen import training
+from reportgen.artifacts import DOCUMENT, write_arrays, write_json
+from reportgen.compute import prepare
+from reportgen.data.dataset import Dataset
+from reportgen.device import resolve_device
+from reportgen.nets.snapshots import SNAPSHOTS, load_net, snapshot_path, snapshots
+from reportgen.pipeline import Work
+from reportgen.recipes import KRIZHEVSKY, ZEILER_FERGUS, Architecture
+from reportgen.settings import Settings
+
+NAMES = {"zfnet": ZEILER_FERGUS, "krizhevsky": KRIZHEVSKY}
+TOP = 5
+
+
+def architecture(settings: Settings, classes: int) -> Architecture:
+    """The net that the settings describe."""
+    model = settings.model
+    base = NAMES[model.name]
+    return replace(
+        base,
+        second_padding=max(base.second_padding, model.second_padding),
+        widths=model.widths,
+        fully_connected=model.fully_connected,
+        input_size=settings.data.crop,
+        classes=classes,
+    )
+
+
+def make(work: Work, folder: Path) -> None:
+    """Write the net, its snapshots, its history, what it says of every validation image, and its numbers."""
+    prepare(work.settings.compute)
+    data = Dataset.open(work.input("data"))
+    settings = work.settings.training
+    preprocessing = training.input_preprocessing(settings, data.train.images, work.settings.data.crop)
+    device = resolve_device(work.settings.compute.device)
+    for other in work.build.glob("work-net-*"):  # of settings that were given up
+        if other != work.workshop:
+            shutil.rmtree(other)
+    net = architecture(work.settings, len(data.classes))
+    history = training.train(
+        net, data.train, data.val, preprocessing, settings, work.settings.run.seed, device, work.workshop
+    )
+    shutil.copytree(work.workshop / SNAPSHOTS, folder / SNAPSHOTS)
+    last = snapshot_path(folder, settings.epochs)
+    shutil.copyfile(last, folder / "net.safetensors")
+    write_json(folder / training.HISTORY, history.as_json())
+    trained, _ = load_net(last)
+    logits = training.evaluate(trained.to(device), data.val, preprocessing, device)
+    write_arrays(folder / "predictions.npz", {"logits": logits, "labels": data.val.labels})
+    numbers: dict[str, Any] = {
+        "name": work.settings.model.name,
+        "weights": "trained here",
+        "recipe": settings.recipe,
+        "epochs": settings.epochs,
+        "parameters": net.parameters,
+        "multiply_adds": net.multiply_adds,
+        "preprocessing": preprocessing.as_json(),
+        "snapshots": sorted(snapshots(folder)),
+        "final_loss": history.epochs[-1].validation_loss,
+        **accuracy(logits, data.val.labels),
+    }
+    write_json(folder / DOCUMENT, {"numbers": numbers})
+
+
+def accuracy(logits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    """Top-1 and top-5 accuracy, and the number of images they rest on."""
+    rank = (logits > logits[np.arange(len(labels)), labels][:, None]).sum(axis=1)  # how many classes come before
+    return {
+        "top1": float((rank == 0).mean()),
+        "top5": float((rank < TOP).mean()) if logits.shape[1] > TOP else None,
+        "correct": int((rank == 0).sum()),
+        "labelled_images": len(labels),
+        "classes": int(logits.shape[1]),
+    }

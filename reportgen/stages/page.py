@@ -1,0 +1,13 @@
+"""The page stage: results and pictures in, ``index.html``, ``metrics.json`` and what they show out."""
+
+from pathlib import Path
+
+from reportgen.artifacts import DOCUMENT, write_json
+from reportgen.page import html
+from reportgen.pipeline import Work, report_beside
+
+
+def make(work: Work, folder: Path) -> None:
+    """Write the report's page."""
+    html.write(work.build, work.report, work.run)
+    write_json(folder / DOCUMENT, {"report": report_beside(work.build, work.report)})

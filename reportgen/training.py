@@ -1,0 +1,408 @@
+"""Training: the paper's recipe and a modern one, with snapshots, to be killed and resumed at any moment.
+
+Every random choice of an epoch comes from the seed and the epoch's number, and the learning rate from the history, so
+the state to keep between epochs is weights, momenta and history.
+"""
+
+import io
+import json
+import math
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor, nn
+from torch.nn import functional
+
+from reportgen.artifacts import digest, remove_leftovers, write_bytes, write_json
+from reportgen.data.transforms import Preprocessing, as_tensor, measured
+from reportgen.errors import UserError
+from reportgen.nets.snapshots import SNAPSHOTS, save_net, snapshot_path, snapshots
+from reportgen.nets.zfnet import RESCALED_ON, ZFNet, initialise
+from reportgen.progress import track
+from reportgen.recipes import Architecture, TrainingSettings, learning_rate, snapshot_epochs
+
+CHECKPOINT = "checkpoint.pt"
+HISTORY = "history.json"
+EVALUATION_BATCH = 128  # images
+
+
+@runtime_checkable
+class Split(Protocol):
+    """Images and what they show."""
+
+    @property
+    def images(self) -> UInt8[np.ndarray, "image row column 3"]: ...
+    @property
+    def labels(self) -> Int[np.ndarray, " image"]: ...
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one pass over the training images came to."""
+
+    epoch: int
+    learning_rate: float  # after its last step
+    train_loss: float  # mean over the epoch's steps, with dropout, on the crops it was trained on
+    train_accuracy: float  # likewise
+    validation_loss: float  # after the epoch, centre crops
+    validation_accuracy: float
+    clipped: dict[str, float]  # layer: share of its filters that were rescaled, mean over the epoch's updates
+
+
+@dataclass(frozen=True)
+class History:
+    """The finished epochs, in order."""
+
+    epochs: tuple[Epoch, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """As a document for JSON: `epochs`, one object each."""
+        return {"epochs": [asdict(epoch) for epoch in self.epochs]}
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> "History":
+        """Read what `as_json` wrote."""
+        return cls(tuple(Epoch(**epoch) for epoch in document["epochs"]))
+
+
+def input_preprocessing(
+    settings: TrainingSettings, images: UInt8[np.ndarray, "image row column 3"], crop: int
+) -> Preprocessing:
+    """The preprocessing that a recipe asks for, its mean (and deviation) measured on the training images."""
+    paper = settings.inputs == "paper"
+    return measured(images, crop, range=255.0 if paper else 1.0, divide=not paper)
+
+
+def train(
+    architecture: Architecture,
+    train_split: Split,
+    validation_split: Split,
+    preprocessing: Preprocessing,
+    settings: TrainingSettings,
+    seed: int,
+    device: torch.device,
+    folder: Path,
+) -> History:
+    """Train a net, or go on from the last epoch that an earlier call with the same arguments finished in `folder`.
+
+    Writes ``history.json``, ``checkpoint.pt`` and ``snapshots/epoch-003.safetensors`` (`snapshots` lists them; 000 is
+    the untrained net, the last one the result), each whole or not at all. On a CPU with the same number of threads an
+    interrupted training ends in the same weights, bit for bit, as an uninterrupted one. `settings.dropout` replaces
+    the architecture's. What another call's arguments left in `folder` is not continued but replaced.
+
+    Raises UserError where the loss is no longer finite, where a split is empty and where a label has no class.
+    """
+    _check(architecture, train_split, validation_split)
+    architecture = replace(architecture, dropout=settings.dropout)
+    run = _Run(architecture, train_split, validation_split, preprocessing, settings, seed, device, folder)
+    for leftovers in (folder, folder / SNAPSHOTS):
+        remove_leftovers(leftovers)
+    history = run.resume()
+    with _precision(settings, device):
+        for epoch in range(len(history.epochs) + 1, settings.epochs + 1):
+            history = History((*history.epochs, run.epoch(epoch, history)))
+            run.save(history)
+    return history
+
+
+def _check(architecture: Architecture, train_split: Split, validation_split: Split) -> None:
+    for name, split in (("training", train_split), ("validation", validation_split)):
+        if len(split.images) == 0:
+            raise UserError(f"training: there are no {name} images: check the data set")
+        lowest, highest = int(split.labels.min()), int(split.labels.max())
+        if lowest < 0 or highest >= architecture.classes:
+            raise UserError(
+                f"training: the {name} labels run from {lowest} to {highest}, but the net {architecture.name!r} has "
+                f"{architecture.classes} classes: make them agree"
+            )
+
+
+class _Run:
+    """One training: the net and its optimiser, and where they are kept."""
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        train_split: Split,
+        validation_split: Split,
+        preprocessing: Preprocessing,
+        settings: TrainingSettings,
+        seed: int,
+        device: torch.device,
+        folder: Path,
+    ) -> None:
+        self.settings, self.preprocessing, self.seed = settings, preprocessing, seed
+        self.device, self.folder = device, folder
+        self.split, self.validation = train_split, validation_split
+        self.identity = {
+            "architecture": asdict(architecture),
+            "settings": asdict(settings),
+            "preprocessing": preprocessing.as_json(),
+            "seed": seed,
+            "labels": digest(np.ascontiguousarray(train_split.labels).tobytes()),
+        }
+        self.net = ZFNet(architecture).to(memory_format=torch.channels_last).to(device)
+        self.optimiser = torch.optim.SGD(
+            self.net.parameters(),
+            lr=settings.learning_rate,
+            momentum=settings.momentum,
+            weight_decay=settings.weight_decay,
+        )
+        self.batches = _Batches(train_split, preprocessing, settings, device)
+        kept = settings.snapshots or (*settings.early_snapshots, *snapshot_epochs(settings.epochs))
+        self.snapshot_steps = {  # where several fall on one step, the latest names it
+            max(1, round(epoch * len(self.batches))): epoch
+            for epoch in sorted({*kept, settings.epochs})
+            if epoch <= settings.epochs
+        }
+
+    def resume(self) -> History:
+        """Load the last finished epoch; where there is none, make and keep the untrained net."""
+        path = self.folder / CHECKPOINT
+        checkpoint = torch.load(path, map_location=self.device, weights_only=True) if path.exists() else None
+        if checkpoint is None or checkpoint["identity"] != digest(self.identity):
+            return self.begin()
+        self.net.load_state_dict(checkpoint["net"])
+        self.optimiser.load_state_dict(checkpoint["optimiser"])
+        history = History.from_json(json.loads(checkpoint["history"]))
+        write_json(self.folder / HISTORY, history.as_json())  # a kill may have come before it was written
+        return history
+
+    def begin(self) -> History:
+        """Remove what another training left, and make the untrained net."""
+        for stale in (self.folder / CHECKPOINT, self.folder / HISTORY, *snapshots(self.folder).values()):
+            stale.unlink(missing_ok=True)
+        generator = generator_for(self.seed, "initial weights")
+        chosen = torch.randperm(len(self.split.images), generator=generator)[:RESCALED_ON].sort().values.numpy()
+        images = self.preprocessing.centre(self.split.images[chosen])
+        initialise(self.net, self.settings.initialisation, generator, images.to(self.device))
+        self.save_snapshot(0)
+        return History()
+
+    def save(self, history: History) -> None:
+        """Keep a finished epoch. The checkpoint counts: the history beside it is written again on resuming."""
+        buffer = io.BytesIO()
+        torch.save(
+            {
+                "identity": digest(self.identity),
+                "history": json.dumps(history.as_json()),
+                "net": self.net.state_dict(),
+                "optimiser": self.optimiser.state_dict(),
+            },
+            buffer,
+        )
+        write_bytes(self.folder / CHECKPOINT, buffer.getvalue())
+        write_json(self.folder / HISTORY, history.as_json())
+
+    def save_snapshot(self, epoch: float | int) -> None:
+        """Keep the net as it is now."""
+        save_net(self.net, self.preprocessing, snapshot_path(self.folder, epoch))
+
+    def epoch(self, number: int, history: History) -> Epoch:
+        """Train on every image once, then evaluate."""
+        settings = self.settings
+        self.net.train()
+        generator = generator_for(self.seed, "epoch", number)
+        errors = [1 - epoch.validation_accuracy for epoch in history.epochs]
+        loss_sum = correct = torch.zeros((), device=self.device)
+        clipped = {name: torch.zeros((), device=self.device) for name, _ in _convolutions(self.net)}
+        done = (number - 1) * len(self.batches)
+        what = f"epoch {number} of {settings.epochs}"
+        batches = track(self.batches.epoch(generator), what, total=len(self.split.labels), step=settings.batch_size)
+        rate = 0.0
+        with _seeded_dropout(generator, self.device):
+            for step, (images, labels) in enumerate(batches, start=1):
+                rate = learning_rate(settings, done + step, len(self.batches), errors)
+                for group in self.optimiser.param_groups:
+                    group["lr"] = rate
+                logits, loss = self.step(images, labels)
+                if not math.isfinite(loss.item()):
+                    self.stop(number, f"step {step} of {len(self.batches)}", rate)
+                for name, share in clip_filters(self.net, settings.clip_rms).items():
+                    clipped[name] += share
+                loss_sum = loss_sum + loss * len(labels)
+                correct = correct + (logits.argmax(1) == labels).sum()
+                if done + step in self.snapshot_steps:
+                    self.save_snapshot(self.snapshot_steps[done + step])
+        validation = evaluate(self.net, self.validation, self.preprocessing, self.device)
+        validation_loss = cross_entropy(validation, self.validation.labels)
+        if not math.isfinite(validation_loss):
+            self.stop(number, "its end, on the validation images", rate)
+        return Epoch(
+            epoch=number,
+            learning_rate=rate,
+            train_loss=loss_sum.item() / len(self.split.labels),
+            train_accuracy=correct.item() / len(self.split.labels),
+            validation_loss=validation_loss,
+            validation_accuracy=float((validation.argmax(1) == self.validation.labels).mean()),
+            clipped={name: total.item() / len(self.batches) for name, total in clipped.items()}
+            if settings.clip_rms
+            else {},
+        )
+
+    def step(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """One update; the logits and the loss before it."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bfloat16"):
+            logits = self.net(images)
+            loss = functional.cross_entropy(logits, labels)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimiser.step()
+        return logits.detach(), loss.detach()
+
+    def stop(self, epoch: int, where: str, rate: float) -> None:
+        """Say that training diverged."""
+        raise UserError(
+            f"training: the loss is no longer finite at epoch {epoch}, {where}, learning rate {rate:.3g}: "
+            f"lower LEARNING_RATE (for instance to {self.settings.learning_rate / 3:.1g}) and train again"
+        )
+
+
+class _Batches:
+    """The training images, batch by batch, as the net reads them.
+
+    On CUDA the stored pixels live on the GPU where they fit in a quarter of its memory; else each batch is read while
+    the one before it is trained on, and copied from pinned memory.
+    """
+
+    def __init__(
+        self, split: Split, preprocessing: Preprocessing, settings: TrainingSettings, device: torch.device
+    ) -> None:
+        self.preprocessing, self.settings, self.device = preprocessing, settings, device
+        self.images = split.images
+        self.side = split.images.shape[1]
+        self.labels = torch.from_numpy(np.array(split.labels, dtype=np.int64))
+        self.resident: Tensor | None = None
+        if device.type == "cuda" and split.images.nbytes <= torch.cuda.get_device_properties(device).total_memory / 4:
+            self.resident = torch.empty(split.images.shape, dtype=torch.uint8, device=device)
+            for start in range(0, len(split.images), 1024):  # in pieces: they may not fit in the host's memory
+                self.resident[start : start + 1024] = as_tensor(split.images[start : start + 1024]).to(device)
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.images) / self.settings.batch_size)
+
+    def epoch(self, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+        """Every image once, in an order, with crops and flips, that `generator` draws."""
+        order = torch.randperm(len(self.images), generator=generator)
+        if self.settings.crops:
+            views = self.preprocessing.random_views(self.side, len(order), generator)
+        else:
+            views = self.preprocessing.centre_views(self.side, len(order))
+        starts = range(0, len(order), self.settings.batch_size)
+        stored: Iterator[Tensor] = (self._stored(order[start : start + self.settings.batch_size]) for start in starts)
+        if self.device.type == "cuda" and self.resident is None:
+            stored = _one_ahead(stored)
+        for start, pixels in zip(starts, stored, strict=True):
+            part = slice(start, start + self.settings.batch_size)
+            labels = self.labels[order[part]].to(self.device)
+            yield self.preprocessing.view(pixels.to(self.device, non_blocking=True), views.part(part)), labels
+
+    def _stored(self, chosen: Tensor) -> Tensor:
+        if self.resident is not None:
+            return self.resident[chosen.to(self.device)]
+        pixels = as_tensor(self.images[chosen.numpy()])
+        return pixels.pin_memory() if self.device.type == "cuda" else pixels
+
+
+def _one_ahead(items: Iterator[Tensor]) -> Iterator[Tensor]:
+    """The same items, each made in another thread while its predecessor is used."""
+    with ThreadPoolExecutor(1) as worker:
+        coming = worker.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = worker.submit(next, items, None)
+            yield item
+
+
+def generator_for(seed: int, *purpose: str | int) -> torch.Generator:
+    """A generator on the CPU for one purpose: its own stream for every seed and purpose."""
+    words = [seed % 2**64, *(digest([seed, *purpose]).encode())]
+    state = np.random.SeedSequence(words).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(state))
+
+
+@contextmanager
+def _seeded_dropout(generator: torch.Generator, device: torch.device) -> Iterator[None]:
+    """Dropout draws from the global generator: give it a seed, and put it back afterwards."""
+    seed = int(torch.randint(2**62, (), generator=generator))
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def _precision(settings: TrainingSettings, device: torch.device) -> Iterator[None]:
+    """Let CUDA multiply in TF32 only where the settings say so; the flags are put back."""
+    if device.type != "cuda":
+        yield
+        return
+    cudnn: Any = torch.backends.cudnn  # its `conv` is unknown to the type checker
+    flags: tuple[Any, ...] = (torch.backends.cuda.matmul, cudnn.conv)
+    with ExitStack() as stack:
+        for flag in flags:
+            stack.callback(setattr, flag, "fp32_precision", flag.fp32_precision)
+            flag.fp32_precision = "ieee" if settings.precision == "float32" else "tf32"
+        yield
+
+
+@torch.no_grad()
+def clip_filters(net: nn.Module, radius: float) -> dict[str, Tensor]:
+    """Rescale, in place, every convolution filter whose RMS exceeds `radius` to that RMS (section 3.1).
+
+    Returns, per convolution, the share of its filters that were rescaled. Other filters keep their bits. With `radius`
+    0 nothing is done.
+    """
+    shares = {}
+    for name, conv in _convolutions(net) if radius > 0 else ():
+        rms = conv.weight.square().mean((1, 2, 3), keepdim=True).sqrt()
+        conv.weight.mul_((radius / rms).clamp(max=1))  # a factor of exactly 1 changes nothing
+        shares[name] = (rms > radius).float().mean()
+    return shares
+
+
+def _convolutions(net: nn.Module) -> list[tuple[str, nn.Conv2d]]:
+    return [(name, module) for name, module in net.named_modules() if isinstance(module, nn.Conv2d)]
+
+
+@torch.no_grad()
+def evaluate(
+    net: nn.Module,
+    split: Split,
+    preprocessing: Preprocessing,
+    device: torch.device,
+    batch: int = EVALUATION_BATCH,
+    ten_crops: bool = False,
+) -> Float[np.ndarray, "image class"]:
+    """Logits of a net, which is on `device`, for every image of a split: of the centre crop, or of the paper's ten.
+
+    Of ten crops, the logarithm of the mean of their probabilities. The net's mode is put back.
+    """
+    training = net.training
+    net.eval()
+    try:
+        logits = []
+        for start in track(range(0, len(split.images), batch), "evaluating", total=len(split.images), step=batch):
+            stored = as_tensor(split.images[start : start + batch]).to(device)
+            if not ten_crops:
+                logits.append(net(preprocessing.centre(stored)).float().cpu())
+                continue
+            crops = preprocessing.ten(stored)
+            outputs = net(crops.flatten(0, 1).contiguous(memory_format=torch.channels_last)).float()
+            probabilities = outputs.log_softmax(1).unflatten(0, crops.shape[:2]).logsumexp(1) - math.log(10)
+            logits.append(probabilities.cpu())
+        return torch.cat(logits).numpy()
+    finally:
+        net.train(training)
+
+
+def cross_entropy(logits: Float[np.ndarray, "image class"], labels: Int[np.ndarray, " image"]) -> float:
+    """Mean negative log probability of the true class, in nats."""
+    return functional.cross_entropy(
+        torch.from_numpy(logits).double(), torch.from_numpy(np.array(labels, dtype=np.int64))
+    ).item()

@@ -1,0 +1,154 @@
+"""Folders of images as they come: every format, every defect."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from reportgen.data.folders import ImageFile, Unreadable, list_folder, read_image, read_images
+from reportgen.errors import UserError
+
+
+def paint(path: Path, size: tuple[int, int] = (40, 30), colour: tuple[int, int, int] = (200, 100, 50)) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, colour).save(path)
+    return path
+
+
+def tree(root: Path, classes: tuple[str, ...] = ("cat", "dog"), count: int = 10) -> Path:
+    for kind in classes:
+        for index in range(count):
+            paint(root / kind / f"{index:02d}.png", colour=(index, 0, 0))
+    return root
+
+
+def test_an_image_is_scaled_by_its_shorter_side_and_cut_in_the_centre(tmp_path: Path) -> None:
+    picture = np.zeros((50, 100, 3), np.uint8)
+    picture[:, :25] = picture[:, 75:] = 255  # white beside the centre square
+    Image.fromarray(picture).save(tmp_path / "wide.png")
+    square = read_image(tmp_path / "wide.png", 50)
+    assert square.shape == (50, 50, 3)
+    assert not square.any()
+
+
+@pytest.mark.parametrize(
+    ("mode", "value", "expected"),
+    [
+        ("L", 128, (128, 128, 128)),
+        ("1", 1, (255, 255, 255)),
+        ("CMYK", (0, 255, 255, 0), (255, 0, 0)),
+        ("RGBA", (0, 0, 255, 0), (255, 255, 255)),
+        ("LA", (0, 255), (0, 0, 0)),
+        ("I;16", 32768, (128, 128, 128)),
+        ("F", 51.0, (51, 51, 51)),
+    ],
+)
+def test_any_mode_becomes_rgb(tmp_path: Path, mode: str, value: object, expected: tuple[int, int, int]) -> None:
+    path = tmp_path / "image.tif"
+    Image.new(mode, (32, 32), value).save(path)  # type: ignore[arg-type]
+    assert tuple(read_image(path, 32)[16, 16]) == expected
+
+
+def test_a_palette_becomes_rgb(tmp_path: Path) -> None:
+    Image.new("RGB", (32, 32), (10, 200, 30)).convert("P", palette=Image.Palette.ADAPTIVE).save(tmp_path / "p.gif")
+    assert tuple(read_image(tmp_path / "p.gif", 32)[0, 0]) == (10, 200, 30)
+
+
+def test_a_turned_photograph_is_set_upright(tmp_path: Path) -> None:
+    picture = np.zeros((32, 32, 3), np.uint8)
+    picture[:16] = 255  # white above
+    image = Image.fromarray(picture)
+    exif = image.getexif()
+    exif[0x0112] = 3  # the camera stood on its head
+    image.save(tmp_path / "turned.jpg", exif=exif, quality=95)
+    upright = read_image(tmp_path / "turned.jpg", 32)
+    assert upright[:12].max() < 30
+    assert upright[20:].min() > 220
+
+
+def test_a_gigantic_image_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    Image.new("1", (12_000, 12_000)).save(tmp_path / "huge.png")
+    with pytest.raises(Unreadable, match="12000x12000 pixels are more than 100,000,000"):
+        read_image(tmp_path / "huge.png", 32)
+
+
+def test_a_bomb_is_refused(tmp_path: Path) -> None:
+    Image.new("1", (40_000, 20_000)).save(tmp_path / "bomb.png")
+    with pytest.raises(Unreadable, match="more than 100,000,000"):
+        read_image(tmp_path / "bomb.png", 32)
+
+
+def test_a_truncated_file_and_a_text_are_unreadable(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 255, (64, 64, 3), dtype=np.uint8)).save(tmp_path / "whole.png")
+    (tmp_path / "half.png").write_bytes((tmp_path / "whole.png").read_bytes()[:2000])
+    (tmp_path / "notes.txt").write_text("not an image")
+    (tmp_path / "empty.jpg").touch()
+    for name, words in (("half.png", "truncated"), ("notes.txt", "not an image"), ("empty.jpg", "not an image")):
+        with pytest.raises(Unreadable, match=words):
+            read_image(tmp_path / name, 32)
+
+
+def test_unreadable_files_are_skipped_and_named(tmp_path: Path) -> None:
+    good, bad = paint(tmp_path / "good.png"), tmp_path / "bad.png"
+    bad.write_bytes(b"nothing")
+    skipped: list[tuple[str, str]] = []
+    files = [ImageFile(bad, "x/bad.png", 0), ImageFile(good, "x/good.png", 0)]
+    read = list(read_images(files, 32, lambda file, why: skipped.append((file.name, why))))
+    assert [file.name for file, _ in read] == ["x/good.png"]
+    assert skipped == [("x/bad.png", "not an image")]
+
+
+@pytest.mark.parametrize("name", ["two words", 'it\'s "quoted"', "<b>bold", "γάτα", "猫", "قط", "🐈"])
+def test_any_name_of_class_and_file(tmp_path: Path, name: str) -> None:
+    for kind in (name, "other"):
+        for index in range(4):
+            paint(tmp_path / kind / f"{name} {index}.png")
+    listing = list_folder(tmp_path, 0.2, 0.2, seed=0)
+    assert name in listing.classes
+    assert {file.name.split("/")[0] for files in listing.splits.values() for file in files} == {name, "other"}
+
+
+def test_a_tree_without_splits_is_split_by_class_and_seed(tmp_path: Path) -> None:
+    tree(tmp_path, count=20)
+    listing = list_folder(tmp_path, 0.15, 0.15, seed=0)
+    assert {name: len(files) for name, files in listing.splits.items()} == {"train": 28, "val": 6, "test": 6}
+    together = [file.name for files in listing.splits.values() for file in files]
+    assert len(set(together)) == 40
+    assert all(sum(file.label for file in files) * 2 == len(files) for files in listing.splits.values())
+    assert list_folder(tmp_path, 0.15, 0.15, seed=0) == listing
+    assert list_folder(tmp_path, 0.15, 0.15, seed=1) != listing
+
+
+def test_a_tree_with_splits_keeps_them(tmp_path: Path) -> None:
+    for split in ("train", "valid", "test"):
+        tree(tmp_path / split, count=3)
+    listing = list_folder(tmp_path, 0.5, 0.5, seed=0)
+    assert {name: len(files) for name, files in listing.splits.items()} == {"train": 6, "val": 6, "test": 6}
+    assert all("valid" in file.path.parts for file in listing.splits["val"])
+
+
+def test_a_tree_with_train_and_val_gets_its_test_images_from_train(tmp_path: Path) -> None:
+    tree(tmp_path / "train", count=10)
+    tree(tmp_path / "val", count=3)
+    listing = list_folder(tmp_path, 0.5, 0.2, seed=0)
+    assert {name: len(files) for name, files in listing.splits.items()} == {"train": 16, "val": 6, "test": 4}
+
+
+def test_folders_that_cannot_be_used_are_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"DATA=.*nowhere: no such folder: give a folder"):
+        list_folder(tmp_path / "nowhere", 0.1, 0.1, 0)
+    with pytest.raises(UserError, match=r"no folders of images in it: put each class's images"):
+        list_folder(tmp_path, 0.1, 0.1, 0)
+    tree(tmp_path / "one", ("cat",))
+    with pytest.raises(UserError, match=r"only one class \(cat\): a classifier needs two or more"):
+        list_folder(tmp_path / "one", 0.1, 0.1, 0)
+    tree(tmp_path / "hollow", ("cat", "dog"))
+    (tmp_path / "hollow" / "elk").mkdir()
+    with pytest.raises(UserError, match=r"elk: no images in this class: put 3 or more there"):
+        list_folder(tmp_path / "hollow", 0.1, 0.1, 0)
+    tree(tmp_path / "split" / "train")
+    tree(tmp_path / "split" / "val", ("cat", "elk"))
+    with pytest.raises(UserError, match=r"val/elk: this class is not in"):
+        list_folder(tmp_path / "split", 0.1, 0.1, 0)

@@ -1,0 +1,217 @@
+"""Slow, readable versions of what the instrument computes, to be checked against the paper and held against the fast ones.
+
+Nothing here imports reportgen.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, fx, nn
+
+# --- The deconvnet, written out (Zeiler & Fergus 2013, section 2.1): for chains of modules, loops over everything ------
+
+
+def max_pool_with_switches(maps: np.ndarray, size: int, stride: int) -> tuple[np.ndarray, np.ndarray]:
+    """Max pooling (no padding) and "the locations of the maxima within each pooling region"; windows may hang over."""
+    channels, rows, columns = maps.shape
+    out_rows, out_columns = (math.ceil((side - size) / stride) + 1 for side in (rows, columns))
+    pooled = np.zeros((channels, out_rows, out_columns))
+    switches = np.zeros((channels, out_rows, out_columns, 2), int)
+    for c in range(channels):
+        for i in range(out_rows):
+            for j in range(out_columns):
+                region = maps[c, i * stride : i * stride + size, j * stride : j * stride + size]
+                row, column = np.unravel_index(region.argmax(), region.shape)
+                switches[c, i, j] = i * stride + row, j * stride + column
+                pooled[c, i, j] = region.max()
+    return pooled, switches
+
+
+def unpool(pooled: np.ndarray, switches: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Each value back to where its switch points; zeros elsewhere; values that meet add up."""
+    maps = np.zeros(shape)
+    for c, i, j in np.ndindex(pooled.shape):
+        row, column = switches[c, i, j]
+        maps[c, row, column] += pooled[c, i, j]
+    return maps
+
+
+def rectify(maps: np.ndarray) -> np.ndarray:
+    """The paper's ReLU on the reconstructed signal."""
+    return np.where(maps > 0, maps, 0)
+
+
+def filter_transposed(maps: np.ndarray, filters: np.ndarray, stride: int, padding: int, shape: tuple) -> np.ndarray:
+    """Convolution with the flipped filters, maps swapped: every output unit paints its filter where it had looked."""
+    canvas = np.zeros((filters.shape[1], shape[1] + 2 * padding, shape[2] + 2 * padding))
+    side = filters.shape[2]
+    for k, i, j in np.ndindex(maps.shape):
+        if maps[k, i, j]:
+            canvas[:, i * stride : i * stride + side, j * stride : j * stride + side] += maps[k, i, j] * filters[k]
+    return canvas[:, padding : padding + shape[1], padding : padding + shape[2]]
+
+
+def deconvnet_by_hand(layers: Sequence[nn.Module], image: Tensor, unit: tuple[int, int, int]) -> np.ndarray:
+    """Project one unit of the last of ``layers`` (Conv2d, ReLU, MaxPool2d; anything else is the identity downwards).
+
+    Double precision, square kernels, no dilation, no groups.
+    """
+    maps = image.numpy()
+    way: list[tuple[nn.Module, tuple[int, ...], Any]] = []
+    for layer in layers:
+        beneath, switches = maps.shape, None
+        if isinstance(layer, nn.MaxPool2d):
+            maps, switches = max_pool_with_switches(maps, int(layer.kernel_size), int(layer.stride))
+        else:
+            with torch.no_grad():
+                maps = layer(torch.from_numpy(maps)[None])[0].numpy()
+        way.append((layer, beneath, switches))
+    signal = np.zeros(maps.shape)
+    signal[unit] = maps[unit]
+    for layer, beneath, switches in reversed(way):
+        if isinstance(layer, nn.MaxPool2d):
+            signal = unpool(signal, switches, beneath)
+        elif isinstance(layer, nn.ReLU):
+            signal = rectify(signal)
+        elif isinstance(layer, nn.Conv2d):
+            filters = layer.weight.detach().double().numpy()
+            signal = filter_transposed(signal, filters, layer.stride[0], int(layer.padding[0]), beneath)
+    return signal
+
+
+# --- The deconvnet as back-propagation with the ReLU's rule changed (paper.md, section 2): for any net ------------------
+
+
+class _RectifySignal(torch.autograd.Function):
+    """A ReLU (up to ``top``) whose backward pass rectifies the incoming signal and ignores its own input."""
+
+    @staticmethod
+    def forward(ctx: Any, maps: Tensor, top: float) -> Tensor:
+        return maps.clamp(0, top)
+
+    @staticmethod
+    def backward(ctx: Any, *signal: Tensor) -> tuple[Tensor, None]:
+        return signal[0].clamp(min=0), None
+
+
+class _StraightThrough(torch.autograd.Function):
+    """Contrast normalisation: the identity on the way down."""
+
+    @staticmethod
+    def forward(ctx: Any, maps: Tensor, normalise: Callable[[Tensor], Tensor]) -> Tensor:
+        return normalise(maps)
+
+    @staticmethod
+    def backward(ctx: Any, *signal: Tensor) -> tuple[Tensor, None]:
+        return signal[0], None
+
+
+class _ChangedRules(fx.Interpreter):
+    """Runs a net with both rules changed and keeps the output of one torch.fx node."""
+
+    def __init__(self, net: nn.Module, wanted: str) -> None:
+        super().__init__(fx.symbolic_trace(net))
+        self.wanted = wanted
+        self.found: Tensor | None = None
+
+    def run_node(self, n: fx.Node) -> Any:
+        args, kwargs = self.fetch_args_kwargs_from_env(n)
+        module = self.fetch_attr(n.target) if n.op == "call_module" else None
+        if isinstance(module, nn.ReLU) or n.target in (F.relu, F.relu_, torch.relu, torch.relu_, "relu", "relu_"):
+            output = _RectifySignal.apply(args[0], math.inf)
+        elif isinstance(module, nn.ReLU6) or n.target is F.relu6:
+            output = _RectifySignal.apply(args[0], 6.0)
+        elif isinstance(module, nn.LocalResponseNorm):
+            output = _StraightThrough.apply(args[0], module)
+        elif n.target is F.local_response_norm:
+            output = _StraightThrough.apply(args[0], lambda maps: F.local_response_norm(maps, *args[1:], **kwargs))
+        else:
+            output = super().run_node(n)
+        if n.name == self.wanted:
+            self.found = output
+        return output
+
+
+def deconvnet_by_autograd(
+    net: nn.Module, node: str, image: Tensor, units: Sequence[tuple[int, ...]]
+) -> list[tuple[float, Tensor]]:
+    """For each unit its value and its projection to all pixels, by a full backward pass; ``node`` is torch.fx's name."""
+    pixels = image[None].clone().requires_grad_()
+    run = _ChangedRules(net, node)
+    run.run(pixels)
+    assert run.found is not None
+    found = []
+    for unit in units:
+        value = run.found[(0, *unit)]
+        (projection,) = torch.autograd.grad(value, pixels, value.detach(), retain_graph=True, allow_unused=True)
+        found.append((float(value.detach()), torch.zeros_like(image) if projection is None else projection[0]))
+    return found
+
+
+# --- The strongest activations, by sorting everything --------------------------------------------------------------------
+
+
+def strongest_by_sorting(outputs: np.ndarray, k: int) -> list[list[tuple[float, int, int, int]]]:
+    """For each map the k best (value, image, row, column) of outputs (image map row column); one entry an image."""
+    found = []
+    for maps in outputs.swapaxes(0, 1):
+        entries = []
+        for image, plane in enumerate(maps):
+            row, column = np.argwhere(plane == plane.max())[0].tolist()  # the first, row by row
+            entries.append((float(plane[row, column]), image, row, column))
+        found.append(sorted(entries, key=lambda entry: (-entry[0], entry[1]))[:k])
+    return found
+
+
+# --- Receptive fields, by touching pixels --------------------------------------------------------------------------------
+
+
+def box_by_perturbation(layer: Callable[[Tensor], Tensor], image: Tensor, row: int, column: int) -> tuple[int, ...]:
+    """(top, left, bottom, right) of the pixels that change any map of a unit, zeros if none does.
+
+    Weights and image must be positive. One row, then one column, of the image is raised at a time, so much that it wins every maximum.
+    """
+    _, rows, columns = image.shape
+    raised = image.repeat(rows + columns, 1, 1, 1)
+    for index in range(rows):
+        raised[index, :, index, :] += 1e3
+    for index in range(columns):
+        raised[rows + index, :, :, index] += 1e3
+    with torch.no_grad():
+        clean, touched = layer(image[None]), layer(raised)
+    if clean.dim() == 2:
+        clean, touched = clean[..., None, None], touched[..., None, None]
+    changed = (touched[:, :, row, column] != clean[:, :, row, column]).any(1)
+    seen_rows = changed[:rows].nonzero().flatten().tolist()
+    seen_columns = changed[rows:].nonzero().flatten().tolist()
+    if not seen_rows or not seen_columns:
+        return 0, 0, 0, 0
+    return seen_rows[0], seen_columns[0], seen_rows[-1] + 1, seen_columns[-1] + 1
+
+
+# --- Occlusion, by covering the image --------------------------------------------------------------------------------------
+
+
+def occlusion_by_covering(
+    layer: Callable[[Tensor], Tensor],
+    image: Tensor,
+    size: int,
+    tops: Sequence[int],
+    lefts: Sequence[int],
+    fill: float | Tensor,
+) -> Tensor:
+    """A layer's output for every position of the square, summed over its rows and columns: (row, column, map)."""
+    rows = []
+    for top in tops:
+        outputs = []
+        for left in lefts:
+            covered = image.clone()
+            covered[:, top : top + size, left : left + size] = torch.as_tensor(fill, dtype=image.dtype).view(-1, 1, 1)
+            output = layer(covered[None])[0]
+            outputs.append(output.sum((1, 2)) if output.dim() == 3 else output)
+        rows.append(torch.stack(outputs))
+    return torch.stack(rows)

@@ -1,0 +1,268 @@
+"""The page: whole, linked, labelled, and harmless whatever names the user's files have."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from fake_build import CLASSES, FILE, RUN, figures
+
+from reportgen.claims import CLAIMS
+from reportgen.errors import UserError
+from reportgen.page import html
+from reportgen.page.template import render, templates
+
+VOID = {"meta", "link", "img", "rect", "line", "circle", "br"}
+
+
+class Page(HTMLParser):
+    """Every element as (tag, attributes), the text of every element by tag, and whether they nest."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str]]] = []
+        self.texts: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {name: value or "" for name, value in attributes}))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self.open, tag
+            assert self.open.pop() == tag
+
+    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {name: value or "" for name, value in attributes}))
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+    def all(self, *tags: str) -> list[dict[str, str]]:
+        """The attributes of every element of these tags."""
+        return [attributes for tag, attributes in self.elements if tag in tags]
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.texts).split())
+
+
+@pytest.fixture(scope="session")
+def page(report: Path) -> Page:
+    return Page((report / "index.html").read_text(encoding="utf-8"))
+
+
+def test_elements_nest_and_identities_are_unique(page: Page):
+    assert page.open == []
+    identities = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(identities) == len(set(identities))
+
+
+def test_every_figure_has_a_number_in_order_a_caption_and_its_source(page: Page, report: Path):
+    text = (report / "index.html").read_text(encoding="utf-8")
+    blocks = re.findall(r"<figure .*?</figure>", text, re.DOTALL)
+    assert len(blocks) == sum(len(found) for found in figures().values())
+    for number, block in enumerate(blocks, 1):
+        assert f"Figure {number}." in block
+        assert "Captionof" in block
+        assert re.search(r'href="data/\w+\.npz"', block)
+        assert re.search(r"<code>make figures ANALYSIS=\w+ PROFILE=tiny SEED=7</code>", block)
+        assert "-fingerprint</code>" in block
+    assert "After the paper’s figure 2" in page.text
+
+
+def test_every_picture_says_what_it_shows_and_how_large_it_is(page: Page):
+    pictures = page.all("img")
+    assert len(pictures) > 80
+    for picture in pictures:
+        assert len(picture["alt"]) > 3
+        assert not picture["alt"].endswith((".jpg", ".png", ".svg"))
+        assert int(picture["width"]) > 0
+        assert int(picture["height"]) > 0
+    assert all(picture.get("loading") == "lazy" for picture in pictures[5:])
+    assert all("loading" not in picture for picture in pictures[:5])  # the head's, seen at once
+
+
+def test_every_address_stays_in_the_folder_and_leads_somewhere(page: Page, report: Path):
+    identities = {attributes["id"] for _, attributes in page.elements if "id" in attributes}
+    addresses = [attributes[name] for _, attributes in page.elements for name in ("href", "src") if name in attributes]
+    assert len(addresses) > 100
+    for address in addresses:
+        place, _, anchor = unquote(address).partition("#")
+        if place and place != "report.pdf":  # another stage's
+            assert not place.startswith(("/", "http", "//", "data:", "file:"))
+            assert (report / place).resolve().is_relative_to(report.resolve())
+            assert (report / place).is_file(), address
+        else:
+            assert not anchor or anchor in identities, address
+
+
+def test_everything_in_the_folder_is_reached(page: Page, report: Path):
+    there = {path.relative_to(report).as_posix() for path in (report / "figures").rglob("*") if path.is_file()}
+    shown = {picture["src"] for picture in page.all("img")}
+    unreached = there - shown
+    # Pictures that the page shows tile by tile also exist as a whole.
+    whole = {"trained/gallery", "trained/mistakes", *(f"features/layer{number}" for number in range(1, 6))}
+    assert unreached == {f"figures/{name}.jpg" for name in whole}
+
+
+def test_nothing_is_loaded_from_elsewhere_and_nothing_can_run(page: Page, report: Path):
+    [policy] = [meta["content"] for meta in page.all("meta") if meta.get("http-equiv") == "Content-Security-Policy"]
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    assert rules["default-src"] == "'none'"
+    assert set(rules["img-src"].split()) | set(rules["style-src"].split()) == {"'self'", "file:"}
+    assert "unsafe" not in policy
+    assert not page.all("script", "style", "iframe", "object", "embed", "base")
+    for _, attributes in page.elements:
+        assert "style" not in attributes
+        assert not [name for name in attributes if name.startswith("on")]
+    assert not re.search(r"@import|url\(|https?:", (report / "report.css").read_text())
+
+
+def test_hostile_names_are_shown_as_they_are(page: Page):
+    for name in (*CLASSES, FILE):
+        assert " ".join(name.split()) in page.text
+    assert not [picture for picture in page.all("img") if picture["src"] == "x"]
+
+
+def test_every_claim_has_its_row_and_verdict_in_words(page: Page, report: Path):
+    text = (report / "index.html").read_text(encoding="utf-8")
+    expected = {"hierarchy": "holds", "grouping": "contradicted", "clipping": "undecided"}
+    for claim in CLAIMS:
+        [row] = re.findall(rf'<tr id="claim-{claim.id}">.*?</tr>', text, re.DOTALL)
+        verdict = expected.get(claim.id, "not tested")
+        assert re.search(
+            rf'<span class="badge {verdict.replace(" ", "-")}"><span aria-hidden="true">.</span> {verdict}<', row
+        )
+        if verdict == "not tested":
+            assert "The data have no masks." in row or "No analysis of this report measures it." in row
+    assert (
+        "Of the paper’s sixteen claims, this run tests three: one holds, one is contradicted and one is undecided."
+        in page.text
+    )
+    assert "0.571 [0.49, 0.66]" in page.text
+    assert "0.01 [−0.1, ∞]" in page.text
+
+
+def test_numbers_in_the_prose_are_the_results(page: Page):
+    assert "right 87.4 % of the time" in page.text.replace("\xa0", " ")
+    assert "validation loss of 0.432 nats" in page.text
+    assert "1,234 validation images" in page.text
+
+
+def test_the_commit_stands_once(report: Path):
+    assert (report / "index.html").read_text(encoding="utf-8").count(RUN["commit"][:12]) == 1
+
+
+def test_the_page_opens_with_what_was_examined_and_the_claims(report: Path):
+    text = (report / "index.html").read_text(encoding="utf-8")
+    places = [
+        text.index(mark)
+        for mark in ("<h1>", 'class="facts"', 'id="claims"', 'id="trained"', 'id="features"', 'id="about"')
+    ]
+    assert places == sorted(places)
+
+
+def test_the_same_run_gives_the_same_bytes_wherever_it_is_written(build: Path, report: Path, tmp_path: Path):
+    html.write(build, tmp_path / "elsewhere", RUN)
+    for path in report.rglob("*"):
+        if path.is_file():
+            assert (tmp_path / "elsewhere" / path.relative_to(report)).read_bytes() == path.read_bytes(), path
+
+
+def test_first_sight_is_small(page: Page, report: Path):
+    """What a browser loads before anyone scrolls: the page, its style, the pictures that are not lazy."""
+    eager = {picture["src"] for picture in page.all("img") if "loading" not in picture}
+    names = {"index.html", "report.css", *eager}
+    assert sum((report / name).stat().st_size for name in names) < 2_000_000
+
+
+Alter = Callable[[str, Callable[[Any], None]], Path]
+
+
+def test_a_missing_figure_stops_the_build_by_name(altered: Alter, tmp_path: Path):
+    build = altered("drawn/trained/artefact.json", lambda document: document["figures"].pop("curves"))
+    with pytest.raises(
+        UserError, match=r"sections/trained\.html\.j2: analysis 'trained' made no figure 'curves' \(it made: gallery,"
+    ):
+        html.write(build, tmp_path / "report", RUN)
+    assert not (tmp_path / "report").exists()
+
+
+def test_a_figure_that_no_template_shows_stops_the_build_by_name(altered: Alter, tmp_path: Path):
+    def add(document: Any) -> None:
+        document["figures"]["extra"] = document["figures"]["architecture"]
+
+    build = altered("drawn/schematics/artefact.json", add)
+    with pytest.raises(UserError, match="figure 'extra' was made but is not shown"):
+        html.write(build, tmp_path / "report", RUN)
+
+
+def test_an_undefined_name_stops_the_build_by_name(altered: Alter, tmp_path: Path):
+    build = altered("schematics/artefact.json", lambda document: document["numbers"].pop("put_back"))
+    with pytest.raises(UserError, match=r"sections/schematics\.html\.j2, line \d+: .*put_back"):
+        html.write(build, tmp_path / "report", RUN)
+
+
+def test_a_claim_that_is_none_of_the_papers_stops_the_build_by_name(build: Path, tmp_path: Path):
+    folder = tmp_path / "templates"
+    shutil.copytree(templates(), folder)
+    section = folder / "sections" / "features.html.j2"
+    section.write_text(section.read_text().replace('claim("grouping")', 'claim("groping")'))
+    with pytest.raises(UserError, match="the paper has no claim 'groping'"):
+        render(html.gather(build, RUN), "report.html.j2", "figures", folder, print=False, has_pdf=False)
+
+
+def test_a_figure_shown_twice_stops_the_build_by_name(build: Path, tmp_path: Path):
+    folder = tmp_path / "templates"
+    shutil.copytree(templates(), folder)
+    section = folder / "sections" / "features.html.j2"
+    section.write_text(section.read_text() + '{{ figure("agreement") }}')
+    with pytest.raises(UserError, match="figure 'agreement' is shown twice"):
+        render(html.gather(build, RUN), "report.html.j2", "figures", folder, print=False, has_pdf=False)
+
+
+def test_a_net_without_labels_mistakes_or_skipped_files_has_a_page(altered: Alter, tmp_path: Path):
+    altered("net/artefact.json", lambda document: document["numbers"].update(top1=None))
+    altered("data/artefact.json", lambda document: document["numbers"].update(skipped=[], drawn=False))
+    altered(
+        "trained/artefact.json", lambda document: document["numbers"].update(mistakes=0, most_confused=["a", "b", 0])
+    )
+    build = altered("drawn/trained/artefact.json", lambda document: document["figures"].pop("mistakes"))
+    html.write(build, tmp_path / "report", RUN | {"commit": None, "date": 0})
+    text = Page((tmp_path / "report" / "index.html").read_text()).text
+    assert "Files that were skipped" not in text
+    assert "no mistake at all" in text
+    assert "unknown: no labels" in text
+
+
+def test_without_pango_the_page_offers_no_pdf(build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("reportgen.page.pdf.available", lambda: False)
+    html.write(build, tmp_path, RUN)
+    assert "report.pdf" not in (tmp_path / "index.html").read_text()
+
+
+def test_a_browser_shows_everything_and_complains_of_nothing(report: Path, tmp_path: Path):
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("no Chromium on this machine")
+    quiet = ("--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update")
+    command = [browser, "--headless", "--no-sandbox", *quiet, "--disable-sync", "--disable-quic"]
+    command += [f"--user-data-dir={tmp_path}", "--enable-logging=stderr", "--dump-dom", "--virtual-time-budget=2000"]
+    done = subprocess.run(
+        [*command, (report / "index.html").as_uri()], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert "CONSOLE" not in done.stderr, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    seen = Page(done.stdout)
+    assert not seen.all("script")
+    assert len(seen.all("figure")) == sum(len(found) for found in figures().values())
+    assert not [picture for picture in seen.all("img") if "onerror" in picture]

@@ -1,0 +1,70 @@
+"""``metrics.json`` is what its schema says, and carries what the run found."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+from fake_build import CLASSES, NUMBERS, RUN
+
+from reportgen.artifacts import read_json
+from reportgen.claims import CLAIMS
+from reportgen.page.metrics import SCHEMA, VERSION
+
+
+@pytest.fixture
+def metrics(report: Path) -> dict:
+    return read_json(report / "metrics.json")
+
+
+def test_the_schema_is_a_schema_and_the_metrics_follow_it(metrics: dict):
+    schema = json.loads(SCHEMA.read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(metrics, schema)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda metrics: metrics.pop("claims"),
+        lambda metrics: metrics.update(schema=VERSION + 1),
+        lambda metrics: metrics["claims"][0].update(verdict="perhaps"),
+        lambda metrics: metrics["claims"].pop(),
+        lambda metrics: metrics["claims"][-1].update(why=""),
+        lambda metrics: metrics["model"].update(top1=87),
+        lambda metrics: metrics["data"].pop("fingerprint"),
+        lambda metrics: metrics["figures"][0].update(files=["../elsewhere"]),
+    ],
+)
+def test_the_schema_refuses_what_is_not_so(metrics: dict, spoil):
+    spoil(metrics)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(metrics, json.loads(SCHEMA.read_text()))
+
+
+def test_it_holds_the_run_the_data_and_the_model(metrics: dict):
+    assert metrics["schema"] == VERSION
+    assert metrics["run"] == RUN
+    assert metrics["data"]["classes"] == list(CLASSES)
+    assert metrics["data"]["images"]["train"] == 3600
+    assert metrics["model"]["top1"] == 0.8742
+    assert metrics["model"]["layers"] == NUMBERS["schematics"]["layers"]
+    assert metrics["analyses"] == NUMBERS
+
+
+def test_it_holds_every_claim_of_the_paper_in_order(metrics: dict):
+    assert [claim["id"] for claim in metrics["claims"]] == [claim.id for claim in CLAIMS]
+    found = {claim["id"]: claim for claim in metrics["claims"]}
+    assert found["hierarchy"]["verdict"] == "holds"
+    assert found["grouping"]["low"] == -0.3
+    assert found["clipping"]["high"] is None
+    assert found["localises"]["why"] == "the data have no masks"
+    assert found["deeper-is-better"]["verdict"] == "not tested"
+
+
+def test_every_figure_names_its_files(metrics: dict, report: Path):
+    assert len({figure["id"] for figure in metrics["figures"]}) == len(metrics["figures"]) == 15
+    for figure in metrics["figures"]:
+        assert figure["files"]
+        for file in figure["files"]:
+            assert (report / file).is_file()

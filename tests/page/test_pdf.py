@@ -1,0 +1,180 @@
+"""The PDF, read back."""
+
+import builtins
+import time
+from pathlib import Path
+
+import pytest
+from fake_build import CLASSES, RUN, Printed, figures
+from pypdf import PdfReader
+
+from reportgen.page import pdf
+
+
+@pytest.fixture(scope="session")
+def reader(printed: Printed) -> PdfReader:
+    return PdfReader(printed.path)
+
+
+@pytest.fixture(scope="session")
+def text(reader: PdfReader) -> str:
+    return " ".join(" ".join(page.extract_text() for page in reader.pages).split())
+
+
+def test_weasyprint_complains_of_nothing(printed: Printed):
+    assert printed.complaints == []
+
+
+def test_it_says_what_it_is(reader: PdfReader):
+    about = reader.metadata
+    assert about.title == "Looking into zfnet, trained on embedded scenes"
+    assert about.author == "reportgen"
+    assert about.creation_date.timestamp() == RUN["date"]
+
+
+def test_it_has_a_title_page_an_abstract_and_contents_with_page_numbers(reader: PdfReader):
+    first = reader.pages[0].extract_text()
+    assert "Looking into zfnet" in first
+    second = " ".join(reader.pages[1].extract_text().split())
+    assert "Abstract" in second
+    assert "one holds, one is contradicted and one is undecided" in second
+    assert "0.571 [0.49, 0.66], n = 48" in second
+    contents = " ".join(page.extract_text() for page in reader.pages[1:3])
+    assert "Contents" in contents
+    number = next(
+        line.rsplit(" ", 1)[-1] for line in contents.splitlines() if line.startswith("The net and its data")
+    ).strip(".")
+    assert "The net and its data" in reader.pages[int(number) - 1].extract_text()
+
+
+def test_bookmarks_lead_to_every_section(reader: PdfReader):
+    found = {}
+
+    def walk(entries: list) -> None:
+        for entry in entries:
+            if isinstance(entry, list):
+                walk(entry)
+            else:
+                found[entry.title] = reader.get_destination_page_number(entry)
+
+    walk(reader.outline)
+    for title in (
+        "Abstract",
+        "Contents",
+        "What was found",
+        "The net and its data",
+        "What each feature map responds to",
+    ):
+        assert title in found
+        assert title in " ".join(reader.pages[found[title]].extract_text().split())
+    assert "Layer 3" in found
+
+
+def test_every_figure_has_its_number_and_caption_and_every_page_its_own(reader: PdfReader, text: str):
+    total = sum(len(found) for found in figures().values())
+    for number in range(1, total + 1):
+        assert f"Figure {number}." in text
+    assert text.count("Captionof") == total
+    for number, page in enumerate(reader.pages[1:], 2):
+        assert page.extract_text().rstrip().endswith(str(number)) or str(number) in page.extract_text()
+
+
+def test_hostile_names_are_text(text: str):
+    assert CLASSES[2] in text
+    assert CLASSES[3] in text
+    assert "onerror" in text
+
+
+def test_nothing_in_it_can_run_or_lead_elsewhere(printed: Printed, reader: PdfReader):
+    assert "/JavaScript" not in str(reader.root_object)
+    assert "/OpenAction" not in reader.root_object
+    for page in reader.pages:
+        for annotation in page.get("/Annots", []):
+            action = annotation.get_object().get("/A")
+            assert action is None or action.get("/S") == "/GoTo"
+
+
+def test_its_fonts_are_inside(reader: PdfReader):
+    names = set()
+    for page in reader.pages:
+        for font in page["/Resources"].get("/Font", {}).values():
+            font = font.get_object()
+            descendant = font["/DescendantFonts"][0].get_object() if "/DescendantFonts" in font else font
+            descriptor = descendant["/FontDescriptor"].get_object()
+            assert {"/FontFile", "/FontFile2", "/FontFile3"} & set(descriptor), font["/BaseFont"]
+            names.add(font["/BaseFont"])
+    assert {"Report-Serif", "Report-Sans", "Report-Mono"} <= {name.split("+")[-1] for name in names}
+
+
+def test_the_machines_own_fonts_are_for_foreign_scripts_alone(reader: PdfReader):
+    """All else is set in the fonts that come with us, so that it looks alike on every machine."""
+    strangers: list[str] = []
+
+    def visit(text, matrix, text_matrix, font, size) -> None:
+        if font and "Report-" not in font["/BaseFont"]:
+            strangers.append(text)
+
+    for page in reader.pages:
+        page.extract_text(visitor_text=visit)
+    said = "".join(strangers)
+    assert "猫" in said
+    assert not [character for character in said if character.isascii() and not character.isspace()]
+
+
+def test_it_is_small(printed: Printed, reader: PdfReader):
+    assert printed.path.stat().st_size < 15_000_000
+    assert len(reader.pages) < 30
+
+
+def test_pictures_lie_on_the_page(printed: Printed, reader: PdfReader):
+    """No picture is cut by the end of a page: all that is drawn lies inside it."""
+    width, height = (float(side) for side in reader.pages[0].mediabox[2:])
+    count = 0
+    for page in reader.pages:
+        boxes: list[tuple[float, float, float, float]] = []
+
+        def visit(operator, operands, matrix, text_matrix, boxes=boxes) -> None:
+            if operator == b"Do" and str(operands[0]).startswith("/i"):
+                boxes.append((matrix[4], matrix[5], matrix[4] + matrix[0], matrix[5] + matrix[3]))
+
+        page.extract_text(visitor_operand_before=visit)
+        for left, bottom, right, top in boxes:
+            assert 0 <= min(left, right) < max(left, right) <= width
+            assert 0 <= min(bottom, top) < max(bottom, top) <= height
+        count += len(boxes)
+    assert count > 80
+
+
+def test_it_is_made_in_ten_seconds_to_the_same_bytes(build: Path, printed: Printed, tmp_path: Path):
+    """Eighty tiles and fifteen figures; seconds of this process, so that a busy machine changes nothing."""
+    started = time.process_time()
+    pdf.write(build, tmp_path, RUN)
+    assert time.process_time() - started < 10
+    assert (tmp_path / "report.pdf").read_bytes() == printed.path.read_bytes()
+
+
+def test_without_pango_the_message_says_what_is_missing_and_the_way_out(
+    build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    original = builtins.__import__
+
+    def refuse(name: str, *rest, **more):
+        if name == "weasyprint":
+            raise OSError("cannot load library 'libpango-1.0-0': no such file\nand more")
+        return original(name, *rest, **more)
+
+    monkeypatch.setattr(builtins, "__import__", refuse)
+    with pytest.raises(pdf.PangoMissing) as caught:
+        pdf.write(build, tmp_path, RUN)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert "only the PDF is missing" in message
+    assert "libpango-1.0-0" in message
+    for command in (
+        "apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0",
+        "dnf install",
+        "brew install",
+    ):
+        assert command in message
+    assert not pdf.available()
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,251 @@
+"""Tracing: names, shapes, operations, and that the net is left alone."""
+
+import copy
+
+import pytest
+import torch
+import torch.nn.functional as F
+from probe_nets import initialised, paper_net
+from torch import Tensor, nn
+
+from reportgen.probe import Activation, Graph, UnknownLayer, Unsupported, activations, project, strongest, trace
+from reportgen.probe.errors import ProbeError
+
+
+class Block(nn.Module):
+    """A residual block whose one ReLU is called twice, in place."""
+
+    def __init__(self, maps: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(maps, maps, 3, padding=1)
+        self.norm = nn.BatchNorm2d(maps)
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.relu(self.norm(self.conv(x)))
+        y += x
+        return self.relu(y)
+
+
+class Residual(nn.Module):
+    """A small net of everything that names and hooks can trip over."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 4, 3, stride=2), nn.ReLU(inplace=True))
+        self.block = Block(4)
+        self.drop = nn.Dropout(0.5)
+        self.head = nn.Linear(4, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.max_pool2d(self.block(self.stem(x)), 2)
+        return self.head(self.drop(F.relu(x.mean((2, 3)))))
+
+
+@pytest.fixture
+def net() -> nn.Module:
+    return initialised(Residual())
+
+
+IMAGES = torch.randn(3, 3, 17, 19, generator=torch.Generator().manual_seed(1))
+
+
+def test_every_call_is_a_node(net: nn.Module) -> None:
+    graph = trace(net, IMAGES)
+    assert graph.convs == ["stem.0", "block.conv"]
+    assert graph.relus == ["stem.1", "block_relu", "block_relu_1", "relu"]
+    assert graph.linears == ["head"]
+    assert [node.kind for node in graph.nodes.values()] == [
+        *("input", "conv2d", "relu", "conv2d", "scale", "relu", "add", "relu", "max_pool", "mean", "relu"),
+        *("identity", "linear"),
+    ]
+
+
+def test_shapes_parents_and_output(net: nn.Module) -> None:
+    graph = trace(net, IMAGES)
+    assert graph.shape("stem.0") == (4, 8, 9)
+    assert graph.shape("max_pool2d") == (4, 4, 4)
+    assert graph.shape("head") == (5,)
+    assert graph.parents("iadd") == ("block_relu", "stem.1")
+    assert graph.output == "head"
+
+
+def test_layers_by_module_path_by_container_and_by_fx_name(net: nn.Module) -> None:
+    graph = trace(net, IMAGES)
+    assert graph.find("stem.1") is graph.find("stem_1") is graph.find("stem")
+    assert graph.find("block").name == "block_relu_1"
+
+
+def test_an_unknown_name_names_the_nearest(net: nn.Module) -> None:
+    with pytest.raises(UnknownLayer, match=r"no layer 'stem\.3' in this net: the nearest are stem\.[01]"):
+        trace(net, IMAGES).find("stem.3")
+
+
+def test_a_module_that_is_called_twice_is_no_name(net: nn.Module) -> None:
+    with pytest.raises(UnknownLayer, match=r"'block\.relu' is called 2 times: name one of block_relu, block_relu_1"):
+        trace(net, IMAGES).find("block.relu")
+
+
+def test_activations_are_those_before_later_changes_in_place(net: nn.Module) -> None:
+    found = activations(net, IMAGES, ["stem.0", "block_relu", "iadd", "head"])
+    stem = net.stem[0](IMAGES)
+    torch.testing.assert_close(found["stem.0"], stem)
+    assert (found["stem.0"] < 0).any()
+    inner = F.relu(net.block.norm(net.block.conv(F.relu(stem))))
+    torch.testing.assert_close(found["block_relu"], inner)
+    torch.testing.assert_close(found["iadd"], inner + F.relu(stem))
+    torch.testing.assert_close(found["head"], net(IMAGES))
+
+
+class SharedInPlace(nn.Module):
+    """``x`` is changed in place while ``y`` is the same tensor: torch.fx's own tracing computes another net."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = y = self.conv(x)
+        x += 1
+        self.relu(x)
+        return F.max_pool2d(y, 2)
+
+
+def test_work_in_place_on_a_shared_tensor_is_followed() -> None:
+    net = initialised(SharedInPlace())
+    graph = trace(net, IMAGES)
+    torch.testing.assert_close(activations(graph, IMAGES, [graph.output])[graph.output], net(IMAGES))
+    assert graph.parents(graph.output) == ("relu",)
+    assert graph.parents("relu") == ("iadd",)
+
+
+class Deaf(nn.Module):
+    """Branches on a value: cannot be followed symbolically."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x if x.sum() > 0 else -x
+
+
+def test_a_net_that_branches_on_values_is_refused_in_one_line() -> None:
+    with pytest.raises(Unsupported, match="the forward pass of Deaf cannot be followed symbolically") as caught:
+        trace(Deaf(), IMAGES)
+    assert "\n" not in str(caught.value)
+
+
+def test_two_inputs_are_refused() -> None:
+    class Two(nn.Module):
+        def forward(self, x: Tensor, y: Tensor) -> Tensor:
+            return x + y
+
+    with pytest.raises(Unsupported, match=r"Two takes 2 inputs \(x, y\)"):
+        trace(Two(), IMAGES)
+
+
+def test_a_graph_follows_the_weights_of_its_net(net: nn.Module) -> None:
+    graph = trace(net, IMAGES)
+    with torch.no_grad():
+        net.head.weight.mul_(3)
+        net.block.norm.running_mean.add_(1)
+    torch.testing.assert_close(activations(graph, IMAGES, ["head"])["head"], net(IMAGES))
+
+
+def test_the_image_size_may_change(net: nn.Module) -> None:
+    graph = trace(net, IMAGES)
+    assert trace(graph, torch.zeros(1, 3, 33, 33)).shape("stem.0") == (4, 16, 16)
+    assert graph.shape("stem.0") == (4, 8, 9)
+
+
+def state(net: nn.Module) -> tuple:
+    """All that a caller could notice of a net: weights, gradients, buffers, modes and hooks."""
+    hooks = [
+        {
+            name: list(value.items())
+            for name, value in vars(module).items()
+            if "_hooks" in name and hasattr(value, "items")
+        }
+        for module in net.modules()
+    ]
+    modes = [module.training for module in net.modules()]
+    needs = [(parameter.requires_grad, parameter.grad, parameter.data_ptr()) for parameter in net.parameters()]
+    return copy.deepcopy(net.state_dict()), (hooks, modes, needs, [set(vars(module)) for module in net.modules()])
+
+
+def assert_unchanged(net: nn.Module, before: tuple) -> None:
+    after = state(net)
+    assert after[1] == before[1]
+    assert after[0].keys() == before[0].keys()
+    assert all(torch.equal(after[0][name], before[0][name]) for name in before[0])
+
+
+def broken(batches: int):
+    """Batches of which the last holds NaN."""
+    yield from [IMAGES] * batches
+    yield torch.full_like(IMAGES, torch.nan)
+
+
+CALLS = {
+    "trace": lambda net: trace(net, IMAGES),
+    "activations": lambda net: activations(net, IMAGES, ["head"]),
+    "strongest": lambda net: strongest(net, ["stem.1", "relu"], [IMAGES, IMAGES]),
+    "project": lambda net: project(net, IMAGES[0], [Activation("block_relu_1", 0, 2, 2)]),
+    "strongest, raising": lambda net: strongest(net, ["stem.1"], broken(2)),
+    "strongest of an unknown layer": lambda net: strongest(net, ["nothing"], [IMAGES]),
+    "project, raising": lambda net: project(net, IMAGES[0], [Activation("stem.1", 99, 0, 0)]),
+}
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("call", CALLS)
+def test_the_net_is_left_as_it_was(net: nn.Module, call: str, training: bool) -> None:
+    net.train(training)
+    net.drop.eval()  # a mode of its own
+    heard = []
+    net.stem[0].register_forward_hook(lambda *_: heard.append("forward"))
+    net.block.register_full_backward_hook(lambda *_: None)
+    net.head.weight.requires_grad_(False)
+    before, images = state(net), IMAGES.clone()
+    if "raising" in call or "unknown" in call:
+        with pytest.raises(ProbeError):
+            CALLS[call](net)
+    else:
+        CALLS[call](net)
+    assert_unchanged(net, before)
+    assert torch.equal(images, IMAGES)
+
+
+def test_a_net_that_works_on_its_input_leaves_the_callers_image_alone() -> None:
+    net = nn.Sequential(nn.ReLU(inplace=True), nn.Conv2d(3, 2, 3), nn.ReLU())
+    image = IMAGES.clone()
+    strongest(net, ["2"], [image])
+    activations(net, image, ["2"])
+    project(net, image[0], [Activation("2", 0, 1, 1)])
+    assert torch.equal(image, IMAGES)
+
+
+def test_graph_is_accepted_as_a_net(net: nn.Module) -> None:
+    graph = trace(net, IMAGES)
+    assert isinstance(graph, Graph)
+    one, other = (strongest(either, ["stem.1"], [IMAGES])["stem.1"] for either in (net, graph))
+    assert torch.equal(one.values, other.values)
+
+
+def test_operations_beside_the_vocabulary_keep_their_names() -> None:
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.GELU(), nn.Conv2d(4, 4, 1), nn.Softmax(1))
+    graph = trace(net, IMAGES)
+    assert [(node.kind, node.operation.what) for node in graph.nodes.values()][2:] == [
+        ("pointwise", "GELU"), ("conv2d", "Conv2d"), ("other", "Softmax"),
+    ]  # fmt: skip
+
+
+def test_the_papers_net() -> None:
+    graph = trace(paper_net((4, 6, 6, 6, 4), 10, 5), torch.zeros(1, 3, 224, 224))
+    assert [graph.shape(relu)[1:] for relu in graph.relus] == [
+        (110, 110),
+        (26, 26),
+        (13, 13),
+        (13, 13),
+        (13, 13),
+        (),
+        (),
+    ]

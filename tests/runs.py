@@ -1,0 +1,42 @@
+"""Running the command in tests, and where things lie."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+REAL_DATA = Path(os.environ.get("REPORTGEN_REAL_DATA", REPOSITORY / "../shared")).resolve()
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of the profile `tiny`, made once for all tests that only read it."""
+
+    home: Path  # where it ran: the drawn scenes lie in home/data
+    build: Path
+    report: Path
+
+
+def reportgen(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as a user does, with a date that does not depend on the day."""
+    return subprocess.run(
+        [sys.executable, "-m", "reportgen", *words],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "SOURCE_DATE_EPOCH": "0", **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def bytes_of(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder by name, without those that hold seconds or times."""
+    outside = {"timings.json", "digests.json"}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in outside
+    }

@@ -1,0 +1,111 @@
+"""Verdicts: where an interval lies, and which part decides."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy
+
+from reportgen import claims
+from reportgen.claims import Part, Verdict
+
+INFINITY = float("inf")
+
+
+def part(low: float, high: float, limits: tuple[float, float] = claims.ABOVE_ZERO) -> Part:
+    return Part("x", (low + high) / 2, low, high, 10, limits)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "limits", "outcome"),
+    [
+        (0.1, 0.2, claims.ABOVE_ZERO, "holds"),
+        (-0.2, -0.1, claims.ABOVE_ZERO, "contradicted"),
+        (-0.1, 0.1, claims.ABOVE_ZERO, "undecided"),
+        (0.0, 0.0, claims.ABOVE_ZERO, "undecided"),
+        (0.91, 1.0, (0.9, 1.0), "holds"),
+        (0.8, 0.95, (0.9, 1.0), "undecided"),
+        (0.5, 0.8, (0.9, 1.0), "contradicted"),
+        (-INFINITY, INFINITY, claims.ABOVE_ZERO, "undecided"),
+    ],
+)
+def test_a_part_is_judged_by_where_its_interval_lies(
+    low: float, high: float, limits: tuple[float, float], outcome: str
+) -> None:
+    assert Part("x", (0.5), low, high, 10, limits).outcome == outcome
+
+
+def test_the_least_favourable_part_decides() -> None:
+    good, open_, bad = part(0.1, 0.2), part(-0.1, 0.3), part(-0.3, -0.1)
+    assert Verdict("hierarchy", (good, good)).verdict == "holds"
+    assert Verdict("hierarchy", (good, open_)).verdict == "undecided"
+    assert Verdict("hierarchy", (good, open_, bad)).verdict == "contradicted"
+    assert Verdict("hierarchy", (good, open_, bad)).document()["low"] == -0.3
+    near, far = part(0.01, 0.2), part(0.3, 0.4)
+    assert Verdict("hierarchy", (far, near)).document()["low"] == 0.01
+    assert Verdict("hierarchy", ()).verdict == "undecided"
+
+
+def test_an_interval_without_end_is_null_in_the_metrics() -> None:
+    document = Verdict("hierarchy", (part(-INFINITY, INFINITY),)).document()
+    assert (document["low"], document["high"], document["parts"][0]["range"]) == (None, None, [0.0, None])
+
+
+def test_sixteen_claims_are_tested_at_once() -> None:
+    assert len(claims.CLAIMS) == len(claims.BY_ID) == 16
+    assert pytest.approx(0.996875) == claims.LEVEL
+
+
+def test_the_interval_of_a_mean_is_near_students() -> None:
+    rng = np.random.default_rng(0)
+    sample = rng.normal(1.0, 2.0, 400)
+    found = claims.mean_part("mean", sample, np.random.default_rng(1))
+    exact = scipy.stats.t.interval(claims.LEVEL, 399, sample.mean(), scipy.stats.sem(sample))
+    assert found.estimate == pytest.approx(sample.mean())
+    assert (found.low, found.high) == pytest.approx(exact, abs=0.05)
+    assert found.n == 400
+
+
+def test_the_interval_of_a_difference_covers_the_truth_about_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(0)
+    missed = 0
+    for _ in range(60):
+        found = claims.difference_part("x", rng.normal(3, 1, 60), rng.normal(2, 2, 80), rng)
+        missed += not found.low <= 1 <= found.high
+    assert missed <= 3
+    assert found.n == 60
+
+
+def test_samples_that_do_not_vary_and_samples_of_one() -> None:
+    rng = np.random.default_rng(0)
+    assert claims.mean_part("x", np.full(9, 0.25), rng).outcome == "holds"
+    assert claims.mean_part("x", np.array([0.25]), rng).outcome == "undecided"
+
+
+def test_competence_is_asked_for_clearly() -> None:
+    assert claims.competence(900, 1000, 12).outcome == "holds"
+    assert claims.competence(83, 1000, 12).outcome == "contradicted"
+    assert claims.competence(6, 10, 2).outcome == "undecided"
+    exact = claims.competence(500, 1000, 2)
+    assert exact.estimate == pytest.approx(0)
+    assert exact.low < 0 < exact.high
+
+
+def test_claims_about_what_was_learned_are_undecided_where_nothing_was() -> None:
+    verdicts = [
+        Verdict("hierarchy", (part(0.1, 0.2),)),
+        Verdict("clipping", (part(0.1, 0.2),)),
+        claims.not_tested("localises", "no masks"),
+    ]
+    poor = claims.gated(verdicts, claims.competence(83, 1000, 12))
+    assert [verdict.verdict for verdict in poor] == ["undecided", "holds", "not tested"]
+    assert "not clearly better than guessing" in poor[0].why
+    assert poor[0].document()["estimate"] == pytest.approx(0.15)
+    assert claims.gated(verdicts, claims.competence(900, 1000, 12)) == verdicts
+
+
+def test_the_documentation_prints_every_rule() -> None:
+    page = (Path(__file__).resolve().parent.parent / "docs" / "claims.md").read_text()
+    for claim in claims.CLAIMS:
+        assert claim.id in page
+        assert claim.rule in page

@@ -1,0 +1,59 @@
+"""The Makefile: what it prints, what it passes on, and that the number of jobs changes nothing."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from runs import REPOSITORY, Run, bytes_of
+
+from reportgen.settings import SWITCHES
+
+
+def make(*words: str) -> subprocess.CompletedProcess[str]:
+    """Make in the repository, with this Python instead of an environment of its own."""
+    environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
+    return subprocess.run(
+        ["make", *words, "VENV=none", f"PYTHON={sys.executable}"],
+        cwd=REPOSITORY,
+        env={**environment, "SOURCE_DATE_EPOCH": "0"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def test_help_lists_every_target_and_switch() -> None:
+    said = make("help").stdout
+    for target in ("report", "figures", "why", "test", "lint", "bench", "serve", "clean", "help"):
+        assert f"make {target} " in said
+    for switch in SWITCHES:
+        assert f"\n  {switch.name} " in said
+
+
+def test_a_misspelt_switch_is_answered_with_the_nearest() -> None:
+    done = make("report", "PROFLE=tiny")
+    assert done.returncode == 2
+    assert "error: PROFLE: no such switch; did you mean 'PROFILE'?" in done.stderr
+
+
+def test_a_value_with_spaces_and_quotes_arrives_whole(tmp_path: Path) -> None:
+    done = make(
+        "report", "PROFILE=tiny", f'DATA={tmp_path}/it\'s "here"', f"BUILD={tmp_path}/b", f"REPORT={tmp_path}/r"
+    )
+    assert done.returncode == 2
+    assert f'error: DATA={tmp_path}/it\'s "here": no such folder' in done.stderr
+
+
+def test_two_jobs_give_the_bytes_of_one(tiny: Run, tmp_path: Path) -> None:
+    switches = ("PROFILE=tiny", f"BUILD={tmp_path}/build", f"REPORT={tmp_path}/report", "JOBS=2")
+    done = make("report", *switches)
+    assert done.returncode == 0, done.stderr
+    assert "report: " in done.stdout
+    assert bytes_of(tmp_path / "report") == bytes_of(tiny.report)
+    make("why", *switches, "FEATURES_MAPS=3")  # writes other stamps, and the next call the old ones again
+    again = make("report", *switches)
+    assert again.returncode == 0
+    assert "stage" not in again.stderr
+    assert not [line for line in again.stderr.splitlines() if line.startswith(("data", "net", "draw"))]

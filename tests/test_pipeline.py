@@ -1,0 +1,138 @@
+"""Causes and effects: what a change makes again, and what it leaves alone."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from reportgen import pipeline, settings
+from reportgen.artifacts import DOCUMENT, write_json
+from reportgen.errors import UserError
+from reportgen.pipeline import Pipeline
+
+ANALYSES = {"trained", "schematics", "features"}
+DRAWINGS = {f"drawn/{name}" for name in ANALYSES}
+ENDS = {"page", "pdf"}
+ALL = {"data", "net"} | ANALYSES | DRAWINGS | ENDS
+
+
+def open_pipeline(folder: Path, **switches: str) -> Pipeline:
+    return Pipeline(settings.load({"PROFILE": "tiny", **switches}), folder / "build", folder / "report")
+
+
+def pretend(made: Pipeline) -> None:
+    """Leave behind what making every stage would leave, as far as `due` looks at it."""
+    for name, stage in made.stages.items():
+        write_json(made.build / name / "stamp.json", made.stamps[name])
+        write_json(made.build / name / DOCUMENT, {"report": pipeline.report_beside(made.build, made.report)})
+        for output in stage.outputs:
+            made.report.mkdir(exist_ok=True)
+            (made.report / output).touch()
+
+
+def due(made: Pipeline) -> set[str]:
+    return {name for name in made.stages if made.due(name)}
+
+
+def test_everything_is_due_at_first_and_nothing_afterwards(tmp_path: Path) -> None:
+    first = open_pipeline(tmp_path)
+    assert due(first) == ALL
+    assert {reason for _, reason in first.why()} == {"it was not made yet"}
+    pretend(first)
+    again = open_pipeline(tmp_path)
+    assert due(again) == set()
+    assert list(again.why()) == []
+
+
+@pytest.mark.parametrize(
+    ("switches", "effects"),
+    [
+        ({"FEATURES_MAPS": "3"}, {"features", "drawn/features"} | ENDS),
+        ({"TRAINED_GALLERY": "3"}, {"trained", "drawn/trained"} | ENDS),
+        ({"EPOCHS": "3"}, ALL - {"data"}),
+        ({"DEVICE": "cpu"}, ALL - {"data"}),
+        ({"DATA_TRAIN": "5"}, ALL),
+        ({"SEED": "1"}, ALL),
+    ],
+)
+def test_a_setting_makes_again_what_hangs_on_it(tmp_path: Path, switches: dict[str, str], effects: set[str]) -> None:
+    pretend(open_pipeline(tmp_path))
+    changed = open_pipeline(tmp_path, **switches)
+    assert due(changed) == effects
+    first = next(iter(changed.why()))
+    assert first[1].startswith("its settings changed: ")
+
+
+def test_a_template_makes_the_page_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend(open_pipeline(tmp_path))
+    (tmp_path / "templates").mkdir()
+    monkeypatch.setattr(pipeline, "templates", lambda: tmp_path / "templates")
+    assert due(open_pipeline(tmp_path)) == ENDS
+
+
+def test_a_commit_makes_the_page_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend(open_pipeline(tmp_path))
+    monkeypatch.setattr(pipeline, "_commit", lambda: ("0123abc", 7))
+    assert due(open_pipeline(tmp_path)) == ENDS
+
+
+def test_a_source_makes_again_what_imports_it(tmp_path: Path) -> None:
+    stamps = open_pipeline(tmp_path).stamps
+
+    def readers(module: str) -> set[str]:
+        return {name for name, stamp in stamps.items() if module in stamp["sources"]}
+
+    assert readers("reportgen.data.folders") == {"data"}
+    assert readers("reportgen.probe.deconvnet") == ANALYSES
+    assert readers("reportgen.analyses.features") == {"features"}
+    assert readers("reportgen.page.html") >= {"page"}
+    assert readers("reportgen.training") >= {"net"}
+    assert "data" not in readers("reportgen.training")
+    assert "torch" in stamps["net"]["libraries"]
+    for name in {*DRAWINGS, *ENDS, "data"}:
+        assert "torch" not in stamps[name]["libraries"], name
+
+
+def test_a_changed_or_new_image_makes_everything_again(tmp_path: Path) -> None:
+    folder = tmp_path / "images" / "cat"
+    folder.mkdir(parents=True)
+    (folder / "a.png").write_bytes(b"1")
+    pretend(open_pipeline(tmp_path, DATA=str(tmp_path / "images")))
+    os.utime(folder / "a.png", (1, 1))
+    assert due(open_pipeline(tmp_path, DATA=str(tmp_path / "images"))) == set()
+    (folder / "b.png").write_bytes(b"2")
+    assert due(open_pipeline(tmp_path, DATA=str(tmp_path / "images"))) == ALL
+
+
+def test_a_stamp_is_written_only_when_its_content_changes(tmp_path: Path) -> None:
+    open_pipeline(tmp_path)
+    stamps = sorted((tmp_path / "build" / "stamps").rglob("*.json"))
+    assert len(stamps) > len(ALL)
+    for path in stamps:
+        os.utime(path, (1, 1))
+    open_pipeline(tmp_path, FEATURES_MAPS="3")
+    touched = {
+        path.relative_to(tmp_path / "build" / "stamps").as_posix() for path in stamps if path.stat().st_mtime > 1
+    }
+    assert touched == {"features.json", "drawn/features.json", "page.json", "pdf.json"}
+
+
+def test_a_deleted_or_moved_report_is_made_again(tmp_path: Path) -> None:
+    pretend(open_pipeline(tmp_path))
+    (tmp_path / "report" / "report.pdf").unlink()
+    assert due(open_pipeline(tmp_path)) == {"pdf"}
+    elsewhere = Pipeline(settings.load({"PROFILE": "tiny"}), tmp_path / "build", tmp_path / "elsewhere")
+    assert due(elsewhere) == ENDS
+
+
+def test_an_unknown_stage_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="featres: no such stage; did you mean 'features'"):
+        open_pipeline(tmp_path).needed(["featres"])
+
+
+def test_the_makefile_has_a_rule_for_every_stage() -> None:
+    makefile = (pipeline.REPOSITORY / "Makefile").read_text()
+    [line] = [line for line in makefile.splitlines() if line.startswith("ANALYSES")]
+    assert set(line.split("=")[1].split()) == ANALYSES
+    for name in pipeline.stages().keys() - ANALYSES - DRAWINGS:
+        assert f"stage {name}\n" in makefile

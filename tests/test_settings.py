@@ -1,0 +1,110 @@
+"""Settings: profile, then file, then switches; every mistake is named with its way out."""
+
+import dataclasses
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reportgen import settings
+from reportgen.errors import UserError
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def test_a_switch_lies_over_the_file_and_the_file_over_the_profile(tmp_path: Path) -> None:
+    profile = settings.load({"PROFILE": "tiny"})
+    config = tmp_path / "mine.toml"
+    config.write_text("[training]\nepochs = 7\nmomentum = 0.5\n[features]\nmaps = 3\n")
+    laid = settings.load({"PROFILE": "tiny", "CONFIG": str(config), "EPOCHS": "9"})
+    assert (laid.training.epochs, laid.training.momentum, laid.sections["features"].maps) == (9, 0.5, 3)
+    assert laid.training.batch_size == profile.training.batch_size
+    assert laid.data == profile.data
+
+
+def test_short_and_long_names_reach_the_same_setting() -> None:
+    assert settings.load({"SEED": "4"}) == settings.load({"RUN_SEED": "4"})
+    assert settings.load({"MODEL_WIDTHS": "1,2,3,4,5"}).model.widths == (1, 2, 3, 4, 5)
+    assert settings.load({"DEVICE": ""}).compute.device == "auto"
+
+
+def test_a_recipe_gives_the_values_that_nothing_else_gives() -> None:
+    paper = settings.load({"TRAINING_RECIPE": "paper", "TRAINING_MOMENTUM": "0.8"}).training
+    assert (paper.inputs, paper.clip_rms, paper.momentum) == ("paper", 0.1, 0.8)
+
+
+@pytest.mark.parametrize(
+    ("switches", "message"),
+    [
+        ({"PROFLE": "tiny"}, "PROFLE: no such switch; did you mean 'PROFILE'?"),
+        ({"FEATURE_MAPS": "3"}, "FEATURE_MAPS: no such switch; did you mean 'FEATURES_MAPS'?"),
+        ({"PROFILE": "smok"}, "PROFILE=smok: no such profile; did you mean 'smoke'?"),
+        ({"FEATURES_MAPS": "0"}, "FEATURES_MAPS=0: input should be greater than or equal to 1"),
+        ({"EPOCHS": "many"}, "EPOCHS=many: input should be a valid integer"),
+        ({"SEED": "-1"}, "SEED=-1: input should be greater than or equal to 0"),
+        ({"MODEL": "alexnet"}, "MODEL=alexnet: input should be 'zfnet' or 'krizhevsky'"),
+        ({"TRAINING_RECIPE": "papre"}, "TRAINING_RECIPE=papre: no such recipe; did you mean 'paper'?"),
+        ({"CONFIG": "/nowhere/mine.toml"}, "CONFIG=/nowhere/mine.toml: No such file or directory: give a TOML file"),
+    ],
+)
+def test_a_mistake_is_named_with_the_way_out(switches: dict[str, str], message: str) -> None:
+    with pytest.raises(UserError, match=re.escape(message)):
+        settings.load(switches)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[trainin]\nepochs = 3", "no section [trainin]; did you mean 'training'?"),
+        ("[training]\nepoch = 3", "training has no setting 'epoch'; did you mean 'epochs'?"),
+        ("[training]\nepochs = 'x'", "[training] epochs: input should be a valid integer"),
+        ("seed = 3", "no section [seed]"),
+        ("run = 3", "'run' stands outside a section"),
+        ("[training", "not valid TOML"),
+    ],
+)
+def test_a_mistake_in_the_file_is_named_with_the_file(tmp_path: Path, text: str, message: str) -> None:
+    config = tmp_path / "mine.toml"
+    config.write_text(text)
+    with pytest.raises(UserError, match=re.escape(message)) as caught:
+        settings.load({"PROFILE": "tiny", "CONFIG": str(config)})
+    assert str(config) in str(caught.value)
+
+
+def test_every_profile_loads() -> None:
+    assert set(settings.profiles()) == {"tiny", "smoke", "default", "full"}
+    for name in settings.profiles():
+        assert settings.load({"PROFILE": name}).profile == name
+
+
+def test_the_full_profile_is_the_papers() -> None:
+    full = settings.load({"PROFILE": "full"})
+    assert (full.data.size, full.data.crop, full.data.train, full.training.epochs) == (256, 224, 1000, 64)
+    assert full.model.widths == (96, 256, 384, 384, 256)
+    assert full.model.fully_connected == (4096, 4096)
+    assert full.model.second_padding == 0
+
+
+def test_sections_are_frozen_and_written_as_json_reads_them() -> None:
+    loaded = settings.load({"PROFILE": "tiny"})
+    for section in loaded.sections.values():
+        for part in dataclasses.fields(section)[:1]:
+            with pytest.raises(dataclasses.FrozenInstanceError):
+                setattr(section, part.name, None)
+    assert loaded.document("model")["model"]["widths"] == list(loaded.model.widths)
+
+
+def test_the_makefile_and_the_readme_document_every_switch() -> None:
+    names = {switch.name for switch in settings.SWITCHES}
+    makefile = (REPOSITORY / "Makefile").read_text()
+    assert set(re.findall(r"^#\? (\w+)", makefile, re.M)) == names
+    readme = (REPOSITORY / "README.md").read_text()
+    assert set(re.findall(r"^\| `([A-Z]+)` \|", readme, re.M)) == names
+
+
+def test_reading_settings_does_not_import_torch() -> None:
+    code = "import sys; from reportgen import settings, pipeline; settings.load({}); print(*sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=REPOSITORY)
+    assert not {"torch", "matplotlib", "weasyprint"} & set(found.stdout.split())

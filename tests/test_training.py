@@ -1,0 +1,434 @@
+"""Training: each rule against its formula, and the same weights whatever interrupts it."""
+
+import json
+import math
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from torch import nn
+
+from reportgen import training
+from reportgen.data.transforms import Preprocessing
+from reportgen.errors import UserError
+from reportgen.nets import snapshots as storage
+from reportgen.nets.snapshots import load_net, save_net, snapshot_path, snapshots
+from reportgen.nets.zfnet import ZFNet, initialise
+from reportgen.recipes import PAPER_RECIPE, TINY, TrainingSettings
+from reportgen.training import History, clip_filters, evaluate, generator_for, input_preprocessing, train
+
+CPU = torch.device("cpu")
+NET = replace(TINY, input_size=32, classes=3)
+PREPROCESSING = Preprocessing(crop=32, mean=(0.5, 0.5, 0.5), deviation=(0.25, 0.25, 0.25))
+QUICK = TrainingSettings(epochs=3, batch_size=16, learning_rate=0.02, dropout=0.5, early_snapshots=(0.5,))
+SETTINGS = {
+    "default": QUICK,
+    "paper": replace(PAPER_RECIPE, epochs=3, batch_size=16, patience=1, early_snapshots=(0.5,), clip_rms=0.01),
+}
+
+
+@dataclass(frozen=True)
+class Images:
+    images: np.ndarray
+    labels: np.ndarray
+
+
+def coloured(images: int, seed: int, side: int = 36) -> Images:
+    """Noise with a tint that gives the class away."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 3, images)
+    pixels = rng.integers(60, 140, (images, side, side, 3))
+    pixels[np.arange(images), :, :, labels] += 60
+    return Images(pixels.astype(np.uint8), labels)
+
+
+TRAINING, VALIDATION = coloured(40, seed=0), coloured(20, seed=1)
+
+
+def run(folder: Path, settings: TrainingSettings = QUICK, seed: int = 0, net=NET) -> History:
+    return train(net, TRAINING, VALIDATION, PREPROCESSING, settings, seed, CPU, folder)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file that training left, the checkpoint apart (its bytes hold a date-free zip of the same weights)."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != training.CHECKPOINT
+    }
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """What an uninterrupted training leaves, for each recipe."""
+    folders = {name: tmp_path_factory.mktemp(name) for name in SETTINGS}
+    for name, folder in folders.items():
+        run(folder, SETTINGS[name])
+    return folders
+
+
+class Killed(BaseException):
+    """Stands for a kill: no `except Exception` may swallow it."""
+
+
+def die(*_args, **_kwargs):
+    raise Killed
+
+
+def killer_of(original, when):
+    """The function itself, but dying at a call for which `when(count, *args)` holds."""
+    calls = 0
+
+    def function(*args, **kwargs):
+        nonlocal calls
+        calls += 1
+        if when(calls, *args):
+            die()
+        return original(*args, **kwargs)
+
+    return function
+
+
+KILLS = {
+    "in the first epoch": (training, "clip_filters", lambda count, *_: count == 2),
+    "in the middle of an epoch": (training, "clip_filters", lambda count, *_: count == 5),
+    "while evaluating": (training, "evaluate", lambda count, *_: count == 2),
+    "before the untrained net is kept": (storage, "write_bytes", lambda count, *_: count == 1),
+    "before the snapshot is kept": (storage, "write_bytes", lambda count, path, *_: path.stem == "epoch-002"),
+    "between snapshot and checkpoint": (training, "write_bytes", lambda count, *_: count == 2),
+    "between checkpoint and history": (training, "write_json", lambda count, *_: count == 2),
+    "between writing and renaming the checkpoint": (
+        Path,
+        "replace",
+        lambda count, path, *_: training.CHECKPOINT in path.name and json.loads(history_beside(path))["epochs"][1:],
+    ),
+}
+
+
+def history_beside(path: Path) -> str:
+    history = path.parent / training.HISTORY
+    return history.read_text() if history.exists() else '{"epochs": []}'
+
+
+@pytest.mark.parametrize("kill", KILLS)
+@pytest.mark.parametrize("recipe", SETTINGS)
+def test_a_killed_training_ends_as_an_uninterrupted_one(whole, tmp_path, monkeypatch, kill, recipe):
+    owner, name, when = KILLS[kill]
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, killer_of(getattr(owner, name), when))
+        with pytest.raises(Killed):
+            run(tmp_path, SETTINGS[recipe])
+    torch.rand(7)  # the global generator must not matter
+    run(tmp_path, SETTINGS[recipe])
+    assert contents(tmp_path) == contents(whole[recipe])
+
+
+def test_a_real_kill_between_writing_and_renaming_the_checkpoint(whole, tmp_path):
+    script = """
+import os, signal, sys
+from pathlib import Path
+sys.path[:0] = sys.argv[2:]
+from test_training import QUICK, Path, run
+original, checkpoints = Path.replace, []
+def replace(path, target):
+    if "checkpoint" in path.name:
+        checkpoints.append(path)
+        if len(checkpoints) == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+    return original(path, target)
+Path.replace = replace
+run(Path(sys.argv[1]))
+"""
+    here = Path(__file__).resolve().parent
+    places = [str(here), str(here.parent)]
+    killed = subprocess.run([sys.executable, "-c", script, str(tmp_path), *places], capture_output=True, timeout=120)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    assert [path for path in tmp_path.iterdir() if path.name.startswith(".checkpoint")], "the kill came elsewhere"
+    assert len(json.loads((tmp_path / "history.json").read_text())["epochs"]) == 1
+    run(tmp_path)
+    assert contents(tmp_path) == contents(whole["default"])
+
+
+def test_a_finished_training_is_not_repeated(whole, monkeypatch):
+    before = contents(whole["default"])
+    monkeypatch.setattr(training._Run, "epoch", die)
+    history = run(whole["default"])
+    assert [epoch.epoch for epoch in history.epochs] == [1, 2, 3]
+    assert contents(whole["default"]) == before
+
+
+def test_the_seed_decides(whole, tmp_path):
+    torch.manual_seed(5)
+    state = torch.random.get_rng_state()
+    run(tmp_path / "same", seed=0)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    run(tmp_path / "other", seed=1)
+    assert contents(tmp_path / "same") == contents(whole["default"])
+    same, other = (contents(tmp_path / name) for name in ("same", "other"))
+    assert all(same[name] != other[name] for name in same)
+
+
+def test_another_trainings_remains_are_replaced(whole, tmp_path):
+    run(tmp_path, replace(QUICK, epochs=1, early_snapshots=(0.25, 0.75)))
+    run(tmp_path)
+    assert contents(tmp_path) == contents(whole["default"])
+
+
+def test_snapshots_are_kept_and_explain_themselves(whole):
+    kept = snapshots(whole["default"])
+    assert list(kept) == [0, 0.5, 1, 2, 3]
+    assert [path.name for path in kept.values()][:3] == [
+        "epoch-000.safetensors",
+        "epoch-000.5.safetensors",
+        "epoch-001.safetensors",
+    ]
+    net, preprocessing = load_net(kept[3])
+    assert preprocessing == PREPROCESSING
+    assert net.architecture == replace(NET, dropout=0.5)
+    logits = evaluate(net, VALIDATION, preprocessing, CPU)
+    history = json.loads((whole["default"] / "history.json").read_text())
+    assert (logits.argmax(1) == VALIDATION.labels).mean() == history["epochs"][-1]["validation_accuracy"]
+    checkpoint = torch.load(whole["default"] / training.CHECKPOINT, weights_only=True)
+    assert all(torch.equal(weights, checkpoint["net"][name]) for name, weights in net.state_dict().items())
+
+
+def test_the_untrained_snapshot_is_the_net_before_its_first_step(whole):
+    net, _ = load_net(snapshots(whole["paper"])[0])
+    fresh = ZFNet(NET)
+    generator = generator_for(0, "initial weights")
+    torch.randperm(40, generator=generator)
+    initialise(fresh, "paper", generator)
+    assert all(torch.equal(weights, fresh.state_dict()[name]) for name, weights in net.state_dict().items())
+
+
+def test_a_snapshot_in_the_middle_of_an_epoch_is_the_net_of_that_step(tmp_path, monkeypatch):
+    seen = []
+    original = training.clip_filters
+
+    def clip(net, radius):
+        seen.append(net.layer8.linear.weight.detach().clone())
+        return original(net, radius)
+
+    monkeypatch.setattr(training, "clip_filters", clip)
+    run(tmp_path, replace(QUICK, epochs=1, early_snapshots=(0.7,)))
+    assert len(seen) == 3
+    assert torch.equal(safetensors.torch.load_file(snapshot_path(tmp_path, 0.7))["layer8.linear.weight"], seen[1])
+
+
+def test_a_file_that_is_no_net_of_ours_is_refused(tmp_path):
+    safetensors.torch.save_file({"weight": torch.zeros(1)}, tmp_path / "net.safetensors")
+    with pytest.raises(UserError, match=r"net\.safetensors does not say what net it holds"):
+        load_net(tmp_path / "net.safetensors")
+
+
+def test_the_same_net_is_the_same_bytes(tmp_path):
+    net = ZFNet(TINY)
+    save_net(net, PREPROCESSING, tmp_path / "one")
+    save_net(net.to(memory_format=torch.channels_last), PREPROCESSING, tmp_path / "two")
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+@pytest.mark.parametrize("crops", [True, False])
+def test_it_learns(tmp_path, crops):
+    history = run(tmp_path, replace(QUICK, epochs=6, batch_size=8, dropout=0.0, crops=crops))
+    assert history.epochs[-1].validation_accuracy >= 0.9
+    assert history.epochs[-1].train_loss < history.epochs[0].train_loss / 2
+    assert math.isclose(history.epochs[0].train_loss, math.log(3), rel_tol=0.3)
+
+
+def test_history_comes_back(whole):
+    document = json.loads((whole["paper"] / "history.json").read_text())
+    history = History.from_json(document)
+    assert history.as_json() == document
+    assert [epoch.epoch for epoch in history.epochs] == [1, 2, 3]
+
+
+def test_every_epoch_sees_every_image_once_in_an_order_and_with_crops_of_its_own(tmp_path, monkeypatch):
+    numbered = np.zeros((40, 36, 36, 3), dtype=np.uint8)
+    numbered[..., 0] = np.arange(40)[:, None, None]
+    numbered[..., 1] = np.arange(36)[None, :, None]  # the row, so that a crop shows where it was cut
+    epochs = []
+
+    def step(_run, images, labels):
+        epochs[-1].append(PREPROCESSING.pixels(images)[:, 0, 0, :2])
+        return torch.zeros(len(labels), 3), torch.zeros(())
+
+    original = training._Run.epoch
+    monkeypatch.setattr(training._Run, "step", step)
+    monkeypatch.setattr(training._Run, "epoch", lambda *args: (epochs.append([]), original(*args))[1])
+    train(NET, Images(numbered, TRAINING.labels), VALIDATION, PREPROCESSING, QUICK, 0, CPU, tmp_path)
+    orders = [np.concatenate(batches)[:, 0].tolist() for batches in epochs]
+    rows = [dict(np.concatenate(batches).tolist()) for batches in epochs]
+    assert [len(batch) for batch in epochs[0]] == [16, 16, 8]
+    assert all(sorted(order) == list(range(40)) for order in orders)
+    assert orders[0] != orders[1] != orders[2] != orders[0]
+    assert rows[0] != rows[1] != rows[2] != rows[0]
+    assert set(rows[0].values()) == {0, 1, 2, 3, 4}
+
+
+def test_one_step_is_the_formula(tmp_path):
+    settings = replace(QUICK, epochs=1, batch_size=40, momentum=0.0, weight_decay=0.1, dropout=0.0, crops=False)
+    settings = replace(settings, schedule="plateau", learning_rate=0.05, early_snapshots=())
+    run(tmp_path, settings)
+    net, _ = load_net(snapshots(tmp_path)[0])
+    net.train()
+    logits = net(PREPROCESSING.centre(TRAINING.images))
+    loss = -logits.log_softmax(1)[torch.arange(40), torch.from_numpy(TRAINING.labels)].mean()
+    loss.backward()
+    after = safetensors.torch.load_file(snapshots(tmp_path)[1])
+    for name, weights in net.named_parameters():
+        wanted = weights.detach() - 0.05 * (weights.grad + 0.1 * weights.detach())
+        torch.testing.assert_close(after[name], wanted, rtol=1e-4, atol=1e-6)
+
+
+def test_a_diverging_loss_stops_with_the_way_out(tmp_path):
+    wild = replace(QUICK, learning_rate=1e12, warm_up=0.0)
+    with pytest.raises(UserError, match="no longer finite") as stopped:
+        run(tmp_path, wild)
+    text = str(stopped.value)
+    assert "at epoch 1, step 2 of 3, learning rate" in text or "at epoch 1, step 3 of 3, learning rate" in text
+    assert "lower LEARNING_RATE (for instance to 3e+11)" in text
+    assert not (tmp_path / training.CHECKPOINT).exists()
+
+
+def test_a_net_that_breaks_in_its_last_step_is_not_kept(tmp_path):
+    with pytest.raises(UserError, match="at epoch 1, its end, on the validation images"):
+        run(tmp_path, replace(QUICK, epochs=1, batch_size=40, learning_rate=1e38, schedule="plateau"))
+    assert not (tmp_path / training.CHECKPOINT).exists()
+
+
+@pytest.mark.parametrize(
+    ("split", "message"),
+    [
+        (Images(TRAINING.images[:0], TRAINING.labels[:0]), "there are no validation images"),
+        (
+            Images(VALIDATION.images, VALIDATION.labels + 1),
+            "the validation labels run from 1 to 3, but the net 'tiny' has 3",
+        ),
+    ],
+)
+def test_splits_that_cannot_be_trained_on_are_refused(tmp_path, split, message):
+    with pytest.raises(UserError, match=message):
+        train(NET, TRAINING, split, PREPROCESSING, QUICK, 0, CPU, tmp_path)
+
+
+# The clipping of filters
+
+
+def rms(weights: torch.Tensor) -> list[float]:
+    return [math.sqrt(sum(value**2 for value in filters.flatten().tolist()) / filters.numel()) for filters in weights]
+
+
+def test_clipping_a_literal_case():
+    net = nn.Sequential(nn.Conv2d(1, 3, 2), nn.Linear(2, 2))
+    with torch.no_grad():
+        net[0].weight[:, 0] = torch.tensor(
+            [[[0.3, -0.3], [0.3, 0.3]], [[0.2, 0.0], [0.0, 0.0]], [[0.0, 0.0], [0.0, 0.0]]]
+        )
+        net[1].weight.fill_(9.0)
+    shares = clip_filters(net, 0.1)
+    torch.testing.assert_close(net[0].weight[0, 0], torch.tensor([[0.1, -0.1], [0.1, 0.1]]), rtol=1e-6, atol=0)
+    assert net[0].weight[1, 0].tolist() == [[np.float32(0.2), 0], [0, 0]]  # its RMS is 0.1
+    assert net[0].weight[2].abs().max() == 0
+    assert net[1].weight.min() == 9
+    assert {name: share.item() for name, share in shares.items()} == {"0": pytest.approx(1 / 3)}
+
+
+def test_clipping_bounds_every_filter_and_turns_none():
+    net = ZFNet(TINY)
+    initialise(net, "paper", torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        for block in list(net.children())[:5]:
+            block.conv.weight *= torch.linspace(0.1, 30, len(block.conv.weight))[:, None, None, None]
+    before = {name: weights.detach().clone() for name, weights in net.named_parameters()}
+    clip_filters(net, 0.1)
+    for name, weights in net.named_parameters():
+        if not name.endswith("conv.weight"):
+            assert torch.equal(weights, before[name])
+            continue
+        sizes = rms(before[name])
+        assert min(sizes) < 0.1 < max(sizes)
+        for size, old, new in zip(sizes, before[name], weights.detach(), strict=True):
+            if size <= 0.1:
+                assert torch.equal(old, new)
+            else:
+                torch.testing.assert_close(new, old * (0.1 / size), rtol=1e-5, atol=0)
+    assert max(max(rms(block.conv.weight.detach())) for block in list(net.children())[:5]) <= 0.1 * (1 + 1e-6)
+
+
+def test_training_clips_after_every_update(tmp_path, monkeypatch, whole):
+    largest = []
+    original = training.clip_filters
+
+    def clip(net, radius):
+        shares = original(net, radius)
+        largest.append(max(max(rms(block.conv.weight.detach())) for block in list(net.children())[:5]))
+        return shares
+
+    monkeypatch.setattr(training, "clip_filters", clip)
+    history = run(tmp_path, SETTINGS["paper"])
+    assert len(largest) == 9
+    assert max(largest) <= 0.01 * (1 + 1e-5)
+    assert 0 < history.epochs[0].clipped["layer1.conv"] <= 1
+    assert contents(tmp_path) == contents(whole["paper"])
+
+
+def test_no_clipping_is_no_clipping(whole):
+    net = ZFNet(TINY)
+    before = net.layer1.conv.weight.detach().clone()
+    assert clip_filters(net, 0.0) == {}
+    assert torch.equal(net.layer1.conv.weight, before)
+    assert json.loads((whole["default"] / "history.json").read_text())["epochs"][0]["clipped"] == {}
+
+
+# Schedules and recipes
+
+
+def test_inputs_of_the_recipes():
+    paper = input_preprocessing(PAPER_RECIPE, TRAINING.images, 32)
+    assert (paper.range, paper.deviation) == (255, (1, 1, 1))
+    pixels = paper.centre(TRAINING.images)
+    assert -140 < pixels.min() < -30 < 30 < pixels.max() < 140
+    assert input_preprocessing(QUICK, TRAINING.images, 32).centre(TRAINING.images).std().item() == pytest.approx(
+        1, 0.05
+    )
+
+
+# Evaluation and devices
+
+
+def test_evaluation_is_the_net_on_centre_crops():
+    net = ZFNet(NET)
+    initialise(net, "default", torch.Generator().manual_seed(0), PREPROCESSING.centre(TRAINING.images))
+    net.train()
+    logits = evaluate(net, VALIDATION, PREPROCESSING, CPU, batch=7)
+    assert net.training
+    net.eval()
+    with torch.no_grad():
+        wanted = net(PREPROCESSING.centre(VALIDATION.images)).numpy()
+    np.testing.assert_allclose(logits, wanted, rtol=0, atol=1e-5)
+    loss = training.cross_entropy(logits, VALIDATION.labels)
+    shares = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    assert loss == pytest.approx(-np.log(shares[np.arange(20), VALIDATION.labels]).mean(), rel=1e-5)
+
+
+def test_evaluation_on_ten_crops_is_the_mean_probability():
+    net = ZFNet(NET)
+    initialise(net, "default", torch.Generator().manual_seed(0), PREPROCESSING.centre(TRAINING.images))
+    net.eval()
+    logits = evaluate(net, VALIDATION, PREPROCESSING, CPU, batch=7, ten_crops=True)
+    with torch.no_grad():
+        crops = [net(crop).softmax(1) for crop in PREPROCESSING.ten(VALIDATION.images)]
+    wanted = torch.stack([crop.mean(0) for crop in crops]).numpy()
+    np.testing.assert_allclose(np.exp(logits), wanted, rtol=0, atol=1e-5)
+
+
+def test_reading_one_batch_ahead_keeps_the_order():
+    batches = [torch.full((1,), number) for number in range(5)]
+    assert [int(batch) for batch in training._one_ahead(iter(batches))] == [0, 1, 2, 3, 4]
