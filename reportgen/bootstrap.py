@@ -100,7 +100,10 @@ def install(folder, lock):
             stop("%s: the virtual environment cannot be made there: set VENV= to another folder" % folder)
     if not os.path.isdir(os.path.join(folder, "lib", "python%d.%d" % sys.version_info[:2], "site-packages", "torch")):
         cuda = " with its CUDA packages" if platform.system() == "Linux" and platform.machine() == "x86_64" else ""
-        say("installing the packages of %s: torch%s is a download of about 2.5 GB, 5.5 GB on disk; once" % (lock, cuda))
+        say(
+            "installing the packages of %s: torch%s is a download of several gigabytes, 5.5 GB on disk; once"
+            % (lock, cuda)
+        )
     command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r", lock]
     if subprocess.call(command) != 0:
         stop(
