@@ -19,6 +19,7 @@ class Settings:
     """How much is shown."""
 
     gallery: Annotated[int, Field(ge=1)] = 8  # training images of each class
+    gallery_classes: Annotated[int, Field(ge=2)] = 24  # of more classes, so many at random are shown
     mistakes: Annotated[int, Field(ge=1)] = 12  # wrong answers, the most confident first
 
 
@@ -28,6 +29,7 @@ class Result:
 
     classes: tuple[str, ...]
     gallery: UInt8[np.ndarray, "image row column 3"]  # class by class
+    gallery_classes: tuple[str, ...]
     confusion: Int[np.ndarray, "true predicted"]  # validation images
     history: dict[str, Float[np.ndarray, " epoch"]]
     mistakes: UInt8[np.ndarray, "mistake row column 3"]
@@ -38,10 +40,9 @@ class Result:
 def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Result:
     """Read what the training left and pick the pictures."""
     data = inputs.data
+    shown = np.sort(rng.permutation(len(data.classes))[: settings.gallery_classes])
     chosen = [
-        index
-        for label in range(len(data.classes))
-        for index in _some(np.flatnonzero(data.train.labels == label), settings.gallery, rng)
+        index for label in shown for index in _some(np.flatnonzero(data.train.labels == label), settings.gallery, rng)
     ]
     predictions = read_arrays(inputs.net_folder / "predictions.npz")
     logits, labels = predictions["logits"].astype(np.float64), predictions["labels"]
@@ -56,12 +57,11 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
     curves = ("epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
     return Result(
         classes=data.classes,
-        gallery=np.stack([data.train.images[index] for index in chosen]),
+        gallery=np.asarray(data.train.images[chosen]),
+        gallery_classes=tuple(data.classes[label] for label in shown),
         confusion=confusion,
         history={name: np.array([epoch[name] for epoch in epochs], dtype=np.float64) for name in curves},
-        mistakes=np.stack([data.val.images[index] for index in wrong])
-        if len(wrong)
-        else np.zeros((0, 1, 1, 3), np.uint8),
+        mistakes=np.asarray(data.val.images[wrong]),
         mistake_titles=tuple(
             f"{data.classes[labels[index]]}, taken for {data.classes[guesses[index]]} "
             f"({probabilities[index, guesses[index]]:.0%})"
@@ -135,14 +135,17 @@ def figures(result: Result) -> dict[str, Figure]:
 
 
 def _gallery(result: Result) -> ImageGrid:
-    columns = len(result.gallery) // len(result.classes)
+    columns = len(result.gallery) // len(result.gallery_classes)
+    which = f"each of the {len(result.classes)} classes"
+    if len(result.gallery_classes) < len(result.classes):
+        which = f"each of {len(result.gallery_classes)} of the {len(result.classes)} classes"
     return ImageGrid(
         title="What the net was trained on",
-        caption=f"{columns} training images of each of the {len(result.classes)} classes, drawn at random.",
-        alt=f"A grid of photographs or drawings, one row for each class: {', '.join(result.classes)}.",
+        caption=f"{columns} training images of {which}, drawn at random.",
+        alt=f"A grid of photographs or drawings, one row for each class: {', '.join(result.gallery_classes)}.",
         images=result.gallery,
         columns=columns,
-        row_titles=result.classes,
+        row_titles=result.gallery_classes,
     )
 
 
