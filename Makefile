@@ -31,6 +31,9 @@ ANALYSES = trained schematics features
 # Every switch of the command line, the misspelt ones too: reportgen reads their values from the environment.
 export REPORTGEN_SWITCHES := $(sort $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name))))
 
+ifneq ($(words $(VENV)),1)
+$(error VENV=$(VENV): use one path without spaces)
+endif
 ifeq ($(VENV),none)
 PY        = $(PYTHON)
 READY     =
@@ -40,7 +43,7 @@ PY        = $(VENV)/bin/python
 READY     = $(VENV)/.ready-$(shell cksum < requirements.lock | cut -d' ' -f1)
 TESTREADY = $(VENV)/.ready-$(shell cksum < requirements-test.lock | cut -d' ' -f1)
 endif
-RUN = PYTHONPATH=$(CURDIR) $(PY) -m reportgen
+RUN = PYTHONPATH='$(CURDIR)' '$(PY)' -m reportgen
 
 .PHONY: report figures help test lint bench serve clean why stamps artefacts setup
 .DELETE_ON_ERROR:
@@ -66,7 +69,7 @@ why: $(READY)
 
 ## run the tests
 test: $(TESTREADY)
-	@PYTHONPATH=$(CURDIR) $(PY) -m pytest $(TESTS)
+	@PYTHONPATH='$(CURDIR)' $(PY) -m pytest $(TESTS)
 
 ## check format, style and types
 lint: $(TESTREADY)
@@ -104,6 +107,10 @@ $(VENV)/.ready-%: reportgen/bootstrap.py
 
 # --- the stages, one rule for each artefact -----------------------------------------------------------------------
 
+ifneq ($(words $(BUILD)),1)
+# Make cannot name files with spaces: with JOBS=1 it does not have to.
+$(if $(filter-out 1,$(JOBS)),$(error BUILD=$(BUILD): with JOBS=$(JOBS) use a path without spaces))
+else
 STAMPS   = $(BUILD)/stamps
 RESULTS  = $(ANALYSES:%=$(BUILD)/%/artefact.json)
 PICTURES = $(ANALYSES:%=$(BUILD)/drawn/%/artefact.json)
@@ -127,3 +134,4 @@ $(BUILD)/page/artefact.json: $(STAMPS)/page.json $(PICTURES)
 
 $(BUILD)/pdf/artefact.json: $(STAMPS)/pdf.json $(PICTURES)
 	@$(RUN) stage pdf
+endif

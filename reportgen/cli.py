@@ -39,7 +39,12 @@ def open_pipeline(switches: dict[str, str]) -> Pipeline:
     build, report = (Path(switches.get(name) or name.lower()) for name in ("BUILD", "REPORT"))
     if build.resolve() == report.resolve():
         raise UserError(f"BUILD={build} and REPORT={report} are the same folder: give two")
-    return Pipeline(settings.load(switches), build, report)
+    loaded = settings.load(switches)
+    if build.is_dir() and any(build.iterdir()) and not (build / "stamps").is_dir():
+        raise UserError(
+            f"BUILD={build}: it holds files that reportgen did not write: choose another folder, or empty it"
+        )
+    return Pipeline(loaded, build, report)
 
 
 class Command(click.Group):

@@ -46,6 +46,7 @@ def copy_of(run: Run, home: Path) -> Path:
         (["run", "faster"], "faster: write a switch as NAME=VALUE"),
         (["run", "DATA=/no/such/folder"], "DATA=/no/such/folder: no such folder: give a folder"),
         (["run", "BUILD=out", "REPORT=out"], "BUILD=out and REPORT=out are the same folder: give two"),
+        (["run", "BUILD=."], "BUILD=.: it holds files that reportgen did not write: choose another folder"),
         (["figures", "ANALYSIS=feature"], "ANALYSIS=feature: no such analysis; did you mean 'features'?"),
         (["figures", "MAPS=1"], "MAPS=1: say which layer's maps, as in LAYER=3 MAPS=1"),
         (["stage", "featurs"], "featurs: no such stage; did you mean 'features'?"),
@@ -54,6 +55,7 @@ def copy_of(run: Run, home: Path) -> Path:
 )
 def test_a_mistake_is_one_line(words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "thesis.tex").touch()
     done = call(*words)
     assert done.exit_code == 2
     assert done.stderr.startswith(f"error: {message}")

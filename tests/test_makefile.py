@@ -39,11 +39,17 @@ def test_a_misspelt_switch_is_answered_with_the_nearest() -> None:
 
 
 def test_a_value_with_spaces_and_quotes_arrives_whole(tmp_path: Path) -> None:
-    done = make(
-        "report", "PROFILE=tiny", f'DATA={tmp_path}/it\'s "here"', f"BUILD={tmp_path}/b", f"REPORT={tmp_path}/r"
-    )
+    data = f'{tmp_path}/it\'s "here"'
+    places = (f"BUILD={tmp_path}/my build", f"REPORT={tmp_path}/my report")
+    done = make("report", "PROFILE=tiny", f"DATA={data}", *places)
     assert done.returncode == 2
-    assert f'error: DATA={tmp_path}/it\'s "here": no such folder' in done.stderr
+    assert f"error: DATA={data}: no such folder" in done.stderr
+
+
+def test_a_build_folder_with_spaces_has_one_job(tmp_path: Path) -> None:
+    done = make("report", "PROFILE=tiny", f"BUILD={tmp_path}/my build", "JOBS=2")
+    assert done.returncode == 2
+    assert "my build: with JOBS=2 use a path without spaces" in done.stderr
 
 
 def test_two_jobs_give_the_bytes_of_one(tiny: Run, tmp_path: Path) -> None:
