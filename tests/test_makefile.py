@@ -16,7 +16,11 @@ def make(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["make", *words, "VENV=none", f"PYTHON={sys.executable}"],
         cwd=REPOSITORY,
-        env={**environment, "SOURCE_DATE_EPOCH": "0"},
+        env={
+            **environment,
+            "SOURCE_DATE_EPOCH": "0",
+            "GIT_DIR": "/nowhere",
+        },  # no commit, as in the run it is held against
         capture_output=True,
         text=True,
         timeout=300,
