@@ -7,6 +7,8 @@
 #? PROFILE  | default | the size of the run: tiny, smoke, default or full
 #? MODEL    | zfnet   | the net that is trained: zfnet (7x7, stride 2) or krizhevsky (11x11, stride 4)
 #? DATA     | scenes  | the images: scenes (drawn here), or a folder with one folder for each class
+#? PARTS    |         | a COCO file with keypoints: the parts that are masked in figure 8
+#? TRANSFER |         | images of other classes: a folder with one folder for each class
 #? SEED     | 0       | seed of everything random
 #? EPOCHS   |         | how long the net is trained; the profile says, unless given
 #? DEVICE   | auto    | auto, cpu, cuda, cuda:1 or mps
@@ -25,8 +27,6 @@ REPORT = report
 JOBS   = 1
 VENV   = .venv
 PYTHON = python3
-
-ANALYSES = trained schematics features
 
 # Every switch of the command line, the misspelt ones too: reportgen reads their values from the environment.
 export REPORTGEN_SWITCHES := $(sort $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name))))
@@ -105,33 +105,22 @@ $(VENV)/.ready-%: reportgen/bootstrap.py
 	@$(PYTHON) -I reportgen/bootstrap.py $(VENV) $(if $(filter $@,$(TESTREADY)),requirements-test.lock,requirements.lock)
 	@touch $@
 
-# --- the stages, one rule for each artefact -----------------------------------------------------------------------
+# --- the stages ---------------------------------------------------------------------------------------------------
+#
+# data -> annotations, transfer
+# data -> net -> each analysis -> its drawings -> page, pdf
+#
+# Which artefact hangs on which, "reportgen stamps" writes to $(BUILD)/stamps/rules.mk, as a compiler writes the
+# dependencies of a source file: reportgen/pipeline.py is the one place where a stage is registered.
 
 ifneq ($(words $(BUILD)),1)
 # Make cannot name files with spaces: with JOBS=1 it does not have to.
 $(if $(filter-out 1,$(JOBS)),$(error BUILD=$(BUILD): with JOBS=$(JOBS) use a path without spaces))
 else
-STAMPS   = $(BUILD)/stamps
-RESULTS  = $(ANALYSES:%=$(BUILD)/%/artefact.json)
-PICTURES = $(ANALYSES:%=$(BUILD)/drawn/%/artefact.json)
+-include $(BUILD)/stamps/rules.mk
 
 artefacts: $(BUILD)/page/artefact.json $(BUILD)/pdf/artefact.json
 
-$(BUILD)/data/artefact.json: $(STAMPS)/data.json
-	@$(RUN) stage data
-
-$(BUILD)/net/artefact.json: $(STAMPS)/net.json $(BUILD)/data/artefact.json
-	@$(RUN) stage net
-
-$(RESULTS): $(BUILD)/%/artefact.json: $(STAMPS)/%.json $(BUILD)/net/artefact.json
+$(BUILD)/%/artefact.json: $(BUILD)/stamps/%.json
 	@$(RUN) stage $*
-
-$(PICTURES): $(BUILD)/drawn/%/artefact.json: $(STAMPS)/drawn/%.json $(BUILD)/%/artefact.json
-	@$(RUN) stage drawn/$*
-
-$(BUILD)/page/artefact.json: $(STAMPS)/page.json $(PICTURES)
-	@$(RUN) stage page
-
-$(BUILD)/pdf/artefact.json: $(STAMPS)/pdf.json $(PICTURES)
-	@$(RUN) stage pdf
 endif

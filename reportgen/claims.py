@@ -5,7 +5,7 @@ has parts, each a number that the claim says lies in a range (mostly above zero)
 wholly inside the range, is contradicted if wholly outside, else undecided.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -288,6 +288,49 @@ def _part(name: str, samples: Sequence[np.ndarray], rng: np.random.Generator, pa
         rng=rng,
     ).confidence_interval
     return Part(name, estimate, float(interval.low), float(interval.high), units)
+
+
+def weighted_part(
+    name: str,
+    statistic: Callable[[Float[np.ndarray, "resample unit"]], Float[np.ndarray, " resample"]],
+    units: int,
+    rng: np.random.Generator,
+    limits: tuple[float, float] = ABOVE_ZERO,
+    batch: int = 1000,
+) -> Part:
+    """Any statistic of independent units, with its bootstrap interval.
+
+    A resample is how often each unit was drawn: `statistic` takes such weights, many resamples at once, so that a unit
+    drawn twice weighs twice and is not mistaken for two that are alike. A resample of which it is not defined (NaN) is
+    left out; where that is more than one in a hundred, the interval has no ends.
+    """
+    estimate = float(statistic(np.ones((1, units)))[0])
+    if units < 2 or not np.isfinite(estimate):
+        return Part(name, estimate, float("-inf"), float("inf"), units, limits)
+    found = np.concatenate(
+        [
+            statistic(rng.multinomial(units, np.full(units, 1 / units), min(batch, RESAMPLES - start)).astype(float))
+            for start in range(0, RESAMPLES, batch)
+        ]
+    )
+    defined = found[np.isfinite(found)]
+    if len(defined) < 0.99 * len(found):
+        return Part(name, estimate, float("-inf"), float("inf"), units, limits)
+    low, high = np.quantile(defined, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Part(name, estimate, float(low), float(high), units, limits)
+
+
+def jackknife_part(name: str, estimate: float, left_out: Float[np.ndarray, " unit"]) -> Part:
+    """A statistic whose terms share units (pairs of images): delete-one jackknife, Student's t.
+
+    `left_out`: the statistic without each unit in turn.
+    """
+    units = len(left_out)
+    if units < 3:
+        return Part(name, estimate, float("-inf"), float("inf"), units)
+    error = float(np.sqrt((units - 1) / units * np.square(left_out - left_out.mean()).sum()))
+    reach = float(scipy.stats.t.ppf((1 + LEVEL) / 2, units - 1)) * error
+    return Part(name, estimate, estimate - reach, estimate + reach, units)
 
 
 def competence(correct: int, images: int, classes: int) -> Part:

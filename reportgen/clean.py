@@ -8,7 +8,7 @@ from reportgen.page.html import remove_report
 from reportgen.pipeline import stages
 from reportgen.progress import say
 from reportgen.selection import EXTRA
-from reportgen.stages.data import HOME
+from reportgen.stages.embedded import HOME
 
 
 def remove(build: Path, report: Path) -> None:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from reportgen.artifacts import DOCUMENT, read_json
-from reportgen.data.dataset import Dataset, Split
+from reportgen.artifacts import DOCUMENT, read_arrays, read_json
+from reportgen.data.annotations import Annotations
+from reportgen.data.dataset import Dataset, Split, Transfer
 
 if TYPE_CHECKING:
     import torch
@@ -25,26 +26,80 @@ BATCH = 64  # images forwarded at once
 
 @dataclass(frozen=True)
 class Inputs:
-    """The net and the data of a run. Torch is imported when the net is asked for."""
+    """The net and the data of a run. Torch is imported when the net is asked for.
 
+    An analysis may open what its line in the registry says it reads, and nothing else: its stamp holds no more.
+    """
+
+    build: Path
     data: Dataset
     data_numbers: dict[str, Any]
     net_numbers: dict[str, Any]
-    net_folder: Path
     device_name: str
     epoch: float | None = None  # None: the trained net
     batch: int = BATCH
+    workshop: Path | None = None  # a folder that outlives a kill, for what can be resumed
 
     @classmethod
-    def open(cls, build: Path, device: str) -> Inputs:
+    def open(cls, build: Path, device: str, workshop: Path | None = None) -> Inputs:
         """Open the artefacts of the data and net stages in a build folder."""
         data = read_json(build / "data" / DOCUMENT)["numbers"]
         net = read_json(build / "net" / DOCUMENT)["numbers"]
-        return cls(Dataset.open(build / "data"), data, net, build / "net", device)
+        return cls(build, Dataset.open(build / "data"), data, net, device, workshop=workshop)
+
+    @classmethod
+    def of(
+        cls,
+        net: torch.nn.Module,
+        preprocessing: Preprocessing,
+        data: Dataset,
+        annotations: Annotations | None = None,
+        transfer: Transfer | None = None,
+        batch: int = BATCH,
+    ) -> Inputs:
+        """A net and images that lie in no build folder."""
+        made = cls(Path(), data, {}, {}, str(next(net.parameters()).device), batch=batch)
+        known = {"_opened": (net.eval(), preprocessing), "annotations": annotations, "transfer": transfer}
+        made.__dict__.update(known)  # what the cached properties would open
+        return made
 
     def at_epoch(self, epoch: float) -> Inputs:
         """The same, with the net as it was after an epoch of which there is a snapshot; 0 is the untrained net."""
         return replace(self, epoch=epoch)
+
+    @property
+    def net_folder(self) -> Path:
+        """The artefact of the net stage."""
+        return self.build / "net"
+
+    @cached_property
+    def epochs(self) -> tuple[float, ...]:
+        """The epochs of which there is a snapshot, ascending; 0 is the untrained net."""
+        from reportgen.nets.snapshots import snapshots
+
+        return tuple(snapshots(self.net_folder))
+
+    @cached_property
+    def annotations(self) -> Annotations:
+        """Objects and parts of the images, where they are known."""
+        return Annotations.open(self.build / "annotations")
+
+    @cached_property
+    def transfer(self) -> Transfer | None:
+        """Images of classes that the net was not trained on; None where there are none."""
+        return Transfer.open(self.build / "transfer")
+
+    @cached_property
+    def probabilities(self) -> np.ndarray:
+        """What the net says of every validation image, as the net stage wrote it: "image class", in [0, 1]."""
+        logits = read_arrays(self.net_folder / "predictions.npz")["logits"].astype(np.float64)
+        shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return shares / shares.sum(axis=1, keepdims=True)
+
+    def layer(self, number: int) -> PaperLayer:
+        """The paper's layer of that number; raises KeyError where the net has none."""
+        found = {layer.number: layer for layer in self.layers}
+        return found[number]
 
     @cached_property
     def device(self) -> torch.device:

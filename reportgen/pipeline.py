@@ -18,13 +18,23 @@ from pathlib import Path
 from typing import Any
 
 from reportgen import registry
-from reportgen.artifacts import DOCUMENT, FileDigests, digest, read_json, remove_leftovers, replace_folder, write_json
+from reportgen.artifacts import (
+    DOCUMENT,
+    FileDigests,
+    digest,
+    read_json,
+    remove_leftovers,
+    replace_folder,
+    write_json,
+    write_text,
+)
 from reportgen.errors import UserError
 from reportgen.progress import say
 from reportgen.settings import Settings, nearest
 
 PACKAGE = Path(__file__).parent
 REPOSITORY = PACKAGE.parent
+RULES = "rules.mk"  # in the folder of the stamps
 DISTRIBUTIONS = {
     "PIL": "pillow",
     "cv2": "opencv-python-headless",
@@ -56,6 +66,20 @@ def stages() -> dict[str, Stage]:
     found = [
         Stage("data", "reportgen.stages.data", (), ("data", "run"), doing="reading the images"),
         Stage(
+            "annotations",
+            "reportgen.stages.annotations",
+            ("data",),
+            ("annotations", "data", "run"),
+            doing="reading what is marked in the images",
+        ),
+        Stage(
+            "transfer",
+            "reportgen.stages.transfer",
+            ("data",),
+            ("transfer", "data", "run"),
+            doing="reading the images of other classes",
+        ),
+        Stage(
             "net",
             "reportgen.stages.net",
             ("data",),
@@ -69,7 +93,7 @@ def stages() -> dict[str, Stage]:
             Stage(
                 analysis.name,
                 "reportgen.stages.analysis",
-                ("data", "net"),
+                analysis.reads,
                 (analysis.name, "run", "compute"),
                 also=also,
                 doing=analysis.title[0].lower() + analysis.title[1:],
@@ -79,7 +103,7 @@ def stages() -> dict[str, Stage]:
         name = f"drawn/{analysis.name}"
         found.append(Stage(name, "reportgen.stages.drawing", (analysis.name,), doing=f"drawing {analysis.name}"))
     drawn = tuple(f"drawn/{analysis.name}" for analysis in registry.ANALYSES)
-    read = ("data", "net", *(analysis.name for analysis in registry.ANALYSES), *drawn)
+    read = ("data", "annotations", "transfer", "net", *(analysis.name for analysis in registry.ANALYSES), *drawn)
     found.append(
         Stage("page", "reportgen.stages.page", read, doing="the page", outputs=("index.html",), commit=True),
     )
@@ -138,8 +162,8 @@ class Pipeline:
                 "libraries": {name: _version(name) for name in libraries} | {"python": platform.python_version()},
                 "inputs": {name: stamps[name]["fingerprint"] for name in stage.inputs},
             }
-            if stage.name == "data":
-                stamp["images"] = _images(self.settings, digests)
+            if stage.name in _FILES:
+                stamp["files"] = _FILES[stage.name](self.settings, digests)
             if stage.commit:
                 stamp["commit"] = [self.commit, self.date]
                 stamp["templates"] = digests.of_tree(templates())
@@ -150,7 +174,17 @@ class Pipeline:
             if not place.exists() or _read_or_none(place) != stamp:
                 write_json(place, stamp)
         digests.save()
+        self._write_rules()
         return stamps
+
+    def _write_rules(self) -> None:
+        """Tell Make which artefact hangs on which; the build folder may move, so it is not named."""
+        rules = self.build / "stamps" / RULES
+        lines = [
+            f"$(BUILD)/{stage.name}/{DOCUMENT}:" + "".join(f" $(BUILD)/{name}/{DOCUMENT}" for name in stage.inputs)
+            for stage in self.stages.values()
+        ]
+        write_text(rules, "\n".join(lines) + "\n")
 
     def due(self, name: str) -> bool:
         """Whether a stage must be made: its artefact is missing, or was made from something else."""
@@ -264,12 +298,35 @@ def _read_or_none(path: Path) -> Any:
 
 def _images(settings: Settings, digests: FileDigests) -> str:
     """Digest of the user's images; the embedded scenes hang on their settings and sources alone."""
-    if settings.data.source == "scenes":
-        return "scenes"
-    folder = Path(settings.data.source)
-    if not folder.is_dir():
-        raise UserError(f"DATA={folder}: no such folder: give a folder with one folder of images for each class")
-    return digests.of_tree(folder)
+    return _tree_digest(settings.data.source, "DATA", digests)
+
+
+def _transfer_images(settings: Settings, digests: FileDigests) -> str:
+    """Digest of the user's images of other classes."""
+    return _tree_digest(settings.transfer.source, "TRANSFER", digests)
+
+
+def _tree_digest(source: str, switch: str, digests: FileDigests) -> str:
+    if source in ("", "scenes"):
+        return source
+    if not Path(source).is_dir():
+        raise UserError(f"{switch}={source}: no such folder: give a folder with one folder of images for each class")
+    return digests.of_tree(Path(source))
+
+
+def _annotation_file(settings: Settings, digests: FileDigests) -> str:
+    """Digest of the user's annotations."""
+    path = settings.annotations.parts
+    if path and not Path(path).is_file():
+        raise UserError(f"PARTS={path}: no such file: give a COCO annotations file")
+    return digests.of(Path(path)) if path else ""
+
+
+_FILES = {
+    "data": _images,
+    "annotations": _annotation_file,
+    "transfer": _transfer_images,
+}  # what stages read of the user's
 
 
 def _commit() -> tuple[str | None, int]:

@@ -11,6 +11,7 @@ class Analysis:
 
     name: str
     title: str
+    reads: tuple[str, ...] = ("data", "net")  # the stages whose artefacts it opens
 
     @property
     def module(self) -> ModuleType:

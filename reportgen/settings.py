@@ -65,10 +65,26 @@ class ModelSettings:
     second_padding: Annotated[int, Field(ge=0)] = 0  # pixels around layer 2's input; the paper's net has none
 
 
+@dataclass(frozen=True, config=STRICT)
+class AnnotationSettings:
+    """Where objects and parts are marked; the embedded scenes bring their own marks."""
+
+    parts: str = ""  # a COCO file with keypoints; its images lie beside it, or in the data's folder
+
+
+@dataclass(frozen=True, config=STRICT)
+class TransferSettings:
+    """The data set on which the frozen features are tried."""
+
+    source: str = ""  # "scenes", or a folder with one folder of images for each class; empty: scenes with DATA=scenes
+
+
 SECTIONS: dict[str, type] = {
     "run": RunSettings,
     "compute": ComputeSettings,
     "data": DataSettings,
+    "annotations": AnnotationSettings,
+    "transfer": TransferSettings,
     "model": ModelSettings,
     "training": TrainingSettings,
 }
@@ -89,6 +105,8 @@ SWITCHES = (
         "MODEL", ("model", "name"), "the net that is trained: zfnet (7x7, stride 2) or krizhevsky (11x11, stride 4)"
     ),
     Switch("DATA", ("data", "source"), "the images: scenes (drawn here), or a folder with one folder for each class"),
+    Switch("PARTS", ("annotations", "parts"), "a COCO file with keypoints: the parts that are masked in figure 8"),
+    Switch("TRANSFER", ("transfer", "source"), "images of other classes: a folder with one folder for each class"),
     Switch("SEED", ("run", "seed"), "seed of everything random"),
     Switch("EPOCHS", ("training", "epochs"), "how long the net is trained"),
     Switch("DEVICE", ("compute", "device"), "auto, cpu, cuda, cuda:1 or mps"),
@@ -123,6 +141,14 @@ class Settings:
     @property
     def data(self) -> DataSettings:
         return self.sections["data"]
+
+    @property
+    def annotations(self) -> AnnotationSettings:
+        return self.sections["annotations"]
+
+    @property
+    def transfer(self) -> TransferSettings:
+        return self.sections["transfer"]
 
     @property
     def model(self) -> ModelSettings:

@@ -82,6 +82,29 @@ def test_samples_that_do_not_vary_and_samples_of_one() -> None:
     assert claims.mean_part("x", np.array([0.25]), rng).outcome == "undecided"
 
 
+def test_the_interval_of_a_weighted_mean_is_that_of_the_mean() -> None:
+    sample = np.random.default_rng(0).normal(1.0, 2.0, 200)
+    plain = claims.mean_part("mean", sample, np.random.default_rng(1))
+    found = claims.weighted_part("mean", lambda w: (w @ sample) / w.sum(1), 200, np.random.default_rng(1))
+    assert found.estimate == pytest.approx(sample.mean())
+    assert (found.low, found.high) == pytest.approx((plain.low, plain.high), abs=0.03)
+
+
+def test_a_statistic_that_is_mostly_undefined_has_no_interval() -> None:
+    rng = np.random.default_rng(0)
+    found = claims.weighted_part("x", lambda w: np.where(w[:, 0] == 1, 1.0, np.nan), 20, rng)
+    assert (found.estimate, found.low, found.high) == (1.0, -INFINITY, INFINITY)
+
+
+def test_the_jackknife_of_a_mean_is_students_interval() -> None:
+    sample = np.random.default_rng(0).normal(1.0, 2.0, 40)
+    left_out = np.array([np.delete(sample, place).mean() for place in range(40)])
+    found = claims.jackknife_part("mean", float(sample.mean()), left_out)
+    exact = scipy.stats.t.interval(claims.LEVEL, 39, sample.mean(), scipy.stats.sem(sample))
+    assert (found.low, found.high) == pytest.approx(exact)
+    assert claims.jackknife_part("x", 1.0, np.ones(2)).outcome == "undecided"
+
+
 def test_competence_is_asked_for_clearly() -> None:
     assert claims.competence(900, 1000, 12).outcome == "holds"
     assert claims.competence(83, 1000, 12).outcome == "contradicted"

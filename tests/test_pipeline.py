@@ -5,15 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from reportgen import pipeline, settings
+from reportgen import pipeline, registry, settings
 from reportgen.artifacts import DOCUMENT, write_json
 from reportgen.errors import UserError
 from reportgen.pipeline import Pipeline
 
-ANALYSES = {"trained", "schematics", "features"}
+ANALYSES = set(registry.BY_NAME)
 DRAWINGS = {f"drawn/{name}" for name in ANALYSES}
 ENDS = {"page", "pdf"}
-ALL = {"data", "net"} | ANALYSES | DRAWINGS | ENDS
+IMAGES = {"data", "annotations", "transfer"}
+ALL = IMAGES | {"net"} | ANALYSES | DRAWINGS | ENDS
 
 
 def open_pipeline(folder: Path, **switches: str) -> Pipeline:
@@ -49,8 +50,8 @@ def test_everything_is_due_at_first_and_nothing_afterwards(tmp_path: Path) -> No
     [
         ({"FEATURES_MAPS": "3"}, {"features", "drawn/features"} | ENDS),
         ({"TRAINED_GALLERY": "3"}, {"trained", "drawn/trained"} | ENDS),
-        ({"EPOCHS": "3"}, ALL - {"data"}),
-        ({"DEVICE": "cpu"}, ALL - {"data"}),
+        ({"EPOCHS": "3"}, ALL - IMAGES),
+        ({"DEVICE": "cpu"}, ALL - IMAGES),
         ({"DATA_TRAIN": "5"}, ALL),
         ({"SEED": "1"}, ALL),
     ],
@@ -82,14 +83,14 @@ def test_a_source_makes_again_what_imports_it(tmp_path: Path) -> None:
     def readers(module: str) -> set[str]:
         return {name for name, stamp in stamps.items() if module in stamp["sources"]}
 
-    assert readers("reportgen.data.folders") == {"data"}
-    assert readers("reportgen.probe.deconvnet") == ANALYSES
+    assert readers("reportgen.data.folders") == IMAGES
+    assert readers("reportgen.probe.deconvnet") >= {"features", "schematics"}
     assert readers("reportgen.analyses.features") == {"features"}
     assert readers("reportgen.page.html") >= {"page"}
     assert readers("reportgen.training") >= {"net"}
     assert "data" not in readers("reportgen.training")
     assert "torch" in stamps["net"]["libraries"]
-    for name in {*DRAWINGS, *ENDS, "data"}:
+    for name in {*DRAWINGS, *ENDS, *IMAGES}:
         assert "torch" not in stamps[name]["libraries"], name
 
 
@@ -130,9 +131,22 @@ def test_an_unknown_stage_is_named(tmp_path: Path) -> None:
         open_pipeline(tmp_path).needed(["featres"])
 
 
-def test_the_makefile_has_a_rule_for_every_stage() -> None:
-    makefile = (pipeline.REPOSITORY / "Makefile").read_text()
-    [line] = [line for line in makefile.splitlines() if line.startswith("ANALYSES")]
-    assert set(line.split("=")[1].split()) == ANALYSES
-    for name in pipeline.stages().keys() - ANALYSES - DRAWINGS:
-        assert f"stage {name}\n" in makefile
+def test_make_is_told_which_stage_hangs_on_which(tmp_path: Path) -> None:
+    made = open_pipeline(tmp_path)
+    rules = (tmp_path / "build" / "stamps" / "rules.mk").read_text().splitlines()
+    assert len(rules) == len(made.stages)
+    assert "$(BUILD)/net/artefact.json: $(BUILD)/data/artefact.json" in rules
+    assert "$(BUILD)/drawn/features/artefact.json: $(BUILD)/features/artefact.json" in rules
+    assert f"-include $(BUILD)/stamps/{pipeline.RULES}" in (pipeline.REPOSITORY / "Makefile").read_text()
+
+
+def test_a_users_annotations_and_images_of_other_classes(tmp_path: Path) -> None:
+    (tmp_path / "parts.json").write_text("{}")
+    pretend(open_pipeline(tmp_path))
+    given = open_pipeline(tmp_path, PARTS=str(tmp_path / "parts.json"))
+    assert {"annotations"} <= due(given)
+    assert not {"data", "net", "transfer", "features"} & due(given)
+    with pytest.raises(UserError, match="TRANSFER=nowhere: no such folder"):
+        open_pipeline(tmp_path, TRANSFER="nowhere")
+    with pytest.raises(UserError, match=r"PARTS=nowhere\.json: no such file"):
+        open_pipeline(tmp_path, PARTS="nowhere.json")

@@ -34,9 +34,7 @@ def real_inputs(real_data: Path, count: int) -> Inputs:
     images = np.stack([read_image(path, 256) for path in files])
     split = Split(images, np.arange(len(files)), tuple(f"{path.parent.name}/{path.name}" for path in files))
     data = Dataset("photographs", tuple(path.stem for path in files), "", split, split, split)
-    made = Inputs(data, {}, {}, Path(), "cpu", batch=32)
-    made.__dict__["_opened"] = (net.eval(), Preprocessing(224, mean=MEAN, deviation=DEVIATION))
-    return made
+    return Inputs.of(net, Preprocessing(224, mean=MEAN, deviation=DEVIATION), data, batch=32)
 
 
 def test_its_layers_spread_over_the_depth(inputs: Inputs) -> None:

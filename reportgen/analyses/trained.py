@@ -8,7 +8,7 @@ from jaxtyping import Float, Int, UInt8
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as settings_dataclass
 
-from reportgen.artifacts import read_arrays, read_json
+from reportgen.artifacts import read_json
 from reportgen.claims import Verdict
 from reportgen.figures.kinds import BarChart, Figure, Heatmap, ImageGrid, LineChart, Panel, Series
 from reportgen.inputs import Inputs
@@ -44,11 +44,8 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
     chosen = [
         index for label in shown for index in _some(np.flatnonzero(data.train.labels == label), settings.gallery, rng)
     ]
-    predictions = read_arrays(inputs.net_folder / "predictions.npz")
-    logits, labels = predictions["logits"].astype(np.float64), predictions["labels"]
-    probabilities = np.exp(logits - logits.max(axis=1, keepdims=True))
-    probabilities /= probabilities.sum(axis=1, keepdims=True)
-    guesses = logits.argmax(axis=1)
+    probabilities, labels = inputs.probabilities, data.val.labels
+    guesses = probabilities.argmax(axis=1)
     confusion = np.zeros((len(data.classes), len(data.classes)), dtype=np.int64)
     np.add.at(confusion, (labels, guesses), 1)
     wrong = np.flatnonzero(guesses != labels)

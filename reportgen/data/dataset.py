@@ -14,6 +14,7 @@ from jaxtyping import Int, UInt8
 from reportgen.artifacts import DOCUMENT, read_json
 
 SPLITS = ("train", "val", "test")
+WIDE = "test-wide"
 
 
 @dataclass(frozen=True)
@@ -38,16 +39,41 @@ class Dataset:
     train: Split
     val: Split
     test: Split
+    wide: UInt8[np.ndarray, "image wide_row wide_column 3"] | None = None  # test images, with what lies around them
 
     @classmethod
     def open(cls, folder: Path) -> "Dataset":
         """Map what the data stage wrote."""
         document = read_json(folder / DOCUMENT)
-        splits = {name: _open_split(folder, name, document["names"][name]) for name in SPLITS}
-        return cls(document["numbers"]["name"], tuple(document["numbers"]["classes"]), document["content"], **splits)
+        splits = {name: open_split(folder, name, document["names"][name]) for name in SPLITS}
+        place = folder / f"{WIDE}.npy"
+        wide = np.load(place, mmap_mode="r") if place.exists() else None
+        numbers = document["numbers"]
+        return cls(numbers["name"], tuple(numbers["classes"]), document["content"], **splits, wide=wide)
 
 
-def _open_split(folder: Path, name: str, names: Sequence[str]) -> Split:
+@dataclass(frozen=True)
+class Transfer:
+    """Images of classes that the net was not trained on (Zeiler & Fergus 2013, section 5.2)."""
+
+    name: str
+    classes: tuple[str, ...]
+    fingerprint: str
+    images: Split
+
+    @classmethod
+    def open(cls, folder: Path) -> "Transfer | None":
+        """Map what the transfer stage wrote; None where the run has no transfer set."""
+        document = read_json(folder / DOCUMENT)
+        numbers = document["numbers"]
+        if numbers is None:
+            return None
+        images = open_split(folder, "transfer", document["names"])
+        return cls(numbers["name"], tuple(numbers["classes"]), numbers["fingerprint"], images)
+
+
+def open_split(folder: Path, name: str, names: Sequence[str]) -> Split:
+    """Map what `reportgen.data.packing.pack` wrote."""
     images = np.load(folder / f"{name}.npy", mmap_mode="r")
     return Split(images, np.load(folder / f"{name}-labels.npy"), tuple(names))
 

@@ -74,6 +74,24 @@ def list_folder(root: Path, val_share: float, test_share: float, seed: int) -> L
     return Listing(classes, _split(found, {"val": val_share, "test": test_share}, seed))
 
 
+def list_classes(root: Path, said_by: str) -> tuple[tuple[str, ...], tuple[ImageFile, ...]]:
+    """The classes and files of ``root/<class>/<file>``; of a tree with ``train``, ``val`` and ``test``, all together.
+
+    Raises UserError, beginning with `said_by`, where there are no two classes.
+    """
+    if not root.is_dir():
+        raise UserError(f"{said_by}: no such folder: give a folder with one folder of images for each class")
+    parts = [path for path in _folders(root) if path.name in SPLIT_NAMES] or [root]
+    classes = tuple(sorted({path.name for part in parts for path in _folders(part)}))
+    if len(classes) < 2:
+        raise UserError(f"{said_by}: {len(classes) or 'no'} folders of images in it: a classifier needs two or more")
+    files = [
+        file for index, kind in enumerate(classes) for part in parts if (part / kind).is_dir()
+        for file in _files(part, kind, index)
+    ]  # fmt: skip
+    return classes, tuple(files)
+
+
 def _split(
     found: dict[str, list[list[ImageFile]]], shares: dict[str, float], seed: int
 ) -> dict[str, tuple[ImageFile, ...]]:

@@ -152,10 +152,13 @@ KINDS: dict[str, type[Figure]] = {
 }
 
 
+PIECES: dict[str, type] = {kind.__name__: kind for kind in (Series, Panel, LayerBox)}  # what figures are made of
+
+
 def to_data(figures: dict[str, Figure]) -> tuple[dict[str, Any], dict[str, Array]]:
     """Split figures into what JSON can hold and the arrays it refers to.
 
-    Returns (document, arrays); an array stands in the document as ``{"array": key}``.
+    Returns (document, arrays); an array stands in the document as ``{"array": key}``, a dataclass with its `kind`.
     """
     arrays: dict[str, Array] = {}
 
@@ -164,13 +167,13 @@ def to_data(figures: dict[str, Figure]) -> tuple[dict[str, Any], dict[str, Array
             arrays[key] = value
             return {"array": key}
         if is_dataclass(value) and not isinstance(value, type):
-            return {field.name: pack(getattr(value, field.name), f"{key}.{field.name}") for field in fields(value)}
+            parts = {field.name: pack(getattr(value, field.name), f"{key}.{field.name}") for field in fields(value)}
+            return {"kind": type(value).__name__, **parts}
         if isinstance(value, tuple):
             return [pack(item, f"{key}.{index}") for index, item in enumerate(value)]
         return value
 
-    document = {name: {"kind": type(figure).__name__, **pack(figure, name)} for name, figure in figures.items()}
-    return document, arrays
+    return {name: pack(figure, name) for name, figure in figures.items()}, arrays
 
 
 def from_data(document: dict[str, Any], arrays: dict[str, Array]) -> dict[str, Figure]:
@@ -180,17 +183,8 @@ def from_data(document: dict[str, Any], arrays: dict[str, Array]) -> dict[str, F
         if isinstance(value, dict):
             if set(value) == {"array"}:
                 return arrays[value["array"]]
-            parts = {name: unpack(part) for name, part in value.items()}
-            if set(parts) == {field.name for field in fields(Series)}:
-                return Series(**parts)
-            if set(parts) == {field.name for field in fields(Panel)}:
-                return Panel(**parts)
-            return LayerBox(**parts)
-        if isinstance(value, list):
-            return tuple(unpack(item) for item in value)
-        return value
+            kind = (KINDS | PIECES)[value["kind"]]
+            return kind(**{name: unpack(part) for name, part in value.items() if name != "kind"})
+        return tuple(unpack(item) for item in value) if isinstance(value, list) else value
 
-    return {
-        name: KINDS[entry["kind"]](**{key: unpack(value) for key, value in entry.items() if key != "kind"})
-        for name, entry in document.items()
-    }
+    return {name: unpack(entry) for name, entry in document.items()}

@@ -16,10 +16,10 @@ def inputs(folder: Path, classes: int, guesses: np.ndarray, labels: np.ndarray) 
     split = Split(images, labels, tuple(f"{label}/{index}.png" for index, label in enumerate(labels)))
     data = Dataset("planted", tuple(f"class {index}" for index in range(classes)), "", split, split, split)
     logits = np.eye(classes)[guesses] * 3.0
-    write_arrays(folder / "predictions.npz", {"logits": logits, "labels": labels})
+    write_arrays(folder / "net" / "predictions.npz", {"logits": logits, "labels": labels})
     epoch = {"epoch": 1, "train_loss": 1.0, "train_accuracy": 0.5, "validation_loss": 1.0, "validation_accuracy": 0.5}
-    write_json(folder / "history.json", {"epochs": [epoch]})
-    return Inputs(data, {}, {}, folder, "cpu")
+    write_json(folder / "net" / "history.json", {"epochs": [epoch]})
+    return Inputs(folder, data, {}, {}, "cpu")
 
 
 def test_the_confusion_matrix_and_the_mistakes_are_those_of_the_net(tmp_path: Path) -> None:

@@ -1,0 +1,196 @@
+"""What is known of what the images show: where the object lies, where its parts are (COCO annotations)."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+from PIL import Image, ImageOps
+
+from reportgen.artifacts import DOCUMENT, read_json
+from reportgen.errors import UserError
+
+BOX_SHARE = 0.22  # of the side of a square as large as the object's box: a part's diameter where nobody gave one
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Images whose parts are known, in stored pixels (`reportgen.data.dataset`), x to the right, y down."""
+
+    images: UInt8[np.ndarray, "image row column 3"]
+    names: tuple[str, ...]
+    groups: tuple[str, ...]  # category of each image: pairs are compared within one
+    part_names: tuple[str, ...]
+    places: Float[np.ndarray, "image part 2"]  # x, y of each part's middle, pixels
+    diameters: Float[np.ndarray, "image part"]  # pixels
+    objects: Bool[np.ndarray, "image row column"]  # where the object is: its outline, or its box
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """Where objects and parts are known; None where nothing is."""
+
+    objects: Bool[np.ndarray, "image row column"] | None  # of the test images; empty where one has no annotation
+    parts: Parts | None
+
+    @classmethod
+    def open(cls, folder: Path) -> "Annotations":
+        """Read what the annotations stage wrote."""
+        document = read_json(folder / DOCUMENT)
+        objects = np.load(folder / "objects.npy", mmap_mode="r") if document["objects"] else None
+        if document["parts"] is None:
+            return cls(objects, None)
+        with np.load(folder / "parts.npz") as file:
+            arrays = {name: file[name] for name in ("places", "diameters", "objects")}
+        images = np.load(folder / "parts-images.npy", mmap_mode="r")
+        said = document["parts"]
+        return cls(
+            objects, Parts(images, tuple(said["names"]), tuple(said["groups"]), tuple(said["part_names"]), **arrays)
+        )
+
+
+@dataclass(frozen=True)
+class Annotated:
+    """One annotated image, in the pixels of its file."""
+
+    path: Path
+    name: str  # "class/file", as the data set names it
+    width: int
+    height: int
+    category: str
+    part_names: tuple[str, ...]
+    places: Float[np.ndarray, "part 2"]
+    seen: Bool[np.ndarray, " part"]  # which parts are marked
+    diameters: Float[np.ndarray, " part"]
+    object: Bool[np.ndarray, "row column"] | None
+
+
+def read_coco(path: Path, roots: Sequence[Path], said_by: str) -> list[Annotated]:
+    """The annotated images of a COCO file, one annotation each (the largest), files looked for below `roots`.
+
+    Raises UserError, beginning with `said_by`, for a file that is no such thing or an image that is not there.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError:
+        raise UserError(f"{said_by}: no such file: give a COCO annotations file") from None
+    except ValueError as error:
+        raise UserError(f"{said_by}: not a JSON file ({error}): give a COCO annotations file") from None
+    try:
+        return list(_annotated(document, roots, said_by))
+    except (KeyError, TypeError, IndexError, ValueError) as error:
+        what = f"'{error.args[0]}' is missing" if isinstance(error, KeyError) else str(error)
+        raise UserError(f"{said_by}: not a COCO annotations file ({what}): see cocodataset.org, format") from None
+
+
+def _annotated(document: Mapping[str, Any], roots: Sequence[Path], said_by: str) -> Iterator[Annotated]:
+    categories = {category["id"]: category for category in document["categories"]}
+    largest: dict[int, Mapping[str, Any]] = {}
+    for annotation in document["annotations"]:
+        known = largest.get(annotation["image_id"])
+        if known is None or annotation.get("area", 0) > known.get("area", 0):
+            largest[annotation["image_id"]] = annotation
+    for image in document["images"]:
+        if image["id"] not in largest:
+            continue
+        annotation = largest[image["id"]]
+        category = categories[annotation["category_id"]]
+        name = Path(image["file_name"])
+        path = next((root / name for root in roots if (root / name).is_file()), None)
+        if path is None:
+            places = " or ".join(str(root) for root in roots)
+            raise UserError(f"{said_by}: {name} is in neither {places}: put the file's images beside it")
+        part_names = tuple(category.get("keypoints", ()))
+        points = np.array(annotation.get("keypoints", [0] * 3 * len(part_names)), float).reshape(len(part_names), 3)
+        size = (int(image["height"]), int(image["width"]))
+        diameters = annotation.get("part_sizes") or [_diameter(annotation, points)] * len(part_names)
+        yield Annotated(
+            path=path,
+            name="/".join(name.parts[-2:]),
+            width=size[1],
+            height=size[0],
+            category=str(category["name"]),
+            part_names=part_names,
+            places=points[:, :2],
+            seen=points[:, 2] > 0,
+            diameters=np.array(diameters, float),
+            object=_object(annotation, size),
+        )
+
+
+def _diameter(annotation: Mapping[str, Any], points: np.ndarray) -> float:
+    """A part's size where the file does not say: a share of the object's box, or of the distance between the parts."""
+    box = annotation.get("bbox")
+    if box and box[2] * box[3] > 0:
+        return BOX_SHARE * float(np.sqrt(box[2] * box[3]))
+    gaps = [np.linalg.norm(one - other) for at, one in enumerate(points[:, :2]) for other in points[:at, :2]]
+    return float(min(gaps, default=0.0)) / 2
+
+
+def _object(annotation: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray | None:
+    """The object's outline, else its box, else None."""
+    outline, mask = annotation.get("segmentation"), np.zeros(size, np.uint8)
+    if isinstance(outline, dict) and isinstance(outline["counts"], list):  # uncompressed runs, down the columns
+        values = np.arange(len(outline["counts"])) % 2
+        return np.repeat(values, outline["counts"]).reshape(size[::-1]).T.astype(bool)
+    if isinstance(outline, list) and outline:
+        polygons = [np.round(np.array(polygon, float).reshape(-1, 2)).astype(np.int32) for polygon in outline]
+        return cv2.fillPoly(mask, polygons, 1).astype(bool)
+    if annotation.get("bbox"):
+        left, top, width, height = (round(float(value)) for value in annotation["bbox"])
+        mask[max(top, 0) : top + height, max(left, 0) : left + width] = 1
+        return mask.astype(bool)
+    return None
+
+
+class Unusable(Exception):
+    """Why an annotated image cannot be used, in a few words."""
+
+
+def stored(annotated: Annotated, size: int) -> Annotated:
+    """The annotation in the pixels of the stored image: its shorter side scaled to `size`, the centre square cut.
+
+    Raises Unusable where the file is of another size than the annotation says.
+    """
+    with Image.open(annotated.path) as image:
+        true = ImageOps.exif_transpose(image).size
+    if true != (annotated.width, annotated.height):
+        raise Unusable(f"annotated at {annotated.width}x{annotated.height} px, but its file has {true[0]}x{true[1]}")
+    scale = size / min(true)
+    width, height = (max(size, round(side * scale)) for side in true)
+    left, top = (width - size) // 2, (height - size) // 2
+    places = annotated.places * (np.array([width, height]) / np.array(true)) - np.array([left, top])
+    shown = None
+    if annotated.object is not None:
+        whole = cv2.resize(annotated.object.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
+        shown = whole[top : top + size, left : left + size].astype(bool)
+    return Annotated(
+        path=annotated.path,
+        name=annotated.name,
+        width=size,
+        height=size,
+        category=annotated.category,
+        part_names=annotated.part_names,
+        places=places,
+        seen=annotated.seen,
+        diameters=annotated.diameters * scale,
+        object=shown,
+    )
+
+
+def check_parts(annotated: Annotated) -> None:
+    """Raise Unusable where a part is not marked or lies outside of the stored image, or the object is not known."""
+    for name, seen, (x, y) in zip(annotated.part_names, annotated.seen, annotated.places, strict=True):
+        if not seen:
+            raise Unusable(f"its {name} is not marked")
+        if not (0 <= x < annotated.width and 0 <= y < annotated.height):
+            raise Unusable(f"its {name} lies outside of the square that is kept")
+    if annotated.object is None or not annotated.object.any():
+        raise Unusable("where the object lies is not known: give a segmentation or a box")

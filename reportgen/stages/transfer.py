@@ -1,0 +1,32 @@
+"""The transfer stage: images of classes that the net never saw, for tables 4, 5 and 7."""
+
+from pathlib import Path
+
+from reportgen.artifacts import DOCUMENT, digest, write_json
+from reportgen.data.folders import list_classes
+from reportgen.data.packing import Skipped, pack
+from reportgen.pipeline import Work
+from reportgen.stages.embedded import drawn_scenes
+
+
+def make(work: Work, folder: Path) -> None:
+    """Write the transfer set as `reportgen.data.dataset.Transfer` opens it; without one, say so."""
+    source = work.settings.transfer.source or ("scenes" if work.settings.data.source == "scenes" else "")
+    if not source:
+        write_json(folder / DOCUMENT, {"numbers": None})
+        return
+    drawn = source == "scenes"
+    root = drawn_scenes(work) / "transfer" if drawn else Path(source)
+    classes, files = list_classes(root, f"TRANSFER={source}")
+    skipped: Skipped = []
+    names, labels = pack(folder, "transfer", files, work.settings.data.size, skipped)
+    numbers = {
+        "name": "embedded scenes of classes that the net never saw" if drawn else root.resolve().name,
+        "drawn": drawn,
+        "classes": list(classes),
+        "images": len(names),
+        "images_of_class": {kind: labels.count(index) for index, kind in enumerate(classes)},
+        "skipped": skipped,
+        "fingerprint": digest([digest((folder / "transfer.npy").read_bytes()), labels, list(classes)]),
+    }
+    write_json(folder / DOCUMENT, {"numbers": numbers, "names": names})
