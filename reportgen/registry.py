@@ -23,5 +23,6 @@ ANALYSES = (
     Analysis("trained", "The net and its data"),
     Analysis("schematics", "How the pictures are made"),
     Analysis("features", "What each feature map responds to"),
+    Analysis("occlusion", "What happens when part of the image is covered", ("data", "net", "annotations")),
 )
 BY_NAME = {analysis.name: analysis for analysis in ANALYSES}

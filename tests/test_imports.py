@@ -23,6 +23,16 @@ FORBIDDEN = {
         "reportgen.figures.draw",
         "reportgen.analyses",
     },
+    "measures": HEAVY
+    | {"matplotlib", "jinja2", "weasyprint", "reportgen.probe", "reportgen.nets", "reportgen.analyses"},
+    "covering": {
+        "matplotlib",
+        "jinja2",
+        "weasyprint",
+        "reportgen.page",
+        "reportgen.figures",
+        "reportgen.analyses",
+    },
     "data": {
         "matplotlib",
         "jinja2",
