@@ -21,6 +21,8 @@
 #? ANALYSIS |         | make figures: of this analysis only
 #? LAYER    |         | make figures: of this layer only
 #? MAPS     |         | make figures LAYER=...: these feature maps (0,5,17), or all
+#? BASE     |         | make compare: folder of the older report
+#? FAIL_ON  |         | make compare: verdict: status 1 where a verdict got worse
 #? PORT     | 8000    | make serve: port on this machine
 BUILD  = build
 REPORT = report
@@ -45,7 +47,7 @@ TESTREADY = $(VENV)/.ready-$(shell cksum < requirements-test.lock | cut -d' ' -f
 endif
 RUN = PYTHONPATH='$(CURDIR)' '$(PY)' -m reportgen
 
-.PHONY: report figures help test lint bench serve clean why stamps artefacts setup
+.PHONY: report figures compare help test lint bench serve clean why stamps artefacts setup
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
@@ -66,6 +68,10 @@ figures: $(READY)
 ## say what would be made again, and for what reason
 why: $(READY)
 	@$(RUN) why
+
+## say what changed since an older report: BASE=path/to/older/report; FAIL_ON=verdict makes it a gate
+compare: $(READY)
+	@$(RUN) compare
 
 ## run the tests
 test: $(TESTREADY)

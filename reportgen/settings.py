@@ -119,6 +119,8 @@ SWITCHES = (
     Switch("ANALYSIS", None, "make figures: of this analysis only"),
     Switch("LAYER", None, "make figures: of this layer only"),
     Switch("MAPS", None, "make figures LAYER=...: these feature maps (0,5,17), or all"),
+    Switch("BASE", None, "make compare: folder of the older report"),
+    Switch("FAIL_ON", None, "make compare: verdict: status 1 where a verdict got worse"),
     Switch("PORT", None, "make serve: port on this machine"),
 )
 

@@ -27,6 +27,7 @@ from reportgen.progress import track
 STRONGEST = 9
 DEAD = 0.05  # of the median of the largest responses of a layer's maps
 HOG_SIDE = 32  # pixels; patches are compared at this size
+COMPARED = 200  # images whose responses are kept, for comparing this net with another
 GROUPED = (2, 3, 4, 5)  # the layers that the claim `grouping` speaks of
 
 
@@ -77,6 +78,7 @@ class Layer:
     untrained_agreement: Float[np.ndarray, " map"]
     within: Float[np.ndarray, " map"]  # similarity of a map's patches to each other
     between: Float[np.ndarray, " map"]  # and to patches of other maps
+    responses: Float[np.ndarray, "map image"]  # largest response of each map to some validation images, evenly spaced
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
     labels = inputs.data.val.labels
     tops = search(inputs)
     untrained = search(inputs.at_epoch(0))
+    responses = respond(inputs)
     layers = {}
     for number, top in tops.items():
         count = min(settings.maps, len(top.values))
@@ -110,6 +113,7 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
             untrained_agreement=same_class_share(untrained[number], labels),
             within=within,
             between=between,
+            responses=responses[number],
         )
     return Result(
         layers=layers,
@@ -130,6 +134,19 @@ def search(inputs: Inputs, numbers: Sequence[int] | None = None) -> dict[int, To
         number: Top(*(getattr(found[name], part).numpy() for part in ("values", "images", "rows", "columns")))
         for number, name in names.items()
     }
+
+
+def respond(inputs: Inputs) -> dict[int, Float[np.ndarray, "map image"]]:
+    """How strongly each map responds to some validation images: what tells maps of two nets to be counterparts."""
+    count = len(inputs.data.val)
+    chosen = np.unique(np.linspace(0, count - 1, min(count, COMPARED)).round().astype(int))
+    names = {layer.number: layer.map for layer in _convolutions(inputs)}
+    found: dict[int, list[np.ndarray]] = {number: [] for number in names}
+    for batch in inputs.batches(inputs.data.val, chosen):
+        outputs = probe.activations(inputs.graph, batch, list(names.values()))
+        for number, name in names.items():
+            found[number].append(outputs[name].amax((2, 3)).cpu().numpy())
+    return {number: np.concatenate(parts).T.astype(np.float32) for number, parts in found.items()}
 
 
 def _convolutions(inputs: Inputs) -> list[Any]:

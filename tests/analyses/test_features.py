@@ -69,7 +69,8 @@ def result(rng: np.random.Generator, deep: float, shallow: float, blank: float, 
         between = rng.normal(0.6, 0.05, maps)
         top = top_of(np.zeros((maps, NINE)))
         within = between + rng.normal(gap, 0.05, maps)
-        return Layer(number, 7, 88, top, pictures, shares(agreement), shares(blank), within, between)
+        none_kept = np.zeros((maps, 1))
+        return Layer(number, 7, 88, top, pictures, shares(agreement), shares(blank), within, between, none_kept)
 
     layers = {f"layer{number}": layer(number, deep if number == 5 else shallow) for number in range(1, 6)}
     return Result(layers, None, images_of_smallest_class=100, images=1200, classes=12)
