@@ -49,9 +49,11 @@ def render(content: Content, page: str, pictures: str, folder: Path | None = Non
         **more,
     }
     try:
-        numbers = _Sections(environment, content, {}).render()[1]
-        sections, _ = _Sections(environment, content, numbers).render()
-        return environment.get_template(page).render(sections=sections, strip=_strip(content))
+        first = _Sections(environment, content, {})
+        first.render()
+        second = _Sections(environment, content, first.numbers)
+        sections = second.render()
+        return environment.get_template(page).render(sections=sections, strip=_strip(content), evidence=second.evidence)
     except jinja2.UndefinedError as error:
         raise UserError(f"{_where(error)}: {error.message}") from error
     except jinja2.TemplateError as error:
@@ -85,11 +87,12 @@ class _Sections:
         self.environment = environment
         self.content = content
         self.known = known  # numbers of an earlier pass, for references to figures that come later
-        self.numbers: dict[str, int] = {}
+        self.numbers: dict[str, int] = {}  # of every figure by its id
+        self.evidence: dict[str, dict[str, Any]] = {}  # claim -> the figure that stands before its verdict
 
-    def render(self) -> tuple[list[dict[str, Any]], dict[str, int]]:
-        """Every section as {"name", "title", "body", "figures"}, and the number of every figure by its id."""
-        return [self._section(section) for section in self.content.sections], self.numbers
+    def render(self) -> list[dict[str, Any]]:
+        """Every section as {"name", "title", "body", "figures"}."""
+        return [self._section(section) for section in self.content.sections]
 
     def _section(self, section: Section) -> dict[str, Any]:
         shown: list[dict[str, Any]] = []
@@ -125,10 +128,12 @@ class _Sections:
             return link.format(identity, "F" if first else "f", self.known.get(identity, 0))
 
         def claim(name: str) -> Markup:
-            """The verdict on a claim, with its numbers."""
+            """The verdict on a claim, with its numbers; it rests on the figure before it."""
             found = next((entry for entry in self.content.claims if entry["id"] == name), None)
             if found is None:
                 raise UserError(f"sections/{section.name}.html.j2: the paper has no claim '{name}'")
+            if shown:
+                self.evidence[name] = shown[-1]
             return self._piece("claim.html.j2", claim=found)
 
         body = self._piece(

@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,16 @@ def test_every_claim_has_its_row_and_verdict_in_words(page: Page, report: Path):
     )
     assert "0.571 [0.49, 0.66]" in page.text
     assert "0.01 [−0.1, ∞]" in page.text
+
+
+def test_a_claim_links_to_the_figure_it_rests_on_and_prints_its_rule(report: Path):
+    text = (report / "index.html").read_text(encoding="utf-8")
+    [row] = re.findall(r'<tr id="claim-hierarchy">.*?</tr>', text, re.DOTALL)
+    [(figure, number)] = re.findall(r'<a href="#(features-[a-z0-9_]+)">Figure&nbsp;(\d+)</a>', row)
+    assert f'id="{figure}"' in text
+    assert re.search(rf'id="{figure}".*?Figure {number}\.', text, re.DOTALL)
+    rule = next(claim.rule for claim in CLAIMS if claim.id == "hierarchy")
+    assert rule in unescape(row)
 
 
 def test_numbers_in_the_prose_are_the_results(page: Page):
