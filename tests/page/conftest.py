@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_build import RUN, Printed, make_build
+from fake_build import FAKED, RUN, Printed, make_build
 
 from reportgen.artifacts import read_json, write_json
 from reportgen.page import html, pdf
@@ -25,7 +25,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def report(build: Path) -> Path:
     """The page made of it; not to be changed."""
     folder = build.parent / "report"
-    html.write(build, folder, RUN)
+    html.write(build, folder, RUN, FAKED)
     return folder
 
 
@@ -41,7 +41,7 @@ def printed(build: Path) -> Printed:
     logger = logging.getLogger("weasyprint")
     logger.addHandler(handler)
     try:
-        pdf.write(build, folder, RUN)
+        pdf.write(build, folder, RUN, FAKED)
     finally:
         logger.removeHandler(handler)
     return Printed(folder / "report.pdf", complaints)

@@ -21,7 +21,9 @@ from reportgen.figures.kinds import (
     Panel,
     Series,
 )
+from reportgen.registry import ANALYSES
 
+FAKED = tuple(analysis for analysis in ANALYSES if analysis.name in ("trained", "schematics", "features"))
 CLASSES = ("dog", "cat & co", "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "قطة \u202eevil", "猫 🐱")
 FILE = 'dog/"><img src=x onerror=alert(1)>.jpg'
 MAPS = 8  # of each of five layers, two tiles each: eighty tiles

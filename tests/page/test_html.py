@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from fake_build import CLASSES, FILE, RUN, figures
+from fake_build import CLASSES, FAKED, FILE, RUN, figures
 
 from reportgen.claims import CLAIMS
 from reportgen.errors import UserError
@@ -184,7 +184,7 @@ def test_the_page_opens_with_what_was_examined_and_the_claims(report: Path):
 
 
 def test_the_same_run_gives_the_same_bytes_wherever_it_is_written(build: Path, report: Path, tmp_path: Path):
-    html.write(build, tmp_path / "elsewhere", RUN)
+    html.write(build, tmp_path / "elsewhere", RUN, FAKED)
     for path in report.rglob("*"):
         if path.is_file():
             assert (tmp_path / "elsewhere" / path.relative_to(report)).read_bytes() == path.read_bytes(), path
@@ -205,7 +205,7 @@ def test_a_missing_figure_stops_the_build_by_name(altered: Alter, tmp_path: Path
     with pytest.raises(
         UserError, match=r"sections/trained\.html\.j2: analysis 'trained' made no figure 'curves' \(it made: gallery,"
     ):
-        html.write(build, tmp_path / "report", RUN)
+        html.write(build, tmp_path / "report", RUN, FAKED)
     assert not (tmp_path / "report").exists()
 
 
@@ -215,13 +215,13 @@ def test_a_figure_that_no_template_shows_stops_the_build_by_name(altered: Alter,
 
     build = altered("drawn/schematics/artefact.json", add)
     with pytest.raises(UserError, match="figure 'extra' was made but is not shown"):
-        html.write(build, tmp_path / "report", RUN)
+        html.write(build, tmp_path / "report", RUN, FAKED)
 
 
 def test_an_undefined_name_stops_the_build_by_name(altered: Alter, tmp_path: Path):
     build = altered("schematics/artefact.json", lambda document: document["numbers"].pop("put_back"))
     with pytest.raises(UserError, match=r"sections/schematics\.html\.j2, line \d+: .*put_back"):
-        html.write(build, tmp_path / "report", RUN)
+        html.write(build, tmp_path / "report", RUN, FAKED)
 
 
 def test_a_claim_that_is_none_of_the_papers_stops_the_build_by_name(build: Path, tmp_path: Path):
@@ -230,7 +230,7 @@ def test_a_claim_that_is_none_of_the_papers_stops_the_build_by_name(build: Path,
     section = folder / "sections" / "features.html.j2"
     section.write_text(section.read_text().replace('claim("grouping")', 'claim("groping")'))
     with pytest.raises(UserError, match="the paper has no claim 'groping'"):
-        render(html.gather(build, RUN), "report.html.j2", "figures", folder, print=False, has_pdf=False)
+        render(html.gather(build, RUN, FAKED), "report.html.j2", "figures", folder, print=False, has_pdf=False)
 
 
 def test_a_figure_shown_twice_stops_the_build_by_name(build: Path, tmp_path: Path):
@@ -239,7 +239,7 @@ def test_a_figure_shown_twice_stops_the_build_by_name(build: Path, tmp_path: Pat
     section = folder / "sections" / "features.html.j2"
     section.write_text(section.read_text() + '{{ figure("agreement") }}')
     with pytest.raises(UserError, match="figure 'agreement' is shown twice"):
-        render(html.gather(build, RUN), "report.html.j2", "figures", folder, print=False, has_pdf=False)
+        render(html.gather(build, RUN, FAKED), "report.html.j2", "figures", folder, print=False, has_pdf=False)
 
 
 def test_a_net_without_labels_mistakes_or_skipped_files_has_a_page(altered: Alter, tmp_path: Path):
@@ -249,7 +249,7 @@ def test_a_net_without_labels_mistakes_or_skipped_files_has_a_page(altered: Alte
         "trained/artefact.json", lambda document: document["numbers"].update(mistakes=0, most_confused=["a", "b", 0])
     )
     build = altered("drawn/trained/artefact.json", lambda document: document["figures"].pop("mistakes"))
-    html.write(build, tmp_path / "report", RUN | {"commit": None, "date": 0})
+    html.write(build, tmp_path / "report", RUN | {"commit": None, "date": 0}, FAKED)
     text = Page((tmp_path / "report" / "index.html").read_text()).text
     assert "Files that were skipped" not in text
     assert "no mistake at all" in text
@@ -258,7 +258,7 @@ def test_a_net_without_labels_mistakes_or_skipped_files_has_a_page(altered: Alte
 
 def test_without_pango_the_page_offers_no_pdf(build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("reportgen.page.pdf.available", lambda: False)
-    html.write(build, tmp_path, RUN)
+    html.write(build, tmp_path, RUN, FAKED)
     assert "report.pdf" not in (tmp_path / "index.html").read_text()
 
 

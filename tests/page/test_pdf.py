@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
-from fake_build import CLASSES, RUN, Printed, figures
+from fake_build import CLASSES, FAKED, RUN, Printed, figures
 from pypdf import PdfReader
 
 from reportgen.page import pdf
@@ -148,7 +148,7 @@ def test_pictures_lie_on_the_page(printed: Printed, reader: PdfReader):
 def test_it_is_made_in_ten_seconds_to_the_same_bytes(build: Path, printed: Printed, tmp_path: Path):
     """Eighty tiles and fifteen figures; seconds of this process, so that a busy machine changes nothing."""
     started = time.process_time()
-    pdf.write(build, tmp_path, RUN)
+    pdf.write(build, tmp_path, RUN, FAKED)
     assert time.process_time() - started < 10
     assert (tmp_path / "report.pdf").read_bytes() == printed.path.read_bytes()
 
@@ -165,7 +165,7 @@ def test_without_pango_the_message_says_what_is_missing_and_the_way_out(
 
     monkeypatch.setattr(builtins, "__import__", refuse)
     with pytest.raises(pdf.PangoMissing) as caught:
-        pdf.write(build, tmp_path, RUN)
+        pdf.write(build, tmp_path, RUN, FAKED)
     message = str(caught.value)
     assert "\n" not in message
     assert "only the PDF is missing" in message

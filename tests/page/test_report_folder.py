@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from fake_build import RUN
+from fake_build import FAKED, RUN
 
 from reportgen.artifacts import write_json
 from reportgen.errors import UserError
@@ -58,7 +58,7 @@ def test_a_foreign_page_is_not_written_over(tmp_path: Path):
 def test_removing_a_report_removes_its_files_alone(build: Path, tmp_path: Path):
     (tmp_path / "figures").mkdir()
     (tmp_path / "figures" / "mine.png").write_text("mine")
-    html.write(build, tmp_path, RUN)
+    html.write(build, tmp_path, RUN, FAKED)
     assert len(below(tmp_path)) > 100
     remove_report(tmp_path)
     assert below(tmp_path) == {"figures/mine.png"}
