@@ -88,8 +88,9 @@ CLAIMS = (
         "Without clipping the filters' RMS, a few layer-1 filters dominate.",
         "one filter dominates in figure 6(a)",
         "section 4.1, figure 6(a)",
-        "Two nets by the recipe 'paper', with and without clipping: share of layer 1's response energy in its "
-        "strongest 5 % of filters, without minus with. Where clipping never acted: undecided. Unit: images.",
+        "Two nets by the recipe 'paper', with and without clipping: share of an image's layer-1 response energy that lies in "
+        "the 5 % of filters strongest over all images (at least one), without minus with. Where clipping never acted, or a "
+        "training diverged: undecided. Unit: images.",
         needs_competence=False,
     ),
     Claim(
@@ -107,14 +108,16 @@ CLAIMS = (
         "shown by figure 6(d, e), not counted",
         "section 4.1, figure 6(d, e)",
         "Share of a layer-2 projection's spectral energy in narrow bands around 1/4 and 1/2 cycle per pixel, relative "
-        "to the image patch: 11x11/4 minus 7x7/2. Unit: projections, one for each image.",
+        "to the image patch (logarithm of the ratio of the two shares): 11x11/4 minus 7x7/2. Unit: projections, one for "
+        "each image.",
     ),
     Claim(
         "better-architecture",
         "The net with 7x7 filters and stride 2 has the lower error.",
         "top-1 error 38.4 % against 40.5 %",
         "section 5.1, table 2",
-        "Validation error of 11x11/4 minus that of 7x7/2, same data, seed and schedule. Unit: images, paired.",
+        "Validation error of 11x11/4 minus that of 7x7/2, same data, seed and schedule. Unit: images, paired; with six seeds "
+        "or more: seeds, paired (Student's t).",
     ),
     Claim(
         "localises",
