@@ -39,6 +39,7 @@ DISTRIBUTIONS = {
     "PIL": "pillow",
     "cv2": "opencv-python-headless",
     "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
 }  # where the import has another name
 
 
