@@ -183,6 +183,7 @@ def switches(run: Mapping[str, Any]) -> str:
         "MODEL": (settings.get("model", {}).get("name"), "zfnet"),
         "DATA": (settings.get("data", {}).get("source"), "scenes"),
         "SEED": (run["seed"], 0),
+        "SEEDS": (settings.get("compare", {}).get("seeds"), 1),
     }
     return " ".join(
         f"{name}={shlex.quote(str(value))}" for name, (value, usual) in known.items() if value not in (None, usual)

@@ -17,7 +17,7 @@ from reportgen.pipeline import Work
 def make(work: Work, folder: Path) -> None:
     """Run one analysis on the net and the data."""
     prepare(work.settings.compute)
-    inputs = Inputs.open(work.build, work.settings.compute.device, work.workshop)
+    inputs = Inputs.open(work.build, work.settings.compute.device, work.workshop, work.stage.inputs)
     save(work, inputs, folder)
 
 
