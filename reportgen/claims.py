@@ -345,10 +345,10 @@ def competence(correct: int, images: int, classes: int) -> Part:
     return Part("competence", float(estimate), float(low), float(high), images, (COMPETENT, float("inf")))
 
 
-def gated(verdicts: Sequence[Verdict], skill: Part) -> list[Verdict]:
+def gated(verdicts: Sequence[Verdict], skill: Part, whose: str = "the net") -> list[Verdict]:
     """The verdicts, with claims about what the net learned undecided where it has not clearly learned anything."""
     why = (
-        f"the net is not clearly better than guessing: it has come {skill.estimate:.2f} of the way from chance to "
+        f"{whose} is not clearly better than guessing: it has come {skill.estimate:.2f} of the way from chance to "
         f"perfect [{skill.low:.2f}, {skill.high:.2f}], and {COMPETENT} is asked for"
     )
     incompetent = skill.outcome != "holds"

@@ -176,8 +176,7 @@ def clean(words: tuple[str, ...]) -> None:
     from reportgen.clean import remove
 
     switches = read_switches(words)
-    settings.load(switches)
-    remove(*(Path(switches.get(name) or name.lower()) for name in ("BUILD", "REPORT")))
+    remove(settings.load(switches), *(Path(switches.get(name) or name.lower()) for name in ("BUILD", "REPORT")))
 
 
 def summarise(pipeline: Pipeline, took: dict[str, float] | None) -> None:

@@ -11,7 +11,7 @@ class Analysis:
 
     name: str
     title: str
-    reads: tuple[str, ...] = ("data", "net")  # the stages whose artefacts it opens
+    reads: tuple[str, ...] = ("data", "net")  # the stages whose artefacts it opens; compare: all comparison nets
 
     @property
     def module(self) -> ModuleType:
@@ -23,5 +23,13 @@ ANALYSES = (
     Analysis("trained", "The net and its data"),
     Analysis("schematics", "How the pictures are made"),
     Analysis("features", "What each feature map responds to"),
+    Analysis(
+        "architecture",
+        "Choosing an architecture by looking",
+        (
+            *("data", "net", "compare/zfnet", "compare/krizhevsky"),
+            *("compare/paper-clipped", "compare/paper-unclipped"),
+        ),
+    ),
 )
 BY_NAME = {analysis.name: analysis for analysis in ANALYSES}

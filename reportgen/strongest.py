@@ -4,7 +4,7 @@ Zeiler & Fergus 2013, section 4. Several analyses show such maps; what they conc
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,37 +87,52 @@ def field_of(inputs: Inputs, number: int) -> Any:
     return probe.receptive_field(inputs.graph, _layer(inputs, number).map)
 
 
+def projections(
+    inputs: Inputs, number: int, top: Top, units: Sequence[tuple[int, int]]
+) -> Iterator[tuple[tuple[int, int], Float[np.ndarray, "row column 3"], UInt8[np.ndarray, "row column 3"]]]:
+    """Project some of a layer's strongest activations, each named by its map and its rank.
+
+    Yields, image by image (one forward for each), the unit, its projection in RGB on the whole image, and the image's
+    pixels. Only activations above zero may be asked for.
+    """
+    layer = _layer(inputs, number)
+    wanted: dict[int, list[tuple[int, int]]] = {}
+    for map_, rank in units:
+        wanted.setdefault(int(top.images[map_, rank]), []).append((map_, rank))
+    for image, chosen in track(sorted(wanted.items()), f"project layer {number}", len(wanted)):
+        batch = next(inputs.batches(inputs.data.val, np.array([image])))
+        pixels = inputs.pixels(inputs.data.val, image)
+        activations = [
+            probe.Activation(layer.map, map_, int(top.rows[map_, rank]), int(top.columns[map_, rank]))
+            for map_, rank in chosen
+        ]
+        for unit, projection in zip(chosen, probe.project(inputs.graph, batch[0], activations), strict=True):
+            assert projection is not None  # only activations above zero are asked for
+            whole = projection.full().permute(1, 2, 0).cpu().numpy()
+            yield unit, whole if inputs.preprocessing.order == "RGB" else whole[..., ::-1], pixels
+
+
 def look(inputs: Inputs, number: int, top: Top, maps: Int[np.ndarray, " shown"]) -> Pictures:
     """Project the strongest activations of some maps, and cut the patches that caused them.
 
     Where a receptive field is larger than the image the whole image is shown.
     """
-    layer, receptive = _layer(inputs, number), field_of(inputs, number)
-    crop = inputs.preprocessing.crop
+    receptive, crop = field_of(inputs, number), inputs.preprocessing.crop
     side = min(receptive.size[0], crop)
     projected = np.zeros((len(maps), STRONGEST, side, side, 3), np.float32)
     patches = np.zeros((len(maps), STRONGEST, side, side, 4), np.uint8)
     active = top.active[maps]
-    wanted: dict[int, list[tuple[int, int]]] = {}  # image -> the tiles it fills: one forward for each image
-    for place, rank in zip(*np.nonzero(active), strict=True):
-        wanted.setdefault(int(top.images[maps[place], rank]), []).append((int(place), int(rank)))
-    for image, tiles in track(sorted(wanted.items()), f"project layer {number}", len(wanted)):
-        batch = next(inputs.batches(inputs.data.val, np.array([image])))
-        places = [(int(maps[place]), rank) for place, rank in tiles]
-        activations = [
-            probe.Activation(layer.map, number_, int(top.rows[number_, rank]), int(top.columns[number_, rank]))
-            for number_, rank in places
-        ]
-        pixels = inputs.pixels(inputs.data.val, image)
+    places = {int(map_): place for place, map_ in enumerate(maps)}
+    units = [(int(maps[place]), int(rank)) for place, rank in zip(*np.nonzero(active), strict=True)]
+    for (map_, rank), whole, pixels in projections(inputs, number, top, units):
+        box = (
+            receptive.box(int(top.rows[map_, rank]), int(top.columns[map_, rank]))
+            if side < crop
+            else (0, 0, crop, crop)
+        )
         opaque = np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])
-        for tile, activation, projection in zip(
-            tiles, activations, probe.project(inputs.graph, batch[0], activations), strict=True
-        ):
-            box = receptive.box(activation.row, activation.column) if side < crop else (0, 0, crop, crop)
-            assert projection is not None  # only activations above zero are asked for
-            whole = projection.full().permute(1, 2, 0).cpu().numpy()
-            projected[tile] = cut(whole if inputs.preprocessing.order == "RGB" else whole[..., ::-1], box)
-            patches[tile] = cut(opaque, box)
+        projected[places[map_], rank] = cut(whole, box)
+        patches[places[map_], rank] = cut(opaque, box)
     names, labels = inputs.data.val.names, inputs.data.val.labels
     kinds = tuple(
         tuple(
@@ -139,39 +154,61 @@ def look(inputs: Inputs, number: int, top: Top, maps: Int[np.ndarray, " shown"])
     return Pictures(maps, grey_at_zero(projected), patches, active, kinds, details)
 
 
-def first_filters(inputs: Inputs) -> UInt8[np.ndarray, "map row column 3"] | None:
-    """Layer 1's filters as RGB pictures, each scaled to its own contrast, zero as mid-grey; None if it reads no image."""
+def first_weights(inputs: Inputs) -> Float[np.ndarray, "map row column 3"] | None:
+    """Layer 1's filters in RGB; None if it reads no image."""
     name = convolutions(inputs)[0].weights
     weights = dict(inputs.net.named_parameters()).get(f"{name}.weight")
     if weights is None or weights.shape[1] != 3:
         return None
     filters = weights.detach().cpu().permute(0, 2, 3, 1).numpy()
-    if inputs.preprocessing.order == "BGR":
-        filters = filters[..., ::-1]
-    largest = np.abs(filters).max(axis=(1, 2, 3), keepdims=True).clip(1e-12)
+    return filters[..., ::-1] if inputs.preprocessing.order == "BGR" else filters
+
+
+def first_filters(inputs: Inputs) -> UInt8[np.ndarray, "map row column 3"] | None:
+    """Layer 1's filters as RGB pictures, each scaled to its own contrast, zero as mid-grey; None if it reads no image."""
+    filters = first_weights(inputs)
+    return None if filters is None else filter_pictures(filters)
+
+
+def filter_pictures(
+    filters: Float[np.ndarray, "map row column 3"], alike: bool = False
+) -> UInt8[np.ndarray, "map row column 3"]:
+    """Filters as pictures with zero as mid-grey, each scaled to its own contrast, or all `alike`."""
+    largest = np.abs(filters).max(axis=None if alike else (1, 2, 3), keepdims=True).clip(1e-12)
     return (127.5 + 127.5 * filters / largest).round().astype(np.uint8)
 
 
+def dead(largest: Float[np.ndarray, " map"]) -> Bool[np.ndarray, " map"]:
+    """Which of a layer's maps are dead: their largest response is under 5 % of the median of the largest responses.
+
+    Where that median is not above zero, all are.
+    """
+    median = np.median(largest.clip(min=0))
+    return largest < DEAD * median if median > 0 else np.ones(len(largest), bool)
+
+
 def dead_share(top: Top) -> float:
-    """Share of maps whose largest response is under 5 % of the median of the layer's largest responses."""
-    largest = top.values[:, 0].clip(min=0)
-    return float((largest < DEAD * np.median(largest)).mean()) if np.median(largest) > 0 else 1.0
+    """Share of a layer's maps that are dead."""
+    return float(dead(top.values[:, 0]).mean())
 
 
-def feature_maps(number: int, pictures: Pictures, receptive: int, size: int, images: int) -> FeatureMaps:
-    """Figure 2 for one layer."""
+def feature_maps(
+    number: int, pictures: Pictures, receptive: int, size: int, images: int, title: str = "", net: str = ""
+) -> FeatureMaps:
+    """Figure 2 for one layer; `net` says of which, where it is not the report's own."""
     cutting = (
         f"each patch is the {receptive} x {receptive} px receptive field of one activation; hatching lies outside the image"
         if receptive < size
         else f"the receptive field ({receptive} px) holds the whole image, so the whole image is shown"
     )
+    of = f" of {net}" if net else ""
     return FeatureMaps(
-        title=f"Layer {number}",
-        caption=f"{len(pictures.maps)} feature maps of layer {number}, drawn at random. Left of each pair: the nine "
+        title=title or f"Layer {number}",
+        caption=f"{len(pictures.maps)} feature maps of layer {number}{of}, drawn at random. Left of each pair: the nine "
         f"strongest activations over {images} validation images, projected to pixels by the deconvnet (grey is zero, "
         f"contrast alike within a map). Right: the image patches that caused them; {cutting}. Look for what the nine "
         "have in common.",
-        alt=f"For {len(pictures.maps)} feature maps of layer {number}: nine projections beside nine image patches. "
+        alt=f"For {len(pictures.maps)} feature maps of layer {number}{of}: nine projections beside nine image patches. "
         + " ".join(
             f"Map {number_}: {seen(kinds)}." for number_, kinds in zip(pictures.maps, pictures.kinds, strict=True)
         ),
@@ -182,6 +219,7 @@ def feature_maps(number: int, pictures: Pictures, receptive: int, size: int, ima
         shown=pictures.active,
         details=pictures.details,
         notes=tuple(seen(kinds) for kinds in pictures.kinds),
+        net=net,
     )
 
 

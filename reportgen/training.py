@@ -23,7 +23,7 @@ from torch.nn import functional
 from reportgen.artifacts import digest, remove_leftovers, write_bytes, write_json
 from reportgen.data.transforms import Preprocessing, as_tensor, measured
 from reportgen.errors import UserError
-from reportgen.nets.snapshots import SNAPSHOTS, save_net, snapshot_path, snapshots
+from reportgen.nets.snapshots import SNAPSHOTS, load_net, save_net, snapshot_path, snapshots
 from reportgen.nets.zfnet import RESCALED_ON, ZFNet, initialise
 from reportgen.progress import track
 from reportgen.recipes import Architecture, TrainingSettings, learning_rate, snapshot_epochs
@@ -31,6 +31,14 @@ from reportgen.recipes import Architecture, TrainingSettings, learning_rate, sna
 CHECKPOINT = "checkpoint.pt"
 HISTORY = "history.json"
 EVALUATION_BATCH = 128  # images
+
+
+class Diverged(UserError):
+    """The loss is no longer finite; what the epochs before left in the folder stays."""
+
+    def __init__(self, message: str, epoch: int) -> None:
+        super().__init__(message)
+        self.epoch = epoch  # the one that was not finished, counted from 1
 
 
 @runtime_checkable
@@ -97,7 +105,7 @@ def train(
     interrupted training ends in the same weights, bit for bit, as an uninterrupted one. `settings.dropout` replaces
     the architecture's. What another call's arguments left in `folder` is not continued but replaced.
 
-    Raises UserError where the loss is no longer finite, where a split is empty and where a label has no class.
+    Raises Diverged where the loss is no longer finite, UserError where a split is empty or a label has no class.
     """
     _check(architecture, train_split, validation_split)
     architecture = replace(architecture, dropout=settings.dropout)
@@ -110,6 +118,20 @@ def train(
             history = History((*history.epochs, run.epoch(epoch, history)))
             run.save(history)
     return history
+
+
+def finished(architecture: Architecture, settings: TrainingSettings, folder: Path) -> tuple[ZFNet, History]:
+    """The net as the last finished epoch of `train` left it in `folder`, on the CPU, with its history.
+
+    For a training that diverged: before the first epoch is finished, that is the untrained net.
+    """
+    net = ZFNet(replace(architecture, dropout=settings.dropout)).to(memory_format=torch.channels_last)
+    path = folder / CHECKPOINT
+    if not path.exists():
+        return load_net(snapshot_path(folder, 0))[0], History()
+    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    net.load_state_dict(checkpoint["net"])
+    return net.eval(), History.from_json(json.loads(checkpoint["history"]))
 
 
 def _check(architecture: Architecture, train_split: Split, validation_split: Split) -> None:
@@ -259,9 +281,10 @@ class _Run:
 
     def stop(self, epoch: int, where: str, rate: float) -> None:
         """Say that training diverged."""
-        raise UserError(
+        raise Diverged(
             f"training: the loss is no longer finite at epoch {epoch}, {where}, learning rate {rate:.3g}: "
-            f"lower LEARNING_RATE (for instance to {self.settings.learning_rate / 3:.1g}) and train again"
+            f"lower LEARNING_RATE (for instance to {self.settings.learning_rate / 3:.1g}) and train again",
+            epoch,
         )
 
 

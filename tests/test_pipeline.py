@@ -14,7 +14,9 @@ ANALYSES = set(registry.BY_NAME)
 DRAWINGS = {f"drawn/{name}" for name in ANALYSES}
 ENDS = {"page", "pdf"}
 IMAGES = {"data", "annotations", "transfer"}
-ALL = IMAGES | {"net"} | ANALYSES | DRAWINGS | ENDS
+CLAIMED = ("zfnet", "krizhevsky", "krizhevsky-without-3-4", "krizhevsky-without-6-7", "krizhevsky-without-3-4-6-7")
+COMPARED = {f"compare/{name}" for name in (*CLAIMED, "paper-clipped", "paper-unclipped")}
+ALL = IMAGES | {"net"} | COMPARED | ANALYSES | DRAWINGS | ENDS
 
 
 def open_pipeline(folder: Path, **switches: str) -> Pipeline:
@@ -50,7 +52,9 @@ def test_everything_is_due_at_first_and_nothing_afterwards(tmp_path: Path) -> No
     [
         ({"FEATURES_MAPS": "3"}, {"features", "drawn/features"} | ENDS),
         ({"TRAINED_GALLERY": "3"}, {"trained", "drawn/trained"} | ENDS),
-        ({"EPOCHS": "3"}, ALL - IMAGES),
+        ({"EPOCHS": "3"}, ALL - IMAGES - COMPARED),
+        ({"MODEL": "krizhevsky"}, ALL - IMAGES - COMPARED),
+        ({"TRAINING_MOMENTUM": "0.8"}, ALL - IMAGES - {"compare/paper-clipped", "compare/paper-unclipped"}),
         ({"DEVICE": "cpu"}, ALL - IMAGES),
         ({"DATA_TRAIN": "5"}, ALL),
         ({"SEED": "1"}, ALL),

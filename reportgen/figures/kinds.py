@@ -34,6 +34,7 @@ class FeatureMaps(Figure):
     shown: Bool[Array, "map strongest"]  # False: the map has no such activation above zero
     details: tuple[tuple[str, ...], ...]  # one line for each tile: activation, image, class, place
     notes: tuple[str, ...]  # a few words below each map
+    net: str = ""  # whose maps these are, where not the report's own net's
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -115,7 +115,7 @@ class _Sections:
                 analysis=section.name,
                 source=section.artefact,
                 remake=f"make figures ANALYSIS={section.name}",
-                larger=f"make figures LAYER={drawn['layer']} MAPS=all" if "layer" in drawn else "",
+                larger=f"make figures LAYER={drawn['layer']} MAPS=all" if "layer" in drawn and not drawn["net"] else "",
                 **more,
             )
 
@@ -163,11 +163,11 @@ class _Sections:
 
 
 def _strip(content: Content) -> list[dict[str, Any]]:
-    """One feature map of every layer, for the head of the report: the first of those that respond to most images."""
+    """One feature map of every layer of the net, for the head of the report: the first that responds to most images."""
     strip = []
     for section in content.sections:
         for name, figure in section.figures.items():
-            if figure["kind"] == "FeatureMaps" and figure["maps"]:
+            if figure["kind"] == "FeatureMaps" and figure["maps"] and not figure["net"]:
                 best = max(figure["maps"], key=lambda map_: map_["shown"])
                 strip.append(
                     {"id": f"{section.name}-{name}", "analysis": section.name, "layer": figure["layer"], **best}
@@ -183,6 +183,7 @@ def switches(run: Mapping[str, Any]) -> str:
         "MODEL": (settings.get("model", {}).get("name"), "zfnet"),
         "DATA": (settings.get("data", {}).get("source"), "scenes"),
         "SEED": (run["seed"], 0),
+        "SEEDS": (settings.get("compare", {}).get("seeds"), 1),
     }
     return " ".join(
         f"{name}={shlex.quote(str(value))}" for name, (value, usual) in known.items() if value not in (None, usual)

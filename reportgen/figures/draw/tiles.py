@@ -122,6 +122,7 @@ def feature_maps(figure: kinds.FeatureMaps, name: str, folder: Path) -> dict[str
         "picture": whole,
         "files": files,
         "layer": int(figure.layer),
+        "net": figure.net,
         "tile": {"side": side, "gap": GAP},
         "maps": maps,
     }
