@@ -21,7 +21,7 @@ from reportgen import probe
 from reportgen.claims import Verdict, difference_part, mean_part, not_tested
 from reportgen.figures.kinds import FeatureMaps, Figure, ImageGrid, LineChart, Panel, Series
 from reportgen.inputs import Inputs
-from reportgen.pictures import cut, grey_at_zero
+from reportgen.pictures import grey_at_zero, view_side, views
 from reportgen.progress import track
 
 STRONGEST = 9
@@ -146,13 +146,8 @@ def field_of(inputs: Inputs, number: int) -> Any:
 
 
 def look(inputs: Inputs, number: int, top: Top, maps: Int[np.ndarray, " shown"]) -> Pictures:
-    """Project the strongest activations of some maps, and cut the patches that caused them.
-
-    Where a receptive field is larger than the image the whole image is shown.
-    """
-    layer, receptive = _layer(inputs, number), field_of(inputs, number)
-    crop = inputs.preprocessing.crop
-    side = min(receptive.size[0], crop)
+    """Project the strongest activations of some maps, and cut the patches that caused them."""
+    layer, side = _layer(inputs, number), view_side(inputs, number)
     projected = np.zeros((len(maps), STRONGEST, side, side, 3), np.float32)
     patches = np.zeros((len(maps), STRONGEST, side, side, 4), np.uint8)
     active = top.active[maps]
@@ -160,22 +155,13 @@ def look(inputs: Inputs, number: int, top: Top, maps: Int[np.ndarray, " shown"])
     for place, rank in zip(*np.nonzero(active), strict=True):
         wanted.setdefault(int(top.images[maps[place], rank]), []).append((int(place), int(rank)))
     for image, tiles in track(sorted(wanted.items()), f"project layer {number}", len(wanted)):
-        batch = next(inputs.batches(inputs.data.val, np.array([image])))
         places = [(int(maps[place]), rank) for place, rank in tiles]
         activations = [
             probe.Activation(layer.map, number_, int(top.rows[number_, rank]), int(top.columns[number_, rank]))
             for number_, rank in places
         ]
-        pixels = inputs.pixels(inputs.data.val, image)
-        opaque = np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])
-        for tile, activation, projection in zip(
-            tiles, activations, probe.project(inputs.graph, batch[0], activations), strict=True
-        ):
-            box = receptive.box(activation.row, activation.column) if side < crop else (0, 0, crop, crop)
-            assert projection is not None  # only activations above zero are asked for
-            whole = projection.full().permute(1, 2, 0).cpu().numpy()
-            projected[tile] = cut(whole if inputs.preprocessing.order == "RGB" else whole[..., ::-1], box)
-            patches[tile] = cut(opaque, box)
+        for tile, view in zip(tiles, views(inputs, number, inputs.data.val, image, activations), strict=True):
+            projected[tile], patches[tile] = view
     names, labels = inputs.data.val.names, inputs.data.val.labels
     kinds = tuple(
         tuple(

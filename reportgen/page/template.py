@@ -115,7 +115,7 @@ class _Sections:
                 analysis=section.name,
                 source=section.artefact,
                 remake=f"make figures ANALYSIS={section.name}",
-                larger=f"make figures LAYER={drawn['layer']} MAPS=all" if "layer" in drawn else "",
+                larger=f"make figures LAYER={drawn['layer']} MAPS=all" if drawn["kind"] == "FeatureMaps" else "",
                 **more,
             )
 
