@@ -108,12 +108,16 @@ class Course:
         return len(self.products)
 
     def under(self, weights: Float[np.ndarray, "resample image"]) -> Weighted:
-        """Prepare sets of weights: how often each image counts."""
+        """Prepare sets of weights: how often each image counts; fewer than four images leave CKA undefined."""
         single = weights.astype(np.float32)
-        share = single / (single.sum(axis=1, keepdims=True) - 2 * single)
+        left = single.sum(axis=1, keepdims=True) - 2 * single
+        # Too few different images, or one that weighs as much as all others: nothing can be said.
+        possible = ((single > 0).sum(axis=1) >= FEWEST) & (left != 0).all(axis=1)
+        share = np.where(possible[:, None], single / np.where(left == 0, 1, left), 0)
         found = single @ self.products[-1]
         first = Weighted(single, share, found[:, : self.images], np.zeros(len(single), np.float32))
-        return replace(first, size=first.product(found[:, 2 * self.images :], first.last, first.last))
+        size = first.product(found[:, 2 * self.images :], first.last, first.last)
+        return replace(first, size=np.where(possible, size, 0))
 
     def cka(self, snapshot: int, under: Weighted) -> Float[np.ndarray, " resample"]:
         """Debiased CKA of a snapshot with the last under each set of weights; NaN where one of them is constant."""

@@ -52,7 +52,7 @@ def settled(
     before = way.shape[-1] - 1 - (way[..., ::-1] < SETTLED).argmax(axis=-1)  # the last snapshot below the mark
     before = np.minimum(before, way.shape[-1] - 2)  # where nothing is defined
     low, high = (np.take_along_axis(way, place[..., None], -1)[..., 0] for place in (before, before + 1))
-    return epochs[before] + (SETTLED - low) / (high - low) * (epochs[before + 1] - epochs[before])
+    return np.asarray(epochs[before] + (SETTLED - low) / (high - low) * (epochs[before + 1] - epochs[before]))
 
 
 def settled_under(
@@ -86,8 +86,8 @@ def likeness(number: int, course: Course, epochs: Float[np.ndarray, " snapshot"]
 def resampled(
     courses: Sequence[Course],
     epochs: Float[np.ndarray, " snapshot"],
-    batches: Iterable[Float[np.ndarray, "resample image"]],
-) -> Float[np.ndarray, "layer all_resamples"]:
+    batches: Iterable[Float[np.ndarray, "_some image"]],
+) -> Float[np.ndarray, "layer resample"]:
     """When each layer settles under every set of weights; all layers are weighted alike."""
     return np.concatenate(
         [np.stack([settled_under(course, epochs, weights) for course in courses]) for weights in batches], axis=1
