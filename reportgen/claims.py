@@ -316,6 +316,21 @@ def weighted_part(
             for start in range(0, RESAMPLES, batch)
         ]
     )
+    return resampled_part(name, estimate, found, units, limits)
+
+
+def resampled_part(
+    name: str,
+    estimate: float,
+    found: Float[np.ndarray, " resample"],
+    units: int,
+    limits: tuple[float, float] = ABOVE_ZERO,
+) -> Part:
+    """A statistic whose bootstrap resamples were computed before, with the interval that they give.
+
+    Resamples of which it is not defined (NaN) are left out; where that is more than one in a hundred, the interval has
+    no ends.
+    """
     defined = found[np.isfinite(found)]
     if len(defined) < 0.99 * len(found):
         return Part(name, estimate, float("-inf"), float("inf"), units, limits)

@@ -23,6 +23,7 @@ ANALYSES = (
     Analysis("trained", "The net and its data"),
     Analysis("schematics", "How the pictures are made"),
     Analysis("features", "What each feature map responds to"),
+    Analysis("evolution", "How the features evolve during training"),
     Analysis(
         "architecture",
         "Choosing an architecture by looking",

@@ -6,12 +6,13 @@ Zeiler & Fergus 2013, section 4. Several analyses show such maps; what they conc
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
 from reportgen import probe
+from reportgen.data.dataset import Split
 from reportgen.figures.kinds import FeatureMaps
 from reportgen.inputs import Inputs
 from reportgen.pictures import cut, grey_at_zero
@@ -78,61 +79,89 @@ def convolutions(inputs: Inputs) -> list[Any]:
     return [layer for layer in inputs.layers if layer.kind == "convolution"]
 
 
-def _layer(inputs: Inputs, number: int) -> Any:
-    return next(layer for layer in inputs.layers if layer.number == number)
-
-
 def field_of(inputs: Inputs, number: int) -> Any:
     """The receptive field of a layer's maps."""
-    return probe.receptive_field(inputs.graph, _layer(inputs, number).map)
+    return probe.receptive_field(inputs.graph, inputs.layer(number).map)
+
+
+class View(NamedTuple):
+    """One activation: what caused it by the deconvnet, and the part of the image that it depends on."""
+
+    projection: Float[np.ndarray, "row column 3"]  # RGB, signed, in the units in which the net reads pixels
+    patch: UInt8[np.ndarray, "row column 4"]  # the fourth channel is 0 outside the image
+
+
+def view_side(inputs: Inputs, number: int) -> int:
+    """Side of the views of a layer's activations, pixels: its receptive field, or the image where that is smaller."""
+    return min(field_of(inputs, number).size[0], inputs.preprocessing.crop)
+
+
+def views(inputs: Inputs, number: int, split: Split, image: int, units: Sequence[probe.Activation]) -> list[View]:
+    """Project a layer's activations that one image causes, each above zero; one forward pass serves them all.
+
+    Projection and patch are cut at the receptive field; where that is larger than the image the whole image is shown.
+    """
+    receptive, crop = field_of(inputs, number), inputs.preprocessing.crop
+    pixels = inputs.pixels(split, image)
+    opaque = np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])
+    found = []
+    for unit, whole in zip(units, project(inputs, split, image, units), strict=True):
+        box = receptive.box(unit.row, unit.column) if receptive.size[0] < crop else (0, 0, crop, crop)
+        found.append(View(cut(whole, box), cut(opaque, box)))
+    return found
+
+
+def project(
+    inputs: Inputs, split: Split, image: int, units: Sequence[probe.Activation]
+) -> list[Float[np.ndarray, "row column 3"]]:
+    """Project activations that one image causes, each above zero, in RGB on the whole image."""
+    batch = next(inputs.batches(split, np.array([image])))
+    found = []
+    for projection in probe.project(inputs.graph, batch[0], units):
+        assert projection is not None  # only activations above zero are asked for
+        whole = projection.full().permute(1, 2, 0).cpu().numpy()
+        found.append(whole if inputs.preprocessing.order == "RGB" else whole[..., ::-1])
+    return found
+
+
+def by_image(
+    inputs: Inputs, number: int, top: Top, units: Sequence[tuple[int, int]]
+) -> Iterator[tuple[int, list[tuple[int, int]], list[probe.Activation]]]:
+    """A layer's strongest activations, each named by its map and its rank, image by image: one forward serves each."""
+    layer = inputs.layer(number)
+    wanted: dict[int, list[tuple[int, int]]] = {}
+    for map_, rank in units:
+        wanted.setdefault(int(top.images[map_, rank]), []).append((map_, rank))
+    for image, chosen in track(sorted(wanted.items()), f"project layer {number}", len(wanted)):
+        places = ((map_, int(top.rows[map_, rank]), int(top.columns[map_, rank])) for map_, rank in chosen)
+        yield image, chosen, [probe.Activation(layer.map, *place) for place in places]
 
 
 def projections(
     inputs: Inputs, number: int, top: Top, units: Sequence[tuple[int, int]]
 ) -> Iterator[tuple[tuple[int, int], Float[np.ndarray, "row column 3"], UInt8[np.ndarray, "row column 3"]]]:
-    """Project some of a layer's strongest activations, each named by its map and its rank.
+    """Project some of a layer's strongest activations, all above zero, each named by its map and its rank.
 
-    Yields, image by image (one forward for each), the unit, its projection in RGB on the whole image, and the image's
-    pixels. Only activations above zero may be asked for.
+    Yields, image by image, the unit, its projection in RGB on the whole image, and the image's pixels.
     """
-    layer = _layer(inputs, number)
-    wanted: dict[int, list[tuple[int, int]]] = {}
-    for map_, rank in units:
-        wanted.setdefault(int(top.images[map_, rank]), []).append((map_, rank))
-    for image, chosen in track(sorted(wanted.items()), f"project layer {number}", len(wanted)):
-        batch = next(inputs.batches(inputs.data.val, np.array([image])))
+    for image, chosen, activations in by_image(inputs, number, top, units):
         pixels = inputs.pixels(inputs.data.val, image)
-        activations = [
-            probe.Activation(layer.map, map_, int(top.rows[map_, rank]), int(top.columns[map_, rank]))
-            for map_, rank in chosen
-        ]
-        for unit, projection in zip(chosen, probe.project(inputs.graph, batch[0], activations), strict=True):
-            assert projection is not None  # only activations above zero are asked for
-            whole = projection.full().permute(1, 2, 0).cpu().numpy()
-            yield unit, whole if inputs.preprocessing.order == "RGB" else whole[..., ::-1], pixels
+        for unit, whole in zip(chosen, project(inputs, inputs.data.val, image, activations), strict=True):
+            yield unit, whole, pixels
 
 
 def look(inputs: Inputs, number: int, top: Top, maps: Int[np.ndarray, " shown"]) -> Pictures:
-    """Project the strongest activations of some maps, and cut the patches that caused them.
-
-    Where a receptive field is larger than the image the whole image is shown.
-    """
-    receptive, crop = field_of(inputs, number), inputs.preprocessing.crop
-    side = min(receptive.size[0], crop)
+    """Project the strongest activations of some maps, and cut the patches that caused them."""
+    side = view_side(inputs, number)
     projected = np.zeros((len(maps), STRONGEST, side, side, 3), np.float32)
     patches = np.zeros((len(maps), STRONGEST, side, side, 4), np.uint8)
     active = top.active[maps]
     places = {int(map_): place for place, map_ in enumerate(maps)}
     units = [(int(maps[place]), int(rank)) for place, rank in zip(*np.nonzero(active), strict=True)]
-    for (map_, rank), whole, pixels in projections(inputs, number, top, units):
-        box = (
-            receptive.box(int(top.rows[map_, rank]), int(top.columns[map_, rank]))
-            if side < crop
-            else (0, 0, crop, crop)
-        )
-        opaque = np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])
-        projected[places[map_], rank] = cut(whole, box)
-        patches[places[map_], rank] = cut(opaque, box)
+    for image, chosen, activations in by_image(inputs, number, top, units):
+        found = views(inputs, number, inputs.data.val, image, activations)
+        for (map_, rank), view in zip(chosen, found, strict=True):
+            projected[places[map_], rank], patches[places[map_], rank] = view
     names, labels = inputs.data.val.names, inputs.data.val.labels
     kinds = tuple(
         tuple(

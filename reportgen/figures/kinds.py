@@ -38,6 +38,21 @@ class FeatureMaps(Figure):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Evolution(Figure):
+    """Figure 4: for each map its strongest activation after each of some epochs, projected, and the patch behind it."""
+
+    layer: int
+    maps: Int[Array, " map"]  # the maps' numbers within their layer
+    epochs: Float[Array, " epoch"]
+    projections: UInt8[Array, "map epoch row column 3"]
+    patches: UInt8[Array, "map epoch row column 4"]
+    shown: Bool[Array, "map epoch"]  # False: the map has no activation above zero
+    jumped: Bool[Array, "map epoch"]  # another image than one column before
+    details: tuple[tuple[str, ...], ...]  # one line for each cell: epoch, activation, image
+    notes: tuple[str, ...]  # a word on each map
+
+
+@dataclass(frozen=True, kw_only=True)
 class ImageGrid(Figure):
     """Pictures of one size in rows, each with an optional title below it."""
 
@@ -69,6 +84,7 @@ class Panel:
     y_label: str
     series: tuple[Series, ...]
     y_range: tuple[float, float] | None = None
+    level: float | None = None  # a dashed line at this height
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +165,7 @@ class DeconvnetLayer(Figure):
 
 KINDS: dict[str, type[Figure]] = {
     kind.__name__: kind
-    for kind in (FeatureMaps, ImageGrid, LineChart, BarChart, Heatmap, Table, Architecture, DeconvnetLayer)
+    for kind in (FeatureMaps, Evolution, ImageGrid, LineChart, BarChart, Heatmap, Table, Architecture, DeconvnetLayer)
 }
 
 

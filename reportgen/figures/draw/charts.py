@@ -100,6 +100,8 @@ def _panel(axes: Axes, panel: kinds.Panel, names: list[str]) -> None:
     places = np.concatenate([series.x for series in panel.series]) if panel.series else np.zeros(0)
     if len(places) and np.array_equal(places, np.round(places)):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+    if panel.level is not None:
+        axes.axhline(panel.level, color=INK, linewidth=1, linestyle=(0, (3, 2)))
     if panel.y_range is not None:
         axes.set_ylim(*panel.y_range)
 
