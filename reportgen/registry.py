@@ -23,5 +23,6 @@ ANALYSES = (
     Analysis("trained", "The net and its data"),
     Analysis("schematics", "How the pictures are made"),
     Analysis("features", "What each feature map responds to"),
+    Analysis("invariance", "What moving, scaling and turning the image changes"),
 )
 BY_NAME = {analysis.name: analysis for analysis in ANALYSES}

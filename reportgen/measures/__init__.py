@@ -1,0 +1,1 @@
+"""Statistics that analyses share: numbers in, numbers out."""
