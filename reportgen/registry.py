@@ -24,6 +24,7 @@ ANALYSES = (
     Analysis("schematics", "How the pictures are made"),
     Analysis("features", "What each feature map responds to"),
     Analysis("evolution", "How the features evolve during training"),
+    Analysis("invariance", "What moving, scaling and turning the image changes"),
     Analysis(
         "architecture",
         "Choosing an architecture by looking",

@@ -85,13 +85,15 @@ class Panel:
     series: tuple[Series, ...]
     y_range: tuple[float, float] | None = None
     level: float | None = None  # a dashed line at this height
+    x_ticks: tuple[float, ...] = ()  # where the axis is marked, if it matters
 
 
 @dataclass(frozen=True, kw_only=True)
 class LineChart(Figure):
-    """Curves in one or more panels, lettered (a), (b), ... when there are several."""
+    """Curves in one or more panels, lettered (a), (b), ... when there are several and no other letters are given."""
 
     panels: tuple[Panel, ...]
+    letters: tuple[str, ...] = ()  # one for each panel, or none
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -52,6 +52,22 @@ def test_one_panel_has_no_letter_and_one_curve_no_legend():
     assert not figure.legends
 
 
+def test_letters_and_marks_on_the_axis_can_be_given():
+    panel = Panel("x", "degrees", "y", (series("a", 1, 2),), x_ticks=(0.0, 90.0, 180.0))
+    figure = charts.compose_lines(LineChart(**WORDS, panels=(panel, panel), letters=("a2", "b2")))
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["(a2) x", "(b2) x"]
+    assert figure.axes[0].get_xticks().tolist() == [0, 90, 180]
+
+
+def test_long_curves_are_told_apart_by_markers_too():
+    long = tuple(series(name, *range(36)) for name in "abc")
+    [axes] = charts.compose_lines(LineChart(**WORDS, panels=(Panel("", "e", "y", long),))).axes
+    assert [line.get_marker() for line in axes.lines] == ["o", "s", "^"]
+    assert [line.get_markevery() for line in axes.lines] == [(0, 3), (1, 3), (2, 3)]
+    [axes] = charts.compose_lines(LineChart(**WORDS, panels=(Panel("", "e", "y", long[:1]),))).axes
+    assert axes.lines[0].get_marker() == ""
+
+
 def test_missing_values_leave_a_gap_and_no_warning():
     figure = charts.compose_lines(LineChart(**WORDS, panels=(Panel("", "e", "y", (series("a", 1, np.nan, 3),)),)))
     assert np.isnan(figure.axes[0].lines[0].get_ydata()).tolist() == [False, True, False]

@@ -30,7 +30,7 @@ from reportgen.figures.draw.style import (
 
 SINGLE = 330  # points: width of a chart with one panel
 PANEL_HEIGHT = 175
-MARKED = 16  # curves of at most this many points show them
+MARKED = 16  # curves of at most this many points show them; where there are several, longer ones show some
 PRINTED = 20  # a matrix of at most this many rows and columns has its values printed
 NAMED = 60  # and of at most this many, its rows and columns named; likewise bars
 TALLEST = 560  # points: of a chart with too many bars to name
@@ -59,7 +59,8 @@ def compose_lines(figure: kinds.LineChart) -> Figure:
     for place in range(len(figure.panels), len(axes)):
         axes[place].set_axis_off()
     for place, panel in enumerate(figure.panels):
-        letter = f"({chr(ord('a') + place)}) " if len(figure.panels) > 1 else ""
+        own = figure.letters[place] if figure.letters else chr(ord("a") + place)
+        letter = f"({own}) " if len(figure.panels) > 1 else ""
         axes[place].set_title(letter + shorten(panel.title, 40))
         _panel(axes[place], panel, names)
     if len(names) > 1:
@@ -93,12 +94,23 @@ def _panel(axes: Axes, panel: kinds.Panel, names: list[str]) -> None:
         look = _look(names, series.name, series.dashed)
         if series.low is not None and series.high is not None:
             axes.fill_between(series.x, series.low, series.high, color=look["color"], alpha=0.15, linewidth=0)
-        marker = MARKERS[names.index(series.name) % len(MARKERS)] if len(series.x) <= MARKED else ""
-        axes.plot(series.x, series.y, marker=marker, label=series.name, **look)
+        place = names.index(series.name)
+        shown = len(series.x) <= MARKED or len(names) > 1  # colour alone must not tell curves apart
+        step = -(-len(series.x) // MARKED)
+        axes.plot(
+            series.x,
+            series.y,
+            marker=MARKERS[place % len(MARKERS)] if shown else "",
+            markevery=(place % step, step),  # apart, so that markers of close curves do not hide each other
+            label=series.name,
+            **look,
+        )
     axes.set_xlabel(panel.x_label)
     axes.set_ylabel(panel.y_label)
     places = np.concatenate([series.x for series in panel.series]) if panel.series else np.zeros(0)
-    if len(places) and np.array_equal(places, np.round(places)):
+    if panel.x_ticks:
+        axes.set_xticks(panel.x_ticks)
+    elif len(places) and np.array_equal(places, np.round(places)):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
     if panel.level is not None:
         axes.axhline(panel.level, color=INK, linewidth=1, linestyle=(0, (3, 2)))
