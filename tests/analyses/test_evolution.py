@@ -244,7 +244,7 @@ def result(times: Mapping[int, float], spread: float = 0.2, seed: int = 0) -> Re
         f"features{number}": Likeness(number, curve, curve, curve, (time, time - spread, time + spread))
         for number, time in times.items()
     }
-    settled = np.stack([rng.normal(times[number], spread, 20_000) for number in (1, 2, 4, 5) if number in times])
+    settled = {f"settled{number}": rng.normal(time, spread, 20_000) for number, time in times.items()}
     return Result({}, likeness, snapshots[3:], snapshots, settled, 3600, 3600, 500)
 
 
@@ -291,7 +291,7 @@ def test_a_shallow_net_is_undecided_by_name() -> None:
 
 def test_with_fewer_than_500_images_it_is_not_tested(tmp_path: Path) -> None:
     found = evolution.compute(training(tmp_path, EARLY, LATE, images=96), Settings(), np.random.default_rng(0))
-    assert found.settled is None
+    assert found.settled == {}
     [judged] = evolution.judge(found, np.random.default_rng(1))
     assert (judged.verdict, judged.why) == ("not tested", "only 96 validation images: CKA wants 500")
     assert evolution.figures(found)["cka"]  # the curves are drawn all the same
