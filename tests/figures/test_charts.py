@@ -68,6 +68,15 @@ def test_long_curves_are_told_apart_by_markers_too():
     assert axes.lines[0].get_marker() == ""
 
 
+def test_a_level_is_a_dashed_line_across_its_panel_alone():
+    panels = (Panel("x", "e", "y", (series("a", 1, 2),), level=1.5), Panel("z", "e", "y", (series("a", 1, 2),)))
+    first, second = charts.compose_lines(LineChart(**WORDS, panels=panels)).axes
+    line = first.lines[-1]
+    assert line.get_ydata() == [1.5, 1.5]
+    assert line.is_dashed()
+    assert len(second.lines) == 1
+
+
 def test_missing_values_leave_a_gap_and_no_warning():
     figure = charts.compose_lines(LineChart(**WORDS, panels=(Panel("", "e", "y", (series("a", 1, np.nan, 3),)),)))
     assert np.isnan(figure.axes[0].lines[0].get_ydata()).tolist() == [False, True, False]

@@ -14,7 +14,7 @@ from reportgen.figures import kinds
 from reportgen.figures.draw.charts import bar_chart, heatmap, line_chart
 from reportgen.figures.draw.deconvnet import deconvnet_layer
 from reportgen.figures.draw.diagrams import architecture
-from reportgen.figures.draw.evolution import evolution
+from reportgen.figures.draw.epochs import evolution
 from reportgen.figures.draw.tiles import feature_maps, image_grid
 
 Drawn = dict[str, Any]  # JSON-able: what `draw` says of one figure
