@@ -33,5 +33,6 @@ ANALYSES = (
             *("compare/paper-clipped", "compare/paper-unclipped"),
         ),
     ),
+    Analysis("ablation", "What the net can do without", ("data", "net", "compare")),
 )
 BY_NAME = {analysis.name: analysis for analysis in ANALYSES}
