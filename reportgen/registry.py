@@ -33,6 +33,7 @@ ANALYSES = (
             *("compare/paper-clipped", "compare/paper-unclipped"),
         ),
     ),
+    Analysis("occlusion", "What happens when part of the image is covered", ("data", "net", "annotations")),
     Analysis("ablation", "What the net can do without", ("data", "net", "compare")),
 )
 BY_NAME = {analysis.name: analysis for analysis in ANALYSES}

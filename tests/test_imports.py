@@ -24,6 +24,14 @@ FORBIDDEN = {
         "reportgen.figures.draw",
         "reportgen.analyses",
     },
+    "covering": {
+        "matplotlib",
+        "jinja2",
+        "weasyprint",
+        "reportgen.page",
+        "reportgen.figures",
+        "reportgen.analyses",
+    },
     "data": {
         "matplotlib",
         "jinja2",

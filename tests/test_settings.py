@@ -27,6 +27,10 @@ def test_a_switch_lies_over_the_file_and_the_file_over_the_profile(tmp_path: Pat
 def test_short_and_long_names_reach_the_same_setting() -> None:
     assert settings.load({"SEED": "4"}) == settings.load({"RUN_SEED": "4"})
     assert settings.load({"MODEL_WIDTHS": "1,2,3,4,5"}).model.widths == (1, 2, 3, 4, 5)
+    assert settings.load({"IMAGES": "dog/a.png,val/cat/b.png"}).sections["occlusion"].images == (
+        "dog/a.png",
+        "val/cat/b.png",
+    )
     assert settings.load({"DEVICE": ""}).compute.device == "auto"
 
 
@@ -42,6 +46,10 @@ def test_a_recipe_gives_the_values_that_nothing_else_gives() -> None:
         ({"FEATURE_MAPS": "3"}, "FEATURE_MAPS: no such switch; did you mean 'FEATURES_MAPS'?"),
         ({"PROFILE": "smok"}, "PROFILE=smok: no such profile; did you mean 'smoke'?"),
         ({"FEATURES_MAPS": "0"}, "FEATURES_MAPS=0: input should be greater than or equal to 1"),
+        ({"OCCLUSION_STRIDE": "0"}, "OCCLUSION_STRIDE=0: use 1 pixel or more"),
+        ({"OCCLUSION_SIZE": "0"}, "OCCLUSION_SIZE=0: use 1 pixel or more"),
+        ({"OCCLUSION_SIZE": "225"}, "OCCLUSION_SIZE=225: larger than the image: use at most 224"),
+        ({"OCCLUSION_SAMPLE": "0"}, "OCCLUSION_SAMPLE=0: input should be greater than or equal to 1"),
         ({"EPOCHS": "many"}, "EPOCHS=many: input should be a valid integer"),
         ({"SEED": "-1"}, "SEED=-1: input should be greater than or equal to 0"),
         ({"MODEL": "alexnet"}, "MODEL=alexnet: input should be 'zfnet' or 'krizhevsky'"),

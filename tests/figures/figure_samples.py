@@ -69,6 +69,33 @@ def deconvnet_layer() -> kinds.DeconvnetLayer:
     )
 
 
+def occlusion(side: int = 20) -> kinds.Occlusion:
+    """A square of 4 px every 4 px; the true class is lost, to each of the others in turn, on the diagonal."""
+    starts = np.arange(0, side - 3, 4)
+    places = len(starts)
+    probability = np.full((places, places), 0.9) - 0.8 * np.eye(places)
+    outline = np.zeros((side, side), bool)
+    outline[6:14, 6:14] = True
+    return kinds.Occlusion(
+        **WORDS,
+        image=np.random.default_rng(2).integers(0, 256, (side, side, 3), dtype=np.uint8),
+        outline=outline,
+        size=4,
+        tops=starts,
+        lefts=starts,
+        layer=5,
+        map=17,
+        activation=10 * probability,
+        clean_activation=9.5,
+        projections=np.full((4, side, side, 3), 128, np.uint8),
+        sources=("this image", *HOSTILE[:3]),
+        probability=probability,
+        clean_probability=0.95,
+        classes=("dog", *HOSTILE),
+        guesses=np.diag(1 + np.arange(places) % len(HOSTILE)),
+    )
+
+
 def architecture() -> kinds.Architecture:
     boxes = (
         kinds.LayerBox("layer 1", ("96 filters 7x7, stride 2", "ReLU"), 96, 55, 55, 7),
@@ -139,5 +166,13 @@ def one_of_each_kind() -> dict[str, kinds.Figure]:
         "Table": kinds.Table(**WORDS, columns=("name", "value"), rows=((HOSTILE[0], "1"), (HOSTILE[1], "2"))),
         "Architecture": architecture(),
         "DeconvnetLayer": deconvnet_layer(),
+        "Scatter": kinds.Scatter(
+            **WORDS,
+            panels=(
+                kinds.Points(HOSTILE[0], HOSTILE[1], HOSTILE[4], steps, steps[::-1]),
+                kinds.Points("", "drop (%)", "drop (%)", steps * 0, steps * 0),
+            ),
+        ),
+        "Occlusion": occlusion(),
     }
     return found
