@@ -3,6 +3,8 @@
 Zeiler & Fergus 2013, section 4. Several analyses show such maps; what they conclude from them is their own.
 """
 
+from __future__ import annotations  # naming the probe's types must not import torch
+
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
