@@ -23,5 +23,11 @@ ANALYSES = (
     Analysis("trained", "The net and its data"),
     Analysis("schematics", "How the pictures are made"),
     Analysis("features", "What each feature map responds to"),
+    Analysis(
+        "correspondence",
+        "Does the net know that a left eye is a left eye?",
+        reads=("data", "net", "annotations"),
+    ),
+    Analysis("sanity", "Is the deconvnet to be believed?"),
 )
 BY_NAME = {analysis.name: analysis for analysis in ANALYSES}
