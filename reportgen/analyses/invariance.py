@@ -375,8 +375,9 @@ def _means(result: Result) -> LineChart:
 def _panels(result: Result, lines: Callable[[str, str], tuple[Series, ...]], distance: str) -> tuple[Panel, ...]:
     """Rows: shift, scale, rotation; columns: layer 1, layer 7, true class. The panels of a column share their range."""
     most = float(result.curves["translation"].values.max())
+    shifts = (-most, -most / 2, 0.0, most / 2, most) if most % 2 == 0 else (-most, 0.0, most)
     rows = (
-        ("translation", "shift down (px)", (-most, 0.0, most)),
+        ("translation", "shift down (px)", shifts),
         ("scale", "scale (ratio)", ()),
         ("rotation", "turn (degrees)", (0.0, 90.0, 180.0, 270.0)),
     )
