@@ -274,7 +274,7 @@ def _table2(result: Result) -> Table:
         title="Single nets and averages of several",
         caption="Errors in per cent. This run has counterparts of the paper’s single nets, and of several nets whose "
         "probabilities are averaged where it trains more than one seed (SEEDS); the other rows stand as the paper’s numbers. "
-        f"This run: {result.images} validation images, centre crops; the paper: ImageNet 2012, ten crops.",
+        f"This run: {result.images} validation images, centre crops; the paper: ImageNet 2012.",
         alt=f"A table of {len(rows)} models with validation errors of this run and of the paper.",
         columns=(
             "model",

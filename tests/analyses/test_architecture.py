@@ -322,3 +322,14 @@ def test_the_panels_bear_the_papers_letters() -> None:
     titles += [drawn[name].title for name in (f"{BEFORE}_layer2", f"{AFTER}_layer2")]
     assert [title[:3] for title in titles] == ["(a)", "(b)", "(c)", "(d)", "(e)"]
     assert drawn[f"{BEFORE}_layer2"].net == "the net with 11x11, stride 4"
+
+
+def test_a_grid_stands_out_from_the_frequencies_around_it_and_noise_does_not() -> None:
+    layer = second(np.random.default_rng(0), 0.0)
+    assert architecture._peak(layer) == pytest.approx(1)
+    centres = (ring_edges()[:-1] + ring_edges()[1:]) / 2
+    rising = layer.projection_rings * np.exp(3 * centres)
+    assert architecture._peak(replace(layer, projection_rings=rising)) == pytest.approx(1)
+    grid = rising * np.where(np.abs(centres - 1 / 4) < 1 / 32, 5, 1)
+    assert architecture._peak(replace(layer, projection_rings=grid)) == pytest.approx(5)
+    assert architecture._peak(replace(layer, projection_rings=0 * grid)) is None
