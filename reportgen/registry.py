@@ -33,5 +33,6 @@ ANALYSES = (
             *("compare/paper-clipped", "compare/paper-unclipped"),
         ),
     ),
+    Analysis("generalisation", "Do the features serve other images?", ("data", "net", "transfer")),
 )
 BY_NAME = {analysis.name: analysis for analysis in ANALYSES}
