@@ -90,21 +90,18 @@ def _outputs(inputs: Inputs, layers: list["PaperLayer"], batch: "torch.Tensor") 
 
 
 def pooled(layer: "PaperLayer", output: "torch.Tensor") -> tuple["torch.Tensor", Read]:
-    """What the classifiers read of a layer's output: "image feature".
-
-    What a 1x1 classifier reads still has rows and columns: layer 7 is their mean, as the net will pool them.
-    """
+    """What the classifiers read of a layer's output: "image feature"."""
     from torch.nn import functional
 
-    maps = output.shape[1]
-    if output.dim() == 2:
-        return output, Read(layer.number, maps, 1, 1)
-    side = int(output.shape[2])
-    most = 1 if layer.kind == "fully connected" else max(1, int((MOST_FEATURES / maps) ** 0.5))
-    grid = min(side, most)
-    if grid < side:
+    from reportgen.nets.layers import feature_vectors
+
+    maps, side = output.shape[1], output.shape[2] if output.dim() == 4 else 1
+    grid = min(side, max(1, int((MOST_FEATURES / maps) ** 0.5)))
+    if layer.kind == "fully connected":
+        grid = 1
+    elif grid < side:
         output = functional.adaptive_avg_pool2d(output, grid)
-    return output.flatten(1), Read(layer.number, maps, side, grid)
+    return feature_vectors(layer, output), Read(layer.number, maps, side, grid)
 
 
 def fit(
