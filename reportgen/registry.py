@@ -40,6 +40,7 @@ ANALYSES = (
         reads=("data", "net", "annotations"),
     ),
     Analysis("ablation", "What the net can do without", ("data", "net", "compare")),
+    Analysis("generalisation", "Do the features serve other images?", ("data", "net", "transfer")),
     Analysis("sanity", "Is the deconvnet to be believed?"),
 )
 BY_NAME = {analysis.name: analysis for analysis in ANALYSES}

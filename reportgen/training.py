@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from threading import Event
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -26,7 +27,7 @@ from reportgen.errors import UserError
 from reportgen.nets.snapshots import SNAPSHOTS, load_net, save_net, snapshot_path, snapshots
 from reportgen.nets.zfnet import RESCALED_ON, ZFNet, initialise
 from reportgen.progress import track
-from reportgen.recipes import Architecture, TrainingSettings, learning_rate, snapshot_epochs
+from reportgen.recipes import Architecture, TrainingSettings, ended, learning_rate, snapshot_epochs
 
 CHECKPOINT = "checkpoint.pt"
 HISTORY = "history.json"
@@ -70,6 +71,10 @@ class History:
 
     epochs: tuple[Epoch, ...] = ()
 
+    def errors(self, settings: TrainingSettings) -> list[float]:
+        """The error after each epoch that the settings watch."""
+        return [1 - float(getattr(epoch, f"{settings.watched}_accuracy")) for epoch in self.epochs]
+
     def as_json(self) -> dict[str, Any]:
         """As a document for JSON: `epochs`, one object each."""
         return {"epochs": [asdict(epoch) for epoch in self.epochs]}
@@ -97,13 +102,15 @@ def train(
     seed: int,
     device: torch.device,
     folder: Path,
+    given_up: Event | None = None,
 ) -> History:
     """Train a net, or go on from the last epoch that an earlier call with the same arguments finished in `folder`.
 
     Writes ``history.json``, ``checkpoint.pt`` and ``snapshots/epoch-003.safetensors`` (`snapshots` lists them; 000 is
     the untrained net, the last one the result), each whole or not at all. On a CPU with the same number of threads an
     interrupted training ends in the same weights, bit for bit, as an uninterrupted one. `settings.dropout` replaces
-    the architecture's. What another call's arguments left in `folder` is not continued but replaced.
+    the architecture's. What another call's arguments left in `folder` is not continued but replaced. Once another thread
+    sets `given_up`, it stops after the epoch that it is in.
 
     Raises Diverged where the loss is no longer finite, UserError where a split is empty or a label has no class.
     """
@@ -114,8 +121,11 @@ def train(
         remove_leftovers(leftovers)
     history = run.resume()
     with _precision(settings, device):
-        for epoch in range(len(history.epochs) + 1, settings.epochs + 1):
-            history = History((*history.epochs, run.epoch(epoch, history)))
+        while not (ended(settings, history.errors(settings)) or (given_up and given_up.is_set())):
+            number = len(history.epochs) + 1
+            history = History((*history.epochs, run.epoch(number, history)))
+            if number < settings.epochs and ended(settings, history.errors(settings)):
+                run.save_snapshot(number)  # it is the last after all
             run.save(history)
     return history
 
@@ -232,7 +242,7 @@ class _Run:
         settings = self.settings
         self.net.train()
         generator = generator_for(self.seed, "epoch", number)
-        errors = [1 - epoch.validation_accuracy for epoch in history.epochs]
+        errors = history.errors(settings)
         loss_sum = correct = torch.zeros((), device=self.device)
         clipped = {name: torch.zeros((), device=self.device) for name, _ in _convolutions(self.net)}
         done = (number - 1) * len(self.batches)

@@ -17,6 +17,7 @@ from reportgen.pipeline import Work
 def make(work: Work, folder: Path) -> None:
     """Run one analysis on the net and the data."""
     prepare(work.settings.compute)
+    work.forget_others()
     inputs = Inputs.open(work.build, work.settings.compute.device, work.workshop, work.stage.inputs)
     save(work, inputs, folder)
 

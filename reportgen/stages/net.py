@@ -48,7 +48,7 @@ def make(work: Work, folder: Path) -> None:
         net, data.train, data.val, preprocessing, settings, work.settings.run.seed, device, work.workshop
     )
     shutil.copytree(work.workshop / SNAPSHOTS, folder / SNAPSHOTS)
-    last = snapshot_path(folder, settings.epochs)
+    last = snapshot_path(folder, len(history.epochs))
     shutil.copyfile(last, folder / "net.safetensors")
     write_json(folder / training.HISTORY, history.as_json())
     trained, _ = load_net(last)
@@ -58,7 +58,7 @@ def make(work: Work, folder: Path) -> None:
         "name": work.settings.model.name,
         "weights": "trained here",
         "recipe": settings.recipe,
-        "epochs": settings.epochs,
+        "epochs": len(history.epochs),
         "parameters": net.parameters,
         "multiply_adds": net.multiply_adds,
         "preprocessing": preprocessing.as_json(),
