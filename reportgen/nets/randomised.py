@@ -6,6 +6,7 @@ their mean, their spread and every other moment stay as they were.
 
 import copy
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -82,7 +83,8 @@ def gradients(
     node = graph.find(layer)
     top = graph.find(node.parents[0] if node.kind == "relu" else layer).fx
     pixels = images.detach().to(graph.device).clone().requires_grad_()
-    feed, values = iter((pixels,)), {}
+    feed = iter((pixels,))
+    values: dict[fx.Node, Any] = {}
     with torch.inference_mode(False), torch.enable_grad():
         for each in graph.module.graph.nodes:
             values[each] = graph.execute(each, values, feed)
