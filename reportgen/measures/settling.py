@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from reportgen.measures.cka import Course
 
 SETTLED = 0.9  # of the way from the untrained net's features to the final ones
-CHANGED = 0.05  # 1 - CKA of the untrained with the final net: where training changed less, there is no way to go
+CHANGED = 1e-3  # 1 - CKA of the untrained with the final net: where training changed less, there is no way to go
 BAND = 1000  # resamples behind a band
 MIDDLE = (0.025, 0.975)  # quantiles: a band holds 95 % of the resamples
 BATCH = 1000  # resamples weighted at once
@@ -33,7 +33,7 @@ class Likeness:
 def progress(curves: Float[np.ndarray, "*curve snapshot"]) -> Float[np.ndarray, "*curve snapshot"]:
     """How far features have come from the first snapshot's (0) to the last's (1): (CKA_t - CKA_0) / (1 - CKA_0).
 
-    NaN where they had hardly any way to go: CKA_0 above 0.95.
+    NaN where they had no way to go: CKA_0 above 0.999.
     """
     way = 1 - curves[..., :1]
     with np.errstate(invalid="ignore", divide="ignore"):
