@@ -1,5 +1,6 @@
 """The stage of a comparison net, and how its artefact is opened."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from runs import Run
 
 from reportgen import settings
-from reportgen.artifacts import DOCUMENT, read_arrays, read_json
+from reportgen.artifacts import DOCUMENT, read_arrays, read_json, write_json
 from reportgen.data.dataset import Split
 from reportgen.inputs import Inputs
 from reportgen.nets.snapshots import load_net
@@ -88,3 +89,41 @@ def test_of_many_training_images_some_evenly_spread_are_evaluated() -> None:
     assert some.labels.tolist() == [0, 3, 6, 9]
     assert some.images[:, 0, 0, 0].tolist() == [0, 3, 6, 9]
     assert some.names == ("0", "3", "6", "9")
+
+
+def copied(tiny: Run, folder: Path, **switches: str) -> Pipeline:
+    """A copy of the tiny run's build that can be changed."""
+    shutil.copytree(tiny.build, folder / "build")
+    return Pipeline(settings.load({"PROFILE": "tiny", **switches}), folder / "build", folder / "report")
+
+
+def remake(made: Pipeline) -> tuple[str, dict[str, dict[str, str]]]:
+    """Make the two analyses and the page again; the page's text and the verdicts."""
+    for name in ("architecture", "ablation", "drawn/architecture", "drawn/ablation", "page"):
+        made.make(name)
+    claims = read_json(made.report / "metrics.json")["claims"]
+    return (made.report / "index.html").read_text(), {claim["id"]: claim for claim in claims}
+
+
+def test_nets_that_diverged_do_not_end_the_report(tiny: Run, tmp_path: Path) -> None:
+    made = copied(tiny, tmp_path)
+    for name in ("krizhevsky", "paper-unclipped"):
+        place = made.build / "compare" / name / DOCUMENT
+        document = read_json(place)
+        document["numbers"] |= {"diverged": 1, "finished_epochs": 0}
+        write_json(place, document)
+    page, claims = remake(made)
+    assert "as is (diverged in epoch 1)" in page
+    assert "was no longer finite in epoch 1" in page
+    assert claims["clipping"]["why"] == "training of paper-unclipped diverged in epoch 1"
+    for name in ("clipping", "fewer-dead-features", "less-aliasing", "better-architecture", "depth-matters"):
+        assert claims[name]["verdict"] == "undecided", name
+
+
+def test_a_report_with_few_comparison_nets_says_what_it_cannot_test(tiny: Run, tmp_path: Path) -> None:
+    page, claims = remake(copied(tiny, tmp_path, COMPARE_VARIANTS="zfnet"))
+    assert "trains only a part of the nets" in page
+    assert "This run trains 1 of the paper" in page.replace("\n", " ")
+    for name in ("clipping", "fewer-dead-features", "less-aliasing", "better-architecture", "depth-matters"):
+        assert claims[name]["verdict"] == "not tested", name
+        assert "COMPARE_VARIANTS" in claims[name]["why"], name
