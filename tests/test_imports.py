@@ -24,12 +24,12 @@ FORBIDDEN = {
         "reportgen.figures.draw",
         "reportgen.analyses",
     },
-    "covering": {
+    "observe": {
         "matplotlib",
         "jinja2",
         "weasyprint",
         "reportgen.page",
-        "reportgen.figures",
+        "reportgen.figures.draw",
         "reportgen.analyses",
     },
     "data": {

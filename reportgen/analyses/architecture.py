@@ -16,11 +16,20 @@ from pydantic.dataclasses import dataclass as settings_dataclass
 
 from reportgen.claims import Verdict, difference_part, jackknife_part, mean_part, not_tested
 from reportgen.figures.kinds import Figure, ImageGrid, LineChart, Panel, Series, Table
-from reportgen.first_layers import ALIASES, RING, SECOND, FirstLayer, SecondLayer, first_layer, ring_edges, second_layer
 from reportgen.inputs import Inputs, Learned
 from reportgen.measures import filters as measured
 from reportgen.measures import spectra
-from reportgen.strongest import feature_maps, filter_pictures
+from reportgen.observe.first_layers import (
+    ALIASES,
+    RING,
+    SECOND,
+    FirstLayer,
+    SecondLayer,
+    first_layer,
+    ring_edges,
+    second_layer,
+)
+from reportgen.observe.strongest import feature_maps, filter_pictures
 
 BEFORE, AFTER = "krizhevsky", "zfnet"  # the order in which they are compared: 11x11/4 minus 7x7/2
 UNCLIPPED, CLIPPED = "paper-unclipped", "paper-clipped"

@@ -20,10 +20,10 @@ from reportgen.claims import RESAMPLES, Verdict, not_tested, resampled_part
 from reportgen.figures.kinds import Evolution, Figure, LineChart, Panel, Series
 from reportgen.inputs import Inputs
 from reportgen.measures import cka, settling
+from reportgen.measures.pictures import grey_at_zero
 from reportgen.measures.settling import Likeness
-from reportgen.pictures import grey_at_zero
+from reportgen.observe.strongest import view_side, views
 from reportgen.progress import track
-from reportgen.strongest import view_side, views
 
 COLUMNS = 10  # epochs that figure 4 shows at most; the paper has eight
 ENOUGH = 500  # images: below, the claim is not tested

@@ -23,7 +23,7 @@ from reportgen.errors import UserError
 from reportgen.figures.kinds import Figure, ImageGrid, LineChart, Panel, Series, Table
 from reportgen.inputs import Inputs
 from reportgen.measures.curves import Curves, Statistic, mean_band, mean_of_pairs, relative
-from reportgen.responses import TOP, compared_layers, distances_between, through_views
+from reportgen.observe.moved import TOP, compared_layers, distances_between, through_views
 
 EXAMPLES = 5
 STRAIGHT = (0.9, 1.0)  # R^2 of a quasi-linear curve

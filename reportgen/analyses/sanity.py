@@ -21,7 +21,7 @@ from reportgen.claims import Verdict
 from reportgen.figures.kinds import Figure, ImageGrid, LineChart, Panel, Series, Table
 from reportgen.inputs import Inputs
 from reportgen.measures.likeness import Likeness, likeness
-from reportgen.pictures import cut, grey_at_zero
+from reportgen.measures.pictures import cut, grey_at_zero
 from reportgen.progress import track
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import scipy  # its statistics load when they are first used
 import skimage  # likewise
 from jaxtyping import Float
 
-from reportgen.pictures import grey_at_zero
+from reportgen.measures.pictures import grey_at_zero
 
 WINDOW = 7  # pixels: side of the windows in which structure is compared, scikit-image's default
 SMALLEST_WINDOW = 3

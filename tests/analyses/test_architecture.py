@@ -14,10 +14,10 @@ from reportgen import paper
 from reportgen.analyses import architecture
 from reportgen.analyses.architecture import AFTER, BEFORE, CLIPPED, UNCLIPPED, Result
 from reportgen.claims import Verdict
-from reportgen.first_layers import FirstLayer, SecondLayer, one_for_each_image, ring_edges
 from reportgen.inputs import Inputs
 from reportgen.measures import spectra
-from reportgen.strongest import Pictures, Top
+from reportgen.observe.first_layers import FirstLayer, SecondLayer, one_for_each_image, ring_edges
+from reportgen.observe.strongest import Pictures, Top
 
 FILTERS, IMAGES, PROJECTIONS = 48, 1200, 300  # of the default profile
 

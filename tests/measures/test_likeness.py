@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from skimage.metrics import structural_similarity
 
 from reportgen.measures import likeness
-from reportgen.pictures import grey_at_zero
+from reportgen.measures.pictures import grey_at_zero
 
 
 def pictures(seed: int = 0, side: int = 12) -> tuple[np.ndarray, np.ndarray]:

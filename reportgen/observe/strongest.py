@@ -17,7 +17,7 @@ from reportgen import probe
 from reportgen.data.dataset import Split
 from reportgen.figures.kinds import FeatureMaps
 from reportgen.inputs import Inputs
-from reportgen.pictures import cut, grey_at_zero
+from reportgen.measures.pictures import cut, grey_at_zero
 from reportgen.progress import track
 
 STRONGEST = 9
