@@ -235,7 +235,7 @@ def judge(result: Result, rng: np.random.Generator) -> list[Verdict]:
     deep, top = (result.layers[f"layer{number}"].gaps for number in SCORED)
     names = [f"random minus {said(part)}, layer 5" for part in result.part_names]
     parts = [_jackknife(name, gap, result.pairing) for name, gap in zip(names, deep, strict=True)]
-    parts.append(_jackknife("mean gap at layer 5 minus at layer 7", claim_of_depth(deep, top), result.pairing))
+    parts.append(_jackknife("mean gap, layer 5 minus 7", claim_of_depth(deep, top), result.pairing))
     return [Verdict("correspondence", tuple(parts))]
 
 
@@ -369,8 +369,8 @@ def _table1(result: Result) -> Table:
             row += [_spread(*known[SCORED.index(layer.number)]) if known else "–" for layer in layers]
         printed.append(tuple(row))
     names = [f"layer {layer.number}" for layer in layers]
-    images, few = len(result.names), len(result.shown)
-    columns = ["masked", *names, *(f"the {few} shown, {name}" for name in names)]
+    images, few, draws = len(result.names), len(result.shown), layers[0].on_object.different.shape[1]
+    columns = ["masked", *names, *(f"{few} shown, {name}" for name in names)]
     columns += [f"paper, {name}" for name in names] if beside else []
     lowest = min(rows(result.part_names)[:-1], key=lambda line: _mean(line, layers[0], result))
     return Table(
@@ -379,8 +379,8 @@ def _table1(result: Result) -> Table:
         f"mean over pairs ± standard deviation of a pair. All {images} annotated images, in pairs of one class, "
         f"averaged over the classes; then the {few} images shown alone"
         + ("; then what the paper printed, from five dogs." if beside else ".")
-        + f" {len(layers[0].on_object.different[0])} random masks for each part of each image, as large as that part’s. A "
-        "lower number says that the masks change the features alike: compare the parts with the random masks.",
+        + f" {draws} random mask{'s' if draws > 1 else ''} for each part of each image, as large as that part’s. "
+        "A lower number says that the masks change the features alike: compare the parts with the random masks.",
         alt=f"A table of scores; at layer {layers[0].number} the lowest is that of {lowest.name}, "
         f"{_mean(lowest, layers[0], result):.3f}.",
         columns=tuple(columns),
@@ -394,7 +394,7 @@ def _mean(line: Row, layer: Layer, result: Result) -> float:
 
 def _spread(mean: float | None, deviation: float | None) -> str:
     """As the paper prints it."""
-    return f"{mean:.3f} ± {deviation:.3f}"
+    return f"{mean:.3f}\u00a0±\u00a0{deviation:.3f}"
 
 
 def _gap_chart(result: Result) -> BarChart:

@@ -256,14 +256,14 @@ def figures(result: Result) -> dict[str, Figure]:
             result,
             "rank",
             "Do the pictures say the same?",
-            "rank correlation (−1 to 1)",
+            "rank correlation (1: equal)",
             "Spearman’s rank correlation of a picture’s values, signs and colours included, before and after",
         ),
         "structure": _chart(
             result,
             "structure",
             "Do the pictures look the same?",
-            "structural similarity (0 to 1)",
+            "structural similarity (1: equal)",
             "Structural similarity (SSIM) of the pictures as they are drawn, each at its own contrast, before and after",
         ),
         "table": _table(result),
@@ -340,7 +340,7 @@ def _table(result: Result) -> Table:
                 values = getattr(getattr(start, method), measure)
                 other = getattr(getattr(start, f"{method}_other"), measure)
                 cells = (values[1].mean(), values[-1].mean(), other.mean())
-                printed.append((f"{start.number}", method, words, *(f"{cell:.2f}" for cell in cells)))
+                printed.append((f"{start.number}", method, words, *(_hundredths(cell) for cell in cells)))
     return Table(
         title="The same in numbers",
         caption="How alike the pictures are to those of the trained net (1: equal) after the unit’s own layer was randomised, and "
@@ -352,3 +352,8 @@ def _table(result: Result) -> Table:
         columns=("layer", "method", "measure", "own layer random", "all layers random", "another unit"),
         rows=tuple(printed),
     )
+
+
+def _hundredths(value: float) -> str:
+    """With a true minus, and none before a zero."""
+    return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")

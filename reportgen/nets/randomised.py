@@ -19,7 +19,7 @@ from reportgen.probe import Graph, trace
 
 def copy_of(net: nn.Module, example: Float[Tensor, "image channel row column"]) -> Graph:
     """The net again, with weights of its own."""
-    own: dict[int, object] = {}
+    own: dict[int, Any] = {}
     for module in net.modules():
         for value in vars(module).values():
             if isinstance(value, Tensor) and not value.is_leaf:  # of old-style weight normalisation: not to be copied
@@ -83,8 +83,7 @@ def gradients(
     node = graph.find(layer)
     top = graph.find(node.parents[0] if node.kind == "relu" else layer).fx
     pixels = images.detach().to(graph.device).clone().requires_grad_()
-    feed = iter((pixels,))
-    values: dict[fx.Node, Any] = {}
+    feed, values = iter((pixels,)), dict[fx.Node, Any]()
     with torch.inference_mode(False), torch.enable_grad():
         for each in graph.module.graph.nodes:
             values[each] = graph.execute(each, values, feed)

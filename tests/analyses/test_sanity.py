@@ -206,6 +206,11 @@ def test_the_figures_name_every_layer_and_method() -> None:
     assert len(figures["table"].rows) == 4 * 2 * 3
     last: Start = found.starts["layer5"]
     assert figures["table"].rows[-6][3:] == tuple(
-        f"{value:.2f}"
+        sanity._hundredths(value)
         for value in (last.deconvnet.rank[1].mean(), last.deconvnet.rank[-1].mean(), last.deconvnet_other.rank.mean())
     )
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.126, "0.13"), (-0.126, "−0.13"), (-0.001, "0.00"), (1.0, "1.00")])
+def test_hundredths_have_a_true_minus_and_none_before_zero(value: float, text: str) -> None:
+    assert sanity._hundredths(value) == text

@@ -52,7 +52,7 @@ def test_parts_of_ones_own_images_are_scored_and_shown(tmp_path: Path) -> None:
     assert [part["n"] for part in claim["parts"]] == [5] * 4
     page = (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
     assert "its nose is not marked" in page
-    assert "0.079 ± 0.017" in page  # the paper's nose, beside
+    assert "0.079\u00a0±\u00a00.017" in page  # the paper's nose, beside
     assert (tmp_path / "report" / "data" / "correspondence.npz").is_file()
     # The same folder without marks: a section that says what it would need, and no verdict.
     done = reportgen("run", *FEW, cwd=tmp_path)
