@@ -114,6 +114,8 @@ def fit(
     seeds: Int[np.ndarray, " fold"],
 ) -> dict[str, Any]:
     """Fit an SVM and a softmax to each layer at the largest count, and a softmax to the top layer at the others."""
+    from threadpoolctl import threadpool_limits
+
     from reportgen.measures.linear import Answers, classify, condensed
 
     def ask(kind: Any, number: int, count: int, fold: int) -> Answers:
@@ -124,7 +126,8 @@ def fit(
     turns = range(len(seeds))
     work = [(kind, layer.number, counts[-1], fold) for kind in KINDS for layer in layers for fold in turns]
     work += [("softmax", top, count, fold) for count in counts[:-1] for fold in turns]
-    answers = {one: ask(*one) for one in track(work, "linear classifiers", unit="classifier")}
+    with threadpool_limits(1):  # so small, they take six times as long on several threads that wait for each other
+        answers = {one: ask(*one) for one in track(work, "linear classifiers", unit="classifier")}
     return {
         "frozen": np.array([[answers["softmax", top, count, fold].correct for fold in turns] for count in counts]),
         "linear": np.array(
