@@ -12,6 +12,8 @@
 #? IMAGES   |         | further images for figure 7: class/file,class/file
 #? SEED     | 0       | seed of everything random
 #? EPOCHS   |         | how long the net is trained; the profile says, unless given
+#? COMPARE_EPOCHS | | how long each of the comparison nets is trained; the profile says, unless given
+#? SEEDS    | 1       | how often the two architectures are trained: from 6, a claim is about them
 #? DEVICE   | auto    | auto, cpu, cuda, cuda:1 or mps
 #? BUILD    | build   | folder of the artefacts
 #? REPORT   | report  | folder of the report
@@ -22,6 +24,8 @@
 #? ANALYSIS |         | make figures: of this analysis only
 #? LAYER    |         | make figures: of this layer only
 #? MAPS     |         | make figures LAYER=...: these feature maps (0,5,17), or all
+#? BASE     |         | make compare: folder of the older report
+#? FAIL_ON  |         | make compare: verdict: status 1 where a verdict got worse
 #? PORT     | 8000    | make serve: port on this machine
 BUILD  = build
 REPORT = report
@@ -46,7 +50,7 @@ TESTREADY = $(VENV)/.ready-$(shell cksum < requirements-test.lock | cut -d' ' -f
 endif
 RUN = PYTHONPATH='$(CURDIR)' '$(PY)' -m reportgen
 
-.PHONY: report figures help test lint bench serve clean why stamps artefacts setup
+.PHONY: report figures compare help test lint bench serve clean why stamps artefacts setup
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
@@ -67,6 +71,10 @@ figures: $(READY)
 ## say what would be made again, and for what reason
 why: $(READY)
 	@$(RUN) why
+
+## say what changed since an older report: BASE=path/to/older/report; FAIL_ON=verdict makes it a gate
+compare: $(READY)
+	@$(RUN) compare
 
 ## run the tests
 test: $(TESTREADY)
@@ -95,7 +103,7 @@ help:
 	@echo "Targets:"
 	@awk '/^## /{text=substr($$0,4)} /^[a-z]+:/{if(text){split($$1,name,":"); printf "  make %-9s %s\n",name[1],text} text=""}' Makefile
 	@echo "Switches, as in make report PROFILE=smoke SEED=3:"
-	@awk -F' *[|] *' '/^#\? /{sub(/^#\? */,"",$$1); printf "  %-9s %s%s\n",$$1,$$3,($$2!=""?" ["$$2"]":"")}' Makefile
+	@awk -F' *[|] *' '/^#\? /{sub(/^#\? */,"",$$1); printf "  %-14s %s%s\n",$$1,$$3,($$2!=""?" ["$$2"]":"")}' Makefile
 	@echo "Any setting is a switch too: SECTION_FIELD=value, as in TRAINING_LEARNING_RATE=0.01 or FEATURES_MAPS=24."
 
 # --- the environment ---------------------------------------------------------------------------------------------

@@ -8,13 +8,22 @@ from reportgen.page.html import remove_report
 from reportgen.pipeline import stages
 from reportgen.progress import say
 from reportgen.selection import EXTRA
+from reportgen.settings import Settings
 from reportgen.stages.embedded import HOME
+from reportgen.variants import FAMILY
 
 
-def remove(build: Path, report: Path) -> None:
+def remove(settings: Settings, build: Path, report: Path) -> None:
     """Remove the artefacts below `build`, the report's files in `report`, and the drawn scenes."""
-    ours = [build / stage.folder for stage in stages().values() if (build / stage.folder / DOCUMENT).exists()]
-    ours += [build / EXTRA, build / "stamps", build / "drawn", *build.glob("work-*"), build / "timings.json"]
+    ours = [build / stage.folder for stage in stages(settings).values() if (build / stage.folder / DOCUMENT).exists()]
+    ours += [
+        build / EXTRA,
+        build / "stamps",
+        build / "drawn",
+        build / FAMILY,
+        *build.glob("work-*"),
+        build / "timings.json",
+    ]
     ours += [place for place in HOME.glob("scenes-*") if (place / DOCUMENT).exists()]
     for place in ours:
         if place.is_dir():

@@ -132,6 +132,28 @@ def figures(words: tuple[str, ...]) -> None:
 
 
 @verb
+def compare(words: tuple[str, ...]) -> None:
+    """Say what changed from an older report (BASE=) to this one; FAIL_ON=verdict: status 1 where a verdict got worse."""
+    from reportgen.page.compare import write
+
+    switches = read_switches(words)
+    pipeline = open_pipeline(switches)
+    gate = switches.get("FAIL_ON", "")
+    if not switches.get("BASE"):
+        raise UserError("BASE=: say which report to compare with, as in BASE=path/to/older/report")
+    if gate not in ("", "verdict"):
+        raise UserError(f"FAIL_ON={gate}: use verdict, or leave it out")
+    pipeline.make_due(GOALS)
+    found = write(Path(switches["BASE"]), pipeline.report)
+    click.echo((pipeline.report / "compare.md").read_text(encoding="utf-8"))
+    click.echo(f"comparison: {pipeline.report / 'compare.html'}")
+    if gate and found.worse:
+        names = ", ".join(change.id for change in found.worse)
+        say(f"error: FAIL_ON=verdict: {len(found.worse)} got worse: {names}")
+        sys.exit(1)
+
+
+@verb
 def bench(words: tuple[str, ...]) -> None:
     """Measure the speed, as ratios within one run."""
     from reportgen.bench import measure
@@ -154,8 +176,7 @@ def clean(words: tuple[str, ...]) -> None:
     from reportgen.clean import remove
 
     switches = read_switches(words)
-    settings.load(switches)
-    remove(*(Path(switches.get(name) or name.lower()) for name in ("BUILD", "REPORT")))
+    remove(settings.load(switches), *(Path(switches.get(name) or name.lower()) for name in ("BUILD", "REPORT")))
 
 
 def summarise(pipeline: Pipeline, took: dict[str, float] | None) -> None:

@@ -12,12 +12,12 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 
-from reportgen import registry
+from reportgen import registry, variants
 from reportgen.artifacts import (
     DOCUMENT,
     FileDigests,
@@ -30,7 +30,7 @@ from reportgen.artifacts import (
 )
 from reportgen.errors import UserError
 from reportgen.progress import say
-from reportgen.settings import Settings, nearest
+from reportgen.settings import Settings, jsonable, nearest
 
 PACKAGE = Path(__file__).parent
 REPOSITORY = PACKAGE.parent
@@ -39,6 +39,7 @@ DISTRIBUTIONS = {
     "PIL": "pillow",
     "cv2": "opencv-python-headless",
     "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
 }  # where the import has another name
 
 
@@ -54,6 +55,7 @@ class Stage:
     doing: str = ""  # what the user reads while it runs
     outputs: tuple[str, ...] = ()  # files in the report's folder that it makes
     commit: bool = False  # it writes down which commit this is
+    given: Mapping[str, Any] = field(default_factory=dict)  # single values of the settings, beside `sections`
 
     @property
     def folder(self) -> str:
@@ -61,8 +63,9 @@ class Stage:
         return self.name
 
 
-def stages() -> dict[str, Stage]:
-    """Every stage by name, in the order in which they can be made."""
+def stages(settings: Settings) -> dict[str, Stage]:
+    """Every stage of a run with these settings by name, in the order in which they can be made."""
+    compared = variants.compared(settings.compare.variants, settings.compare.seeds)
     found = [
         Stage("data", "reportgen.stages.data", (), ("data", "run"), doing="reading the images"),
         Stage(
@@ -86,6 +89,7 @@ def stages() -> dict[str, Stage]:
             ("model", "training", "data", "run", "compute"),
             doing="training the net",
         ),
+        *(_comparison(net, settings) for net in compared),
     ]
     for analysis in registry.ANALYSES:
         also = f"reportgen.analyses.{analysis.name}"
@@ -93,7 +97,7 @@ def stages() -> dict[str, Stage]:
             Stage(
                 analysis.name,
                 "reportgen.stages.analysis",
-                analysis.reads,
+                _present(analysis.reads, compared),
                 (analysis.name, "run", "compute"),
                 also=also,
                 doing=analysis.title[0].lower() + analysis.title[1:],
@@ -111,6 +115,30 @@ def stages() -> dict[str, Stage]:
         Stage("pdf", "reportgen.stages.pdf", read, doing="the PDF", outputs=("report.pdf",), commit=True),
     )
     return {stage.name: stage for stage in found}
+
+
+def _comparison(net: variants.Compared, settings: Settings) -> Stage:
+    """The stage of one comparison net; it hangs on no setting that does not change this very net."""
+    model, compare = settings.model, settings.compare
+    training = net.variant.training(settings.training, compare.epochs, compare.paper_epochs)
+    given = {
+        "variant": asdict(net.variant),
+        "seed": settings.run.seed + net.turn,
+        "model": {key: value for key, value in asdict(model).items() if key != "name"},
+        "training": asdict(training),
+    }
+    doing = f"training {net.variant.name} for comparison"
+    return Stage(net.stage, "reportgen.stages.compare", ("data",), ("data", "compute"), doing=doing, given=given)
+
+
+def _present(reads: Iterable[str], compared: Iterable[variants.Compared]) -> tuple[str, ...]:
+    """The stages an analysis reads: ``compare`` is every comparison net of the run, ``compare/zfnet`` that one's seeds."""
+    found: list[str] = []
+    for name in reads:
+        family, _, variant = name.partition("/")
+        nets = [net.stage for net in compared if variant in ("", net.variant.name)]
+        found += nets if family == variants.FAMILY else [name]
+    return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -136,7 +164,17 @@ class Work:
     @property
     def workshop(self) -> Path:
         """A folder that outlives a kill, for what can be resumed; it belongs to this stamp alone."""
-        return self.build / f"work-{self.stage.name}-{self.stamp['fingerprint']}"
+        return self.build / f"{self._workshops}{self.stamp['fingerprint']}"
+
+    @property
+    def _workshops(self) -> str:
+        return f"work-{self.stage.name.replace('/', '-')}-"
+
+    def forget_others(self) -> None:
+        """Remove the workshops that this stage had under settings that were given up."""
+        for other in self.build.glob(self._workshops + "[0-9a-f]" * len(self.stamp["fingerprint"])):
+            if other != self.workshop:
+                shutil.rmtree(other)
 
 
 class Pipeline:
@@ -146,7 +184,7 @@ class Pipeline:
         self.settings = settings
         self.build = build
         self.report = report
-        self.stages = stages()
+        self.stages = stages(settings)
         self.commit, self.date = _commit()
         self.stamps = self._stamps()
 
@@ -157,7 +195,7 @@ class Pipeline:
         for stage in self.stages.values():
             sources, libraries = _closure([stage.module, *([stage.also] if stage.also else [])])
             stamp: dict[str, Any] = {
-                "settings": self.settings.document(*stage.sections) if stage.sections else {},
+                "settings": (self.settings.document(*stage.sections) if stage.sections else {}) | jsonable(stage.given),
                 "sources": {name: digests.of(path) for name, path in sources.items()},
                 "libraries": {name: _version(name) for name in libraries} | {"python": platform.python_version()},
                 "inputs": {name: stamps[name]["fingerprint"] for name in stage.inputs},
@@ -175,7 +213,15 @@ class Pipeline:
                 write_json(place, stamp)
         digests.save()
         self._write_rules()
+        self._remove_stale(stamps)
         return stamps
+
+    def _remove_stale(self, stamps: Mapping[str, Any]) -> None:
+        """Remove the stamps of stages that these settings do not have; their artefacts stay, to be found again."""
+        place = self.build / "stamps"
+        kept = {place / f"{name}.json" for name in stamps} | {place / "digests.json"}
+        for path in set(place.rglob("*.json")) - kept:
+            path.unlink(missing_ok=True)  # another process of the same run may have been faster
 
     def _write_rules(self) -> None:
         """Tell Make which artefact hangs on which; the build folder may move, so it is not named."""
@@ -231,7 +277,7 @@ class Pipeline:
 
     def make_due(self, goals: Iterable[str]) -> dict[str, float]:
         """Make what is due of the goals and of all they hang on; returns the seconds of each stage made."""
-        for folder in (self.build, self.build / "drawn", self.report):
+        for folder in {(self.build / stage.folder).parent for stage in self.stages.values()} | {self.report}:
             remove_leftovers(folder)
         return {name: self.make(name) for name in self.needed(goals) if self.due(name)}
 
@@ -314,12 +360,18 @@ def _tree_digest(source: str, switch: str, digests: FileDigests) -> str:
     return digests.of_tree(Path(source))
 
 
-def _annotation_file(settings: Settings, digests: FileDigests) -> str:
-    """Digest of the user's annotations."""
-    path = settings.annotations.parts
-    if path and not Path(path).is_file():
+def _annotation_file(settings: Settings, digests: FileDigests) -> str | list[str]:
+    """Digests of the user's annotations and of the images that lie beside the file."""
+    if not settings.annotations.parts:
+        return ""
+    path = Path(settings.annotations.parts)
+    if not path.is_file():
         raise UserError(f"PARTS={path}: no such file: give a COCO annotations file")
-    return digests.of(Path(path)) if path else ""
+    try:
+        beside = [path.parent / image["file_name"] for image in read_json(path)["images"]]
+    except (ValueError, KeyError, TypeError):  # no COCO file: the stage says so
+        beside = []
+    return [digests.of(path), *(digests.of(image) for image in beside if image.is_file())]
 
 
 _FILES = {

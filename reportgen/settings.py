@@ -13,12 +13,13 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_origin, get_type_hints
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from reportgen.errors import UserError
 from reportgen.recipes import RECIPES, TrainingSettings
 from reportgen.registry import ANALYSES
+from reportgen.variants import BY_NAME, VARIANTS
 
 STRICT = ConfigDict(extra="forbid")
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -65,6 +66,22 @@ class ModelSettings:
     second_padding: Annotated[int, Field(ge=0)] = 0  # pixels around layer 2's input; the paper's net has none
 
 
+def _known_variant(name: str) -> str:
+    if name not in BY_NAME:
+        raise ValueError(f"no such variant '{name}'{nearest(name, BY_NAME)} ({', '.join(BY_NAME)} exist)")
+    return name
+
+
+@dataclass(frozen=True, config=STRICT)
+class CompareSettings:
+    """The nets that are trained only to be compared with each other, on one schedule."""
+
+    epochs: Positive = 5
+    paper_epochs: Positive = 3  # of the two by the recipe `paper`
+    seeds: Positive = 1  # of the two architectures as they are; the others are trained once
+    variants: tuple[Annotated[str, AfterValidator(_known_variant)], ...] = tuple(item.name for item in VARIANTS)
+
+
 @dataclass(frozen=True, config=STRICT)
 class AnnotationSettings:
     """Where objects and parts are marked; the embedded scenes bring their own marks."""
@@ -87,6 +104,7 @@ SECTIONS: dict[str, type] = {
     "transfer": TransferSettings,
     "model": ModelSettings,
     "training": TrainingSettings,
+    "compare": CompareSettings,
 }
 
 
@@ -110,6 +128,8 @@ SWITCHES = (
     Switch("IMAGES", ("occlusion", "images"), "further images for figure 7: class/file,class/file"),
     Switch("SEED", ("run", "seed"), "seed of everything random"),
     Switch("EPOCHS", ("training", "epochs"), "how long the net is trained"),
+    Switch("COMPARE_EPOCHS", ("compare", "epochs"), "how long each of the comparison nets is trained"),
+    Switch("SEEDS", ("compare", "seeds"), "how often the two architectures are trained: from 6, a claim is about them"),
     Switch("DEVICE", ("compute", "device"), "auto, cpu, cuda, cuda:1 or mps"),
     Switch("BUILD", None, "folder of the artefacts"),
     Switch("REPORT", None, "folder of the report"),
@@ -120,6 +140,8 @@ SWITCHES = (
     Switch("ANALYSIS", None, "make figures: of this analysis only"),
     Switch("LAYER", None, "make figures: of this layer only"),
     Switch("MAPS", None, "make figures LAYER=...: these feature maps (0,5,17), or all"),
+    Switch("BASE", None, "make compare: folder of the older report"),
+    Switch("FAIL_ON", None, "make compare: verdict: status 1 where a verdict got worse"),
     Switch("PORT", None, "make serve: port on this machine"),
 )
 
@@ -158,6 +180,10 @@ class Settings:
     @property
     def training(self) -> TrainingSettings:
         return self.sections["training"]
+
+    @property
+    def compare(self) -> CompareSettings:
+        return self.sections["compare"]
 
     def document(self, *names: str) -> dict[str, Any]:
         """The named sections (all, if none is named) as JSON-able values."""

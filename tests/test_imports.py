@@ -11,6 +11,7 @@ HEAVY = {"torch", "torchvision", "captum"}
 # What the modules below a folder (or a module) must not import, at any depth of the file.
 FORBIDDEN = {
     "probe": {"reportgen", "matplotlib", "jinja2", "weasyprint"},
+    "measures": HEAVY | {"reportgen", "matplotlib", "jinja2", "weasyprint"},
     "figures": HEAVY
     | {"jinja2", "weasyprint", "reportgen.analyses", "reportgen.page", "reportgen.probe", "reportgen.nets"},
     "page": HEAVY
@@ -23,14 +24,12 @@ FORBIDDEN = {
         "reportgen.figures.draw",
         "reportgen.analyses",
     },
-    "measures": HEAVY
-    | {"matplotlib", "jinja2", "weasyprint", "reportgen.probe", "reportgen.nets", "reportgen.analyses"},
-    "covering": {
+    "observe": {
         "matplotlib",
         "jinja2",
         "weasyprint",
         "reportgen.page",
-        "reportgen.figures",
+        "reportgen.figures.draw",
         "reportgen.analyses",
     },
     "data": {
@@ -78,7 +77,7 @@ def within(name: str, package: str) -> bool:
 def test_imports_point_down(place: str) -> None:
     for path in files(place):
         for name in imports(path):
-            own = place == "probe" and within(name, "reportgen.probe")
+            own = place in ("probe", "measures") and within(name, f"reportgen.{place}")
             wrong = [package for package in FORBIDDEN[place] if within(name, package) and not own]
             assert not wrong, f"{path.relative_to(REPOSITORY)} imports {name}"
 

@@ -30,7 +30,7 @@ def make(*words: str) -> subprocess.CompletedProcess[str]:
 
 def test_help_lists_every_target_and_switch() -> None:
     said = make("help").stdout
-    for target in ("report", "figures", "why", "test", "lint", "bench", "serve", "clean", "help"):
+    for target in ("report", "figures", "compare", "why", "test", "lint", "bench", "serve", "clean", "help"):
         assert f"make {target} " in said
     for switch in SWITCHES:
         assert f"\n  {switch.name} " in said

@@ -1,7 +1,5 @@
 """The same code on a real net: torchvision's SqueezeNet 1.1 with ImageNet weights, over real photographs."""
 
-import csv
-import json
 from pathlib import Path
 
 import numpy as np
@@ -9,16 +7,13 @@ import pytest
 import safetensors.torch
 import torch
 import torchvision
-from oracles import occlusion_by_covering
 
 from reportgen import probe
-from reportgen.analyses import features, occlusion
-from reportgen.covering import net as covering
-from reportgen.data.annotations import Annotations
 from reportgen.data.dataset import Dataset, Split
 from reportgen.data.folders import read_image
 from reportgen.data.transforms import Preprocessing
 from reportgen.inputs import Inputs
+from reportgen.observe import strongest
 
 pytestmark = pytest.mark.real
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -48,13 +43,13 @@ def test_its_layers_spread_over_the_depth(inputs: Inputs) -> None:
     assert layers[1].map == "features.1"
     assert layers[5].map.startswith("features.12.")
     assert layers[8].weights == "classifier.1"
-    sizes = [features.field_of(inputs, number).size[0] for number in range(1, 6)]
+    sizes = [strongest.field_of(inputs, number).size[0] for number in range(1, 6)]
     assert sizes == sorted(sizes)
     assert sizes[0] == 3
 
 
 def test_the_strongest_activations_equal_a_brute_force_search(inputs: Inputs) -> None:
-    tops = features.search(inputs, [1, 3, 5])
+    tops = strongest.search(inputs, [1, 3, 5])
     for number, top in tops.items():
         name = next(layer.map for layer in inputs.layers if layer.number == number)
         maxima, places = [], []
@@ -72,8 +67,8 @@ def test_the_strongest_activations_equal_a_brute_force_search(inputs: Inputs) ->
 
 def test_what_a_projection_shows_is_what_the_activation_hangs_on(inputs: Inputs) -> None:
     """Grey out what the projections show, and the activation falls; grey out as much elsewhere, and it falls less."""
-    top = features.search(inputs, [4])[4]
-    receptive = features.field_of(inputs, 4)
+    top = strongest.search(inputs, [4])[4]
+    receptive = strongest.field_of(inputs, 4)
     name = next(layer.map for layer in inputs.layers if layer.number == 4)
     rng = np.random.default_rng(0)
     shown, elsewhere = [], []
@@ -95,7 +90,7 @@ def test_what_a_projection_shows_is_what_the_activation_hangs_on(inputs: Inputs)
 
 
 def test_layer_1_shows_filters_that_are_smoother_than_noise(inputs: Inputs) -> None:
-    filters = features.first_filters(inputs)
+    filters = strongest.first_filters(inputs)
     assert filters is not None
     assert filters.shape == (64, 3, 3, 3)
 
@@ -108,67 +103,11 @@ def test_layer_1_shows_filters_that_are_smoother_than_noise(inputs: Inputs) -> N
 
 
 def test_pictures_are_cut_at_the_receptive_field(inputs: Inputs) -> None:
-    top = features.search(inputs, [2])[2]
-    pictures = features.look(inputs, 2, top, np.array([0, 5]))
-    side = features.field_of(inputs, 2).size[0]
+    top = strongest.search(inputs, [2])[2]
+    pictures = strongest.look(inputs, 2, top, np.array([0, 5]))
+    side = strongest.field_of(inputs, 2).size[0]
     assert pictures.projections.shape == (2, 9, side, side, 3)
     assert pictures.patches.shape == (2, 9, side, side, 4)
     for place, rank in np.argwhere(pictures.active):
         outside = pictures.patches[place, rank, :, :, 3] == 0
         assert (pictures.projections[place, rank][outside] == 128).all()
-
-
-# --- Occlusion: ten dogs whose faces are marked by a box -----------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def dogs(real_data: Path) -> Inputs:
-    return dogs_of(real_data)
-
-
-def dogs_of(real_data: Path) -> Inputs:
-    """SqueezeNet 1.1 and ten dogs, all 1000 classes of ImageNet, the box of each dog's face as its object."""
-    net = torchvision.models.squeezenet1_1()
-    net.load_state_dict(safetensors.torch.load_file(real_data / "weights" / "squeezenet1_1_torchvision.safetensors"))
-    root = real_data / "imagenet"
-    with (root / "classes.csv").open() as file:
-        classes = [(row["wnid"], row["name"]) for row in csv.DictReader(file)]
-    marked = json.loads((root / "dog_face_keypoints.coco.json").read_text())
-    names = [image["file_name"] for image in marked["images"]]
-    boxes = {annotation["image_id"]: annotation["bbox"] for annotation in marked["annotations"]}
-    faces = np.zeros((len(names), 256, 256), bool)
-    for face, image in zip(faces, marked["images"], strict=True):
-        left, top, width, height = (round(side) for side in boxes[image["id"]])
-        face[top : top + height, left : left + width] = True
-    numbers = [wnid for wnid, _ in classes]
-    labels = np.array([numbers.index(name.split("/")[0]) for name in names])
-    split = Split(np.stack([read_image(root / name, 256) for name in names]), labels, tuple(names))
-    data = Dataset("dogs", tuple(name for _, name in classes), "", split, split, split)
-    return Inputs.of(net, Preprocessing(224, mean=MEAN, deviation=DEVIATION), data, Annotations(faces, None), batch=16)
-
-
-def test_an_occlusion_map_of_a_photograph_equals_covering_it_square_by_square(dogs: Inputs) -> None:
-    image = covering.image_of(dogs, dogs.data.test, 0)
-    grid = covering.slide(dogs, image, 48, 59)
-    layer, output = covering.watched(dogs).map, dogs.graph.output
-    for name, found in ((output, grid.covered), (layer, grid.totals)):
-
-        def outputs(batch: torch.Tensor, name: str = name) -> torch.Tensor:
-            return probe.activations(dogs.net, batch, [name])[name]
-
-        slow = occlusion_by_covering(outputs, image, 48, grid.tops, grid.lefts, dogs.preprocessing.grey()).numpy()
-        wanted = covering.softmax(slow) if name == output else slow
-        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4 * np.abs(wanted).max())
-
-
-def test_covering_a_dogs_face_costs_more_than_covering_what_lies_beside_it(dogs: Inputs) -> None:
-    settings = occlusion.Settings(size=48, stride=24, sample=10)
-    result = occlusion.compute(dogs, settings, np.random.default_rng(0))
-    found = result.localisation
-    assert found is not None
-    assert len(found.images) >= 5  # that the net gets right
-    assert found.on_object.mean() > found.on_background.mean() + 0.1
-    assert found.hit.mean() > found.share.mean()
-    assert [verdict.verdict for verdict in occlusion.judge(result, np.random.default_rng(0))] == ["not tested"] * 2
-    assert result.genuineness is not None
-    assert result.genuineness.peak_drop.mean() > result.genuineness.empty_drop.mean()

@@ -53,6 +53,13 @@ def test_a_recipe_gives_the_values_that_nothing_else_gives() -> None:
         ({"EPOCHS": "many"}, "EPOCHS=many: input should be a valid integer"),
         ({"SEED": "-1"}, "SEED=-1: input should be greater than or equal to 0"),
         ({"MODEL": "alexnet"}, "MODEL=alexnet: input should be 'zfnet' or 'krizhevsky'"),
+        (
+            {"COMPARE_VARIANTS": "zfnet,krizevsky"},
+            "COMPARE_VARIANTS=zfnet,krizevsky: no such variant 'krizevsky'; did you",
+        ),
+        ({"COMPARE_EPOCHS": "0"}, "COMPARE_EPOCHS=0: input should be greater than or equal to 1"),
+        ({"SEEDS": "0"}, "SEEDS=0: input should be greater than or equal to 1"),
+        ({"ARCHITECTURE_PROJECTIONS": "1"}, "ARCHITECTURE_PROJECTIONS=1: input should be greater than or equal to 2"),
         ({"TRAINING_RECIPE": "papre"}, "TRAINING_RECIPE=papre: no such recipe; did you mean 'paper'?"),
         ({"CONFIG": "/nowhere/mine.toml"}, "CONFIG=/nowhere/mine.toml: No such file or directory: give a TOML file"),
     ],
@@ -93,6 +100,8 @@ def test_the_full_profile_is_the_papers() -> None:
     assert full.model.widths == (96, 256, 384, 384, 256)
     assert full.model.fully_connected == (4096, 4096)
     assert full.model.second_padding == 0
+    assert full.compare.variants == settings.CompareSettings().variants
+    assert full.compare.paper_epochs == 70
 
 
 def test_sections_are_frozen_and_written_as_json_reads_them() -> None:
@@ -109,7 +118,7 @@ def test_the_makefile_and_the_readme_document_every_switch() -> None:
     makefile = (REPOSITORY / "Makefile").read_text()
     assert set(re.findall(r"^#\? (\w+)", makefile, re.M)) == names
     readme = (REPOSITORY / "README.md").read_text()
-    assert set(re.findall(r"^\| `([A-Z]+)` \|", readme, re.M)) == names
+    assert set(re.findall(r"^\| `([A-Z_]+)` \|", readme, re.M)) == names
 
 
 def test_reading_settings_does_not_import_torch() -> None:

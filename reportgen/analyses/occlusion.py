@@ -15,11 +15,11 @@ from pydantic import AfterValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass as settings_dataclass
 
 from reportgen.claims import Verdict, mean_part, not_tested
-from reportgen.covering import net, records
-from reportgen.covering.records import Example, Genuineness, Localisation, Sweep
 from reportgen.data import examples as choice
 from reportgen.figures.kinds import Figure, ImageGrid, Occlusion, Points, Scatter
 from reportgen.inputs import Inputs
+from reportgen.observe import covered, occlusions
+from reportgen.observe.occlusions import Example, Genuineness, Localisation, Sweep
 
 PAPER_SIDE = 224  # pixels: of the image that the settings' pixels are of
 EXAMPLES = 3  # images, as in figure 7
@@ -76,27 +76,27 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
     data, side = inputs.data, inputs.preprocessing.crop
     named = [choice.find_image(name, data) for name in settings.images]
     size, stride = scaled(settings.size, side), scaled(settings.stride, side)
-    correct = np.flatnonzero(net.answers(inputs, data.test) == data.test.labels)
+    correct = np.flatnonzero(covered.answers(inputs, data.test) == data.test.labels)
     objects = _objects(inputs)
     chosen, rule = choice.choose(data.test.labels, correct, objects, EXAMPLES, rng)
     shown = list(dict.fromkeys([*(("test", int(index)) for index in chosen), *named]))
     sample = choice.sample(correct, objects, settings.sample, rng)
-    sweep = records.sweep(inputs, sample, size, max(stride, size // 2)) if len(sample) else None
-    examples = records.examples(inputs, shown, objects, size, stride)
+    sweep = occlusions.sweep(inputs, sample, size, max(stride, size // 2)) if len(sample) else None
+    examples = occlusions.examples(inputs, shown, objects, size, stride)
     return Result(
         classes=data.classes,
         side=side,
         size=size,
         stride=stride,
-        layer=net.watched(inputs).number,
+        layer=covered.watched(inputs).number,
         rule=rule,
         examples={f"example{number}": example for number, example in enumerate(examples, start=1)},
         chosen=len(chosen),
         known=objects is not None,
         sweep=sweep,
-        localisation=None if sweep is None or objects is None else records.localise(sweep, objects, size),
-        genuineness=None if sweep is None else records.genuineness(inputs, sweep, size),
-        gallery=None if sweep is None else records.gallery(inputs, sweep, size),
+        localisation=None if sweep is None or objects is None else occlusions.localise(sweep, objects, size),
+        genuineness=None if sweep is None else occlusions.genuineness(inputs, sweep, size),
+        gallery=None if sweep is None else occlusions.gallery(inputs, sweep, size),
     )
 
 
@@ -275,7 +275,7 @@ def _share(activation: float, example: Example) -> str:
 
 
 def _gallery(result: Result, tiles: UInt8[np.ndarray, "tile row column 3"], sweep: Sweep) -> ImageGrid:
-    shown = records.in_gallery(sweep)
+    shown = occlusions.in_gallery(sweep)
     drops = [f"{100 * drop:.2g} points" for drop in sweep.drops[shown].max((1, 2))]
     kinds = [result.classes[kind] for kind in sweep.labels[shown]]
     titles = [title for kind, drop in zip(kinds, drops, strict=True) for title in (kind, drop)]

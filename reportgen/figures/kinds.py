@@ -34,6 +34,22 @@ class FeatureMaps(Figure):
     shown: Bool[Array, "map strongest"]  # False: the map has no such activation above zero
     details: tuple[tuple[str, ...], ...]  # one line for each tile: activation, image, class, place
     notes: tuple[str, ...]  # a few words below each map
+    net: str = ""  # whose maps these are, where not the report's own net's
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evolution(Figure):
+    """Figure 4: for each map its strongest activation after each of some epochs, projected, and the patch behind it."""
+
+    layer: int
+    maps: Int[Array, " map"]  # the maps' numbers within their layer
+    epochs: Float[Array, " epoch"]
+    projections: UInt8[Array, "map epoch row column 3"]
+    patches: UInt8[Array, "map epoch row column 4"]
+    shown: Bool[Array, "map epoch"]  # False: the map has no activation above zero
+    jumped: Bool[Array, "map epoch"]  # another image than one column before
+    details: tuple[tuple[str, ...], ...]  # one line for each cell: epoch, activation, image
+    notes: tuple[str, ...]  # a word on each map
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,13 +84,16 @@ class Panel:
     y_label: str
     series: tuple[Series, ...]
     y_range: tuple[float, float] | None = None
+    level: float | None = None  # a dashed line at this height
+    x_ticks: tuple[float, ...] = ()  # where the axis is marked, if it matters
 
 
 @dataclass(frozen=True, kw_only=True)
 class LineChart(Figure):
-    """Curves in one or more panels, lettered (a), (b), ... when there are several."""
+    """Curves in one or more panels, lettered (a), (b), ... when there are several and no other letters are given."""
 
     panels: tuple[Panel, ...]
+    letters: tuple[str, ...] = ()  # one for each panel, or none
 
 
 @dataclass(frozen=True)
@@ -188,8 +207,8 @@ class Occlusion(Figure):
 KINDS: dict[str, type[Figure]] = {
     kind.__name__: kind
     for kind in (
-        *(FeatureMaps, ImageGrid, LineChart, BarChart, Heatmap, Scatter, Table, Architecture, DeconvnetLayer),
-        Occlusion,
+        *(FeatureMaps, Evolution, ImageGrid, LineChart, BarChart, Heatmap, Scatter, Table, Architecture),
+        *(DeconvnetLayer, Occlusion),
     )
 }
 

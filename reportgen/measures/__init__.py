@@ -1,1 +1,1 @@
-"""Statistics of arrays, for the analyses: numpy and scipy, nothing of nets, runs or figures."""
+"""Mathematics of measurements, on arrays: numpy and scipy, and nothing of nets, runs or files."""

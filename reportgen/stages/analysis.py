@@ -17,7 +17,8 @@ from reportgen.pipeline import Work
 def make(work: Work, folder: Path) -> None:
     """Run one analysis on the net and the data."""
     prepare(work.settings.compute)
-    inputs = Inputs.open(work.build, work.settings.compute.device, work.workshop)
+    work.forget_others()
+    inputs = Inputs.open(work.build, work.settings.compute.device, work.workshop, work.stage.inputs)
     save(work, inputs, folder)
 
 
@@ -26,9 +27,11 @@ def save(work: Work, inputs: Inputs, folder: Path) -> None:
     name, module = work.analysis.name, work.analysis.module
     seed = work.settings.run.seed
     result = module.compute(inputs, work.settings.sections[name], np.random.default_rng([seed, *name.encode()]))
-    net = inputs.net_numbers
+    net, whose = inputs.net_numbers, "the net"
+    if hasattr(module, "weakest") and (own := module.weakest(result)):  # it judges other nets than the report's
+        net, whose = own, "the weakest of the nets that are compared"
     skill = claims.competence(net["correct"], net["labelled_images"], net["classes"])
-    verdicts = claims.gated(module.judge(result, np.random.default_rng([seed, *name.encode(), 1])), skill)
+    verdicts = claims.gated(module.judge(result, np.random.default_rng([seed, *name.encode(), 1])), skill, whose)
     document, arrays = to_data(module.figures(result))
     write_arrays(folder / "result.npz", arrays_of(result))
     write_arrays(folder / "figures.npz", arrays)

@@ -9,12 +9,12 @@ from torch import Tensor, nn
 
 from reportgen.analyses import occlusion
 from reportgen.analyses.occlusion import Result, Settings
-from reportgen.covering.records import Genuineness, Localisation
 from reportgen.data.annotations import Annotations
 from reportgen.data.dataset import Dataset, Split
 from reportgen.data.transforms import Preprocessing
 from reportgen.figures.kinds import Figure, ImageGrid, Occlusion, Scatter
 from reportgen.inputs import Inputs
+from reportgen.observe.occlusions import Genuineness, Localisation
 
 SIDE, SIZE = 16, 4  # pixels: of the planted images and of the square
 BRIGHT = 5  # pixels: side of the planted object

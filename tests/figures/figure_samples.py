@@ -31,6 +31,24 @@ def feature_maps(side: int = 6, maps: int = 2) -> kinds.FeatureMaps:
     )
 
 
+def evolution(side: int = 6) -> kinds.Evolution:
+    """Two maps over three epochs: the first jumps before the last column, the second is silent at first."""
+    patches = np.random.default_rng(4).integers(0, 256, (2, 3, side, side, 4), dtype=np.uint8)
+    patches[..., 3] = 255
+    return kinds.Evolution(
+        **WORDS,
+        layer=2,
+        maps=np.array([3, 11]),
+        epochs=np.array([1.0, 2.0, 12.0]),
+        projections=np.full((2, 3, side, side, 3), 128, np.uint8),
+        patches=patches,
+        shown=np.array([[True, True, True], [False, True, True]]),
+        jumped=np.array([[False, False, True], [False, False, False]]),
+        details=(HOSTILE[:3], HOSTILE[3:]),
+        notes=HOSTILE[:2],
+    )
+
+
 def deconvnet_layer() -> kinds.DeconvnetLayer:
     """An 8x8 map, pooled 2x2: the second of each window is its maximum."""
     rectified = np.zeros((8, 8))
@@ -112,6 +130,7 @@ def one_of_each_kind() -> dict[str, kinds.Figure]:
     )
     found: dict[str, kinds.Figure] = {
         "FeatureMaps": feature_maps(),
+        "Evolution": evolution(),
         "ImageGrid": kinds.ImageGrid(
             **WORDS,
             images=np.random.default_rng(1).integers(0, 256, (6, 10, 10, 3), dtype=np.uint8),
@@ -122,7 +141,7 @@ def one_of_each_kind() -> dict[str, kinds.Figure]:
             **WORDS,
             panels=(
                 kinds.Panel("loss", "epoch", "loss (nats)", curves),
-                kinds.Panel("", "epoch", "%", curves[:1], (0, 9)),
+                kinds.Panel("", "epoch", "%", curves[:1], (0, 9), level=5.0),
             ),
         ),
         "BarChart": kinds.BarChart(

@@ -16,7 +16,7 @@ from jaxtyping import Float, Int, UInt8
 from reportgen import probe
 from reportgen.data.dataset import Split
 from reportgen.inputs import Inputs
-from reportgen.pictures import grey_at_zero
+from reportgen.measures.pictures import grey_at_zero
 
 if TYPE_CHECKING:
     from torch import Tensor

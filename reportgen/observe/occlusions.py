@@ -10,10 +10,10 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
 from reportgen import probe
-from reportgen.covering import net
-from reportgen.covering.net import Unit
 from reportgen.inputs import Inputs
 from reportgen.measures import localisation as measure
+from reportgen.observe import covered
+from reportgen.observe.covered import Unit
 from reportgen.progress import track
 
 if TYPE_CHECKING:
@@ -93,10 +93,10 @@ class Genuineness:
 
 def sweep(inputs: Inputs, images: Int[np.ndarray, " image"], size: int, stride: int) -> Sweep:
     data = inputs.data.test
-    units = net.strongest_units(inputs, data, images)
+    units = covered.strongest_units(inputs, data, images)
     clean, probability, activity = [], [], []
     for index, unit in track(list(zip(images.tolist(), units, strict=True)), "cover the sample", len(images)):
-        grid = net.slide(inputs, net.image_of(inputs, data, index), size, stride)
+        grid = covered.slide(inputs, covered.image_of(inputs, data, index), size, stride)
         clean.append(grid.clean[data.labels[index]])
         probability.append(grid.covered[..., data.labels[index]])
         total, totals = grid.clean_totals[unit.map], grid.totals[..., unit.map]
@@ -125,17 +125,17 @@ def localise(sweep: Sweep, objects: Bool[np.ndarray, "image row column"], size: 
 def genuineness(inputs: Inputs, sweep: Sweep, size: int) -> Genuineness | None:
     """Cover what each image's projection shows, then as much of its receptive field that it leaves empty."""
     data, found = inputs.data.test, []
-    units = net.strongest_units(inputs, data, sweep.images)
-    field = probe.receptive_field(inputs.graph, net.watched(inputs).map)
+    units = covered.strongest_units(inputs, data, sweep.images)
+    field = probe.receptive_field(inputs.graph, covered.watched(inputs).map)
     steps = list(zip(sweep.images.tolist(), units, sweep.activity, strict=True))
     for index, unit, activity in track(steps, "cover what projections show", len(steps)):
-        image = net.image_of(inputs, data, index)
-        energy = np.square(net.projection(inputs, image, unit).astype(np.float64)).sum(2)
+        image = covered.image_of(inputs, data, index)
+        energy = np.square(covered.projection(inputs, image, unit).astype(np.float64)).sum(2)
         squares = measure.peak_and_empty(energy, size, field.inside(unit.row, unit.column))
         if squares is None:
             continue
-        clean, covered = net.cover(inputs, image, squares, size)
-        drops = 1 - covered[:, unit.map] / clean[unit.map]
+        clean, remaining = covered.cover(inputs, image, squares, size)
+        drops = 1 - remaining[:, unit.map] / clean[unit.map]
         under = measure.square_sums(energy, size)[np.ix_(sweep.tops, sweep.lefts)]
         correlation = measure.rank_correlation(under.ravel(), 1 - activity.ravel())
         found.append((index, unit.map, *squares, *drops, correlation))
@@ -166,7 +166,7 @@ def examples(
     stride: int,
 ) -> list[Example]:
     """Figure 7 of the images named by split ("test" or "val") and index; `objects` are those of the test images."""
-    val, layer = inputs.data.val, net.watched(inputs).map
+    val, layer = inputs.data.val, covered.watched(inputs).map
     batches = track(inputs.batches(val), "search the strongest activations", len(val), step=inputs.batch)
     top = probe.strongest(inputs.graph, [layer], batches, OTHERS + 1)[layer]
     return [
@@ -186,13 +186,13 @@ def _example(
 ) -> Example:
     data = inputs.data
     split, known = (data.test, objects) if where == "test" else (data.val, None)
-    [unit] = net.strongest_units(inputs, split, np.array([index]))
-    image = net.image_of(inputs, split, index)
-    grid = net.slide(inputs, image, size, stride)
+    [unit] = covered.strongest_units(inputs, split, np.array([index]))
+    image = covered.image_of(inputs, split, index)
+    grid = covered.slide(inputs, image, size, stride)
     true = int(split.labels[index])
-    projections, sources = [net.projection(inputs, image, unit)], [data.classes[true]]
+    projections, sources = [covered.projection(inputs, image, unit)], [data.classes[true]]
     for other, place in _elsewhere(top, unit.map, index if where == "val" else -1):
-        projections.append(net.projection(inputs, net.image_of(inputs, data.val, other), place))
+        projections.append(covered.projection(inputs, covered.image_of(inputs, data.val, other), place))
         sources.append(data.classes[data.val.labels[other]])
     return Example(
         name=split.names[index],
@@ -209,7 +209,7 @@ def _example(
         probability=grid.covered[..., true],
         clean_probability=float(grid.clean[true]),
         guesses=grid.covered.argmax(-1),
-        projections=net.drawn(projections),
+        projections=covered.drawn(projections),
         sources=tuple(sources),
     )
 

@@ -1,0 +1,194 @@
+"""Two reports side by side: ``compare.html`` for people, a Markdown digest for a pull request (``make compare``)."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from reportgen.artifacts import read_json
+from reportgen.errors import UserError
+from reportgen.page import metrics
+from reportgen.page.changes import Changes, Difference, changes
+from reportgen.page.folder import publish
+from reportgen.page.matching import Pair, match_reports, pictured
+from reportgen.page.template import SIGNS, templates
+from reportgen.page.words import FILTERS, interval
+
+MOST_PAIRS = 6  # of each layer that are pictured
+MOST_ROWS = 40  # of each kind of difference in the digest: GitHub takes 65,536 characters
+LONGEST = 60_000  # characters of the digest
+ARROWS = {"better": "▲", "worse": "▼", "new": "＋", "lost": "－"}
+
+
+def read_report(folder: Path, said_by: str) -> dict[str, Any]:
+    """A report's ``metrics.json``; raises UserError, beginning with `said_by`, where there is none that we can read."""
+    try:
+        found = read_json(folder / "metrics.json")
+    except (FileNotFoundError, NotADirectoryError):
+        raise UserError(f"{said_by}: no report in it (metrics.json): give the folder of a report") from None
+    except json.JSONDecodeError as error:
+        raise UserError(f"{said_by}: its metrics.json is damaged ({error}): make that report again") from None
+    if not isinstance(found, dict) or found.get("schema") != metrics.VERSION:
+        schema = found.get("schema") if isinstance(found, dict) else None
+        raise UserError(
+            f"{said_by}: its metrics.json has schema {schema}, this reportgen reads {metrics.VERSION}: "
+            "make that report again with this version"
+        )
+    return found
+
+
+def write(base: Path, report: Path) -> Changes:
+    """Write ``compare.html``, ``compare.md`` and the pictures that they show into `report`; returns what changed.
+
+    `base` is the folder of the older report. Raises UserError where one of the two is no report.
+    """
+    before, now = read_report(base, f"BASE={base}"), read_report(report, f"REPORT={report}")
+    found = changes(before, now)
+    pairs, overall, unmatched = _matched(base, report, before, now)
+    files: dict[str, bytes | Path] = {
+        f"compare/{row['file']}": base / row["source"] for row in _old_pictures(pairs, before)
+    }
+    files["compare.md"] = digest(found, before, now, overall).encode()
+    page = _render(found, before, now, pairs, overall, unmatched)
+    files["compare.html"] = page.encode()
+    publish(report, "compare", files)
+    return found
+
+
+def _matched(
+    base: Path, report: Path, before: Mapping[str, Any], now: Mapping[str, Any]
+) -> tuple[list[Pair], dict[int, float], str]:
+    """The pairs of feature maps to show, the mean similarity of each layer, and why there are none."""
+    if before["data"]["fingerprint"] != now["data"]["fingerprint"]:
+        return (
+            [],
+            {},
+            "The two reports are of different images, so their feature maps cannot be matched by how they respond.",
+        )
+    old, new = pictured(before), pictured(now)
+    layers = {layer: (sorted(old[layer]), sorted(new[layer])) for layer in new if layer in old}
+    try:
+        pairs, overall = match_reports(base, report, layers)
+    except (FileNotFoundError, KeyError):
+        return (
+            [],
+            {},
+            "One of the two reports does not hold its maps' responses (data/features.npz), so they cannot be matched.",
+        )
+    shown = [
+        pair
+        for layer in layers
+        for pair in [pair for pair in pairs if pair.layer == layer and pair.similarity > 0][:MOST_PAIRS]
+    ]
+    return shown, overall, ""
+
+
+def _old_pictures(pairs: list[Pair], before: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    files = pictured(before)
+    for pair in pairs:
+        for part, source in files[pair.layer][pair.before].items():
+            yield {"file": f"layer{pair.layer}-map{pair.before:04d}-{part}.jpg", "source": source}
+
+
+def _render(
+    found: Changes,
+    before: Mapping[str, Any],
+    now: Mapping[str, Any],
+    pairs: list[Pair],
+    overall: Mapping[int, float],
+    unmatched: str,
+) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(templates()),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        lstrip_blocks=True,
+    )
+    environment.filters |= FILTERS
+    files = pictured(now)
+    rows = [{"pair": pair, "now": files[pair.layer][pair.now]} for pair in pairs]
+    return environment.get_template("compare.html.j2").render(
+        changes=found,
+        before=before,
+        now=now,
+        rows=rows,
+        overall=overall,
+        unmatched=unmatched,
+        signs=SIGNS,
+        arrows=ARROWS,
+    )
+
+
+def digest(found: Changes, before: Mapping[str, Any], now: Mapping[str, Any], overall: Mapping[int, float]) -> str:
+    """The comparison in Markdown, short enough for a comment on a pull request."""
+    lines = [f"### reportgen: {_name(before)} → {_name(now)}", "", _summary(found), ""]
+    if found.verdicts:
+        lines += ["| | claim | before | now |", "|---|---|---|---|"]
+        lines += [
+            f"| {ARROWS[change.direction]} | `{change.id}` {_cell(change.statement)} | {change.before} | **{change.now}** |"
+            for change in found.verdicts
+        ]
+        lines.append("")
+    if found.moved:
+        lines += ["| number | before | now |", "|---|---|---|"]
+        rows = [f"| {_cell(move.name)} | {interval(move.before)} | {interval(move.now)} |" for move in found.moved]
+        lines += [*_first(rows), ""]
+    if overall:
+        said = ", ".join(f"layer {layer} {value:.2f}" for layer, value in overall.items())
+        lines += [f"Feature maps matched by their responses, mean correlation: {said}.", ""]
+    for title, differences in (
+        ("Net and data", found.facts),
+        ("Settings", found.settings),
+        ("Versions", found.versions),
+    ):
+        if differences:
+            lines += [
+                f"<details><summary>{title}: {len(differences)} changed</summary>",
+                "",
+                *_table(differences),
+                "",
+                "</details>",
+                "",
+            ]
+    text = "\n".join(lines).rstrip() + "\n"
+    return text if len(text) <= LONGEST else text[:LONGEST].rsplit("\n", 1)[0] + "\n\n(cut: see compare.html)\n"
+
+
+def _name(report: Mapping[str, Any]) -> str:
+    commit = report["run"]["commit"]
+    return f"`{commit[:12]}`" if commit else f"seed {report['run']['seed']}"
+
+
+def _summary(found: Changes) -> str:
+    if not found.any:
+        return "Nothing changed."
+    counts = {direction: sum(change.direction == direction for change in found.verdicts) for direction in ARROWS}
+    said = [f"{count} {direction}" for direction, count in counts.items() if count]
+    verdicts = f"Verdicts: {', '.join(said)}." if said else "No verdict changed."
+    return f"{verdicts} {len(found.moved)} of {found.compared} numbers moved by more than their intervals."
+
+
+def _table(differences: tuple[Difference, ...]) -> list[str]:
+    rows = [f"| {_cell(item.name)} | {_cell(item.before)} | {_cell(item.now)} |" for item in differences]
+    return ["| | before | now |", "|---|---|---|", *_first(rows)]
+
+
+def _first(rows: list[str]) -> list[str]:
+    return rows if len(rows) <= MOST_ROWS else [*rows[:MOST_ROWS], f"| and {len(rows) - MOST_ROWS} more | | |"]
+
+
+def _cell(text: str) -> str:
+    """A text that cannot end a cell, begin a tag or call someone (@name)."""
+    for sign, harmless in (
+        ("&", "&amp;"),
+        ("<", "&lt;"),
+        (">", "&gt;"),
+        ("|", "\\|"),
+        ("\n", " "),
+        ("@", "&#64;"),
+        ("`", "'"),
+    ):
+        text = text.replace(sign, harmless)
+    return text

@@ -1,0 +1,154 @@
+"""What changed between two reports: verdicts, numbers, settings, matched feature maps; a digest for a pull request."""
+
+import copy
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fake_build import CLASSES, FAKED, RUN
+
+from reportgen.artifacts import read_json, write_arrays, write_json
+from reportgen.errors import UserError
+from reportgen.page import compare, html
+from reportgen.page.changes import changes
+from reportgen.page.matching import correlation, match
+
+
+@pytest.fixture
+def older(report: Path) -> dict[str, Any]:
+    return read_json(report / "metrics.json")
+
+
+def claim(metrics: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(claim for claim in metrics["claims"] if claim["id"] == name)
+
+
+def test_a_report_is_no_different_from_itself(older: dict[str, Any]) -> None:
+    found = changes(older, older)
+    assert not found.any
+    assert found.compared == 5  # four parts of claims, and the accuracy
+    assert "Nothing changed." in compare.digest(found, older, older, {})
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "direction", "worse"),
+    [
+        ("holds", "undecided", "worse", True),
+        ("undecided", "contradicted", "worse", True),
+        ("contradicted", "holds", "better", False),
+        ("not tested", "contradicted", "new", False),
+        ("holds", "not tested", "lost", True),
+    ],
+)
+def test_a_verdict_changes_for_better_or_worse(
+    older: dict[str, Any], before: str, now: str, direction: str, worse: bool
+) -> None:
+    newer = copy.deepcopy(older)
+    claim(older, "grouping")["verdict"] = before
+    claim(newer, "grouping")["verdict"] = now
+    found = changes(older, newer)
+    [change] = found.verdicts
+    assert (change.id, change.direction) == ("grouping", direction)
+    assert bool(found.worse) == worse
+    assert found.any
+
+
+@pytest.mark.parametrize(
+    ("estimate", "low", "high", "moved"),
+    [(0.8, 0.7, 0.9, True), (0.8, 0.5, 1.0, False), (0.6, 0.58, 0.62, False), (0.4, None, 0.45, True)],
+)
+def test_a_number_moves_when_each_lies_outside_of_the_others_interval(
+    older: dict[str, Any], estimate: float, low: float | None, high: float, moved: bool
+) -> None:
+    newer = copy.deepcopy(older)  # before: 0.571 [0.49, 0.66]
+    claim(newer, "hierarchy")["parts"][0] |= {"estimate": estimate, "low": low, "high": high}
+    assert [move.name for move in changes(older, newer).moved] == ["hierarchy: layer 5 minus layer 1"] * moved
+
+
+def test_settings_versions_and_data_that_differ_are_named(older: dict[str, Any]) -> None:
+    newer = copy.deepcopy(older)
+    newer["run"]["settings"]["data"]["size"] = 128
+    newer["run"]["settings"]["occlusion"] = {"stride": 4}
+    newer["run"]["versions"]["numpy"] = "2.5.0"
+    newer["data"]["fingerprint"] = "other"
+    found = changes(older, newer)
+    assert [(item.name, item.before, item.now) for item in found.settings] == [
+        ("data.size", "96", "128"),
+        ("occlusion.stride", "–", "4"),
+    ]
+    assert [item.name for item in found.versions] == ["numpy"]
+    assert [item.name for item in found.facts] == ["data fingerprint"]
+
+
+def test_maps_are_matched_by_their_responses_not_by_their_number() -> None:
+    rng = np.random.default_rng(0)
+    before = rng.normal(size=(5, 60))
+    order = np.array([3, 0, 4, 1, 2])
+    now = 2.5 * before[order] + 1 + 0.01 * rng.normal(size=(5, 60))
+    rows, columns = match(correlation(now, before))
+    assert columns[np.argsort(rows)].tolist() == order.tolist()
+    flat = np.vstack([np.full((1, 60), 3.0), before[1:]])
+    assert correlation(flat, before)[0].tolist() == [0] * 5
+
+
+def with_responses(report: Path, shift: int) -> None:
+    """Give a report its maps' responses; map m of the shifted net does what map m - shift of the other does."""
+    responses = np.random.default_rng(1).normal(size=(100, 40))
+    names = [f"layer{layer}.responses" for layer in range(1, 6)]
+    write_arrays(report / "data" / "features.npz", dict.fromkeys(names, np.roll(responses, shift, axis=0)))
+
+
+@pytest.fixture
+def two(build: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """Two reports of the same images; map m of the newer does what map m - 3 of the older does."""
+    for name, shift in (("older", 0), ("newer", 3)):
+        html.write(build, tmp_path / name, RUN, FAKED)
+        with_responses(tmp_path / name, shift)
+    return tmp_path / "older", tmp_path / "newer"
+
+
+def test_the_page_shows_both_nets_maps_side_by_side(two: tuple[Path, Path]) -> None:
+    older, newer = two
+    compare.write(older, newer)
+    text = (newer / "compare.html").read_text(encoding="utf-8")
+    pictures = re.findall(r'<img src="([^"]+)"', text)
+    assert len(pictures) >= 4
+    for picture in pictures:
+        assert (newer / picture).is_file(), picture
+    assert "map 0 → 3" in text
+    assert "correlation 1<" in text
+    assert "<script" not in text
+
+
+def test_reports_of_other_images_are_not_matched(two: tuple[Path, Path]) -> None:
+    older, newer = two
+    metrics = read_json(older / "metrics.json")
+    write_json(older / "metrics.json", metrics | {"data": metrics["data"] | {"fingerprint": "other"}})
+    compare.write(older, newer)
+    assert "cannot be matched by how they respond" in (newer / "compare.html").read_text(encoding="utf-8")
+
+
+def test_the_digest_is_harmless_and_fits_a_comment(older: dict[str, Any]) -> None:
+    newer = copy.deepcopy(older)
+    hostile = {f"{name}{index}|@everyone\n<img src=x>": index for index, name in enumerate(CLASSES * 2000)}
+    newer["run"]["settings"]["hostile"] = hostile
+    text = compare.digest(changes(older, newer), older, newer, {5: 0.5})
+    assert len(text) < 65_536
+    assert "<img" not in text
+    assert "@everyone" not in text
+    assert " more | | |" in text
+    assert "layer 5 0.50" in text
+
+
+def test_what_is_no_report_is_named(two: tuple[Path, Path], tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"BASE=.*nowhere: no report in it \(metrics.json\)"):
+        compare.write(tmp_path / "nowhere", two[1])
+    (two[0] / "metrics.json").write_text("{")
+    with pytest.raises(UserError, match=r"metrics.json is damaged"):
+        compare.write(*two)
+    (two[0] / "metrics.json").write_text(json.dumps({"schema": 99}))
+    with pytest.raises(UserError, match="has schema 99, this reportgen reads 1"):
+        compare.write(*two)
