@@ -108,6 +108,7 @@ class Graph:
         self._dead_after = _last_uses(self._order)
         self._names = _public_names(self._order, calls)
         self._constant = _constants(self._order)
+        self._bundles: set[fx.Node] = set()  # calls that give several signals, as ``x.chunk(2)``
         with torch.inference_mode(False), torch.no_grad():
             self.nodes: dict[str, Node] = _Normaliser(self).nodes(example[:1])
 
@@ -235,12 +236,18 @@ class Graph:
 
     def reads(self, node: Node) -> dict[fx.Node, str]:
         """Which of its ``parents`` each of the torch.fx nodes stands for that a node's call reads."""
-        signals = [read for read in _reads(node.fx) if self._names[read] in self.nodes]
-        return dict(zip(signals, node.parents, strict=True))
+        return dict(zip(_signals(node.fx, self._is_signal, self._bundles), node.parents, strict=True))
+
+    def _is_signal(self, node: fx.Node) -> bool:
+        return self._names[node] in self.nodes
 
     def public_name(self, node: fx.Node) -> str:
         """The name under which a torch.fx node is known, if it is among ``nodes``."""
         return self._names[node]
+
+    def is_bundle(self, node: fx.Node) -> bool:
+        """Whether a torch.fx node gives several tensors that depend on the image."""
+        return node in self._bundles
 
     def is_constant(self, node: fx.Node) -> bool:
         """Whether a torch.fx node's value does not depend on the image."""
@@ -267,8 +274,11 @@ class _Normaliser:
         for node in self.graph._order[:-1]:
             read = [(reads, self.values[reads]) for reads in _reads(node)]
             versions = [value._version if isinstance(value, Tensor) else 0 for _, value in read]
-            parents = [self._writer(reads, value) for reads, value in read if self._is_signal(reads)]
+            signals = _signals(node, self._is_signal, self.graph._bundles)
+            parents = [self._writer(reads, self.values[reads]) for reads in signals]
             value = self.values[node] = self.graph.execute(node, self.values, inputs)
+            if signals and isinstance(value, tuple | list) and any(isinstance(part, Tensor) for part in value):
+                self.graph._bundles.add(node)
             changed = [
                 was for (_, was), version in zip(read, versions, strict=True)
                 if isinstance(was, Tensor) and was._version != version
@@ -374,6 +384,17 @@ def _reads(node: fx.Node) -> list[fx.Node]:
     """The nodes that a call reads, in the order of its arguments; twice where it reads one twice (``x + x``)."""
     found: list[fx.Node] = []
     fx.node.map_arg((node.args, node.kwargs), found.append)
+    return found
+
+
+def _signals(node: fx.Node, is_signal: Callable[[fx.Node], bool], bundles: set[fx.Node]) -> list[fx.Node]:
+    """The signals that a call reads, in the order of its arguments, also out of several that another call gave."""
+    found: list[fx.Node] = []
+    for read in _reads(node):
+        if is_signal(read):
+            found.append(read)
+        elif read in bundles:
+            found += _signals(read, is_signal, bundles)
     return found
 
 
