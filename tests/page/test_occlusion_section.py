@@ -86,11 +86,11 @@ def test_it_says_what_was_measured(build: Path) -> None:
         "in 40 %",
         "loses 34 %",
         "correlate by 0.41",
-        "no more than 25 %",
+        "Map 17 keeps 25 %",
     ):
         assert said in text, said
-    assert "worse than a guess" in text  # the overlap is below that of a square in the middle
-    assert "worse than a guess" not in page(build, localisation=LOCALISATION | {"overlap": 0.4})
+    assert "no better than that guess" in text  # the overlap is below that of a square in the middle
+    assert "no better than that guess" not in page(build, localisation=LOCALISATION | {"overlap": 0.4})
     assert "<script>alert" not in text.split('id="occlusion"')[1]
 
 
