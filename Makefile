@@ -9,6 +9,7 @@
 #? DATA     | scenes  | the images: scenes (drawn here), or a folder with one folder for each class
 #? PARTS    |         | a COCO file with keypoints: the parts that are masked in figure 8
 #? TRANSFER |         | images of other classes: a folder with one folder for each class
+#? IMAGES   |         | further images for figure 7: class/file,class/file
 #? SEED     | 0       | seed of everything random
 #? EPOCHS   |         | how long the net is trained; the profile says, unless given
 #? COMPARE_EPOCHS | | how long each of the comparison nets is trained; the profile says, unless given

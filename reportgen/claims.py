@@ -141,8 +141,9 @@ CLAIMS = (
         "so at layer 7.",
         "layer 5: 0.067-0.079 for the parts, 0.107 for random masks",
         "section 4.3, table 1",
-        "The paper's score at layer 5, random places on the object minus each part; that gap at layer 5 minus at layer "
-        "7. Pairs within a class, averaged over classes. Unit: images (delete-one jackknife, Student's t).",
+        "The paper's score at layer 5, random places on the object minus each part; the parts' mean gap at layer 5 minus "
+        "at layer 7. A change of at most 1e-5 of the image's largest feature counts as zero; equal signs, zeros included, "
+        "agree. Pairs within a class, averaged over classes. Unit: images (delete-one jackknife, Student's t).",
     ),
     Claim(
         "depth-matters",

@@ -32,7 +32,7 @@ class Learned:
 
     numbers: dict[str, Any]
     logits: Float[np.ndarray, "image class"]  # validation images
-    train_right: Bool[np.ndarray, " image"]  # some training images, or all: whether the net gets them right
+    train_right: Bool[np.ndarray, " train_image"]  # some training images, or all: whether the net gets them right
     history: list[dict[str, Any]]  # one entry for each finished epoch
 
     @classmethod

@@ -360,12 +360,18 @@ def _tree_digest(source: str, switch: str, digests: FileDigests) -> str:
     return digests.of_tree(Path(source))
 
 
-def _annotation_file(settings: Settings, digests: FileDigests) -> str:
-    """Digest of the user's annotations."""
-    path = settings.annotations.parts
-    if path and not Path(path).is_file():
+def _annotation_file(settings: Settings, digests: FileDigests) -> str | list[str]:
+    """Digests of the user's annotations and of the images that lie beside the file."""
+    if not settings.annotations.parts:
+        return ""
+    path = Path(settings.annotations.parts)
+    if not path.is_file():
         raise UserError(f"PARTS={path}: no such file: give a COCO annotations file")
-    return digests.of(Path(path)) if path else ""
+    try:
+        beside = [path.parent / image["file_name"] for image in read_json(path)["images"]]
+    except (ValueError, KeyError, TypeError):  # no COCO file: the stage says so
+        beside = []
+    return [digests.of(path), *(digests.of(image) for image in beside if image.is_file())]
 
 
 _FILES = {

@@ -33,6 +33,14 @@ ANALYSES = (
             *("compare/paper-clipped", "compare/paper-unclipped"),
         ),
     ),
+    Analysis("occlusion", "What happens when part of the image is covered", ("data", "net", "annotations")),
+    Analysis(
+        "correspondence",
+        "Does the net know that a left eye is a left eye?",
+        reads=("data", "net", "annotations"),
+    ),
+    Analysis("ablation", "What the net can do without", ("data", "net", "compare")),
     Analysis("generalisation", "Do the features serve other images?", ("data", "net", "transfer")),
+    Analysis("sanity", "Is the deconvnet to be believed?"),
 )
 BY_NAME = {analysis.name: analysis for analysis in ANALYSES}

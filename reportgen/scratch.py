@@ -28,14 +28,14 @@ RECIPE = TrainingSettings(
     schedule="plateau",
     watched="train",
     patience=2,
-    anneal=0.2,
-    plateaus=2,
+    anneal=0.3,
+    plateaus=3,
     early_snapshots=(),
 )
 """The default recipe, but for its smaller batches and its end.
 
-An epoch's error is that of the crops it was trained on. The learning rate falls to a fifth after an epoch without error,
-or once two epochs in a row brought no lower one; when that happens at the lower rate too, training ends. The values
+An epoch's error is that of the crops it was trained on. The learning rate falls to 0.3 of it after an epoch without
+error, or once two epochs in a row brought no lower one; when that has happened three times, training ends. The values
 were chosen for how surely and quickly the training images are learned by heart.
 """
 TRIES = 3  # a training that diverges begins again at a third of the learning rate

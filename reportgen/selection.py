@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from reportgen import registry, strongest
+from reportgen import registry
 from reportgen.artifacts import DOCUMENT, read_arrays, read_json, replace_folder, write_json
 from reportgen.errors import UserError
 from reportgen.figures import draw
+from reportgen.observe import strongest
 from reportgen.pipeline import Pipeline
 from reportgen.settings import nearest
 

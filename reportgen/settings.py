@@ -125,6 +125,7 @@ SWITCHES = (
     Switch("DATA", ("data", "source"), "the images: scenes (drawn here), or a folder with one folder for each class"),
     Switch("PARTS", ("annotations", "parts"), "a COCO file with keypoints: the parts that are masked in figure 8"),
     Switch("TRANSFER", ("transfer", "source"), "images of other classes: a folder with one folder for each class"),
+    Switch("IMAGES", ("occlusion", "images"), "further images for figure 7: class/file,class/file"),
     Switch("SEED", ("run", "seed"), "seed of everything random"),
     Switch("EPOCHS", ("training", "epochs"), "how long the net is trained"),
     Switch("COMPARE_EPOCHS", ("compare", "epochs"), "how long each of the comparison nets is trained"),

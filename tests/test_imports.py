@@ -24,6 +24,14 @@ FORBIDDEN = {
         "reportgen.figures.draw",
         "reportgen.analyses",
     },
+    "observe": {
+        "matplotlib",
+        "jinja2",
+        "weasyprint",
+        "reportgen.page",
+        "reportgen.figures.draw",
+        "reportgen.analyses",
+    },
     "data": {
         "matplotlib",
         "jinja2",

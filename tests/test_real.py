@@ -8,11 +8,12 @@ import safetensors.torch
 import torch
 import torchvision
 
-from reportgen import probe, strongest
+from reportgen import probe
 from reportgen.data.dataset import Dataset, Split
 from reportgen.data.folders import read_image
 from reportgen.data.transforms import Preprocessing
 from reportgen.inputs import Inputs
+from reportgen.observe import strongest
 
 pytestmark = pytest.mark.real
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

@@ -12,7 +12,7 @@ from reportgen.data.folders import list_classes, read_image
 from reportgen.data.folds import draw_folds
 from reportgen.data.transforms import Preprocessing
 from reportgen.inputs import Inputs
-from reportgen.transferring import KINDS, fit, read
+from reportgen.observe.transferring import KINDS, fit, read
 
 pytestmark = pytest.mark.real
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

@@ -20,15 +20,14 @@ from reportgen.claims import RESAMPLES, Verdict, not_tested, resampled_part
 from reportgen.figures.kinds import Evolution, Figure, LineChart, Panel, Series
 from reportgen.inputs import Inputs
 from reportgen.measures import cka, settling
+from reportgen.measures.pictures import grey_at_zero
 from reportgen.measures.settling import Likeness
-from reportgen.pictures import grey_at_zero
+from reportgen.observe.strongest import view_side, views
 from reportgen.progress import track
-from reportgen.strongest import view_side, views
 
 COLUMNS = 10  # epochs that figure 4 shows at most; the paper has eight
 ENOUGH = 500  # images: below, the claim is not tested
 COMPARED = ((5, 1), (4, 2))  # layers: the claim says that the first settles later than the second
-CLAIMED = (1, 2, 4, 5)
 TOP = 7  # the fully connected layer whose features are followed, too
 
 
@@ -95,7 +94,7 @@ class Result:
     likeness: dict[str, Likeness]  # "features1" ..
     epochs: Float[np.ndarray, " epoch"] | None  # figure 4's columns; None for a net of which there are no snapshots
     snapshots: Float[np.ndarray, " snapshot"] | None  # epochs; 0 is the untrained net
-    settled: Float[np.ndarray, "layer resample"] | None  # epochs, of the layers of the claim; None where not tested
+    settled: dict[str, Float[np.ndarray, " resample"]]  # "settled1" ..: epochs; of layers that the claim compares
     images: int  # training images that were searched
     training_images: int
     compared: int  # validation images
@@ -107,18 +106,17 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
     searched = some(len(train), settings.images or len(train), rng)
     compared = some(len(val), settings.compared, rng)
     if len(inputs.epochs) < 2:
-        return Result({}, {}, None, None, None, len(searched), len(train), len(compared))
+        return Result({}, {}, None, None, {}, len(searched), len(train), len(compared))
     epochs, snapshots = columns(inputs.epochs), np.array(inputs.epochs)
     followed = courses(inputs, compared)
+    layers = evolve(inputs, settings.maps, epochs, searched, rng)
+    likeness = {number: settling.likeness(number, course, snapshots, rng) for number, course in followed.items()}
     return Result(
-        layers=evolve(inputs, settings.maps, epochs, searched, rng),
-        likeness={
-            f"features{number}": settling.likeness(number, course, snapshots, rng)
-            for number, course in followed.items()
-        },
+        layers=layers,
+        likeness={f"features{number}": found for number, found in likeness.items()},
         epochs=epochs,
         snapshots=snapshots,
-        settled=settle(followed, snapshots, rng),
+        settled=settle(followed, likeness, snapshots, rng) if len(compared) >= ENOUGH and snapshots[0] == 0 else {},
         images=len(searched),
         training_images=len(train),
         compared=len(compared),
@@ -274,15 +272,24 @@ def courses(inputs: Inputs, images: Int[np.ndarray, " compared"]) -> dict[int, c
 
 
 def settle(
-    followed: dict[int, cka.Course], snapshots: Float[np.ndarray, " snapshot"], rng: np.random.Generator
-) -> Float[np.ndarray, "layer resample"] | None:
-    """When the layers of the claim settle in every resample of the images; None where the claim is not tested."""
-    layers = [followed[number] for number in CLAIMED if number in followed]
-    if not layers or layers[0].images < ENOUGH or snapshots[0] != 0:
-        return None
-    drawn = settling.resamples(layers[0].images, RESAMPLES, rng)
+    followed: dict[int, cka.Course],
+    likeness: dict[int, Likeness],
+    snapshots: Float[np.ndarray, " snapshot"],
+    rng: np.random.Generator,
+) -> dict[str, Float[np.ndarray, " resample"]]:
+    """When the layers that the claim compares settle in every resample of the images.
+
+    Left out are pairs of which a layer is missing or settles nowhere.
+    """
+    known = {number for number, found in likeness.items() if found.settled[0] is not None}
+    numbers = sorted({number for pair in COMPARED if known.issuperset(pair) for number in pair})
+    if not numbers:
+        return {}
+    courses = [followed[number] for number in numbers]
+    drawn = settling.resamples(courses[0].images, RESAMPLES, rng)
     drawn = track(drawn, "resample the images", RESAMPLES, unit="resample", step=settling.BATCH)
-    return settling.resampled(layers, snapshots, drawn)
+    found = settling.resampled(courses, snapshots, drawn)
+    return {f"settled{number}": times for number, times in zip(numbers, found, strict=True)}
 
 
 # --- what is said of it ----------------------------------------------------------------------------------------------
@@ -299,19 +306,17 @@ def _converge(result: Result) -> Verdict:
         return not_tested(claim, "the net was loaded: there are no snapshots of its training")
     if result.snapshots[0] != 0:
         return not_tested(claim, "there is no snapshot of the untrained net")
-    if result.settled is None:
+    if result.compared < ENOUGH:
         return not_tested(claim, f"only {result.compared} validation images: CKA wants {ENOUGH}")
-    followed = [number for number in CLAIMED if f"features{number}" in result.likeness]
     parts, unknown = [], []
-    for pair in COMPARED:
-        lacking = [why for number in pair if (why := _undefined(result, number))]
+    for late, early in COMPARED:
+        lacking = [why for number in (late, early) if (why := _undefined(result, number))]
         if lacking:
             unknown += lacking
             continue
-        late, early = (followed.index(number) for number in pair)
-        times = [result.likeness[f"features{number}"].settled[0] or 0.0 for number in pair]
-        name = f"layer {pair[0]} minus layer {pair[1]}, epochs"
-        resampled = result.settled[late] - result.settled[early]
+        times = [result.likeness[f"features{number}"].settled[0] or 0.0 for number in (late, early)]
+        resampled = result.settled[f"settled{late}"] - result.settled[f"settled{early}"]
+        name = f"layer {late} minus layer {early}, epochs"
         parts.append(resampled_part(name, times[0] - times[1], resampled, result.compared))
     spoken = any(part.outcome == "contradicted" for part in parts)  # one part is enough for that
     return Verdict(claim, tuple(parts), "" if spoken else "; ".join(unknown))
@@ -338,6 +343,7 @@ def numbers(result: Result) -> dict[str, Any]:
         "epochs": [] if result.epochs is None else result.epochs.tolist(),
         "snapshots": [] if result.snapshots is None else result.snapshots.tolist(),
         "mark": settling.SETTLED,
+        "nearest": 1 - settling.CHANGED,
         "layers": [
             {
                 "number": layer.number,
@@ -350,16 +356,24 @@ def numbers(result: Result) -> dict[str, Any]:
             }
             for layer in result.layers.values()
         ],
-        "likeness": [
-            {
-                "number": likeness.number,
-                "cka": _known(likeness.cka),
-                "settled": likeness.settled[0],
-                "settled_low": likeness.settled[1],
-                "settled_high": likeness.settled[2],
-            }
-            for likeness in result.likeness.values()
-        ],
+        "likeness": [_spoken(result, likeness) for likeness in result.likeness.values()],
+    }
+
+
+def _spoken(result: Result, likeness: Likeness) -> dict[str, Any]:
+    """One layer's way to its final features in numbers."""
+    snapshots, curve = np.asarray(result.snapshots), likeness.cka
+    known = bool(np.isfinite(curve).all())
+    lowest = int(curve.argmin()) if known else 0
+    return {
+        "number": likeness.number,
+        "cka": _known(curve),
+        "dip": float(curve[0] - curve[lowest]) if known else None,
+        "lowest_epoch": float(snapshots[lowest]) if known else None,
+        "plain": float(settling.stays(snapshots, curve)) if known else None,  # secondary: no verdict rests on it
+        "settled": likeness.settled[0],
+        "settled_low": likeness.settled[1],
+        "settled_high": likeness.settled[2],
     }
 
 
@@ -377,10 +391,16 @@ def figures(result: Result) -> dict[str, Figure]:
     for layer in result.layers.values():
         found[f"layer{layer.number}"] = _evolution(layer, result.epochs, searched)
     found["cka"] = _cka_chart(result, result.snapshots)
-    found["already_final"] = LineChart(
+    if len(result.epochs) > 1:
+        found["already_final"] = _already_final(result, result.epochs, searched)
+    return found
+
+
+def _already_final(result: Result, epochs: Float[np.ndarray, " epoch"], searched: str) -> LineChart:
+    return LineChart(
         title="Maps whose strongest image is already the final one",
         caption=f"For each layer, the share of its maps whose strongest activation over {searched} training images is "
-        f"held by the same image as after the last epoch, epoch {result.epochs[-1]:g}, where the share is 100 % because "
+        f"held by the same image as after the last epoch, epoch {epochs[-1]:g}, where the share is 100 % because "
         "that is what is compared with; maps that respond to nothing then do not count. A layer whose curve rises early "
         "has found what it looks for. The curve asks more than likeness does: two images that excite a map almost "
         "alike can change places for ever.",
@@ -393,14 +413,13 @@ def figures(result: Result) -> dict[str, Figure]:
                 "epoch",
                 "maps with their final image (%)",
                 tuple(
-                    Series(f"layer {layer.number}", result.epochs, layer.already_final * 100)
+                    Series(f"layer {layer.number}", epochs, layer.already_final * 100)
                     for layer in result.layers.values()
                 ),
                 (0.0, 105.0),
             ),
         ),
     )
-    return found
 
 
 def _evolution(layer: Layer, epochs: Float[np.ndarray, " epoch"], searched: str) -> Evolution:
@@ -446,8 +465,9 @@ def _cka_chart(result: Result, snapshots: Float[np.ndarray, " snapshot"]) -> Lin
         caption=f"(a) Debiased linear CKA between a layer's features after each snapshot and those of the final net, on "
         f"the same {result.compared} validation images: 1 for features that differ only by a rotation and a scale, about "
         "0 for unrelated ones. Epoch 0 is the untrained net. Bands hold 95 % of the values under resampled images. "
-        "(b) The same as a share of the way from the untrained net (0) to the final one (1). A layer has settled where "
-        "its curve crosses the dashed line for the last time. Look at whether lower layers cross it before upper ones.",
+        "(b) The same as a share of the way from the untrained net (0) to the final one (1); what lies below 0, farther "
+        "off than before training, is cut off. A layer has settled where its curve crosses the dashed line for the last "
+        "time. Look at whether lower layers cross it before upper ones.",
         alt=f"Curves of CKA from epoch {snapshots[0]:g} to the last snapshot but one: {'; '.join(spoken)}.",
         panels=(
             Panel(
@@ -463,6 +483,7 @@ def _cka_chart(result: Result, snapshots: Float[np.ndarray, " snapshot"]) -> Lin
                 "epoch",
                 "way to the final features (0-1)",
                 tuple(Series(f"layer {layer.number}", snapshots, settling.progress(layer.cka)) for layer in likeness),
+                y_range=(0.0, 1.05),
                 level=settling.SETTLED,
             ),
         ),

@@ -18,7 +18,7 @@ from pydantic.dataclasses import dataclass as settings_dataclass
 from reportgen.claims import Verdict, difference_part, mean_part, not_tested
 from reportgen.figures.kinds import Figure, ImageGrid, LineChart, Panel, Series
 from reportgen.inputs import Inputs
-from reportgen.strongest import (
+from reportgen.observe.strongest import (
     STRONGEST,
     Pictures,
     Top,

@@ -19,7 +19,7 @@ from reportgen.claims import Verdict, mean_part, not_tested, weighted_part
 from reportgen.data.folds import draw_folds
 from reportgen.figures.kinds import Figure, ImageGrid, LineChart, Panel, Series, Table
 from reportgen.inputs import Inputs
-from reportgen.transferring import COMPARED, KINDS, MOST_FEATURES, Read, Scratch, fit, from_scratch, read
+from reportgen.observe.transferring import COMPARED, KINDS, MOST_FEATURES, Read, Scratch, fit, from_scratch, read
 
 
 @settings_dataclass(frozen=True, config=ConfigDict(extra="forbid"))

@@ -23,7 +23,7 @@ from reportgen.errors import UserError
 from reportgen.figures.kinds import Figure, ImageGrid, LineChart, Panel, Series, Table
 from reportgen.inputs import Inputs
 from reportgen.measures.curves import Curves, Statistic, mean_band, mean_of_pairs, relative
-from reportgen.responses import TOP, compared_layers, distances_between, through_views
+from reportgen.observe.moved import TOP, compared_layers, distances_between, through_views
 
 EXAMPLES = 5
 STRAIGHT = (0.9, 1.0)  # R^2 of a quasi-linear curve
@@ -289,9 +289,9 @@ def _views(result: Result) -> ImageGrid:
     )
     return ImageGrid(
         title="The example images, moved",
-        caption=f"{len(names)} test images drawn by lot, of different classes and classified correctly as far as there "
-        f"are such ({', '.join(names)}), and below each what the net is shown in its place. Shifts and quarter turns "
-        f"are copies, everything else is interpolated (bilinear); {border}. Turns are anticlockwise.",
+        caption=f"Test images drawn by lot ({', '.join(names)}), of different classes and classified correctly as far as "
+        "there are such, and below each what the net is shown in its place. Shifts and quarter turns are copies, "
+        f"everything else is interpolated (bilinear); {border}. Turns are anticlockwise.",
         alt=f"A grid of pictures, in columns {', '.join(names)}; in rows {', '.join(result.picture_rows)}.",
         images=result.pictures,
         columns=len(names),
@@ -357,8 +357,8 @@ def _means(result: Result) -> LineChart:
         title="How far images move on average",
         caption=f"Means over {len(result.images)} test images, each class equally often as far as can be; bands are 95 % "
         "intervals of the mean. Distances are divided by the mean distance between different images, so that 1 is as far "
-        "away as another image and the layers compare. Dashed: turned or scaled and turned or scaled back, which leaves "
-        "only the blur of interpolating, twice"
+        "away as another image and the layers compare. Dashed: turned or enlarged, and back again, which leaves only the "
+        "blur of interpolating, twice"
         + (
             "; and the image as it was, with only what a move would expose changed"
             if "translation_filled" in result.curves
@@ -375,8 +375,9 @@ def _means(result: Result) -> LineChart:
 def _panels(result: Result, lines: Callable[[str, str], tuple[Series, ...]], distance: str) -> tuple[Panel, ...]:
     """Rows: shift, scale, rotation; columns: layer 1, layer 7, true class. The panels of a column share their range."""
     most = float(result.curves["translation"].values.max())
+    shifts = (-most, -most / 2, 0.0, most / 2, most) if most % 2 == 0 else (-most, 0.0, most)
     rows = (
-        ("translation", "shift down (px)", (-most, 0.0, most)),
+        ("translation", "shift down (px)", shifts),
         ("scale", "scale (ratio)", ()),
         ("rotation", "turn (degrees)", (0.0, 90.0, 180.0, 270.0)),
     )

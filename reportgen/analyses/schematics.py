@@ -17,7 +17,7 @@ from reportgen.artifacts import read_arrays
 from reportgen.claims import Verdict
 from reportgen.figures.kinds import Architecture, DeconvnetLayer, Figure, LayerBox
 from reportgen.inputs import Inputs
-from reportgen.pictures import grey_at_zero
+from reportgen.measures.pictures import grey_at_zero
 
 
 @settings_dataclass(frozen=True, config=ConfigDict(extra="forbid"))

@@ -96,6 +96,24 @@ class LineChart(Figure):
     letters: tuple[str, ...] = ()  # one for each panel, or none
 
 
+@dataclass(frozen=True)
+class Points:
+    """One pair of axes with a point for each thing that was measured twice."""
+
+    title: str
+    x_label: str  # with its unit, which is also that of y
+    y_label: str
+    x: Float[Array, " point"]
+    y: Float[Array, " point"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scatter(Figure):
+    """Points in one or more panels, each with the line on which both measures are equal."""
+
+    panels: tuple[Points, ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class BarChart(Figure):
     """One horizontal bar for each name, with an optional interval, and a reference line (chance)."""
@@ -165,13 +183,39 @@ class DeconvnetLayer(Figure):
     filter_text: str  # "48 filters 7x7, stride 2"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Occlusion(Figure):
+    """Figure 7: an image under a sliding grey square, panels (a) to (e)."""
+
+    image: UInt8[Array, "row column 3"]
+    outline: Bool[Array, "row column"]  # where the object lies; nowhere if that is not known
+    size: int  # side of the square, pixels
+    tops: Int[Array, " top"]  # first covered row of pixels, at each place
+    lefts: Int[Array, " left"]
+    layer: int
+    map: int
+    activation: Float[Array, "top left"]  # of the map, summed over rows and columns
+    clean_activation: float
+    projections: UInt8[Array, "picture row column 3"]  # of the map: in this image, then in others
+    sources: tuple[str, ...]  # a word below each of them
+    probability: Float[Array, "top left"]  # of the true class
+    clean_probability: float
+    classes: tuple[str, ...]  # the true class, then the others that are most probable somewhere
+    guesses: Int[Array, "top left"]  # the most probable of `classes`
+
+
 KINDS: dict[str, type[Figure]] = {
     kind.__name__: kind
-    for kind in (FeatureMaps, Evolution, ImageGrid, LineChart, BarChart, Heatmap, Table, Architecture, DeconvnetLayer)
+    for kind in (
+        *(FeatureMaps, Evolution, ImageGrid, LineChart, BarChart, Heatmap, Scatter, Table, Architecture),
+        *(DeconvnetLayer, Occlusion),
+    )
 }
 
 
-PIECES: dict[str, type] = {kind.__name__: kind for kind in (Series, Panel, LayerBox)}  # what figures are made of
+PIECES: dict[str, type] = {
+    kind.__name__: kind for kind in (Series, Panel, Points, LayerBox)
+}  # what figures are made of
 
 
 def to_data(figures: dict[str, Figure]) -> tuple[dict[str, Any], dict[str, Array]]:

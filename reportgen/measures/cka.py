@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 FEWEST = 4  # images: the unbiased HSIC divides by n - 3
-PIECE = 16384  # features whose scalar products are summed at once: a copy of all in double precision may be too large
+PIECE = 32768  # features whose scalar products are summed at once: a copy of all in double precision may be too large
 
 
 def gram(features: Float[np.ndarray, "image feature"]) -> Float[np.ndarray, "image image"]:
@@ -77,9 +77,15 @@ class Weighted:
         other: Float[np.ndarray, "resample image"],  # M w
     ) -> Float[np.ndarray, " resample"]:
         """<PK, PM> = w'(K * M)w - 2 sum of w f (M w), with f = (K w - F) / (sum of w - 2 w), F the sum of w f."""
-        constant = (self.share * one).sum(axis=1) / (1 + self.share.sum(axis=1))
-        fitted = self.share * (one - constant[:, None])
-        return np.sum(self.weights * both, axis=1) - 2 * np.sum(fitted * other, axis=1)
+        constant = _dot(self.share, one) / (1 + self.share.sum(axis=1))
+        fitted = _dot(self.share * one, other) - constant * _dot(self.share, other)
+        return _dot(self.weights, both) - 2 * fitted
+
+
+def _dot(
+    one: Float[np.ndarray, "resample image"], other: Float[np.ndarray, "resample image"]
+) -> Float[np.ndarray, " resample"]:
+    return np.einsum("ri,ri->r", one, other)
 
 
 @dataclass(frozen=True)

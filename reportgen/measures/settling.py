@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from reportgen.measures.cka import Course
 
 SETTLED = 0.9  # of the way from the untrained net's features to the final ones
-CHANGED = 0.05  # 1 - CKA of the untrained with the final net: where training changed less, there is no way to go
+CHANGED = 1e-3  # 1 - CKA of the untrained with the final net: where training changed less, there is no way to go
 BAND = 1000  # resamples behind a band
 MIDDLE = (0.025, 0.975)  # quantiles: a band holds 95 % of the resamples
 BATCH = 1000  # resamples weighted at once
@@ -33,7 +33,7 @@ class Likeness:
 def progress(curves: Float[np.ndarray, "*curve snapshot"]) -> Float[np.ndarray, "*curve snapshot"]:
     """How far features have come from the first snapshot's (0) to the last's (1): (CKA_t - CKA_0) / (1 - CKA_0).
 
-    NaN where they had hardly any way to go: CKA_0 above 0.95.
+    NaN where they had no way to go: CKA_0 above 0.999.
     """
     way = 1 - curves[..., :1]
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -43,16 +43,26 @@ def progress(curves: Float[np.ndarray, "*curve snapshot"]) -> Float[np.ndarray, 
 def settled(
     epochs: Float[np.ndarray, " snapshot"], curves: Float[np.ndarray, "*curve snapshot"]
 ) -> Float[np.ndarray, "*curve"]:
-    """The epoch from which `progress` stays at or above 0.9, interpolated linearly between snapshots.
+    """The epoch from which `progress` stays at or above 0.9; NaN where it is not defined."""
+    return stays(epochs, progress(curves))
 
-    A curve that is above the mark only at the end settles between the last two snapshots. NaN where `progress` is not
-    defined.
+
+def stays(
+    epochs: Float[np.ndarray, " snapshot"], curves: Float[np.ndarray, "*curve snapshot"], mark: float = SETTLED
+) -> Float[np.ndarray, "*curve"]:
+    """The epoch from which curves that end above the mark stay at or above it, interpolated linearly between snapshots.
+
+    A curve that is above only at the end does so between the last two snapshots, one that is always above from the
+    first snapshot on. NaN where a curve has NaN.
     """
-    way = progress(curves)
-    before = way.shape[-1] - 1 - (way[..., ::-1] < SETTLED).argmax(axis=-1)  # the last snapshot below the mark
-    before = np.minimum(before, way.shape[-1] - 2)  # where nothing is defined
-    low, high = (np.take_along_axis(way, place[..., None], -1)[..., 0] for place in (before, before + 1))
-    return np.asarray(epochs[before] + (SETTLED - low) / (high - low) * (epochs[before + 1] - epochs[before]))
+    below = curves < mark
+    last = curves.shape[-1] - 1 - below[..., ::-1].argmax(axis=-1)  # the last snapshot below the mark
+    before = np.where(below.any(axis=-1), np.minimum(last, curves.shape[-1] - 2), 0)
+    low, high = (np.take_along_axis(curves, place[..., None], -1)[..., 0] for place in (before, before + 1))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        way = np.clip((mark - low) / (high - low), 0, 1)
+    found = epochs[before] + np.where(below.any(axis=-1), way, 0) * (epochs[before + 1] - epochs[before])
+    return np.where(np.isnan(curves).any(axis=-1), np.nan, found)
 
 
 def settled_under(

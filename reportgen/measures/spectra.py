@@ -7,6 +7,7 @@ the highest. Energy is a squared magnitude, summed over colours.
 import numpy as np
 from jaxtyping import Bool, Float
 
+FLAT = 1e-6  # of a picture's largest value: what varies less is rounding, in single precision
 GRID = 64  # points: pictures are padded with zeros to at least this, so that their spectra can be compared
 
 
@@ -25,11 +26,14 @@ def energy(picture: Float[np.ndarray, "row column channel"], grid: int) -> Float
 def windowed(picture: Float[np.ndarray, "row column channel"]) -> Float[np.ndarray, "row column channel"]:
     """A picture without its mean under a Hann window: neither brightness nor the cut at its edges counts.
 
-    The mean is weighted by the window, so that nothing is left at frequency zero.
+    The mean is weighted by the window, so that nothing is left at frequency zero. A picture that is flat to within
+    rounding comes out as zeros: the rounding is not its spectrum.
     """
     rows, columns = (np.hanning(side + 2)[1:-1] for side in picture.shape[:2])  # without the zeros at the ends
     window = np.outer(rows, columns)[..., None]
-    return window * (picture - (window * picture).sum(axis=(0, 1)) / window.sum())
+    varying = picture - (window * picture).sum(axis=(0, 1)) / window.sum()
+    flat = np.abs(varying).max(initial=0.0) <= FLAT * np.abs(picture).max(initial=0.0)
+    return np.zeros_like(picture) if flat else window * varying
 
 
 def frequencies(grid: int) -> Float[np.ndarray, "grid grid"]:

@@ -189,6 +189,7 @@ def switches(run: Mapping[str, Any]) -> str:
         "DATA": (settings.get("data", {}).get("source"), "scenes"),
         "SEED": (run["seed"], 0),
         "SEEDS": (settings.get("compare", {}).get("seeds"), 1),
+        "IMAGES": (",".join(settings.get("occlusion", {}).get("images", ())), ""),
     }
     return " ".join(
         f"{name}={shlex.quote(str(value))}" for name, (value, usual) in known.items() if value not in (None, usual)

@@ -7,7 +7,7 @@ import pytest
 
 from reportgen.analyses import features
 from reportgen.analyses.features import Layer, Result
-from reportgen.strongest import Pictures, Top
+from reportgen.observe.strongest import Pictures, Top
 
 NINE = 9
 

@@ -16,7 +16,7 @@ from reportgen.data.dataset import Dataset, Split, Transfer
 from reportgen.data.transforms import Preprocessing
 from reportgen.errors import UserError
 from reportgen.inputs import Inputs
-from reportgen.transferring import COMPARED, KINDS, Read, Scratch
+from reportgen.observe.transferring import COMPARED, KINDS, Read, Scratch
 
 CLASSES = ("red", "green", "blue")
 SIDE = 36
@@ -120,7 +120,7 @@ def test_wide_layers_are_averaged_to_ten_thousand_numbers_at_most() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return self.classifier(self.relu(self.conv(x)).flatten(1))
 
-    from reportgen.transferring import read
+    from reportgen.observe.transferring import read
 
     split = images(2, tint=5)
     given = inputs(Wide(), split)
@@ -139,7 +139,7 @@ def test_wide_layers_are_averaged_to_ten_thousand_numbers_at_most() -> None:
 
 def test_what_a_1x1_classifier_reads_is_averaged_over_its_places() -> None:
     net = nn.Sequential(nn.Conv2d(3, 5, 3), nn.ReLU(), nn.Conv2d(5, 2, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    from reportgen.transferring import read
+    from reportgen.observe.transferring import read
 
     features, layers, top = read(inputs(net, None), images(1, 5), np.arange(3))
     assert (top, layers[-1]) == (7, Read(7, 5, 30, 1))

@@ -1,18 +1,23 @@
 """Figure 5 and its three claims: planted nets with known curves, every verdict within reach, real photographs."""
 
+import csv
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
+import torchvision
 from numpy import ndarray
 from torch import nn
 
 from reportgen.analyses import invariance
 from reportgen.analyses.invariance import Result, Settings
 from reportgen.data.dataset import Dataset, Split
+from reportgen.data.folders import read_image
 from reportgen.data.transformations import COARSE_SCALES, COARSE_TURNS, SCALES, TURNS, shifts, small_shift
 from reportgen.data.transforms import Preprocessing
 from reportgen.errors import UserError
@@ -223,7 +228,7 @@ def test_a_1x1_classifier_reads_pooled_features() -> None:
         nn.Flatten(),
     )  # fmt: skip
     opened = inputs_of(net, noise(4), [0, 1, 2, 0])
-    from reportgen.responses import look as respond
+    from reportgen.observe.moved import look as respond
 
     pixels = opened.data.test.images[:, 2:47, 2:47]
     seen = respond(opened, np.ascontiguousarray(pixels), np.array([0, 1, 2, 0]))
@@ -399,3 +404,48 @@ def test_panels_of_a_column_share_their_range_and_bear_the_papers_letters() -> N
 def test_a_class_that_is_not_there_is_named() -> None:
     with pytest.raises(UserError, match="INVARIANCE_SYMMETRIC=wheel: no such class: name some of a, b"):
         look(Blind(), noise(2), [0, 1], symmetric=("wheel",))
+
+
+def photographs(real_data: Path, count: int) -> Inputs:
+    """SqueezeNet 1.1 and photographs of different classes, with their true classes among the net's thousand."""
+    net = torchvision.models.squeezenet1_1()
+    net.load_state_dict(safetensors.torch.load_file(real_data / "weights" / "squeezenet1_1_torchvision.safetensors"))
+    with (real_data / "imagenet" / "classes.csv").open(newline="", encoding="utf-8") as file:
+        known = [(row["wnid"], row["name"]) for row in csv.DictReader(file)]
+    number = {wnid: place for place, (wnid, _) in enumerate(known)}
+    files = [min(folder.glob("*.jpg")) for folder in sorted((real_data / "imagenet").iterdir()) if folder.is_dir()]
+    files = files[:: len(files) // count][:count]
+    images = np.stack([read_image(path, 256) for path in files])
+    split = Split(images, np.array([number[path.parent.name] for path in files]), tuple(path.name for path in files))
+    data = Dataset("photographs", tuple(name for _, name in known), "", split, split, split)
+    preprocessing = Preprocessing(224, mean=(0.485, 0.456, 0.406), deviation=(0.229, 0.224, 0.225))
+    return Inputs.of(net, preprocessing, data, batch=32)
+
+
+@pytest.mark.real
+def test_photographs_give_the_papers_curves(real_data: Path) -> None:
+    """The very shifts of the paper, at its size: 60 px of 224, of which 16 are known of the picture."""
+    found = invariance.compute(photographs(real_data, 16), Settings(), np.random.default_rng(0))
+    shift, scale, turn = (found.curves[name] for name in MOVES)
+    assert shift.values.tolist() == list(range(-60, 61, 5))
+    for curves, still in ((shift, 0), (scale, 1), (turn, 0)):
+        assert not curves.first[:, curves.values == still].any()
+        assert not curves.top[:, curves.values == still].any()
+    mean = shift.top.mean(axis=0)
+    assert (np.diff(mean[12:15]) > 0).all()  # away from 0, downwards
+    assert (np.diff(mean[12:9:-1]) > 0).all()  # and upwards
+    assert mean[[0, -1]].min() > 2 * mean[[11, 13]].max()
+    assert (np.diff(scale.top.mean(axis=0)[[0, 4, 8, 12, 16]]) > 0).all()
+    small = {(row["name"], row["control"]): row for row in invariance.numbers(found)["small"]}
+    moved, filled = small["shift of 5 px", ""], small["shift of 5 px", "fill only"]
+    assert moved["first"] > 1.5 * moved["top"]
+    assert filled["first"] == filled["top"] == 0  # the stored picture reaches 16 px further
+    control = found.curves["translation_filled"]
+    beyond = np.abs(control.values) > 16
+    assert (control.first[:, ~beyond] == 0).all()
+    same = np.isin(shift.values, control.values[beyond])
+    assert control.first[:, beyond].mean() < 0.8 * shift.first[:, same].mean()
+    assert found.correct.mean() > 0.4
+    straight, stable = (invariance.judge(found, np.random.default_rng(0))[place] for place in (1, 2))
+    assert straight.parts[0].estimate > 0.9
+    assert stable.verdict == "not tested"  # which of ImageNet's classes are symmetric is not known

@@ -38,7 +38,7 @@ BLUES = LinearSegmentedColormap.from_list("blues", ["#f3f7fb", "#a9cbe6", "#4b93
 
 
 def line_chart(figure: kinds.LineChart, name: str, folder: Path) -> dict[str, Any]:
-    """Draw curves, up to three panels in a row."""
+    """Draw curves, up to three panels in a row, four as two rows of two."""
     with house_style():
         picture = save_svg(compose_lines(figure), folder / f"{name}.svg")
     return {"picture": picture, "files": [picture["file"]]}
@@ -48,7 +48,7 @@ def compose_lines(figure: kinds.LineChart) -> Figure:
     """The chart as matplotlib's artists; curves of one name have one colour in every panel."""
     names = list(dict.fromkeys(series.name for panel in figure.panels for series in panel.series))
     dashed = {series.name: series.dashed for panel in figure.panels for series in panel.series}
-    columns = min(3, len(figure.panels))
+    columns = 2 if len(figure.panels) == 4 else min(3, len(figure.panels))
     rows = -(-len(figure.panels) // columns)
     width = SINGLE if columns == 1 else WIDTH
     top, bottom = (24 if len(names) > 1 else 8), 4

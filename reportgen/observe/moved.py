@@ -58,7 +58,7 @@ def look(inputs: Inputs, pixels: UInt8[np.ndarray, "image crop crop 3"], labels:
 
 
 def through_views(
-    inputs: Inputs, source: UInt8[np.ndarray, "image side side 3"], images: Int[np.ndarray, " image"], plan: Plan
+    inputs: Inputs, source: UInt8[np.ndarray, "stored side side 3"], images: Int[np.ndarray, " image"], plan: Plan
 ) -> tuple[dict[str, Curves], Seen]:
     """Every image through every view, and as it is. What a view leaves as it was, pixel for pixel, counts as unmoved."""
     import torch

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from reportgen import strongest
-from reportgen.strongest import Top
+from reportgen.observe import strongest
+from reportgen.observe.strongest import Top
 
 
 def top_of(values: np.ndarray) -> Top:

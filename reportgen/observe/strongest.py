@@ -3,6 +3,8 @@
 Zeiler & Fergus 2013, section 4. Several analyses show such maps; what they conclude from them is their own.
 """
 
+from __future__ import annotations  # naming the probe's types must not import torch
+
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +17,7 @@ from reportgen import probe
 from reportgen.data.dataset import Split
 from reportgen.figures.kinds import FeatureMaps
 from reportgen.inputs import Inputs
-from reportgen.pictures import cut, grey_at_zero
+from reportgen.measures.pictures import cut, grey_at_zero
 from reportgen.progress import track
 
 STRONGEST = 9

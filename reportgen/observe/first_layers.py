@@ -8,8 +8,7 @@ from jaxtyping import Bool, Float
 from reportgen import probe
 from reportgen.inputs import Inputs
 from reportgen.measures import spectra
-from reportgen.progress import track
-from reportgen.strongest import (
+from reportgen.observe.strongest import (
     Pictures,
     Top,
     convolutions,
@@ -20,6 +19,7 @@ from reportgen.strongest import (
     projections,
     search,
 )
+from reportgen.progress import track
 
 SECOND = 2  # the layer whose projections are looked at
 ALIASES = (1 / 4, 1 / 2)  # cycles per pixel: where a stride of 4 repeats what lies at frequency zero
