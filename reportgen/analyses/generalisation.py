@@ -21,6 +21,8 @@ from reportgen.figures.kinds import Figure, ImageGrid, LineChart, Panel, Series,
 from reportgen.inputs import Inputs
 from reportgen.observe.transferring import COMPARED, KINDS, MOST_FEATURES, Read, Scratch, fit, from_scratch, read
 
+NO_BREAK = "\u00a0"  # a mean and its deviation stay in one line
+
 
 @settings_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Settings:
@@ -114,8 +116,8 @@ def _generalises(found: Comparison, rng: np.random.Generator) -> Verdict:
     return Verdict(
         "generalises",
         (
-            mean_part(f"{few} a class: frozen features minus from scratch, in these trained nets", gaps[0], rng),
-            mean_part(f"{many} a class: frozen features minus from scratch, in these trained nets", gaps[-1], rng),
+            mean_part(f"{few} a class, these trained nets: frozen minus from scratch", gaps[0], rng),
+            mean_part(f"{many} a class, these trained nets: frozen minus from scratch", gaps[-1], rng),
             mean_part(f"that gap at {few} a class minus at {many}", gaps[0] - gaps[-1], rng),
         ),
     )
@@ -135,8 +137,10 @@ def _deeper(found: Comparison, rng: np.random.Generator) -> Verdict:
     return Verdict(
         "deeper-is-better",
         (
-            mean_part(f"SVM: layer {COMPARED[-1]} minus layer {COMPARED[0]}, in these trained nets", climb, rng),
-            weighted_part("SVM: rank correlation of accuracy with layer", trend, correct.shape[1], rng),
+            mean_part(f"SVM, this trained net: layer {COMPARED[-1]} minus layer {COMPARED[0]}", climb, rng),
+            weighted_part(
+                "SVM, this trained net: rank correlation of accuracy with layer", trend, correct.shape[1], rng
+            ),
         ),
     )
 
@@ -278,11 +282,11 @@ def _whose(found: Comparison) -> str:
 
 def _by_count_table(found: Comparison) -> Table:
     rows = [
-        ("this run", str(count), _printed(scratch), _printed(frozen), f"{_mean(frozen) - _mean(scratch):+.1f}")
+        ("this run", str(count), _printed(scratch), _printed(frozen), _gain(_mean(frozen) - _mean(scratch)))
         for count, scratch, frozen in zip(found.counts, found.scratch.correct, found.frozen, strict=True)
     ]
     rows += [
-        (f"the paper, {name}", str(count), _text(*scratch), _text(*frozen), f"{frozen.mean - scratch.mean:+.1f}")
+        (f"the paper, {name}", str(count), _text(*scratch), _text(*frozen), _gain(frozen.mean - scratch.mean))
         for name, entries in paper.GENERALISATION.items()
         for count, (scratch, frozen) in entries.items()
     ]
@@ -328,8 +332,8 @@ def _by_layer(found: Comparison) -> LineChart:
         title="Accuracy by the layer that is read",
         caption=f"Share of {len(found.labels)} test images that a linear classifier gets right, mean over the classes, "
         f"by the layer whose features it reads; {found.counts[-1]} training images of each class. Mean of "
-        f"{found.linear.shape[2]} folds, the band is one standard deviation over them on either side. The paper's "
-        "curves rise from layer to layer.",
+        f"{found.linear.shape[2]} folds, the band is one standard deviation over them on either side. In the "
+        "paper's numbers accuracy rises with depth, steeply at first.",
         alt="Curves of accuracy by layer: "
         + "; ".join(
             f"{curve.name} from {curve.y[0]:.0f} % at layer {x[0]:.0f} to {curve.y[-1]:.0f} % at layer {x[-1]:.0f}"
@@ -344,10 +348,10 @@ def _by_layer_table(found: Comparison) -> Table:
     printed = paper.LAYER_BY_LAYER
     rows = [
         (
-            f"{kind}, layer {layer.number}",
+            f"{kind}, layer{NO_BREAK}{layer.number}",
             _reads(layer),
             _printed(found.linear[row, place]),
-            *(_text(*entries[kind, layer.number]) if (kind, layer.number) in entries else "" for entries in printed.values()),
+            *(_text(*entries[kind, layer.number]) if (kind, layer.number) in entries else "–" for entries in printed.values()),
         )
         for row, kind in enumerate(KINDS)
         for place, layer in enumerate(found.layers)
@@ -385,4 +389,8 @@ def _printed(correct: Bool[np.ndarray, "fold test"]) -> str:
 
 
 def _text(mean: float, deviation: float | None) -> str:
-    return f"{mean:.1f}" + ("" if deviation is None else f" ± {deviation:.1f}")
+    return f"{mean:.1f}" + ("" if deviation is None else f"{NO_BREAK}±{NO_BREAK}{deviation:.1f}")
+
+
+def _gain(points: float) -> str:
+    return f"{points:+.1f}".replace("-", "−")

@@ -228,7 +228,7 @@ def test_generalises_can_fall_either_way(frozen: tuple, scratch: tuple, verdict:
     first, last = frozen[0] - scratch[0], frozen[-1] - scratch[-1]
     assert estimates == pytest.approx([first, last, first - last], abs=0.003)
     assert {part.n for part in found.parts} == {300}
-    assert found.parts[0].name == "2 a class: frozen features minus from scratch, in these trained nets"
+    assert found.parts[0].name == "2 a class, these trained nets: frozen minus from scratch"
 
 
 @pytest.mark.parametrize(
@@ -333,14 +333,19 @@ def test_the_tables_print_mean_and_deviation_over_folds_beside_the_papers() -> N
     rows = drawn["by_count_table"].rows
     share = 100 * found.frozen[0].mean(axis=1)
     assert rows[0][:2] == ("this run", "2")
-    assert rows[0][3] == f"{share.mean():.1f} ± {share.std(ddof=1):.1f}"
-    assert rows[3] == ("the paper, Caltech-101", "15", "22.8 ± 1.5", "83.8 ± 0.5", "+61.0")
+    assert rows[0][3] == f"{share.mean():.1f}\u00a0±\u00a0{share.std(ddof=1):.1f}"
+    assert rows[3] == ("the paper, Caltech-101", "15", "22.8\u00a0±\u00a01.5", "83.8\u00a0±\u00a00.5", "+61.0")
     assert len(rows) == 3 + 6
     layers = drawn["by_layer_table"].rows
-    assert layers[0][0] == "SVM, layer 1"
-    assert layers[0][3:] == ("44.8 ± 0.7", "24.6 ± 0.4")
-    assert layers[6][3:] == ("", "")  # the paper has no softmax on layer 1
-    assert layers[-1][3:] == ("85.4 ± 0.4", "72.6 ± 0.1")
+    assert layers[0][0] == "SVM, layer\u00a01"
+    assert layers[0][3:] == ("44.8\u00a0±\u00a00.7", "24.6\u00a0±\u00a00.4")
+    assert layers[6][3:] == ("–", "–")  # the paper has no softmax on layer 1
+    assert layers[-1][3:] == ("85.4\u00a0±\u00a00.4", "72.6\u00a0±\u00a00.1")
+
+
+def test_a_loss_is_printed_with_a_true_minus() -> None:
+    [*_, last] = generalisation.figures(planted((0.5, 0.6), (0.4, 0.9), RISING))["by_count_table"].rows[:2]
+    assert last[4].startswith("−30")
 
 
 def test_the_curves_have_bands_of_one_deviation_and_a_line_at_chance() -> None:

@@ -124,6 +124,14 @@ def test_a_verdict_against_the_paper_is_discussed_by_its_reason(tmp_path: Path, 
     assert reason in section(tmp_path, numbers, figures(), "contradicted")
 
 
+def test_a_lower_layer_that_serves_better_is_pointed_at(tmp_path: Path) -> None:
+    better = NUMBERS | {"layers": [of_layer(1, 0.5), of_layer(4, 0.85), of_layer(7, 0.7)]}
+    said = section(tmp_path / "better", better, figures(), "contradicted")
+    assert "a softmax on layer 4 gets 85.0 % right" in said
+    worse = NUMBERS | {"layers": [of_layer(1, 0.5), of_layer(4, 0.75), of_layer(7, 0.7)]}
+    assert "Not all of its features are at fault" not in section(tmp_path / "worse", worse, figures(), "contradicted")
+
+
 def test_without_other_images_the_section_says_so(tmp_path: Path) -> None:
     said = section(tmp_path, {"tested": False}, {}, "not tested")
     assert "This run has no images of other classes to try that on: TRANSFER= names a folder" in said
