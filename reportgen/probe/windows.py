@@ -14,12 +14,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from reportgen.probe import operations
-from reportgen.probe.fields import Span, parent_span
+from reportgen.probe.fields import BY_PLACE, BY_WINDOW, Span, parent_span
 from reportgen.probe.graph import Graph, Node
-
-# Each value depends on the values at its own place in the parents (contrast normalisation: across their maps).
-BY_PLACE = ("relu", "scale", "identity", "add", "concat", "pointwise")
-BY_WINDOW = ("conv2d", "max_pool", "avg_pool", "pad")
 
 _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a map that windows may cover and still be computed alone; 0: none is
 _WORTH = 0.9  # of the time that whole maps would take; the estimate is no better than that
