@@ -12,8 +12,9 @@ from reportgen.probe.graph import Graph, Node, trace
 
 Box = tuple[int, int, int, int]  # top, left, bottom, right; the last two lie just outside
 
-_WINDOWED = ("conv2d", "max_pool", "avg_pool", "pad")
-_POINTWISE = ("relu", "scale", "identity", "add", "concat", "pointwise")
+BY_WINDOW = ("conv2d", "max_pool", "avg_pool", "pad")
+# Each value depends on the values at its own place in the parents (contrast normalisation: across their maps).
+BY_PLACE = ("relu", "scale", "identity", "add", "concat", "pointwise")
 _ADAPTIVE = ("adaptive_avg_pool", "adaptive_max_pool")
 _EVERYWHERE = ("reshape", "mean", "linear")
 
@@ -62,7 +63,7 @@ def parent_span(node: Node, span: Span | None, parent_shape: tuple[int, ...]) ->
     if node.kind in _EVERYWHERE or span is None:
         units = 1 if span is None else len(span.first)
         return whole(parent_shape, units)
-    if node.operation.window is not None and node.kind in _WINDOWED:
+    if node.operation.window is not None and node.kind in BY_WINDOW:
         window = node.operation.window
         stride, before = torch.tensor(window.stride), torch.tensor(window.padding)
         reach = torch.tensor(window.dilation) * (torch.tensor(window.kernel) - 1)
@@ -70,7 +71,7 @@ def parent_span(node: Node, span: Span | None, parent_shape: tuple[int, ...]) ->
     if node.kind in _ADAPTIVE:
         above, below = torch.tensor(node.shape[1:]), torch.tensor(parent_shape[1:])
         return Span(span.first * below // above, -(-(span.last + 1) * below // above) - 1)
-    if node.kind in _POINTWISE:
+    if node.kind in BY_PLACE:
         return span
     raise Unsupported(f"layer {node.name!r} is a {node.operation.what}: its receptive field is not known")
 

@@ -18,12 +18,13 @@ from torch import Tensor, fx
 
 from reportgen.probe import rules, windows
 from reportgen.probe.errors import Unsupported
-from reportgen.probe.fields import Span, parent_span
+from reportgen.probe.fields import BY_WINDOW, Span, parent_span
 from reportgen.probe.graph import Graph, Node
-from reportgen.probe.windows import BY_WINDOW
 
 _BATCH_BYTES = 2**25  # of the largest layer, for all squares computed together
 _BATCHES = (8, 256)  # the fewest and the most of them
+
+_CLEAN = -1  # the group of the clean image
 
 
 def summed(values: Tensor) -> Float[Tensor, "image map"]:
@@ -65,7 +66,10 @@ class _Stage:
 
 
 class Incremental:
-    """The clean image's activations, and what the wanted nodes become when squares of the image are covered."""
+    """What the wanted nodes give for the clean image, and for squares of it covered.
+
+    The clean image is run on its own as far as windows are cut; behind, it goes along in a batch.
+    """
 
     def __init__(
         self, graph: Graph, image: Float[Tensor, "channel row column"], wanted: Sequence[str],
@@ -82,19 +86,17 @@ class Incremental:
         self.maps = _Stage(self.plan.entire[:first], self.units.reads)
         self.stand_in = image.new_empty((), device=graph.device)
         self.held: dict[str, Tensor] = {}  # clean maps from which windows are cut
-        self.clean: dict[str, Tensor] = {}  # the wanted nodes, summed
-        graph.run(image[None], {node.name: partial(self._keep, node) for node in order})
+        graph.run(image[None], {node.name: partial(self._keep, node.name) for node in self.plan.windowed})
 
-    def _keep(self, node: Node, output: Tensor) -> None:
-        if node.name in self.wanted:
-            self.clean[node.name] = summed(output)[0].clone()
-        if node.name in self.plan.cut or node.name in self.wanted & self.plan.spans.keys():
-            self.held[node.name] = output.clone(memory_format=torch.channels_last)
+    def _keep(self, name: str, output: Tensor) -> None:
+        if name in self.plan.cut | self.wanted:
+            self.held[name] = output.clone(memory_format=torch.channels_last)
 
-    def covered(self, square: Float[Tensor, "channel row column"]) -> dict[str, Tensor]:
-        """The wanted nodes, summed over rows and columns, with the square at each of the corners."""
+    def outputs(self, square: Float[Tensor, "channel row column"]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """The wanted nodes, summed over rows and columns: clean, and with the square at each of the corners."""
         groups = self.plan.groups()
-        found = {name: clean.new_empty(len(groups), *clean.shape) for name, clean in self.clean.items()}
+        groups = torch.cat([groups, groups.new_tensor([_CLEAN])])
+        found: dict[str, Tensor] = {}
         handed = max(
             (math.prod(self.graph.nodes[name].shape) for name in self.units.names | self.units.reads), default=0
         )
@@ -106,7 +108,8 @@ class Incremental:
             ]
             values = {name: torch.cat([part[name] for part in parts]) for name in self.units.reads}
             self._entire(self.units, many, values, found)
-        return found
+        clean = {name: values[-1] for name, values in found.items()}
+        return clean, {name: values[:-1] for name, values in found.items()}
 
     def _through_maps(
         self, squares: Int[Tensor, " square"], groups: Int[Tensor, " square"], square: Tensor, found: dict[str, Tensor]
@@ -116,10 +119,20 @@ class Incremental:
         begin = 0
         for count in groups.unique_consecutive(return_counts=True)[1].tolist():
             part = slice(begin, begin + count)
-            self._in_windows(squares[part], square, {name: whole[part] for name, whole in values.items()}, found)
+            if groups[begin] == _CLEAN:
+                for name in self.wanted & self.plan.spans.keys():
+                    self._note(name, squares[part], summed(self.held[name]), found)
+            else:
+                frontier = {name: whole[part] for name, whole in values.items()}
+                self._in_windows(squares[part], square, frontier, found)
             begin += count
         self._entire(self.maps, squares, values, found)
         return values
+
+    def _note(self, name: str, squares: Int[Tensor, " square"], totals: Tensor, found: dict[str, Tensor]) -> None:
+        if name not in found:
+            found[name] = totals.new_empty(len(self.plan.units) + 1, *totals.shape[1:])
+        found[name][squares] = totals
 
     def _repeated(self, name: str, count: int) -> Tensor:
         clean = self.held[name]
@@ -143,8 +156,8 @@ class Incremental:
                 values = self._execute(node, read, len(squares), spare)
             patches[node.name] = _Patch(values, frame)
             if node.name in self.wanted:
-                was = self._cut(node.name, frame)
-                found[node.name][squares] = self.clean[node.name] + (values - was).sum((2, 3))
+                totals = summed(self.held[node.name]) + summed(values - self._cut(node.name, frame))
+                self._note(node.name, squares, totals, found)
             if node.name in frontier:
                 _lay(frontier[node.name], patches[node.name])
             self.windows.drop(node, patches)
@@ -159,7 +172,7 @@ class Incremental:
             if node.name in self.wanted:
                 if len(output) != len(squares):
                     raise Unsupported(f"layer {node.name!r} does not give one output for each image of a batch")
-                found[node.name][squares] = summed(output)
+                self._note(node.name, squares, summed(output), found)
             stage.drop(node, values)
 
     def _through_window(self, node: Node, frame: Span, patch: _Patch) -> Tensor:
@@ -235,10 +248,10 @@ def _lay(into: Float[Tensor, "square map row column"], patch: _Patch) -> None:
 
 
 def _batches(squares: Int[Tensor, " square"], bytes_each: int) -> Iterator[Int[Tensor, " square"]]:
-    """As few parts as memory allows, of equal length."""
+    """Parts of equal length, of about as many squares as memory allows."""
     fewest, most = _BATCHES
     length = min(max(_BATCH_BYTES // max(bytes_each, 1), fewest), most)
-    return iter(squares.tensor_split(-(-len(squares) // length)))
+    return iter(squares.tensor_split(max(round(len(squares) / length), 1)))
 
 
 def _first_unit(nodes: Sequence[Node]) -> int:

@@ -93,10 +93,10 @@ def occlude_at(
     wanted = {name: graph.find(name).name for name in outputs}
     with torch.inference_mode(False), torch.no_grad():
         run = Incremental(graph, image, list(wanted.values()), corners, size)
-        covered = run.covered(square.to(graph.device).view(-1, 1, 1).expand(len(image), size, size))
+        clean, covered = run.outputs(square.to(graph.device).view(-1, 1, 1).expand(len(image), size, size))
     return OcclusionAt(
         corners,
-        {name: run.clean[node] for name, node in wanted.items()},
+        {name: clean[node] for name, node in wanted.items()},
         {name: covered[node] for name, node in wanted.items()},
     )
 

@@ -14,18 +14,14 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from reportgen.probe import operations
-from reportgen.probe.fields import Span, parent_span
+from reportgen.probe.fields import BY_PLACE, BY_WINDOW, Span, parent_span
 from reportgen.probe.graph import Graph, Node
-
-# Each value depends on the values at its own place in the parents (contrast normalisation: across their maps).
-BY_PLACE = ("relu", "scale", "identity", "add", "concat", "pointwise")
-BY_WINDOW = ("conv2d", "max_pool", "avg_pool", "pad")
 
 _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a map that windows may cover and still be computed alone; 0: none is
 _WORTH = 0.9  # of the time that whole maps would take; the estimate is no better than that
 _MOVE = 100  # multiply-adds that take as long as to read and write one value (measured on two CPU cores)
 _MOST_CLASSES = 6  # of window sizes, along an axis
-_FEW = 16  # squares in a group: with fewer, reading the weights takes longer than the sums that a group saves
+_FEW = 32  # squares in a group: with fewer, to begin each layer takes longer than the sums that the group saves
 
 
 @dataclass(frozen=True)
@@ -54,7 +50,7 @@ class Plan:
         Windows clipped at the border are smaller, and so, in turn, are those that begin on the stride of a deeper
         layer. Grown to the largest they would cost the paper's net a third more.
         """
-        most = min(max(math.isqrt(len(self.units) // _FEW), 1), _MOST_CLASSES)
+        most = min(max(round(math.sqrt(len(self.units) / _FEW)), 1), _MOST_CLASSES)
         sizes = torch.stack([_sizes(self.spans[node.name]) for node in self.windowed], 2).double()
         work = torch.tensor([_work(node) for node in self.windowed], dtype=torch.float64)
         counts = [self.units[:, axis].bincount(minlength=len(sizes)) for axis in (0, 1)]

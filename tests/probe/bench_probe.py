@@ -1,4 +1,4 @@
-"""What the instrument costs, as ratios within one run: against captum, the bare forward pass and covering images.
+"""What the instrument costs, as ratios within one run: against captum and the bare forward pass (occlusion: ``make bench``).
 
 Each function interleaves the two and returns a ratio of medians. Run directly to print them all.
 """
@@ -11,13 +11,12 @@ from pathlib import Path
 from statistics import median
 
 import torch
-from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from probe_nets import paper_net
 
-from reportgen.probe import Activation, activations, occlude, project, strongest, trace
+from reportgen.probe import Activation, activations, project, strongest, trace
 
 LAYERS = {1: "1", 2: "5", 3: "9", 4: "11", 5: "13"}  # the paper's layers in `paper_net`
 
@@ -85,32 +84,7 @@ def strongest_against_forward(images: int = 32, batches: int = 4, rounds: int = 
     return ours / plain
 
 
-def occlusion_against_covering(
-    net: nn.Module | None = None, size: int = 32, stride: int = 24, batch: int = 16, rounds: int = 3
-) -> float:
-    """How many times faster incremental occlusion is than full forward passes of covered images in batches."""
-    net = net or paper_net()
-    image = torch.randn(3, 224, 224, generator=torch.Generator().manual_seed(1))
-    graph = trace(net, image[None])
-    grid = occlude(graph, image, size, stride, 0.0, [graph.output])
-
-    def covering() -> list[Tensor]:
-        with torch.no_grad():
-            covered = []
-            for top in grid.tops.tolist():
-                for left in grid.lefts.tolist():
-                    one = image.clone()
-                    one[:, top : top + size, left : left + size] = 0.0
-                    covered.append(one)
-            batches = torch.stack(covered).split(batch)
-            return [net(some.contiguous(memory_format=torch.channels_last)) for some in batches]
-
-    slow, ours = seconds([covering, lambda: occlude(graph, image, size, stride, 0.0, [graph.output])], rounds)
-    return slow / ours
-
-
 if __name__ == "__main__":
     for number in LAYERS:
         print(f"layer {number}: projection against captum", projection_against_captum(number))
-    print("occlusion against covering", occlusion_against_covering())
     print("strongest against the bare forward pass", strongest_against_forward())

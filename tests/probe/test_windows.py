@@ -93,7 +93,7 @@ def test_groups_save_what_windows_at_the_border_save(full_net: nn.Module, monkey
     grouped = multiply_adds(plan, plan.sizes)
     monkeypatch.setattr(windows, "_MOST_CLASSES", 1)
     at_once = planned(graph, corners, 32)
-    assert grouped < 1.03 * multiply_adds(plan, exact)
+    assert grouped < 1.07 * multiply_adds(plan, exact)
     assert multiply_adds(at_once, at_once.sizes) > 1.3 * multiply_adds(plan, exact)
 
 
