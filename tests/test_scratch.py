@@ -55,7 +55,8 @@ def test_it_learns_its_images_by_heart_and_ends_by_itself(tmp_path: Path) -> Non
     history = training.History.from_json(json.loads((tmp_path / TRY / training.HISTORY).read_text()))
     assert 2 <= len(history.epochs) < EPOCHS
     assert [epoch.train_accuracy for epoch in history.epochs][-1] == 1
-    assert history.epochs[-1].learning_rate == pytest.approx(scratch.RECIPE.learning_rate / 5)
+    annealed = scratch.RECIPE.learning_rate * scratch.RECIPE.anneal ** (scratch.RECIPE.plateaus - 1)
+    assert history.epochs[-1].learning_rate == pytest.approx(annealed)
     assert found.updates == len(history.epochs) * 64  # 384 views of 6 images, 6 at a time
     assert list(snapshots(tmp_path / TRY)) == [0, len(history.epochs)]
 
