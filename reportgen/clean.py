@@ -8,12 +8,14 @@ from reportgen.page.html import remove_report
 from reportgen.pipeline import stages
 from reportgen.progress import say
 from reportgen.selection import EXTRA
+from reportgen.settings import Settings
 from reportgen.stages.embedded import HOME
 
 
-def remove(build: Path, report: Path) -> None:
+def remove(settings: Settings, build: Path, report: Path) -> None:
     """Remove the artefacts below `build`, the report's files in `report`, and the drawn scenes."""
-    ours = [build / stage.folder for stage in stages().values() if (build / stage.folder / DOCUMENT).exists()]
+    names = {"model", *stages(settings)}  # a run with a loaded net may lie there, too
+    ours = [build / name for name in sorted(names) if (build / name / DOCUMENT).exists()]
     ours += [build / EXTRA, build / "stamps", build / "drawn", *build.glob("work-*"), build / "timings.json"]
     ours += [place for place in HOME.glob("scenes-*") if (place / DOCUMENT).exists()]
     for place in ours:

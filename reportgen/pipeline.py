@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from reportgen.artifacts import (
 )
 from reportgen.errors import UserError
 from reportgen.progress import say
-from reportgen.settings import Settings, nearest
+from reportgen.settings import NAMED_SETS, Settings, jsonable, nearest
 
 PACKAGE = Path(__file__).parent
 REPOSITORY = PACKAGE.parent
@@ -54,6 +54,7 @@ class Stage:
     doing: str = ""  # what the user reads while it runs
     outputs: tuple[str, ...] = ()  # files in the report's folder that it makes
     commit: bool = False  # it writes down which commit this is
+    given: Mapping[str, Any] = field(default_factory=dict)  # single values of the settings, beside `sections`
 
     @property
     def folder(self) -> str:
@@ -61,8 +62,8 @@ class Stage:
         return self.name
 
 
-def stages() -> dict[str, Stage]:
-    """Every stage by name, in the order in which they can be made."""
+def stages(settings: Settings) -> dict[str, Stage]:
+    """Every stage of a run with these settings by name, in the order in which they can be made."""
     found = [
         Stage("data", "reportgen.stages.data", (), ("data", "run"), doing="reading the images"),
         Stage(
@@ -94,7 +95,7 @@ def stages() -> dict[str, Stage]:
                 analysis.name,
                 "reportgen.stages.analysis",
                 analysis.reads,
-                (analysis.name, "run", "compute"),
+                (analysis.name, "layers", "run", "compute"),
                 also=also,
                 doing=analysis.title[0].lower() + analysis.title[1:],
             )
@@ -110,7 +111,28 @@ def stages() -> dict[str, Stage]:
     found.append(
         Stage("pdf", "reportgen.stages.pdf", read, doing="the PDF", outputs=("report.pdf",), commit=True),
     )
-    return {stage.name: stage for stage in found}
+    return {stage.name: stage for stage in _as_chosen(found, settings)}
+
+
+def _as_chosen(found: Iterable[Stage], settings: Settings) -> Iterator[Stage]:
+    """The stages for the net and the images that the settings choose: a net that is loaded is looked up before all else."""
+    loaded = settings.model.loaded
+    if loaded:
+        sections = ("model", "preprocessing", "data")
+        yield Stage("model", "reportgen.stages.model", (), sections, doing="loading the net and its weights")
+    for stage in found:
+        if stage.name == "data":
+            named = "reportgen.data.named" if named_set(settings.data.source) else ""
+            stage = replace(stage, also=named, given={"loaded": True} if loaded else {})
+        if stage.name == "net" and loaded:
+            doing = "asking the net about every image"
+            stage = Stage("net", "reportgen.stages.loaded", ("model", "data"), ("run", "compute"), doing=doing)
+        yield stage
+
+
+def named_set(source: str) -> bool:
+    """Whether ``DATA=`` names one of torchvision's data sets, not a folder of that name."""
+    return source in NAMED_SETS and not Path(source).is_dir()
 
 
 @dataclass(frozen=True)
@@ -146,7 +168,7 @@ class Pipeline:
         self.settings = settings
         self.build = build
         self.report = report
-        self.stages = stages()
+        self.stages = stages(settings)
         self.commit, self.date = _commit()
         self.stamps = self._stamps()
 
@@ -157,7 +179,7 @@ class Pipeline:
         for stage in self.stages.values():
             sources, libraries = _closure([stage.module, *([stage.also] if stage.also else [])])
             stamp: dict[str, Any] = {
-                "settings": self.settings.document(*stage.sections) if stage.sections else {},
+                "settings": (self.settings.document(*stage.sections) if stage.sections else {}) | jsonable(stage.given),
                 "sources": {name: digests.of(path) for name, path in sources.items()},
                 "libraries": {name: _version(name) for name in libraries} | {"python": platform.python_version()},
                 "inputs": {name: stamps[name]["fingerprint"] for name in stage.inputs},
@@ -298,7 +320,8 @@ def _read_or_none(path: Path) -> Any:
 
 def _images(settings: Settings, digests: FileDigests) -> str:
     """Digest of the user's images; the embedded scenes hang on their settings and sources alone."""
-    return _tree_digest(settings.data.source, "DATA", digests)
+    source = settings.data.source
+    return source if named_set(source) else _tree_digest(source, "DATA", digests)
 
 
 def _transfer_images(settings: Settings, digests: FileDigests) -> str:
@@ -310,19 +333,49 @@ def _tree_digest(source: str, switch: str, digests: FileDigests) -> str:
     if source in ("", "scenes"):
         return source
     if not Path(source).is_dir():
-        raise UserError(f"{switch}={source}: no such folder: give a folder with one folder of images for each class")
+        near = nearest(source, NAMED_SETS) if switch == "DATA" else ""
+        raise UserError(
+            f"{switch}={source}: no such folder{near}: give a folder with one folder of images for each class"
+        )
     return digests.of_tree(Path(source))
 
 
-def _annotation_file(settings: Settings, digests: FileDigests) -> str:
+def _annotation_file(settings: Settings, digests: FileDigests) -> str | list[str]:
     """Digest of the user's annotations."""
-    path = settings.annotations.parts
+    path, masks = settings.annotations.parts, settings.annotations.masks
     if path and not Path(path).is_file():
         raise UserError(f"PARTS={path}: no such file: give a COCO annotations file")
-    return digests.of(Path(path)) if path else ""
+    parts = digests.of(Path(path)) if path else ""
+    return (
+        [parts, _digest_of("MASKS", masks, "a COCO annotations file, or a folder of PNGs", digests)] if masks else parts
+    )
+
+
+def _net_files(settings: Settings, digests: FileDigests) -> list[str]:
+    """Digests of the loaded net's weights, class names and snapshots, and of the user's own code that makes it."""
+    model = settings.model
+    module = model.name.partition(":")[0].split(".")[0] if ":" in model.name else ""
+    code = [
+        path for path in (Path(f"{module}.py"), *sorted(Path(module or ".").rglob("*.py"))) if module and path.is_file()
+    ]
+    weights = Path(model.weights)
+    return [
+        digests.of(weights) if weights.is_file() else model.weights,
+        _digest_of("CLASSES", model.classes, "a .csv or .json file", digests),
+        _digest_of("SNAPSHOTS", model.snapshots, "a folder of checkpoints", digests),
+        digest([digests.of(path) for path in code]),
+    ]
+
+
+def _digest_of(switch: str, place: str, wanted: str, digests: FileDigests) -> str:
+    path = Path(place)
+    if place and not path.exists():
+        raise UserError(f"{switch}={place}: no such file or folder: give {wanted}")
+    return "" if not place else digests.of_tree(path) if path.is_dir() else digests.of(path)
 
 
 _FILES = {
+    "model": _net_files,
     "data": _images,
     "annotations": _annotation_file,
     "transfer": _transfer_images,

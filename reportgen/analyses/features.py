@@ -21,7 +21,7 @@ from reportgen import probe
 from reportgen.claims import Verdict, difference_part, mean_part, not_tested
 from reportgen.figures.kinds import FeatureMaps, Figure, ImageGrid, LineChart, Panel, Series
 from reportgen.inputs import Inputs
-from reportgen.pictures import cut, grey_at_zero
+from reportgen.pictures import WholeImage, cut, grey_at_zero
 from reportgen.progress import track
 
 STRONGEST = 9
@@ -58,7 +58,7 @@ class Pictures:
     """Some maps of one layer, as pictures."""
 
     maps: Int[np.ndarray, " shown"]
-    projections: UInt8[np.ndarray, "shown strongest row column 3"]  # mid-grey is zero
+    projections: UInt8[np.ndarray, "shown strongest row column 3"] | None  # mid-grey is zero; None: see `Layer.refusal`
     patches: UInt8[np.ndarray, "shown strongest row column 4"]  # the fourth channel is 0 outside the image
     active: Bool[np.ndarray, "shown strongest"]
     kinds: tuple[tuple[str, ...], ...]  # class of each tile's image; empty where there is no activation
@@ -79,6 +79,7 @@ class Layer:
     within: Float[np.ndarray, " map"]  # similarity of a map's patches to each other
     between: Float[np.ndarray, " map"]  # and to patches of other maps
     responses: Float[np.ndarray, "map image"]  # largest response of each map to some validation images, evenly spaced
+    refusal: str = ""  # why its activations cannot be projected
 
 
 @dataclass(frozen=True)
@@ -90,13 +91,16 @@ class Result:
     images_of_smallest_class: int  # validation images
     images: int
     classes: int
+    unlabelled: int = 0  # images whose class is what the net takes them for
+    untrained: bool = True  # whether the net as it was before training is known
 
 
 def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Result:
     """Search all maps in one pass, then project and compare."""
-    labels = inputs.data.val.labels
+    labels, known = inputs.data.val.labels, inputs.data.val.known
     tops = search(inputs)
-    untrained = search(inputs.at_epoch(0))
+    has_untrained = not inputs.loaded or 0 in inputs.epochs
+    untrained = search(inputs.at_epoch(0)) if has_untrained else {}
     responses = respond(inputs)
     layers = {}
     for number, top in tops.items():
@@ -109,19 +113,30 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
             size=inputs.preprocessing.crop,
             top=top,
             pictures=look(inputs, number, top, chosen),
-            agreement=same_class_share(top, labels),
-            untrained_agreement=same_class_share(untrained[number], labels),
+            agreement=same_class_share(top, labels, known),
+            untrained_agreement=same_class_share(untrained[number], labels, known)
+            if has_untrained
+            else np.full(len(top.values), np.nan),
             within=within,
             between=between,
             responses=responses[number],
+            refusal=inputs.no_projection(_layer(inputs, number)),
         )
     return Result(
         layers=layers,
         filters=first_filters(inputs),
-        images_of_smallest_class=int(np.bincount(labels, minlength=len(inputs.data.classes)).min()),
+        images_of_smallest_class=_smallest(labels[known], len(inputs.data.classes), inputs.loaded),
         images=len(labels),
         classes=len(inputs.data.classes),
+        unlabelled=int((~known).sum()),
+        untrained=has_untrained,
     )
+
+
+def _smallest(labels: Int[np.ndarray, " image"], classes: int, loaded: bool) -> int:
+    """Labelled images of the class that has fewest; a loaded net may know classes of which there is no image."""
+    counts = np.bincount(labels, minlength=classes)
+    return int((counts[counts > 0] if loaded else counts).min(initial=len(labels)))
 
 
 def search(inputs: Inputs, numbers: Sequence[int] | None = None) -> dict[int, Top]:
@@ -158,8 +173,11 @@ def _layer(inputs: Inputs, number: int) -> Any:
 
 
 def field_of(inputs: Inputs, number: int) -> Any:
-    """The receptive field of a layer's maps."""
-    return probe.receptive_field(inputs.graph, _layer(inputs, number).map)
+    """The receptive field of a layer's maps; the whole image where its geometry is not known."""
+    try:
+        return probe.receptive_field(inputs.graph, _layer(inputs, number).map)
+    except probe.Unsupported:
+        return WholeImage((inputs.preprocessing.crop, inputs.preprocessing.crop))
 
 
 def look(inputs: Inputs, number: int, top: Top, maps: Int[np.ndarray, " shown"]) -> Pictures:
@@ -170,6 +188,7 @@ def look(inputs: Inputs, number: int, top: Top, maps: Int[np.ndarray, " shown"])
     layer, receptive = _layer(inputs, number), field_of(inputs, number)
     crop = inputs.preprocessing.crop
     side = min(receptive.size[0], crop)
+    refused = bool(inputs.no_projection(layer))
     projected = np.zeros((len(maps), STRONGEST, side, side, 3), np.float32)
     patches = np.zeros((len(maps), STRONGEST, side, side, 4), np.uint8)
     active = top.active[maps]
@@ -185,14 +204,15 @@ def look(inputs: Inputs, number: int, top: Top, maps: Int[np.ndarray, " shown"])
         ]
         pixels = inputs.pixels(inputs.data.val, image)
         opaque = np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])
-        for tile, activation, projection in zip(
-            tiles, activations, probe.project(inputs.graph, batch[0], activations), strict=True
-        ):
+        projections = [None] * len(tiles) if refused else probe.project(inputs.graph, batch[0], activations)
+        for tile, activation, projection in zip(tiles, activations, projections, strict=True):
             box = receptive.box(activation.row, activation.column) if side < crop else (0, 0, crop, crop)
+            patches[tile] = cut(opaque, box)
+            if refused:
+                continue
             assert projection is not None  # only activations above zero are asked for
             whole = projection.full().permute(1, 2, 0).cpu().numpy()
             projected[tile] = cut(whole if inputs.preprocessing.order == "RGB" else whole[..., ::-1], box)
-            patches[tile] = cut(opaque, box)
     names, labels = inputs.data.val.names, inputs.data.val.labels
     kinds = tuple(
         tuple(
@@ -211,14 +231,17 @@ def look(inputs: Inputs, number: int, top: Top, maps: Int[np.ndarray, " shown"])
         )
         for number_ in maps
     )
-    return Pictures(maps, grey_at_zero(projected), patches, active, kinds, details)
+    return Pictures(maps, None if refused else grey_at_zero(projected), patches, active, kinds, details)
 
 
-def same_class_share(top: Top, labels: Int[np.ndarray, " image"]) -> Float[np.ndarray, " map"]:
-    """Share of same-class pairs among each map's nine images; NaN for a map that responds to fewer than two."""
+def same_class_share(
+    top: Top, labels: Int[np.ndarray, " image"], known: Bool[np.ndarray, " image"] | None = None
+) -> Float[np.ndarray, " map"]:
+    """Share of same-class pairs among each map's nine images (those of `known` class); NaN for a map with fewer than two."""
     shares = np.full(len(top.images), np.nan)
     for number, (images, active) in enumerate(zip(top.images, top.active, strict=True)):
-        kinds = labels[images[active]]
+        chosen = images[active]
+        kinds = labels[chosen if known is None else chosen[known[chosen]]]
         if len(kinds) > 1:
             pairs = np.triu_indices(len(kinds), 1)
             shares[number] = (kinds[pairs[0]] == kinds[pairs[1]]).mean()
@@ -303,6 +326,10 @@ def judge(result: Result, rng: np.random.Generator) -> list[Verdict]:
 
 
 def _hierarchy(result: Result, rng: np.random.Generator) -> Verdict:
+    if result.unlabelled == result.images:
+        return not_tested("hierarchy", "the images have no labels")
+    if not result.untrained:
+        return not_tested("hierarchy", "the net was loaded: there is no untrained net to compare it with")
     if result.images_of_smallest_class < STRONGEST:
         why = f"a class has only {result.images_of_smallest_class} validation images, so nine of one class cannot agree"
         return not_tested("hierarchy", why)
@@ -348,6 +375,8 @@ def numbers(result: Result) -> dict[str, Any]:
         "images": result.images,
         "chance": 1 / result.classes,
         "filters": 0 if result.filters is None else len(result.filters),
+        "unlabelled": result.unlabelled,
+        "untrained": result.untrained,
         "layers": [
             {
                 "number": layer.number,
@@ -356,6 +385,7 @@ def numbers(result: Result) -> dict[str, Any]:
                 "receptive_field": layer.field,
                 "whole_image": layer.field >= layer.size,
                 "dead_share": dead_share(layer.top),
+                "refusal": layer.refusal,
                 "agreement": _mean(layer.agreement),
                 "untrained_agreement": _mean(layer.untrained_agreement),
                 "within": _mean(layer.within),
@@ -388,10 +418,11 @@ def figures(result: Result) -> dict[str, Figure]:
         result,
         title="Agreement on a class, by depth",
         caption="How often two of the nine images that excite a map most are of one class, for each layer: mean over "
-        "its maps, the band holds the middle half of them. The dashed curve is the same net before training.",
+        "its maps, the band holds the middle half of them."
+        + (" The dashed curve is the same net before training." if result.untrained else ""),
         label="pairs of one class (%)",
         scale=100.0,
-        curves=(("trained", "agreement"), ("untrained", "untrained_agreement")),
+        curves=(("trained", "agreement"), ("untrained", "untrained_agreement"))[: 1 + result.untrained],
     )
     found["similarity"] = _depth_chart(
         result,
@@ -413,13 +444,19 @@ def feature_maps(number: int, pictures: Pictures, receptive: int, size: int, ima
         if receptive < size
         else f"the receptive field ({receptive} px) holds the whole image, so the whole image is shown"
     )
+    projected = pictures.projections is not None
+    what = (
+        f"Left of each pair: the nine strongest activations over {images} validation images, projected to pixels by the "
+        "deconvnet (grey is zero, contrast alike within a map). Right: the image patches that caused them; "
+        if projected
+        else f"The image patches that caused the nine strongest activations over {images} validation images; "
+    )
     return FeatureMaps(
         title=f"Layer {number}",
-        caption=f"{len(pictures.maps)} feature maps of layer {number}, drawn at random. Left of each pair: the nine "
-        f"strongest activations over {images} validation images, projected to pixels by the deconvnet (grey is zero, "
-        f"contrast alike within a map). Right: the image patches that caused them; {cutting}. Look for what the nine "
-        "have in common.",
-        alt=f"For {len(pictures.maps)} feature maps of layer {number}: nine projections beside nine image patches. "
+        caption=f"{len(pictures.maps)} feature maps of layer {number}, drawn at random. {what}{cutting}. Look for what "
+        "the nine have in common.",
+        alt=f"For {len(pictures.maps)} feature maps of layer {number}: "
+        f"{'nine projections beside ' * projected}nine image patches. "
         + " ".join(
             f"Map {number_}: {_seen(kinds)}." for number_, kinds in zip(pictures.maps, pictures.kinds, strict=True)
         ),

@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from reportgen.probe.deconvnet import Activation, Projection, Unpooled, project, unpool
+    from reportgen.probe.deconvnet import Activation, Projection, Unpooled, project, refusal, unpool
     from reportgen.probe.errors import NotFinite, ProbeError, UnknownLayer, Unsupported
     from reportgen.probe.fields import ReceptiveField, receptive_field
     from reportgen.probe.graph import Graph, activations, trace
@@ -39,6 +39,7 @@ _HOMES = {
     "occlude": "occlusion",
     "project": "deconvnet",
     "receptive_field": "fields",
+    "refusal": "deconvnet",
     "strongest": "ranking",
     "trace": "graph",
     "unpool": "deconvnet",
@@ -60,6 +61,7 @@ __all__ = [
     "occlude",
     "project",
     "receptive_field",
+    "refusal",
     "strongest",
     "trace",
     "unpool",

@@ -1,6 +1,6 @@
 """The analysis stage: compute, judge, and save the result and its figures as data."""
 
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ def make(work: Work, folder: Path) -> None:
     """Run one analysis on the net and the data."""
     prepare(work.settings.compute)
     inputs = Inputs.open(work.build, work.settings.compute.device, work.workshop)
-    save(work, inputs, folder)
+    save(work, replace(inputs, nodes=work.settings.layers.nodes), folder)
 
 
 def save(work: Work, inputs: Inputs, folder: Path) -> None:
