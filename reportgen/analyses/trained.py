@@ -32,8 +32,8 @@ class Result:
 
     classes: tuple[str, ...]  # of the matrix: those that labelled images show; of very many, some at random
     gallery: UInt8[np.ndarray, "image row column 3"]  # class by class
-    gallery_classes: tuple[str, ...]  # empty where no image has a label
-    gallery_titles: tuple[str, ...]  # then what the net takes each for
+    gallery_classes: tuple[str, ...]  # one for each row; empty where classes have one image, or none has a label
+    gallery_titles: tuple[str, ...]  # then what each image shows, or what the net takes it for
     gallery_trained_on: bool
     confusion: Int[
         np.ndarray, "true predicted"
@@ -56,21 +56,27 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
     present = np.unique(labels[known])
     in_gallery = np.sort(rng.permutation(present if inputs.loaded else len(data.classes))[: settings.gallery_classes])
     gallery = data.val if inputs.loaded else data.train
-    chosen = [
-        index
-        for label in in_gallery
-        for index in _some(np.flatnonzero((gallery.labels == label) & gallery.known), settings.gallery, rng)
-    ] or list(np.sort(rng.permutation(len(gallery))[: settings.gallery_classes]))
+    of_class = [np.flatnonzero((gallery.labels == label) & gallery.known) for label in in_gallery]
+    fewest = min(map(len, of_class), default=0)
+    beside = min(settings.gallery, fewest) if inputs.loaded else settings.gallery
+    chosen = [index for indices in of_class for index in _some(indices, beside, rng)]
+    if not chosen:
+        chosen = list(np.sort(rng.permutation(len(gallery))[: settings.gallery_classes]))
     shown = np.sort(rng.permutation(present)[:MOST_CLASSES]) if len(present) > MOST_CLASSES else present
     wrong = np.flatnonzero((guesses != labels) & known)
     wrong = wrong[np.argsort(-probabilities[wrong, guesses[wrong]], kind="stable")][: settings.mistakes]
     return Result(
         classes=tuple(data.classes[label] for label in shown),
         gallery=np.asarray(gallery.images[chosen]),
-        gallery_classes=tuple(data.classes[label] for label in in_gallery),
-        gallery_titles=()
-        if len(in_gallery)
-        else tuple(f"{data.classes[guesses[index]]} ({probabilities[index, guesses[index]]:.0%})" for index in chosen),
+        gallery_classes=tuple(data.classes[label] for label in in_gallery) if beside > 1 else (),
+        gallery_titles=tuple(
+            data.classes[gallery.labels[index]]
+            if gallery.known[index]
+            else f"taken for {data.classes[guesses[index]]} ({probabilities[index, guesses[index]]:.0%})"
+            for index in chosen
+        )
+        if beside < 2
+        else (),
         gallery_trained_on=not inputs.loaded,
         confusion=_confusion(labels[known], guesses[known], shown, len(data.classes)),
         accuracy={data.classes[label]: float(right[labels[known] == label].mean()) for label in present},
@@ -194,8 +200,12 @@ def _gallery(result: Result) -> ImageGrid:
     if not result.gallery_classes:
         return ImageGrid(
             title="What the net is shown",
-            caption=f"{len(result.gallery)} of the images, drawn at random. They have no labels: below each stands what the "
-            "net takes it for, with its probability.",
+            caption=f"{len(result.gallery)} of the images, drawn at random. Below each stands "
+            + (
+                "its class."
+                if result.accuracy
+                else "what the net takes it for, with its probability: they have no labels."
+            ),
             alt=f"A grid of images: {'; '.join(result.gallery_titles)}.",
             images=result.gallery,
             columns=min(6, len(result.gallery)),

@@ -57,15 +57,17 @@ def plain(text: str) -> str:
 def map_folders(folders: Sequence[str], classes: Sequence[ClassName], count: int) -> tuple[Mapping, tuple[str, ...]]:
     """Which of the net's `count` classes each folder is, and what the classes are called.
 
-    Where there are as many folders as classes, and no folder bears the name of another place's class, they are taken in
-    their order, which is that of their names, as torchvision's ImageFolder does.
+    Where there are as many folders as classes, and none of them bears the name of a class, they are taken in their order,
+    which is that of their names, as torchvision's ImageFolder does. A name that several classes bear is then told by its
+    place, where that fits all.
     """
     known: dict[str, set[int]] = {}
     for index, entry in enumerate(classes):
         for spelling in entry.spellings:
             known.setdefault(spelling, set()).add(index)
     found = [known.get(plain(folder), set()) for folder in folders]
-    if len(folders) == count and all(not places or index in places for index, places in enumerate(found)):
+    in_place = all(index in places for index, places in enumerate(found))
+    if len(folders) == count and (in_place or not any(found)):
         how = "by their names" if all(found) else "by the order of their names, as ImageFolder counts them"
         return Mapping(tuple(range(count)), how, ()), _distinct(classes) or tuple(folders)
     unmapped = tuple(

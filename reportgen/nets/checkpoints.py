@@ -51,6 +51,9 @@ def read_state(path: Path, said_by: str) -> State:
 
 
 def _read_pickle(path: Path, said_by: str) -> Any:
+    with path.open("rb") as file:
+        if not file.read(2).startswith((b"PK", b"\x80")):  # a zip file, as torch.save writes it, or a pickle
+            raise UserError(f"{said_by}: not a checkpoint of torch's, or a damaged one")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's own notes on old formats

@@ -7,7 +7,8 @@ import numpy as np
 
 from reportgen.artifacts import DOCUMENT, read_json, write_json
 from reportgen.data.annotations import Annotated, Unusable, check_parts, read_coco, stored
-from reportgen.data.folders import Unreadable, read_image
+from reportgen.data.folders import SPLIT_NAMES, Unreadable, read_image
+from reportgen.data.masks import read_masks
 from reportgen.data.packing import Skipped
 from reportgen.errors import UserError
 from reportgen.pipeline import Work
@@ -20,12 +21,14 @@ def make(work: Work, folder: Path) -> None:
     size = work.settings.data.size
     skipped: Skipped = []
     found: list[Annotated] = []
-    for annotated in _read(work):
+    for annotated in [*_read(work), *_read_masks(work, names["test"])]:
         try:
             found.append(stored(annotated, size))
         except (Unusable, OSError) as reason:
             skipped.append({"file": annotated.name, "reason": str(reason)})
     objects = _objects(found, names["test"], size)
+    if work.settings.annotations.masks and objects is None:
+        raise UserError(f"MASKS={work.settings.annotations.masks}: it marks no object in any of the images")
     if objects is not None:
         np.save(folder / "objects.npy", objects)
     parts = _parts(folder, [item for item in found if item.part_names], set(names["train"]), size, skipped)
@@ -44,6 +47,16 @@ def _read(work: Work) -> list[Annotated]:
         return []
     root = drawn_scenes(work)
     return read_coco(root / "annotations" / "test.json", [root], str(root))
+
+
+def _read_masks(work: Work, names: list[str]) -> list[Annotated]:
+    """What ``MASKS=`` says of the test images."""
+    settings = work.settings
+    if not settings.annotations.masks:
+        return []
+    root = drawn_scenes(work) if settings.data.source == "scenes" else Path(settings.data.source)
+    places = [root, *(root / name for name in SPLIT_NAMES)]
+    return read_masks(Path(settings.annotations.masks), names, [Path(settings.annotations.masks).parent, *places])
 
 
 def _objects(found: list[Annotated], names: list[str], size: int) -> np.ndarray | None:

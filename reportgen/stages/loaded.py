@@ -25,6 +25,7 @@ from reportgen.progress import say
 from reportgen.stages.net import accuracy
 
 NEAR_CHANCE = 0.1  # of the way from chance to perfect: a net that was trained on such images is further
+BETTER = 0.1  # share of the images by which another reading must be better to be offered
 TRIED = 200  # images on which other readings of the pixels are tried
 CAFFE_MEAN = (123.0, 117.0, 104.0)  # of the nets of that time, in 0..255, red first
 LISTED = 8  # names in a line on standard error
@@ -112,7 +113,7 @@ def _warning(numbers: dict[str, Any], right: Any, preprocessing: Preprocessing) 
     tried = {name: right(other) for name, other in _others(preprocessing).items()}
     best = max(tried, key=lambda name: tried[name])
     here = right(preprocessing)
-    return words + (f"; with {best} it would be {tried[best]:.0%}" if tried[best] > max(2 * here, here + 0.05) else "")
+    return words + (f"; with {best} it would be {tried[best]:.0%}" if tried[best] > here + BETTER else "")
 
 
 def _others(said: Preprocessing) -> dict[str, Preprocessing]:
@@ -139,8 +140,10 @@ def _speak(mapping: Mapping, numbers: dict[str, Any]) -> None:
     if mapping.unmapped:
         names = ", ".join(entry["folder"] for entry in mapping.unmapped[:LISTED])
         more = f" and {len(mapping.unmapped) - LISTED} more" if len(mapping.unmapped) > LISTED else ""
+        count = len(mapping.unmapped)
         say(
-            f"  {len(mapping.unmapped)} folders are none of the net's classes: {names}{more}: their images count as unlabelled"
+            f"  {count} of {len(mapping.labels)} folders {'is' if count == 1 else 'are'} no class of the net: {names}{more}: "
+            "their images count as unlabelled"
         )
     if numbers["top1"] is not None:
         five = "" if numbers["top5"] is None else f", among the first five {numbers['top5']:.1%}"
