@@ -14,7 +14,7 @@ from reportgen.figures.kinds import BarChart, Figure, Heatmap, ImageGrid, LineCh
 from reportgen.inputs import Inputs
 
 MOST_CLASSES = 60  # in the matrix: more cannot be read
-LEAST_IMAGES = 3  # of a class on average: below, a share of them says nothing
+LEAST_IMAGES = 3  # of each of so many classes, on average: below, a share of them says nothing
 
 
 @settings_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -152,8 +152,9 @@ def numbers(result: Result) -> dict[str, Any]:
 
 
 def _enough(result: Result) -> bool:
-    """Whether the classes have so many labelled images that a share of them says something."""
-    return 0 < LEAST_IMAGES * len(result.accuracy) <= result.labelled
+    """Whether the classes are few, or have so many labelled images that a share of them says something."""
+    classes = len(result.accuracy)
+    return classes > 0 and (classes <= MOST_CLASSES or LEAST_IMAGES * classes <= result.labelled)
 
 
 def figures(result: Result) -> dict[str, Figure]:

@@ -53,7 +53,7 @@ def test_boxes_of_a_coco_file(images: Path, tmp_path: Path) -> None:
 def test_a_folder_without_masks_and_a_mask_that_is_no_picture(images: Path, tmp_path: Path) -> None:
     (tmp_path / "masks").mkdir()
     with pytest.raises(
-        UserError, match="MASKS=.*: no mask of any image in it: name them as the images, as in .*cat/a.png"
+        UserError, match=r"MASKS=.*: no mask of any image in it: name them as the images, as in .*cat/a\.png"
     ):
         read_masks(tmp_path / "masks", NAMES, [images])
     (tmp_path / "masks" / "b.png").write_bytes(b"no")

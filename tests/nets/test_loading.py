@@ -149,7 +149,7 @@ def test_a_checkpoint_that_carries_code_is_refused_and_nothing_of_it_runs(form: 
 
 def test_a_whole_module_is_refused(tmp_path: Path) -> None:
     torch.save(small(), tmp_path / "net.pt")
-    with pytest.raises(UserError, match="it holds more than weights .*Small"):
+    with pytest.raises(UserError, match=r"it holds more than weights .*Small"):
         checkpoints.read_state(tmp_path / "net.pt", "here")
 
 
@@ -175,7 +175,7 @@ def test_a_truncated_file(tmp_path: Path) -> None:
     for suffix in (".pt", ".safetensors"):
         path = saved(tmp_path / f"net{suffix}", small().state_dict())
         path.write_bytes(path.read_bytes()[:-200])
-        with pytest.raises(UserError, match="here: not a .*, or a damaged one"):
+        with pytest.raises(UserError, match=r"here: not a .*, or a damaged one"):
             checkpoints.read_state(path, "here")
 
 
@@ -411,7 +411,7 @@ def test_a_net_that_reportgen_trained_says_everything_itself(tmp_path: Path) -> 
     assert same_weights(found.net, net)
     assert found.preprocessing == said
     assert [entry.name for entry in found.classes] == ["cat", "dog", "owl", "fox"]
-    with pytest.raises(UserError, match="DATA_CROP=40: the net in .* reads 48 px"):
+    with pytest.raises(UserError, match=r"DATA_CROP=40: the net in .* reads 48 px"):
         loading.load(ModelSettings(name="zfnet", weights=str(path)), NOTHING, 40)
     foreign = saved(tmp_path / "other.safetensors", small().state_dict())
     with pytest.raises(UserError, match="reportgen did not write this net: say which it is"):
