@@ -14,8 +14,11 @@
 #? PARTS    |         | a COCO file with keypoints: the parts that are masked in figure 8
 #? MASKS    |         | where the objects are: a COCO file, or a folder of mask PNGs
 #? TRANSFER |         | images of other classes: a folder with one folder for each class
+#? IMAGES   |         | further images for figure 7: class/file,class/file
 #? SEED     | 0       | seed of everything random
 #? EPOCHS   |         | how long the net is trained; the profile says, unless given
+#? COMPARE_EPOCHS | | how long each of the comparison nets is trained; the profile says, unless given
+#? SEEDS    | 1       | how often the two architectures are trained: from 6, a claim is about them
 #? DEVICE   | auto    | auto, cpu, cuda, cuda:1 or mps
 #? BUILD    | build   | folder of the artefacts
 #? REPORT   | report  | folder of the report
@@ -105,7 +108,7 @@ help:
 	@echo "Targets:"
 	@awk '/^## /{text=substr($$0,4)} /^[a-z]+:/{if(text){split($$1,name,":"); printf "  make %-9s %s\n",name[1],text} text=""}' Makefile
 	@echo "Switches, as in make report PROFILE=smoke SEED=3:"
-	@awk -F' *[|] *' '/^#\? /{sub(/^#\? */,"",$$1); printf "  %-9s %s%s\n",$$1,$$3,($$2!=""?" ["$$2"]":"")}' Makefile
+	@awk -F' *[|] *' '/^#\? /{sub(/^#\? */,"",$$1); printf "  %-14s %s%s\n",$$1,$$3,($$2!=""?" ["$$2"]":"")}' Makefile
 	@echo "Any setting is a switch too: SECTION_FIELD=value, as in TRAINING_LEARNING_RATE=0.01 or FEATURES_MAPS=24."
 
 # --- the environment ---------------------------------------------------------------------------------------------

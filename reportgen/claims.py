@@ -88,8 +88,9 @@ CLAIMS = (
         "Without clipping the filters' RMS, a few layer-1 filters dominate.",
         "one filter dominates in figure 6(a)",
         "section 4.1, figure 6(a)",
-        "Two nets by the recipe 'paper', with and without clipping: share of layer 1's response energy in its "
-        "strongest 5 % of filters, without minus with. Where clipping never acted: undecided. Unit: images.",
+        "Two nets by the recipe 'paper', with and without clipping: share of an image's layer-1 response energy that lies in "
+        "the 5 % of filters strongest over all images (at least one), without minus with. Where clipping never acted, or a "
+        "training diverged: undecided. Unit: images.",
         needs_competence=False,
     ),
     Claim(
@@ -107,14 +108,16 @@ CLAIMS = (
         "shown by figure 6(d, e), not counted",
         "section 4.1, figure 6(d, e)",
         "Share of a layer-2 projection's spectral energy in narrow bands around 1/4 and 1/2 cycle per pixel, relative "
-        "to the image patch: 11x11/4 minus 7x7/2. Unit: projections, one for each image.",
+        "to the image patch (logarithm of the ratio of the two shares): 11x11/4 minus 7x7/2. Unit: projections, one for "
+        "each image.",
     ),
     Claim(
         "better-architecture",
         "The net with 7x7 filters and stride 2 has the lower error.",
         "top-1 error 38.4 % against 40.5 %",
         "section 5.1, table 2",
-        "Validation error of 11x11/4 minus that of 7x7/2, same data, seed and schedule. Unit: images, paired.",
+        "Validation error of 11x11/4 minus that of 7x7/2, same data, seed and schedule. Unit: images, paired; with six seeds "
+        "or more: seeds, paired (Student's t).",
     ),
     Claim(
         "localises",
@@ -138,8 +141,9 @@ CLAIMS = (
         "so at layer 7.",
         "layer 5: 0.067-0.079 for the parts, 0.107 for random masks",
         "section 4.3, table 1",
-        "The paper's score at layer 5, random places on the object minus each part; that gap at layer 5 minus at layer "
-        "7. Pairs within a class, averaged over classes. Unit: images (delete-one jackknife, Student's t).",
+        "The paper's score at layer 5, random places on the object minus each part; the parts' mean gap at layer 5 minus "
+        "at layer 7. A change of at most 1e-5 of the image's largest feature counts as zero; equal signs, zeros included, "
+        "agree. Pairs within a class, averaged over classes. Unit: images (delete-one jackknife, Student's t).",
     ),
     Claim(
         "depth-matters",
@@ -313,6 +317,21 @@ def weighted_part(
             for start in range(0, RESAMPLES, batch)
         ]
     )
+    return resampled_part(name, estimate, found, units, limits)
+
+
+def resampled_part(
+    name: str,
+    estimate: float,
+    found: Float[np.ndarray, " resample"],
+    units: int,
+    limits: tuple[float, float] = ABOVE_ZERO,
+) -> Part:
+    """A statistic whose bootstrap resamples were computed before, with the interval that they give.
+
+    Resamples of which it is not defined (NaN) are left out; where that is more than one in a hundred, the interval has
+    no ends.
+    """
     defined = found[np.isfinite(found)]
     if len(defined) < 0.99 * len(found):
         return Part(name, estimate, float("-inf"), float("inf"), units, limits)
@@ -344,10 +363,10 @@ def competence(correct: int, images: int, classes: int) -> Part:
     return Part("competence", float(estimate), float(low), float(high), images, (COMPETENT, float("inf")))
 
 
-def gated(verdicts: Sequence[Verdict], skill: Part) -> list[Verdict]:
+def gated(verdicts: Sequence[Verdict], skill: Part, whose: str = "the net") -> list[Verdict]:
     """The verdicts, with claims about what the net learned undecided where it has not clearly learned anything."""
     why = (
-        f"the net is not clearly better than guessing: it has come {skill.estimate:.2f} of the way from chance to "
+        f"{whose} is not clearly better than guessing: it has come {skill.estimate:.2f} of the way from chance to "
         f"perfect [{skill.low:.2f}, {skill.high:.2f}], and {COMPETENT} is asked for"
     )
     if skill.n == 0:

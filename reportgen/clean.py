@@ -10,13 +10,21 @@ from reportgen.progress import say
 from reportgen.selection import EXTRA
 from reportgen.settings import Settings
 from reportgen.stages.embedded import HOME
+from reportgen.variants import FAMILY
 
 
 def remove(settings: Settings, build: Path, report: Path) -> None:
     """Remove the artefacts below `build`, the report's files in `report`, and the drawn scenes."""
     names = {"model", *stages(settings)}  # a run with a loaded net may lie there, too
     ours = [build / name for name in sorted(names) if (build / name / DOCUMENT).exists()]
-    ours += [build / EXTRA, build / "stamps", build / "drawn", *build.glob("work-*"), build / "timings.json"]
+    ours += [
+        build / EXTRA,
+        build / "stamps",
+        build / "drawn",
+        build / FAMILY,
+        *build.glob("work-*"),
+        build / "timings.json",
+    ]
     ours += [place for place in HOME.glob("scenes-*") if (place / DOCUMENT).exists()]
     for place in ours:
         if place.is_dir():

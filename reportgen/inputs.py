@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import Bool, Float
 
+from reportgen import variants
 from reportgen.artifacts import DOCUMENT, read_arrays, read_json
 from reportgen.data.annotations import Annotations
 from reportgen.data.dataset import Dataset, Split, Transfer
@@ -23,6 +25,24 @@ if TYPE_CHECKING:
     from reportgen.probe import Graph
 
 BATCH = 64  # images forwarded at once
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What the training of a comparison net came to."""
+
+    numbers: dict[str, Any]
+    logits: Float[np.ndarray, "image class"]  # validation images
+    train_right: Bool[np.ndarray, " train_image"]  # some training images, or all: whether the net gets them right
+    history: list[dict[str, Any]]  # one entry for each finished epoch
+
+    @classmethod
+    def open(cls, folder: Path) -> Learned:
+        """Read the artefact of a comparison net."""
+        arrays = read_arrays(folder / "predictions.npz")
+        numbers = read_json(folder / DOCUMENT)["numbers"]
+        history = read_json(folder / "history.json")["epochs"]
+        return cls(numbers, arrays["logits"], arrays["train_right"], history)
 
 
 @dataclass(frozen=True)
@@ -40,15 +60,20 @@ class Inputs:
     epoch: float | None = None  # None: the trained net
     batch: int = BATCH
     workshop: Path | None = None  # a folder that outlives a kill, for what can be resumed
+    stage: str = "net"  # that trained the net
+    reads: Collection[str] | None = None  # the stages whose artefacts may be opened; None: all that there are
+    planted: Mapping[tuple[str, int], Inputs] = field(default_factory=dict)  # comparison nets that lie in no folder
     nodes: tuple[str, ...] = ()  # what the user says the paper's layers are; empty: the rule
 
     @classmethod
-    def open(cls, build: Path, device: str, workshop: Path | None = None) -> Inputs:
+    def open(
+        cls, build: Path, device: str, workshop: Path | None = None, reads: Collection[str] | None = None
+    ) -> Inputs:
         """Open the artefacts of the data and net stages in a build folder."""
         data = read_json(build / "data" / DOCUMENT)["numbers"]
         net = read_json(build / "net" / DOCUMENT)["numbers"]
         images = as_seen(Dataset.open(build / "data"), build / "net")
-        return cls(build, images, data, net, device, workshop=workshop)
+        return cls(build, images, data, net, device, workshop=workshop, reads=reads)
 
     @classmethod
     def of(
@@ -59,10 +84,15 @@ class Inputs:
         annotations: Annotations | None = None,
         transfer: Transfer | None = None,
         batch: int = BATCH,
+        learned: Learned | None = None,
+        compared: Mapping[tuple[str, int], Inputs] | None = None,
     ) -> Inputs:
         """A net and images that lie in no build folder."""
-        made = cls(Path(), data, {}, {}, str(next(net.parameters()).device), batch=batch)
-        known = {"_opened": (net.eval(), preprocessing), "annotations": annotations, "transfer": transfer}
+        numbers = learned.numbers if learned else {}
+        device = str(next(net.parameters()).device)
+        made = cls(Path(), data, {}, numbers, device, batch=batch, planted=compared or {})
+        known: dict[str, Any] = {"_opened": (net.eval(), preprocessing)}
+        known |= {"annotations": annotations, "transfer": transfer, **({"learned": learned} if learned else {})}
         made.__dict__.update(known)  # what the cached properties would open
         return made
 
@@ -70,10 +100,28 @@ class Inputs:
         """The same, with the net as it was after an epoch of which there is a snapshot; 0 is the untrained net."""
         return replace(self, epoch=epoch)
 
+    def compared(self, variant: str, turn: int = 0) -> Inputs | None:
+        """The same images with a comparison net: that variant, trained with the `turn`-th seed counted from the run's own.
+
+        None where this run has no such net.
+        """
+        if (variant, turn) in self.planted:
+            return self.planted[variant, turn]
+        stage = variants.stage_name(variant, turn)
+        document = self.build / stage / DOCUMENT
+        if (self.reads is not None and stage not in self.reads) or not document.exists():
+            return None
+        return replace(self, stage=stage, net_numbers=read_json(document)["numbers"], epoch=None, planted={})
+
     @property
     def net_folder(self) -> Path:
-        """The artefact of the net stage."""
-        return self.build / "net"
+        """The artefact of the stage that trained the net."""
+        return self.build / self.stage
+
+    @cached_property
+    def learned(self) -> Learned:
+        """What training came to, as the stage of a comparison net wrote it."""
+        return Learned.open(self.net_folder)
 
     @cached_property
     def epochs(self) -> tuple[float, ...]:
@@ -144,11 +192,11 @@ class Inputs:
         """Whether the net was trained elsewhere: without a history, and without snapshots unless some were given."""
         return bool(self.net_numbers.get("loaded"))
 
-    def no_projection(self, layer: PaperLayer) -> str:
-        """Why a layer's activations cannot be projected by the paper's rules; empty where they can."""
+    def no_projection(self, number: int) -> str:
+        """Why the activations of a layer cannot be projected by the paper's rules; empty where they can."""
         from reportgen import probe
 
-        return probe.refusal(self.graph, layer.map)
+        return probe.refusal(self.graph, self.layer(number).map)
 
     @cached_property
     def layers(self) -> tuple[PaperLayer, ...]:

@@ -12,12 +12,12 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 
-from reportgen import registry
+from reportgen import registry, variants
 from reportgen.artifacts import (
     DOCUMENT,
     FileDigests,
@@ -39,6 +39,7 @@ DISTRIBUTIONS = {
     "PIL": "pillow",
     "cv2": "opencv-python-headless",
     "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
 }  # where the import has another name
 
 
@@ -64,6 +65,8 @@ class Stage:
 
 def stages(settings: Settings) -> dict[str, Stage]:
     """Every stage of a run with these settings by name, in the order in which they can be made."""
+    loaded = settings.model.loaded  # then there is nothing to compare it with
+    compared = () if loaded else variants.compared(settings.compare.variants, settings.compare.seeds)
     found = [
         Stage("data", "reportgen.stages.data", (), ("data", "run"), doing="reading the images"),
         Stage(
@@ -87,6 +90,7 @@ def stages(settings: Settings) -> dict[str, Stage]:
             ("model", "training", "data", "run", "compute"),
             doing="training the net",
         ),
+        *(_comparison(net, settings) for net in compared),
     ]
     for analysis in registry.ANALYSES:
         also = f"reportgen.analyses.{analysis.name}"
@@ -94,7 +98,7 @@ def stages(settings: Settings) -> dict[str, Stage]:
             Stage(
                 analysis.name,
                 "reportgen.stages.analysis",
-                analysis.reads,
+                _present(analysis.reads, compared),
                 (analysis.name, "layers", "run", "compute"),
                 also=also,
                 doing=analysis.title[0].lower() + analysis.title[1:],
@@ -121,9 +125,10 @@ def _as_chosen(found: Iterable[Stage], settings: Settings) -> Iterator[Stage]:
         sections = ("model", "preprocessing", "data")
         yield Stage("model", "reportgen.stages.model", (), sections, doing="loading the net and its weights")
     for stage in found:
-        if stage.name == "data":
-            named = "reportgen.data.named" if named_set(settings.data.source) else ""
-            stage = replace(stage, also=named, given={"loaded": True} if loaded else {})
+        if stage.name in ("data", "annotations") and loaded:
+            stage = replace(stage, given={"loaded": True})
+        if stage.name == "data" and named_set(settings.data.source):
+            stage = replace(stage, also="reportgen.data.named")
         if stage.name == "net" and loaded:
             doing = "asking the net about every image"
             stage = Stage("net", "reportgen.stages.loaded", ("model", "data"), ("run", "compute"), doing=doing)
@@ -133,6 +138,30 @@ def _as_chosen(found: Iterable[Stage], settings: Settings) -> Iterator[Stage]:
 def named_set(source: str) -> bool:
     """Whether ``DATA=`` names one of torchvision's data sets, not a folder of that name."""
     return source in NAMED_SETS and not Path(source).is_dir()
+
+
+def _comparison(net: variants.Compared, settings: Settings) -> Stage:
+    """The stage of one comparison net; it hangs on no setting that does not change this very net."""
+    model, compare = settings.model, settings.compare
+    training = net.variant.training(settings.training, compare.epochs, compare.paper_epochs)
+    given = {
+        "variant": asdict(net.variant),
+        "seed": settings.run.seed + net.turn,
+        "model": {key: value for key, value in asdict(model).items() if key != "name"},
+        "training": asdict(training),
+    }
+    doing = f"training {net.variant.name} for comparison"
+    return Stage(net.stage, "reportgen.stages.compare", ("data",), ("data", "compute"), doing=doing, given=given)
+
+
+def _present(reads: Iterable[str], compared: Iterable[variants.Compared]) -> tuple[str, ...]:
+    """The stages an analysis reads: ``compare`` is every comparison net of the run, ``compare/zfnet`` that one's seeds."""
+    found: list[str] = []
+    for name in reads:
+        family, _, variant = name.partition("/")
+        nets = [net.stage for net in compared if variant in ("", net.variant.name)]
+        found += nets if family == variants.FAMILY else [name]
+    return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -158,7 +187,17 @@ class Work:
     @property
     def workshop(self) -> Path:
         """A folder that outlives a kill, for what can be resumed; it belongs to this stamp alone."""
-        return self.build / f"work-{self.stage.name}-{self.stamp['fingerprint']}"
+        return self.build / f"{self._workshops}{self.stamp['fingerprint']}"
+
+    @property
+    def _workshops(self) -> str:
+        return f"work-{self.stage.name.replace('/', '-')}-"
+
+    def forget_others(self) -> None:
+        """Remove the workshops that this stage had under settings that were given up."""
+        for other in self.build.glob(self._workshops + "[0-9a-f]" * len(self.stamp["fingerprint"])):
+            if other != self.workshop:
+                shutil.rmtree(other)
 
 
 class Pipeline:
@@ -197,7 +236,15 @@ class Pipeline:
                 write_json(place, stamp)
         digests.save()
         self._write_rules()
+        self._remove_stale(stamps)
         return stamps
+
+    def _remove_stale(self, stamps: Mapping[str, Any]) -> None:
+        """Remove the stamps of stages that these settings do not have; their artefacts stay, to be found again."""
+        place = self.build / "stamps"
+        kept = {place / f"{name}.json" for name in stamps} | {place / "digests.json"}
+        for path in set(place.rglob("*.json")) - kept:
+            path.unlink(missing_ok=True)  # another process of the same run may have been faster
 
     def _write_rules(self) -> None:
         """Tell Make which artefact hangs on which; the build folder may move, so it is not named."""
@@ -253,7 +300,7 @@ class Pipeline:
 
     def make_due(self, goals: Iterable[str]) -> dict[str, float]:
         """Make what is due of the goals and of all they hang on; returns the seconds of each stage made."""
-        for folder in (self.build, self.build / "drawn", self.report):
+        for folder in {(self.build / stage.folder).parent for stage in self.stages.values()} | {self.report}:
             remove_leftovers(folder)
         return {name: self.make(name) for name in self.needed(goals) if self.due(name)}
 
@@ -341,14 +388,19 @@ def _tree_digest(source: str, switch: str, digests: FileDigests) -> str:
 
 
 def _annotation_file(settings: Settings, digests: FileDigests) -> str | list[str]:
-    """Digest of the user's annotations."""
-    path, masks = settings.annotations.parts, settings.annotations.masks
-    if path and not Path(path).is_file():
+    """Digests of the user's annotations and of the images that lie beside the file."""
+    masks = settings.annotations.masks
+    found = [_digest_of("MASKS", masks, "a COCO annotations file, or a folder of PNGs", digests)] if masks else []
+    if not settings.annotations.parts:
+        return found or ""
+    path = Path(settings.annotations.parts)
+    if not path.is_file():
         raise UserError(f"PARTS={path}: no such file: give a COCO annotations file")
-    parts = digests.of(Path(path)) if path else ""
-    return (
-        [parts, _digest_of("MASKS", masks, "a COCO annotations file, or a folder of PNGs", digests)] if masks else parts
-    )
+    try:
+        beside = [path.parent / image["file_name"] for image in read_json(path)["images"]]
+    except (ValueError, KeyError, TypeError):  # no COCO file: the stage says so
+        beside = []
+    return [*found, digests.of(path), *(digests.of(image) for image in beside if image.is_file())]
 
 
 def _net_files(settings: Settings, digests: FileDigests) -> list[str]:

@@ -3,12 +3,27 @@
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sized
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TypeVar
 
 from tqdm import tqdm
 
 Item = TypeVar("Item")
 PLAIN_INTERVAL = 10.0  # seconds between two lines where there is no terminal
+
+
+_quiet: ContextVar[bool] = ContextVar("quiet", default=False)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Show no progress of what this thread does meanwhile: several at once would write over each other."""
+    before = _quiet.set(True)
+    try:
+        yield
+    finally:
+        _quiet.reset(before)
 
 
 def say(message: str) -> None:
@@ -25,7 +40,9 @@ def track(
     """
     if total is None and isinstance(items, Sized):
         total = len(items) * step
-    if sys.stderr.isatty():
+    if _quiet.get():
+        yield from items
+    elif sys.stderr.isatty():
         yield from _bar(items, what, total, unit, step)
     else:
         yield from _lines(items, what, total, unit, step)

@@ -172,9 +172,11 @@ class TrainingSettings:
     weight_decay: Annotated[float, Field(ge=0)] = 1e-2  # strong: lets the noise that layer 1 began with fade
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2  # in layers 6 and 7; replaces the architecture's
     schedule: Literal["cosine", "plateau"] = "cosine"
-    warm_up: Annotated[float, Field(ge=0)] = 1.0  # epochs in which a cosine's rate rises linearly from 0
-    patience: Annotated[int, Field(ge=1)] = 5  # plateau: epochs without a lower validation error before the rate falls
+    warm_up: Annotated[float, Field(ge=0)] = 1.0  # epochs in which the rate rises linearly from 0
+    watched: Literal["validation", "train"] = "validation"  # plateau: whose error
+    patience: Annotated[int, Field(ge=1)] = 5  # plateau: epochs without a lower error before the rate falls
     anneal: Annotated[float, Field(gt=0, lt=1)] = 0.1  # plateau: what the rate is multiplied by
+    plateaus: Annotated[int, Field(ge=0)] = 0  # plateau: so many of them end the training; 0: it runs for `epochs`
     initialisation: Literal["default", "paper"] = "default"
     clip_rms: Annotated[float, Field(ge=0)] = 0.0  # largest RMS of a convolution filter after an update; 0: no clipping
     inputs: Literal["unit", "paper"] = "unit"  # unit variance per channel, or the paper's about -128..128
@@ -193,6 +195,7 @@ PAPER_RECIPE = TrainingSettings(
     weight_decay=0.0,  # the paper mentions none
     dropout=0.5,
     schedule="plateau",
+    warm_up=0.0,
     initialisation="paper",
     clip_rms=0.1,
     inputs="paper",
@@ -223,27 +226,34 @@ def snapshot_epochs(epochs: int) -> tuple[int, ...]:
 
 
 def learning_rate(settings: TrainingSettings, step: int, steps_per_epoch: int, errors: list[float]) -> float:
-    """Learning rate of a step, counted from 1, given the validation errors of the finished epochs.
+    """Learning rate of a step, counted from 1, given the watched errors of the finished epochs.
 
-    ``plateau``: multiplied by `anneal` whenever `patience` epochs in a row brought no error below the lowest so far
-    (the paper anneals "when the validation error plateaus"). ``cosine``: a linear rise over `warm_up` epochs, then half
-    a cosine that would reach 0 one step after the last.
+    ``plateau``: multiplied by `anneal` at every plateau (the paper anneals "when the validation error plateaus").
+    ``cosine``: half a cosine that would reach 0 one step after the last. Both rise linearly over `warm_up` epochs first.
     """
-    if settings.schedule == "plateau":
-        return settings.learning_rate * settings.anneal ** _plateaus(errors, settings.patience)
     rise = min(settings.warm_up, settings.epochs / 2) * steps_per_epoch
     if step <= rise:
         return settings.learning_rate * step / rise
+    if settings.schedule == "plateau":
+        return settings.learning_rate * settings.anneal ** plateaus(settings, errors)
     progress = (step - 1 - rise) / (settings.epochs * steps_per_epoch - rise)
     return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * max(progress, 0.0)))
 
 
-def _plateaus(errors: list[float], patience: int) -> int:
-    """How often `patience` errors in a row brought no new lowest."""
-    lowest, waited, plateaus = math.inf, 0, 0
+def ended(settings: TrainingSettings, errors: list[float]) -> bool:
+    """Whether training is over, given the watched errors of the finished epochs: by its epochs or by its plateaus."""
+    return len(errors) >= settings.epochs or 0 < settings.plateaus <= plateaus(settings, errors)
+
+
+def plateaus(settings: TrainingSettings, errors: list[float]) -> int:
+    """How often `patience` errors in a row brought no new lowest.
+
+    Where plateaus end the training, an epoch without any error is one by itself: there is nothing left to wait for.
+    """
+    lowest, waited, found = math.inf, 0, 0
     for error in errors:
         waited = 0 if error < lowest else waited + 1
         lowest = min(lowest, error)
-        if waited == patience:
-            plateaus, waited = plateaus + 1, 0
-    return plateaus
+        if waited == settings.patience or (settings.plateaus and error == 0):
+            found, waited = found + 1, 0
+    return found

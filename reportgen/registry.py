@@ -11,7 +11,7 @@ class Analysis:
 
     name: str
     title: str
-    reads: tuple[str, ...] = ("data", "net")  # the stages whose artefacts it opens
+    reads: tuple[str, ...] = ("data", "net")  # the stages whose artefacts it opens; compare: all comparison nets
 
     @property
     def module(self) -> ModuleType:
@@ -23,5 +23,24 @@ ANALYSES = (
     Analysis("trained", "The net and its data"),
     Analysis("schematics", "How the pictures are made"),
     Analysis("features", "What each feature map responds to"),
+    Analysis("evolution", "How the features evolve during training"),
+    Analysis("invariance", "What moving, scaling and turning the image changes"),
+    Analysis(
+        "architecture",
+        "Choosing an architecture by looking",
+        (
+            *("data", "net", "compare/zfnet", "compare/krizhevsky"),
+            *("compare/paper-clipped", "compare/paper-unclipped"),
+        ),
+    ),
+    Analysis("occlusion", "What happens when part of the image is covered", ("data", "net", "annotations")),
+    Analysis(
+        "correspondence",
+        "Does the net know that a left eye is a left eye?",
+        reads=("data", "net", "annotations"),
+    ),
+    Analysis("ablation", "What the net can do without", ("data", "net", "compare")),
+    Analysis("generalisation", "Do the features serve other images?", ("data", "net", "transfer")),
+    Analysis("sanity", "Is the deconvnet to be believed?"),
 )
 BY_NAME = {analysis.name: analysis for analysis in ANALYSES}

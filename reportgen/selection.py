@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from reportgen import registry
-from reportgen.analyses import features
 from reportgen.artifacts import DOCUMENT, read_arrays, read_json, replace_folder, write_json
 from reportgen.errors import UserError
 from reportgen.figures import draw
+from reportgen.observe import strongest
 from reportgen.pipeline import Pipeline
 from reportgen.settings import nearest
 
@@ -55,11 +55,11 @@ def _layer(pipeline: Pipeline, layer: str, maps: str) -> Iterator[Path]:
     chosen = parse_maps(maps, counts[number], number, pipeline.settings)
     top = _found(pipeline, number)
     if top is None:
-        top = features.search(inputs, [number])[number]
-    receptive = features.field_of(inputs, number).size[0]
-    pictures = features.look(inputs, number, top, chosen)
+        top = strongest.search(inputs, [number])[number]
+    receptive = strongest.field_of(inputs, number).size[0]
+    pictures = strongest.look(inputs, number, top, chosen)
     size, images = inputs.preprocessing.crop, len(inputs.data.val)
-    figure = features.feature_maps(number, pictures, receptive, size, images)
+    figure = strongest.feature_maps(number, pictures, receptive, size, images)
     place = pipeline.build / EXTRA / f"layer{number}"
     with replace_folder(place) as folder:
         drawn = draw.draw({f"layer{number}": figure}, folder)
@@ -68,12 +68,12 @@ def _layer(pipeline: Pipeline, layer: str, maps: str) -> Iterator[Path]:
         yield place / entry["picture"]["file"]
 
 
-def _found(pipeline: Pipeline, number: int) -> features.Top | None:
+def _found(pipeline: Pipeline, number: int) -> strongest.Top | None:
     """The layer's strongest activations as the report's own analysis found them, if that is up to date."""
     if pipeline.due("features"):
         return None
     arrays = read_arrays(pipeline.build / "features" / "result.npz")
-    return features.Top(*(arrays[f"layer{number}.top.{part}"] for part in ("values", "images", "rows", "columns")))
+    return strongest.Top(*(arrays[f"layer{number}.top.{part}"] for part in ("values", "images", "rows", "columns")))
 
 
 def parse_maps(text: str, count: int, layer: int, settings: object) -> np.ndarray:

@@ -19,6 +19,7 @@ from pydantic.dataclasses import dataclass
 from reportgen.errors import UserError
 from reportgen.recipes import RECIPES, TrainingSettings
 from reportgen.registry import ANALYSES
+from reportgen.variants import BY_NAME, VARIANTS
 
 STRICT = ConfigDict(extra="forbid")
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -109,6 +110,22 @@ class LayerSettings:
     nodes: tuple[str, ...] = ()  # names of nodes for layers 1, 2, ..., or with numbers: 1=features.0
 
 
+def _known_variant(name: str) -> str:
+    if name not in BY_NAME:
+        raise ValueError(f"no such variant '{name}'{nearest(name, BY_NAME)} ({', '.join(BY_NAME)} exist)")
+    return name
+
+
+@dataclass(frozen=True, config=STRICT)
+class CompareSettings:
+    """The nets that are trained only to be compared with each other, on one schedule."""
+
+    epochs: Positive = 5
+    paper_epochs: Positive = 3  # of the two by the recipe `paper`
+    seeds: Positive = 1  # of the two architectures as they are; the others are trained once
+    variants: tuple[Annotated[str, AfterValidator(_known_variant)], ...] = tuple(item.name for item in VARIANTS)
+
+
 @dataclass(frozen=True, config=STRICT)
 class AnnotationSettings:
     """Where objects and parts are marked; the embedded scenes bring their own marks."""
@@ -134,6 +151,7 @@ SECTIONS: dict[str, type] = {
     "preprocessing": PreprocessingSettings,
     "layers": LayerSettings,
     "training": TrainingSettings,
+    "compare": CompareSettings,
 }
 
 
@@ -165,8 +183,11 @@ SWITCHES = (
     Switch("PARTS", ("annotations", "parts"), "a COCO file with keypoints: the parts that are masked in figure 8"),
     Switch("MASKS", ("annotations", "masks"), "where the objects are: a COCO file, or a folder of mask PNGs"),
     Switch("TRANSFER", ("transfer", "source"), "images of other classes: a folder with one folder for each class"),
+    Switch("IMAGES", ("occlusion", "images"), "further images for figure 7: class/file,class/file"),
     Switch("SEED", ("run", "seed"), "seed of everything random"),
     Switch("EPOCHS", ("training", "epochs"), "how long the net is trained"),
+    Switch("COMPARE_EPOCHS", ("compare", "epochs"), "how long each of the comparison nets is trained"),
+    Switch("SEEDS", ("compare", "seeds"), "how often the two architectures are trained: from 6, a claim is about them"),
     Switch("DEVICE", ("compute", "device"), "auto, cpu, cuda, cuda:1 or mps"),
     Switch("BUILD", None, "folder of the artefacts"),
     Switch("REPORT", None, "folder of the report"),
@@ -225,6 +246,10 @@ class Settings:
     @property
     def training(self) -> TrainingSettings:
         return self.sections["training"]
+
+    @property
+    def compare(self) -> CompareSettings:
+        return self.sections["compare"]
 
     def document(self, *names: str) -> dict[str, Any]:
         """The named sections (all, if none is named) as JSON-able values."""

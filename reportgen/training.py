@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from threading import Event
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -23,14 +24,22 @@ from torch.nn import functional
 from reportgen.artifacts import digest, remove_leftovers, write_bytes, write_json
 from reportgen.data.transforms import Preprocessing, as_tensor, measured
 from reportgen.errors import UserError
-from reportgen.nets.snapshots import SNAPSHOTS, save_net, snapshot_path, snapshots
+from reportgen.nets.snapshots import SNAPSHOTS, load_net, save_net, snapshot_path, snapshots
 from reportgen.nets.zfnet import RESCALED_ON, ZFNet, initialise
 from reportgen.progress import track
-from reportgen.recipes import Architecture, TrainingSettings, learning_rate, snapshot_epochs
+from reportgen.recipes import Architecture, TrainingSettings, ended, learning_rate, snapshot_epochs
 
 CHECKPOINT = "checkpoint.pt"
 HISTORY = "history.json"
 EVALUATION_BATCH = 128  # images
+
+
+class Diverged(UserError):
+    """The loss is no longer finite; what the epochs before left in the folder stays."""
+
+    def __init__(self, message: str, epoch: int) -> None:
+        super().__init__(message)
+        self.epoch = epoch  # the one that was not finished, counted from 1
 
 
 @runtime_checkable
@@ -62,6 +71,10 @@ class History:
 
     epochs: tuple[Epoch, ...] = ()
 
+    def errors(self, settings: TrainingSettings) -> list[float]:
+        """The error after each epoch that the settings watch."""
+        return [1 - float(getattr(epoch, f"{settings.watched}_accuracy")) for epoch in self.epochs]
+
     def as_json(self) -> dict[str, Any]:
         """As a document for JSON: `epochs`, one object each."""
         return {"epochs": [asdict(epoch) for epoch in self.epochs]}
@@ -89,15 +102,17 @@ def train(
     seed: int,
     device: torch.device,
     folder: Path,
+    given_up: Event | None = None,
 ) -> History:
     """Train a net, or go on from the last epoch that an earlier call with the same arguments finished in `folder`.
 
     Writes ``history.json``, ``checkpoint.pt`` and ``snapshots/epoch-003.safetensors`` (`snapshots` lists them; 000 is
     the untrained net, the last one the result), each whole or not at all. On a CPU with the same number of threads an
     interrupted training ends in the same weights, bit for bit, as an uninterrupted one. `settings.dropout` replaces
-    the architecture's. What another call's arguments left in `folder` is not continued but replaced.
+    the architecture's. What another call's arguments left in `folder` is not continued but replaced. Once another thread
+    sets `given_up`, it stops after the epoch that it is in.
 
-    Raises UserError where the loss is no longer finite, where a split is empty and where a label has no class.
+    Raises Diverged where the loss is no longer finite, UserError where a split is empty or a label has no class.
     """
     _check(architecture, train_split, validation_split)
     architecture = replace(architecture, dropout=settings.dropout)
@@ -106,10 +121,29 @@ def train(
         remove_leftovers(leftovers)
     history = run.resume()
     with _precision(settings, device):
-        for epoch in range(len(history.epochs) + 1, settings.epochs + 1):
-            history = History((*history.epochs, run.epoch(epoch, history)))
+        while not (ended(settings, history.errors(settings)) or (given_up and given_up.is_set())):
+            number = len(history.epochs) + 1
+            history = History((*history.epochs, run.epoch(number, history)))
+            if number < settings.epochs and ended(settings, history.errors(settings)):
+                run.save_snapshot(number)  # it is the last after all
             run.save(history)
     return history
+
+
+def finished(architecture: Architecture, settings: TrainingSettings, folder: Path) -> tuple[ZFNet, History]:
+    """The net as the last finished epoch of `train` left it in `folder`, on the CPU, with its history.
+
+    For a training that diverged: before the first epoch is finished, that is the untrained net.
+    """
+    net = ZFNet(replace(architecture, dropout=settings.dropout)).to(memory_format=torch.channels_last)
+    path = folder / CHECKPOINT
+    if not path.exists():
+        untrained, _ = load_net(snapshot_path(folder, 0))
+        assert isinstance(untrained, ZFNet)
+        return untrained, History()
+    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    net.load_state_dict(checkpoint["net"])
+    return net.eval(), History.from_json(json.loads(checkpoint["history"]))
 
 
 def _check(architecture: Architecture, train_split: Split, validation_split: Split) -> None:
@@ -210,7 +244,7 @@ class _Run:
         settings = self.settings
         self.net.train()
         generator = generator_for(self.seed, "epoch", number)
-        errors = [1 - epoch.validation_accuracy for epoch in history.epochs]
+        errors = history.errors(settings)
         loss_sum = correct = torch.zeros((), device=self.device)
         clipped = {name: torch.zeros((), device=self.device) for name, _ in _convolutions(self.net)}
         done = (number - 1) * len(self.batches)
@@ -259,9 +293,10 @@ class _Run:
 
     def stop(self, epoch: int, where: str, rate: float) -> None:
         """Say that training diverged."""
-        raise UserError(
+        raise Diverged(
             f"training: the loss is no longer finite at epoch {epoch}, {where}, learning rate {rate:.3g}: "
-            f"lower LEARNING_RATE (for instance to {self.settings.learning_rate / 3:.1g}) and train again"
+            f"lower LEARNING_RATE (for instance to {self.settings.learning_rate / 3:.1g}) and train again",
+            epoch,
         )
 
 

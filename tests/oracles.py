@@ -3,6 +3,7 @@
 Nothing here imports reportgen.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -215,3 +216,49 @@ def occlusion_by_covering(
             outputs.append(output.sum((1, 2)) if output.dim() == 3 else output)
         rows.append(torch.stack(outputs))
     return torch.stack(rows)
+
+
+# --- CKA, by its definitions ---------------------------------------------------------------------------------------------
+
+
+def hsic_by_tuples(one: np.ndarray, other: np.ndarray) -> float:
+    """The unbiased HSIC as the mean over all ways to take four different images (Song et al. 2012, section 4)."""
+    terms = [
+        one[i, j] * other[i, j] + one[i, j] * other[q, r] - 2 * one[i, j] * other[i, q]
+        for i, j, q, r in itertools.permutations(range(len(one)), 4)
+    ]
+    return float(np.mean(terms))
+
+
+def hsic_by_formula(one: np.ndarray, other: np.ndarray) -> float:
+    """The unbiased HSIC as the textbook prints it (Song et al. 2012, theorem 2)."""
+    n = len(one)
+    k, l = one * (1 - np.eye(n)), other * (1 - np.eye(n))  # noqa: E741
+    ones = np.ones(n)
+    corrected = (ones @ k @ ones) * (ones @ l @ ones) / ((n - 1) * (n - 2)) - 2 / (n - 2) * ones @ k @ l @ ones
+    return float((np.trace(k @ l) + corrected) / (n * (n - 3)))
+
+
+def debiased_cka(one: np.ndarray, other: np.ndarray) -> float:
+    """Linear CKA (Kornblith et al. 2019, equation 5) of two sets of features (image feature), with the unbiased HSIC."""
+    k, l = one @ one.T, other @ other.T  # noqa: E741
+    return hsic_by_formula(k, l) / math.sqrt(hsic_by_formula(k, k) * hsic_by_formula(l, l))
+
+
+def weighted_cka(one: np.ndarray, other: np.ndarray, weights: np.ndarray) -> float:
+    """The cosine of what is left of the two sets' scalar products when f_i + f_j is fitted and taken away, pair by pair.
+
+    Every pair of different images counts w_i w_j; the fit is by least squares over the list of pairs.
+    """
+    pairs = [(i, j) for i in range(len(one)) for j in range(len(one)) if i != j]
+    root = np.sqrt([weights[i] * weights[j] for i, j in pairs])
+    design = np.zeros((len(pairs), len(one)))
+    for row, (i, j) in enumerate(pairs):
+        design[row, i] += 1
+        design[row, j] += 1
+    left = []
+    for features in (one, other):
+        products = np.array([features[i] @ features[j] for i, j in pairs])
+        fitted = np.linalg.lstsq(design * root[:, None], products * root, rcond=None)[0]
+        left.append((products - design @ fitted) * root)
+    return float(left[0] @ left[1] / math.sqrt((left[0] @ left[0]) * (left[1] @ left[1])))

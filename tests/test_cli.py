@@ -42,6 +42,8 @@ def copy_of(run: Run, home: Path) -> Path:
     [
         (["run", "PROFLE=smoke"], "PROFLE: no such switch; did you mean 'PROFILE'?"),
         (["run", "TRAINING_EPOCS=2"], "TRAINING_EPOCS: no such switch; did you mean 'TRAINING_EPOCHS'?"),
+        (["run", "OCCLUSION_STRIDE=0"], "OCCLUSION_STRIDE=0: use 1 pixel or more"),
+        (["run", "OCCLUSION_SIZE=300"], "OCCLUSION_SIZE=300: larger than the image: use at most 224"),
         (["run", "EPOCHS=0"], "EPOCHS=0: input should be greater than or equal to 1"),
         (["run", "faster"], "faster: write a switch as NAME=VALUE"),
         (["run", "DATA=/no/such/folder"], "DATA=/no/such/folder: no such folder: give a folder"),
@@ -105,6 +107,18 @@ def test_a_layer_or_map_that_there_is_not(switches: list[str], message: str, tin
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"error: {message}")
     assert done.stderr.count("\n") == 1
+
+
+def test_an_image_that_there_is_not(tiny: Run, tmp_path: Path) -> None:
+    home = copy_of(tiny, tmp_path)
+    done = reportgen("run", "PROFILE=tiny", "IMAGES=dog/dog_00001.png,dgo/dog_00002.png", cwd=home)
+    assert done.returncode == 2
+    [line] = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    assert line.startswith(
+        "error: IMAGES=dgo/dog_00002.png: no test or validation image has that name; did you mean 'dog/"
+    )
+    assert "Traceback" not in done.stderr
+    assert (home / "report" / "metrics.json").read_bytes() == (tiny.report / "metrics.json").read_bytes()
 
 
 def test_a_device_that_is_not_there(tiny: Run, tmp_path: Path) -> None:

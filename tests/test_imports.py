@@ -11,11 +11,20 @@ HEAVY = {"torch", "torchvision", "captum"}
 # What the modules below a folder (or a module) must not import, at any depth of the file.
 FORBIDDEN = {
     "probe": {"reportgen", "matplotlib", "jinja2", "weasyprint"},
+    "measures": HEAVY | {"reportgen", "matplotlib", "jinja2", "weasyprint"},
     "figures": HEAVY
     | {"jinja2", "weasyprint", "reportgen.analyses", "reportgen.page", "reportgen.probe", "reportgen.nets"},
     "page": HEAVY
     | {"matplotlib.pyplot", "reportgen.analyses", "reportgen.probe", "reportgen.nets", "reportgen.figures.draw"},
     "analyses": {
+        "matplotlib",
+        "jinja2",
+        "weasyprint",
+        "reportgen.page",
+        "reportgen.figures.draw",
+        "reportgen.analyses",
+    },
+    "observe": {
         "matplotlib",
         "jinja2",
         "weasyprint",
@@ -68,7 +77,7 @@ def within(name: str, package: str) -> bool:
 def test_imports_point_down(place: str) -> None:
     for path in files(place):
         for name in imports(path):
-            own = place == "probe" and within(name, "reportgen.probe")
+            own = place in ("probe", "measures") and within(name, f"reportgen.{place}")
             wrong = [package for package in FORBIDDEN[place] if within(name, package) and not own]
             assert not wrong, f"{path.relative_to(REPOSITORY)} imports {name}"
 

@@ -118,7 +118,7 @@ def test_the_net_is_looked_up_asked_and_opened_again(home: Path) -> None:
     assert inputs.loaded
     assert inputs.epochs == ()
     assert inputs.data.classes == ("dark", "light")
-    assert len(inputs.data.train) == 0
+    assert inputs.data.train is inputs.data.val
     assert inputs.data.val.names == inputs.data.test.names
     assert len(inputs.data.test) == 20
     assert inputs.data.val.known.all()
@@ -194,7 +194,7 @@ def test_a_tree_with_splits_keeps_them(home: Path) -> None:
         photographs(home / "tree" / split, count=count)
     made(home, DATA="tree")
     data = Inputs.open(home / "build", "cpu").data
-    assert (len(data.train), len(data.val), len(data.test)) == (0, 4, 8)
+    assert (len(data.train), len(data.val), len(data.test)) == (4, 4, 8)
     made(home, DATA=str(home / "tree" / "test"))
     assert len(Inputs.open(home / "build", "cpu").data.test) == 8
 

@@ -14,7 +14,11 @@ ANALYSES = set(registry.BY_NAME)
 DRAWINGS = {f"drawn/{name}" for name in ANALYSES}
 ENDS = {"page", "pdf"}
 IMAGES = {"data", "annotations", "transfer"}
-ALL = IMAGES | {"net"} | ANALYSES | DRAWINGS | ENDS
+CLAIMED = ("zfnet", "krizhevsky", "krizhevsky-without-3-4", "krizhevsky-without-6-7", "krizhevsky-without-3-4-6-7")
+COMPARED = {f"compare/{name}" for name in (*CLAIMED, "paper-clipped", "paper-unclipped")}
+BY_THE_PAPER = {"compare/paper-clipped", "compare/paper-unclipped"}
+LOOKING = {"architecture", "ablation", "drawn/architecture", "drawn/ablation"} | ENDS  # at comparison nets
+ALL = IMAGES | {"net"} | COMPARED | ANALYSES | DRAWINGS | ENDS
 
 
 def open_pipeline(folder: Path, **switches: str) -> Pipeline:
@@ -65,7 +69,11 @@ def test_a_loaded_net_is_looked_up_first_and_the_images_do_not_hang_on_it(tmp_pa
     [
         ({"FEATURES_MAPS": "3"}, {"features", "drawn/features"} | ENDS),
         ({"TRAINED_GALLERY": "3"}, {"trained", "drawn/trained"} | ENDS),
-        ({"EPOCHS": "3"}, ALL - IMAGES),
+        ({"EPOCHS": "3"}, ALL - IMAGES - COMPARED),
+        ({"MODEL": "krizhevsky"}, ALL - IMAGES - COMPARED),
+        ({"COMPARE_EPOCHS": "3"}, (COMPARED - BY_THE_PAPER) | LOOKING),
+        ({"COMPARE_PAPER_EPOCHS": "2"}, BY_THE_PAPER | LOOKING),
+        ({"TRAINING_MOMENTUM": "0.8"}, ALL - IMAGES - BY_THE_PAPER),
         ({"DEVICE": "cpu"}, ALL - IMAGES),
         ({"DATA_TRAIN": "5"}, ALL),
         ({"SEED": "1"}, ALL),
@@ -139,6 +147,43 @@ def test_a_deleted_or_moved_report_is_made_again(tmp_path: Path) -> None:
     assert due(open_pipeline(tmp_path)) == {"pdf"}
     elsewhere = Pipeline(settings.load({"PROFILE": "tiny"}), tmp_path / "build", tmp_path / "elsewhere")
     assert due(elsewhere) == ENDS
+
+
+def test_an_analysis_reads_the_comparison_nets_that_it_names_and_that_there_are(tmp_path: Path) -> None:
+    made = open_pipeline(tmp_path, COMPARE_VARIANTS="zfnet,krizhevsky-without-7", SEEDS="2")
+    nets = ("compare/zfnet", "compare/zfnet-seed1")
+    assert made.stages["architecture"].inputs == ("data", "net", *nets)
+    assert made.stages["ablation"].inputs == ("data", "net", *nets, "compare/krizhevsky-without-7")
+
+
+def test_more_seeds_train_more_nets_and_leave_those_that_there_are(tmp_path: Path) -> None:
+    pretend(open_pipeline(tmp_path))
+    assert due(open_pipeline(tmp_path, SEEDS="2")) == {"compare/zfnet-seed1", "compare/krizhevsky-seed1"} | LOOKING
+
+
+def test_stamps_of_stages_that_there_are_no_more_are_removed_and_their_artefacts_found_again(tmp_path: Path) -> None:
+    pretend(open_pipeline(tmp_path))
+    stamp = tmp_path / "build" / "stamps" / "compare" / "krizhevsky.json"
+    assert stamp.exists()
+    without = open_pipeline(tmp_path, COMPARE_VARIANTS="zfnet")
+    assert not stamp.exists()
+    assert (tmp_path / "build" / "stamps" / "compare" / "zfnet.json").exists()
+    assert "compare/krizhevsky" not in (tmp_path / "build" / "stamps" / "rules.mk").read_text()
+    assert due(without) == LOOKING
+    assert due(open_pipeline(tmp_path)) == set()
+
+
+def test_a_workshop_belongs_to_one_stage_and_those_of_other_settings_are_removed(tmp_path: Path) -> None:
+    made = open_pipeline(tmp_path)
+    stage, stamp = made.stages["compare/krizhevsky"], made.stamps["compare/krizhevsky"]
+    work = pipeline.Work(stage, made.settings, made.build, made.report, stamp)
+    assert work.workshop.parent == made.build
+    old = made.build / f"work-compare-krizhevsky-{'0' * 16}"
+    other = made.build / f"work-compare-krizhevsky-without-7-{'0' * 16}"
+    for folder in (work.workshop, old, other):
+        folder.mkdir()
+    work.forget_others()
+    assert (work.workshop.exists(), old.exists(), other.exists()) == (True, False, True)
 
 
 def test_an_unknown_stage_is_named(tmp_path: Path) -> None:

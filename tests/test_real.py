@@ -9,11 +9,11 @@ import torch
 import torchvision
 
 from reportgen import probe
-from reportgen.analyses import features
 from reportgen.data.dataset import Dataset, Split
 from reportgen.data.folders import read_image
 from reportgen.data.transforms import Preprocessing
 from reportgen.inputs import Inputs
+from reportgen.observe import strongest
 
 pytestmark = pytest.mark.real
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -43,13 +43,13 @@ def test_its_layers_spread_over_the_depth(inputs: Inputs) -> None:
     assert layers[1].map == "features.1"
     assert layers[5].map.startswith("features.12.")
     assert layers[8].weights == "classifier.1"
-    sizes = [features.field_of(inputs, number).size[0] for number in range(1, 6)]
+    sizes = [strongest.field_of(inputs, number).size[0] for number in range(1, 6)]
     assert sizes == sorted(sizes)
     assert sizes[0] == 3
 
 
 def test_the_strongest_activations_equal_a_brute_force_search(inputs: Inputs) -> None:
-    tops = features.search(inputs, [1, 3, 5])
+    tops = strongest.search(inputs, [1, 3, 5])
     for number, top in tops.items():
         name = next(layer.map for layer in inputs.layers if layer.number == number)
         maxima, places = [], []
@@ -67,8 +67,8 @@ def test_the_strongest_activations_equal_a_brute_force_search(inputs: Inputs) ->
 
 def test_what_a_projection_shows_is_what_the_activation_hangs_on(inputs: Inputs) -> None:
     """Grey out what the projections show, and the activation falls; grey out as much elsewhere, and it falls less."""
-    top = features.search(inputs, [4])[4]
-    receptive = features.field_of(inputs, 4)
+    top = strongest.search(inputs, [4])[4]
+    receptive = strongest.field_of(inputs, 4)
     name = next(layer.map for layer in inputs.layers if layer.number == 4)
     rng = np.random.default_rng(0)
     shown, elsewhere = [], []
@@ -90,7 +90,7 @@ def test_what_a_projection_shows_is_what_the_activation_hangs_on(inputs: Inputs)
 
 
 def test_layer_1_shows_filters_that_are_smoother_than_noise(inputs: Inputs) -> None:
-    filters = features.first_filters(inputs)
+    filters = strongest.first_filters(inputs)
     assert filters is not None
     assert filters.shape == (64, 3, 3, 3)
 
@@ -103,9 +103,9 @@ def test_layer_1_shows_filters_that_are_smoother_than_noise(inputs: Inputs) -> N
 
 
 def test_pictures_are_cut_at_the_receptive_field(inputs: Inputs) -> None:
-    top = features.search(inputs, [2])[2]
-    pictures = features.look(inputs, 2, top, np.array([0, 5]))
-    side = features.field_of(inputs, 2).size[0]
+    top = strongest.search(inputs, [2])[2]
+    pictures = strongest.look(inputs, 2, top, np.array([0, 5]))
+    side = strongest.field_of(inputs, 2).size[0]
     assert pictures.projections.shape == (2, 9, side, side, 3)
     assert pictures.patches.shape == (2, 9, side, side, 4)
     for place, rank in np.argwhere(pictures.active):

@@ -11,7 +11,15 @@ import numpy as np
 import pytest
 import torch
 
-from reportgen.recipes import PAPER_RECIPE, RECIPES, TrainingSettings, learning_rate, snapshot_epochs
+from reportgen.recipes import (
+    PAPER_RECIPE,
+    RECIPES,
+    TrainingSettings,
+    ended,
+    learning_rate,
+    plateaus,
+    snapshot_epochs,
+)
 
 
 def test_plateau_is_torchs():
@@ -85,3 +93,27 @@ def test_settings_are_read_without_torch():
     code = "import sys, reportgen.recipes; sys.exit('torch' in sys.modules)"
     root = Path(__file__).resolve().parent.parent
     assert subprocess.run([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(root)}).returncode == 0
+
+
+def test_training_ends_at_the_plateau_that_was_asked_for():
+    settings = replace(PAPER_RECIPE, epochs=20, patience=2, plateaus=2)
+    errors = [0.9, 0.5, 0.6, 0.5, 0.4, 0.4, 0.5]  # nothing lower after the second, nor after the fifth
+    assert [ended(settings, errors[:epoch]) for epoch in range(8)] == [False] * 7 + [True]
+    assert not ended(replace(settings, plateaus=0), errors)
+    assert ended(replace(settings, plateaus=0, epochs=7), errors)
+    assert ended(replace(settings, plateaus=9, epochs=7), errors)
+
+
+def test_without_any_error_there_is_nothing_to_wait_for():
+    settings = replace(PAPER_RECIPE, patience=5, plateaus=2)
+    errors = [0.5, 0.0, 0.1, 0.0]
+    assert [plateaus(settings, errors[:epoch]) for epoch in range(5)] == [0, 0, 1, 1, 2]
+    assert [learning_rate(settings, 9, 1, errors[:epoch]) for epoch in (1, 2, 4)] == pytest.approx([1e-2, 1e-3, 1e-4])
+    assert plateaus(replace(settings, plateaus=0), errors) == 0  # the paper's recipe waits as it always did
+
+
+def test_a_plateau_schedule_can_warm_up():
+    settings = replace(PAPER_RECIPE, warm_up=1.0, patience=1)
+    rates = [learning_rate(settings, step, 4, [0.5, 0.5]) for step in range(1, 7)]
+    assert rates == pytest.approx([2.5e-3, 5e-3, 7.5e-3, 1e-2, 1e-3, 1e-3])
+    assert PAPER_RECIPE.warm_up == 0

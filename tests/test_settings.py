@@ -27,6 +27,10 @@ def test_a_switch_lies_over_the_file_and_the_file_over_the_profile(tmp_path: Pat
 def test_short_and_long_names_reach_the_same_setting() -> None:
     assert settings.load({"SEED": "4"}) == settings.load({"RUN_SEED": "4"})
     assert settings.load({"MODEL_WIDTHS": "1,2,3,4,5"}).model.widths == (1, 2, 3, 4, 5)
+    assert settings.load({"IMAGES": "dog/a.png,val/cat/b.png"}).sections["occlusion"].images == (
+        "dog/a.png",
+        "val/cat/b.png",
+    )
     assert settings.load({"DEVICE": ""}).compute.device == "auto"
 
 
@@ -42,6 +46,10 @@ def test_a_recipe_gives_the_values_that_nothing_else_gives() -> None:
         ({"FEATURE_MAPS": "3"}, "FEATURE_MAPS: no such switch; did you mean 'FEATURES_MAPS'?"),
         ({"PROFILE": "smok"}, "PROFILE=smok: no such profile; did you mean 'smoke'?"),
         ({"FEATURES_MAPS": "0"}, "FEATURES_MAPS=0: input should be greater than or equal to 1"),
+        ({"OCCLUSION_STRIDE": "0"}, "OCCLUSION_STRIDE=0: use 1 pixel or more"),
+        ({"OCCLUSION_SIZE": "0"}, "OCCLUSION_SIZE=0: use 1 pixel or more"),
+        ({"OCCLUSION_SIZE": "225"}, "OCCLUSION_SIZE=225: larger than the image: use at most 224"),
+        ({"OCCLUSION_SAMPLE": "0"}, "OCCLUSION_SAMPLE=0: input should be greater than or equal to 1"),
         ({"EPOCHS": "many"}, "EPOCHS=many: input should be a valid integer"),
         ({"SEED": "-1"}, "SEED=-1: input should be greater than or equal to 0"),
         (
@@ -62,6 +70,13 @@ def test_a_recipe_gives_the_values_that_nothing_else_gives() -> None:
         ({"PREPROCESSING_RANGE": "7", "WEIGHTS": "a.pt"}, "PREPROCESSING_RANGE=7: use 1 or 255"),
         ({"PREPROCESSING_MEAN": "1,2", "WEIGHTS": "a.pt"}, "PREPROCESSING_MEAN=1,2: use three numbers, one for each"),
         ({"PREPROCESSING_ORDER": "GBR", "WEIGHTS": "a.pt"}, "PREPROCESSING_ORDER=GBR: input should be 'RGB' or 'BGR'"),
+        (
+            {"COMPARE_VARIANTS": "zfnet,krizevsky"},
+            "COMPARE_VARIANTS=zfnet,krizevsky: no such variant 'krizevsky'; did you",
+        ),
+        ({"COMPARE_EPOCHS": "0"}, "COMPARE_EPOCHS=0: input should be greater than or equal to 1"),
+        ({"SEEDS": "0"}, "SEEDS=0: input should be greater than or equal to 1"),
+        ({"ARCHITECTURE_PROJECTIONS": "1"}, "ARCHITECTURE_PROJECTIONS=1: input should be greater than or equal to 2"),
         ({"TRAINING_RECIPE": "papre"}, "TRAINING_RECIPE=papre: no such recipe; did you mean 'paper'?"),
         ({"CONFIG": "/nowhere/mine.toml"}, "CONFIG=/nowhere/mine.toml: No such file or directory: give a TOML file"),
     ],
@@ -102,6 +117,8 @@ def test_the_full_profile_is_the_papers() -> None:
     assert full.model.widths == (96, 256, 384, 384, 256)
     assert full.model.fully_connected == (4096, 4096)
     assert full.model.second_padding == 0
+    assert full.compare.variants == settings.CompareSettings().variants
+    assert full.compare.paper_epochs == 70
 
 
 def test_a_loaded_net_has_the_usual_sizes_unless_they_are_given() -> None:

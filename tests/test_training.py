@@ -297,6 +297,30 @@ def test_a_diverging_loss_stops_with_the_way_out(tmp_path):
     assert not (tmp_path / training.CHECKPOINT).exists()
 
 
+def test_a_diverged_training_leaves_the_net_of_the_last_finished_epoch(tmp_path, monkeypatch):
+    calm = replace(QUICK, schedule="plateau", learning_rate=0.02)
+    rates = iter([0.02] * 3 + [1e12] * 9)  # wild from the second epoch on
+    monkeypatch.setattr(training, "learning_rate", lambda *_: next(rates))
+    with pytest.raises(training.Diverged) as stopped:
+        run(tmp_path, calm)
+    assert stopped.value.epoch == 2
+    net, history = training.finished(NET, calm, tmp_path)
+    assert [epoch.epoch for epoch in history.epochs] == [1]
+    loss = training.cross_entropy(evaluate(net, VALIDATION, PREPROCESSING, CPU), VALIDATION.labels)
+    assert loss == pytest.approx(history.epochs[0].validation_loss, rel=1e-4)
+
+
+def test_before_the_first_epoch_that_is_the_untrained_net(tmp_path):
+    wild = replace(QUICK, learning_rate=1e12, warm_up=0.0)
+    with pytest.raises(training.Diverged):
+        run(tmp_path, wild)
+    net, history = training.finished(NET, wild, tmp_path)
+    untrained, _ = load_net(snapshots(tmp_path)[0])
+    assert history == History()
+    for name, value in untrained.state_dict().items():
+        assert net.state_dict()[name].equal(value), name
+
+
 def test_a_net_that_breaks_in_its_last_step_is_not_kept(tmp_path):
     with pytest.raises(UserError, match="at epoch 1, its end, on the validation images"):
         run(tmp_path, replace(QUICK, epochs=1, batch_size=40, learning_rate=1e38, schedule="plateau"))

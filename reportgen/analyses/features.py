@@ -5,8 +5,6 @@ those activations projected to pixels, beside the image patches that caused them
 `hierarchy` (do they agree on a class, the more the deeper the layer?) and `grouping` (are they alike?).
 """
 
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -17,17 +15,23 @@ from jaxtyping import Bool, Float, Int, UInt8
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as settings_dataclass
 
-from reportgen import probe
 from reportgen.claims import Verdict, difference_part, mean_part, not_tested
-from reportgen.figures.kinds import FeatureMaps, Figure, ImageGrid, LineChart, Panel, Series
+from reportgen.figures.kinds import Figure, ImageGrid, LineChart, Panel, Series
 from reportgen.inputs import Inputs
-from reportgen.pictures import WholeImage, cut, grey_at_zero
-from reportgen.progress import track
+from reportgen.observe.strongest import (
+    STRONGEST,
+    Pictures,
+    Top,
+    dead_share,
+    feature_maps,
+    field_of,
+    first_filters,
+    look,
+    respond,
+    search,
+)
 
-STRONGEST = 9
-DEAD = 0.05  # of the median of the largest responses of a layer's maps
 HOG_SIDE = 32  # pixels; patches are compared at this size
-COMPARED = 200  # images whose responses are kept, for comparing this net with another
 GROUPED = (2, 3, 4, 5)  # the layers that the claim `grouping` speaks of
 
 
@@ -36,33 +40,6 @@ class Settings:
     """How many maps are shown; the numbers rest on all of them."""
 
     maps: Annotated[int, Field(ge=1)] = 12  # of each layer, drawn at random
-
-
-@dataclass(frozen=True)
-class Top:
-    """The strongest activations of each map of a layer, strongest first; image -1 where there are fewer than nine."""
-
-    values: Float[np.ndarray, "map strongest"]
-    images: Int[np.ndarray, "map strongest"]  # of the validation set
-    rows: Int[np.ndarray, "map strongest"]
-    columns: Int[np.ndarray, "map strongest"]
-
-    @property
-    def active(self) -> Bool[np.ndarray, "map strongest"]:
-        """Which of them are activations at all: above zero."""
-        return (self.images >= 0) & (self.values > 0)
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """Some maps of one layer, as pictures."""
-
-    maps: Int[np.ndarray, " shown"]
-    projections: UInt8[np.ndarray, "shown strongest row column 3"] | None  # mid-grey is zero; None: see `Layer.refusal`
-    patches: UInt8[np.ndarray, "shown strongest row column 4"]  # the fourth channel is 0 outside the image
-    active: Bool[np.ndarray, "shown strongest"]
-    kinds: tuple[tuple[str, ...], ...]  # class of each tile's image; empty where there is no activation
-    details: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -120,7 +97,7 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
             within=within,
             between=between,
             responses=responses[number],
-            refusal=inputs.no_projection(_layer(inputs, number)),
+            refusal=inputs.no_projection(number),
         )
     return Result(
         layers=layers,
@@ -137,101 +114,6 @@ def _smallest(labels: Int[np.ndarray, " image"], classes: int, loaded: bool) -> 
     """Labelled images of the class that has fewest; a loaded net may know classes of which there is no image."""
     counts = np.bincount(labels, minlength=classes)
     return int((counts[counts > 0] if loaded else counts).min(initial=len(labels)))
-
-
-def search(inputs: Inputs, numbers: Sequence[int] | None = None) -> dict[int, Top]:
-    """The nine strongest activations over the validation images, for all maps of the convolution layers."""
-    names = {layer.number: layer.map for layer in _convolutions(inputs) if numbers is None or layer.number in numbers}
-    what = "search the strongest activations" + (" of the untrained net" if inputs.epoch == 0 else "")
-    batches = track(inputs.batches(inputs.data.val), what, len(inputs.data.val), step=inputs.batch)
-    found = probe.strongest(inputs.graph, list(names.values()), batches, STRONGEST)
-    return {
-        number: Top(*(getattr(found[name], part).numpy() for part in ("values", "images", "rows", "columns")))
-        for number, name in names.items()
-    }
-
-
-def respond(inputs: Inputs) -> dict[int, Float[np.ndarray, "map image"]]:
-    """How strongly each map responds to some validation images: what tells maps of two nets to be counterparts."""
-    count = len(inputs.data.val)
-    chosen = np.unique(np.linspace(0, count - 1, min(count, COMPARED)).round().astype(int))
-    names = {layer.number: layer.map for layer in _convolutions(inputs)}
-    found: dict[int, list[np.ndarray]] = {number: [] for number in names}
-    for batch in inputs.batches(inputs.data.val, chosen):
-        outputs = probe.activations(inputs.graph, batch, list(names.values()))
-        for number, name in names.items():
-            found[number].append(outputs[name].amax((2, 3)).cpu().numpy())
-    return {number: np.concatenate(parts).T.astype(np.float32) for number, parts in found.items()}
-
-
-def _convolutions(inputs: Inputs) -> list[Any]:
-    return [layer for layer in inputs.layers if layer.kind == "convolution"]
-
-
-def _layer(inputs: Inputs, number: int) -> Any:
-    return next(layer for layer in inputs.layers if layer.number == number)
-
-
-def field_of(inputs: Inputs, number: int) -> Any:
-    """The receptive field of a layer's maps; the whole image where its geometry is not known."""
-    try:
-        return probe.receptive_field(inputs.graph, _layer(inputs, number).map)
-    except probe.Unsupported:
-        return WholeImage((inputs.preprocessing.crop, inputs.preprocessing.crop))
-
-
-def look(inputs: Inputs, number: int, top: Top, maps: Int[np.ndarray, " shown"]) -> Pictures:
-    """Project the strongest activations of some maps, and cut the patches that caused them.
-
-    Where a receptive field is larger than the image the whole image is shown.
-    """
-    layer, receptive = _layer(inputs, number), field_of(inputs, number)
-    crop = inputs.preprocessing.crop
-    side = min(receptive.size[0], crop)
-    refused = bool(inputs.no_projection(layer))
-    projected = np.zeros((len(maps), STRONGEST, side, side, 3), np.float32)
-    patches = np.zeros((len(maps), STRONGEST, side, side, 4), np.uint8)
-    active = top.active[maps]
-    wanted: dict[int, list[tuple[int, int]]] = {}  # image -> the tiles it fills: one forward for each image
-    for place, rank in zip(*np.nonzero(active), strict=True):
-        wanted.setdefault(int(top.images[maps[place], rank]), []).append((int(place), int(rank)))
-    for image, tiles in track(sorted(wanted.items()), f"project layer {number}", len(wanted)):
-        batch = next(inputs.batches(inputs.data.val, np.array([image])))
-        places = [(int(maps[place]), rank) for place, rank in tiles]
-        activations = [
-            probe.Activation(layer.map, number_, int(top.rows[number_, rank]), int(top.columns[number_, rank]))
-            for number_, rank in places
-        ]
-        pixels = inputs.pixels(inputs.data.val, image)
-        opaque = np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])
-        projections = [None] * len(tiles) if refused else probe.project(inputs.graph, batch[0], activations)
-        for tile, activation, projection in zip(tiles, activations, projections, strict=True):
-            box = receptive.box(activation.row, activation.column) if side < crop else (0, 0, crop, crop)
-            patches[tile] = cut(opaque, box)
-            if refused:
-                continue
-            assert projection is not None  # only activations above zero are asked for
-            whole = projection.full().permute(1, 2, 0).cpu().numpy()
-            projected[tile] = cut(whole if inputs.preprocessing.order == "RGB" else whole[..., ::-1], box)
-    names, labels = inputs.data.val.names, inputs.data.val.labels
-    kinds = tuple(
-        tuple(
-            inputs.data.classes[labels[top.images[number_, rank]]] if top.active[number_, rank] else ""
-            for rank in range(STRONGEST)
-        )
-        for number_ in maps
-    )
-    details = tuple(
-        tuple(
-            f"activation {top.values[number_, rank]:.3g}, {names[top.images[number_, rank]]}, "
-            f"row {top.rows[number_, rank]}, column {top.columns[number_, rank]}"
-            if top.active[number_, rank]
-            else "no activation above zero"
-            for rank in range(STRONGEST)
-        )
-        for number_ in maps
-    )
-    return Pictures(maps, None if refused else grey_at_zero(projected), patches, active, kinds, details)
 
 
 def same_class_share(
@@ -299,25 +181,6 @@ def compare(
             if chosen.any():
                 target[number] = similarity[chosen].mean()
     return within, between
-
-
-def first_filters(inputs: Inputs) -> UInt8[np.ndarray, "map row column 3"] | None:
-    """Layer 1's filters as RGB pictures, each scaled to its own contrast, zero as mid-grey; None if it reads no image."""
-    name = _convolutions(inputs)[0].weights
-    weights = dict(inputs.net.named_parameters()).get(f"{name}.weight")
-    if weights is None or weights.shape[1] != 3:
-        return None
-    filters = weights.detach().cpu().permute(0, 2, 3, 1).numpy()
-    if inputs.preprocessing.order == "BGR":
-        filters = filters[..., ::-1]
-    largest = np.abs(filters).max(axis=(1, 2, 3), keepdims=True).clip(1e-12)
-    return (127.5 + 127.5 * filters / largest).round().astype(np.uint8)
-
-
-def dead_share(top: Top) -> float:
-    """Share of maps whose largest response is under 5 % of the median of the layer's largest responses."""
-    largest = top.values[:, 0].clip(min=0)
-    return float((largest < DEAD * np.median(largest)).mean()) if np.median(largest) > 0 else 1.0
 
 
 def judge(result: Result, rng: np.random.Generator) -> list[Verdict]:
@@ -435,45 +298,6 @@ def figures(result: Result) -> dict[str, Figure]:
         curves=(("within a map", "within"), ("to other maps", "between")),
     )
     return found
-
-
-def feature_maps(number: int, pictures: Pictures, receptive: int, size: int, images: int) -> FeatureMaps:
-    """Figure 2 for one layer."""
-    cutting = (
-        f"each patch is the {receptive} x {receptive} px receptive field of one activation; hatching lies outside the image"
-        if receptive < size
-        else f"the receptive field ({receptive} px) holds the whole image, so the whole image is shown"
-    )
-    projected = pictures.projections is not None
-    what = (
-        f"Left of each pair: the nine strongest activations over {images} validation images, projected to pixels by the "
-        "deconvnet (grey is zero, contrast alike within a map). Right: the image patches that caused them; "
-        if projected
-        else f"The image patches that caused the nine strongest activations over {images} validation images; "
-    )
-    return FeatureMaps(
-        title=f"Layer {number}",
-        caption=f"{len(pictures.maps)} feature maps of layer {number}, drawn at random. {what}{cutting}. Look for what "
-        "the nine have in common.",
-        alt=f"For {len(pictures.maps)} feature maps of layer {number}: "
-        f"{'nine projections beside ' * projected}nine image patches. "
-        + " ".join(
-            f"Map {number_}: {_seen(kinds)}." for number_, kinds in zip(pictures.maps, pictures.kinds, strict=True)
-        ),
-        layer=number,
-        maps=pictures.maps,
-        projections=pictures.projections,
-        patches=pictures.patches,
-        shown=pictures.active,
-        details=pictures.details,
-        notes=tuple(_seen(kinds) for kinds in pictures.kinds),
-    )
-
-
-def _seen(kinds: Sequence[str]) -> str:
-    """Which classes a map's nine images are of, the most frequent first: "5 dog, 3 cat, 1 owl"."""
-    counts = Counter(kind for kind in kinds if kind)
-    return ", ".join(f"{count} {kind}" for kind, count in counts.most_common()) or "no activation"
 
 
 def _depth_chart(

@@ -17,7 +17,7 @@ from reportgen.artifacts import read_arrays
 from reportgen.claims import Verdict
 from reportgen.figures.kinds import Architecture, DeconvnetLayer, Figure, LayerBox
 from reportgen.inputs import Inputs
-from reportgen.pictures import grey_at_zero
+from reportgen.measures.pictures import grey_at_zero
 
 
 @settings_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -69,7 +69,7 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
     """Describe the layers, and pass one image through the first that is pooled."""
     graph = inputs.graph
     pooled = [(item, pool) for item in inputs.layers if (pool := _pool_after(graph, item.map))]
-    refusal = inputs.no_projection(pooled[0][0]) if pooled else "none of its layers is followed by a max pool"
+    refusal = inputs.no_projection(pooled[0][0].number) if pooled else "none of its layers is followed by a max pool"
     return Result(
         boxes=tuple(_box(inputs, item) for item in inputs.layers),
         named=tuple(

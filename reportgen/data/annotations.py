@@ -1,6 +1,8 @@
 """What is known of what the images show: where the object lies, where its parts are (COCO annotations)."""
 
 import json
+import os
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +11,12 @@ from typing import Any
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image
 
 from reportgen.artifacts import DOCUMENT, read_json
 from reportgen.errors import UserError
 
+SIDEWAYS = (5, 6, 7, 8)  # values of EXIF's orientation that swap width and height
 BOX_SHARE = 0.22  # of the side of a square as large as the object's box: a part's diameter where nobody gave one
 
 
@@ -39,21 +42,22 @@ class Annotations:
 
     objects: Bool[np.ndarray, "image row column"] | None  # of the test images; empty where one has no annotation
     parts: Parts | None
+    skipped: tuple[tuple[str, str], ...] = ()  # annotated images that cannot be used: name and reason
 
     @classmethod
     def open(cls, folder: Path) -> "Annotations":
         """Read what the annotations stage wrote."""
         document = read_json(folder / DOCUMENT)
         objects = np.load(folder / "objects.npy", mmap_mode="r") if document["objects"] else None
+        skipped = tuple((entry["file"], entry["reason"]) for entry in document["skipped"])
         if document["parts"] is None:
-            return cls(objects, None)
+            return cls(objects, None, skipped)
         with np.load(folder / "parts.npz") as file:
             arrays = {name: file[name] for name in ("places", "diameters", "objects")}
         images = np.load(folder / "parts-images.npy", mmap_mode="r")
         said = document["parts"]
-        return cls(
-            objects, Parts(images, tuple(said["names"]), tuple(said["groups"]), tuple(said["part_names"]), **arrays)
-        )
+        parts = Parts(images, tuple(said["names"]), tuple(said["groups"]), tuple(said["part_names"]), **arrays)
+        return cls(objects, parts, skipped)
 
 
 @dataclass(frozen=True)
@@ -72,8 +76,12 @@ class Annotated:
     object: Bool[np.ndarray, "row column"] | None
 
 
-def read_coco(path: Path, roots: Sequence[Path], said_by: str) -> list[Annotated]:
-    """The annotated images of a COCO file, one annotation each (the largest), files looked for below `roots`.
+def read_coco(path: Path, roots: Sequence[Path], said_by: str) -> Iterator[Annotated]:
+    """The annotated images of a COCO file, one after another, files looked for below `roots`.
+
+    Of an image's annotations one counts: the largest that marks parts, else the largest. Outlines may be polygons or
+    uncompressed runs; of an object whose outline is neither, the box is taken. Beyond COCO, ``part_sizes`` gives the
+    parts' diameters in pixels; where it is missing they are a share of the object's box.
 
     Raises UserError, beginning with `said_by`, for a file that is no such thing or an image that is not there.
     """
@@ -84,7 +92,9 @@ def read_coco(path: Path, roots: Sequence[Path], said_by: str) -> list[Annotated
     except ValueError as error:
         raise UserError(f"{said_by}: not a JSON file ({error}): give a COCO annotations file") from None
     try:
-        return list(_annotated(document, roots, said_by))
+        if not isinstance(document, dict):
+            raise TypeError(f"a {type(document).__name__} where an object with 'images' should be")
+        yield from _annotated(document, roots, said_by)
     except (KeyError, TypeError, IndexError, ValueError) as error:
         what = f"'{error.args[0]}' is missing" if isinstance(error, KeyError) else str(error)
         raise UserError(f"{said_by}: not a COCO annotations file ({what}): see cocodataset.org, format") from None
@@ -92,25 +102,35 @@ def read_coco(path: Path, roots: Sequence[Path], said_by: str) -> list[Annotated
 
 def _annotated(document: Mapping[str, Any], roots: Sequence[Path], said_by: str) -> Iterator[Annotated]:
     categories = {category["id"]: category for category in document["categories"]}
-    largest: dict[int, Mapping[str, Any]] = {}
+    chosen: dict[int, Mapping[str, Any]] = {}
     for annotation in document["annotations"]:
-        known = largest.get(annotation["image_id"])
-        if known is None or annotation.get("area", 0) > known.get("area", 0):
-            largest[annotation["image_id"]] = annotation
+        known = chosen.get(annotation["image_id"])
+        if known is None or _weight(annotation) > _weight(known):
+            chosen[annotation["image_id"]] = annotation
     for image in document["images"]:
-        if image["id"] not in largest:
+        if image["id"] not in chosen:
             continue
-        annotation = largest[image["id"]]
+        annotation = chosen[image["id"]]
+        if annotation["category_id"] not in categories:
+            raise ValueError(f"category {annotation['category_id']} is not among its categories")
         category = categories[annotation["category_id"]]
         name = Path(image["file_name"])
-        path = next((root / name for root in roots if (root / name).is_file()), None)
+        places = [Path(os.path.normpath(root / name)) for root in roots]
+        path = next((place for place in places if place.is_file()), None)
         if path is None:
-            places = " or ".join(str(root) for root in roots)
-            raise UserError(f"{said_by}: {name} is in neither {places}: put the file's images beside it")
+            where = " nor in ".join(dict.fromkeys(str(root) for root in roots))
+            raise UserError(f"{said_by}: {name} is not in {where}: put the file's images beside it")
         part_names = tuple(category.get("keypoints", ()))
-        points = np.array(annotation.get("keypoints", [0] * 3 * len(part_names)), float).reshape(len(part_names), 3)
+        marks = annotation.get("keypoints", [0] * 3 * len(part_names))
+        if len(marks) != 3 * len(part_names):
+            raise ValueError(
+                f"{name}: {len(marks)} numbers in 'keypoints' where {len(part_names)} parts want three each"
+            )
+        points = np.array(marks, float).reshape(len(part_names), 3)
         size = (int(image["height"]), int(image["width"]))
         diameters = annotation.get("part_sizes") or [_diameter(annotation, points)] * len(part_names)
+        if len(diameters) != len(part_names):
+            raise ValueError(f"{name}: {len(diameters)} 'part_sizes' for {len(part_names)} parts")
         yield Annotated(
             path=path,
             name="/".join(name.parts[-2:]),
@@ -123,6 +143,11 @@ def _annotated(document: Mapping[str, Any], roots: Sequence[Path], said_by: str)
             diameters=np.array(diameters, float),
             object=_object(annotation, size),
         )
+
+
+def _weight(annotation: Mapping[str, Any]) -> tuple[bool, float]:
+    """Sorts an image's annotations: those that mark parts before the others, then by size."""
+    return any(annotation.get("keypoints", ())[2::3]), float(annotation.get("area", 0))
 
 
 def _diameter(annotation: Mapping[str, Any], points: np.ndarray) -> float:
@@ -139,7 +164,10 @@ def _object(annotation: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray 
     outline, mask = annotation.get("segmentation"), np.zeros(size, np.uint8)
     if isinstance(outline, dict) and isinstance(outline["counts"], list):  # uncompressed runs, down the columns
         values = np.arange(len(outline["counts"])) % 2
-        return np.repeat(values, outline["counts"]).reshape(size[::-1]).T.astype(bool)
+        flat = np.repeat(values, outline["counts"])
+        if len(flat) != mask.size:
+            raise ValueError(f"runs of {len(flat)} pixels for an image of {size[1]}x{size[0]}")
+        return flat.reshape(size[::-1]).T.astype(bool)
     if isinstance(outline, list) and outline:
         polygons = [np.round(np.array(polygon, float).reshape(-1, 2)).astype(np.int32) for polygon in outline]
         return cv2.fillPoly(mask, polygons, 1).astype(bool)
@@ -157,10 +185,9 @@ class Unusable(Exception):
 def stored(annotated: Annotated, size: int) -> Annotated:
     """The annotation in the pixels of the stored image: its shorter side scaled to `size`, the centre square cut.
 
-    Raises Unusable where the file is of another size than the annotation says.
+    Raises Unusable where the file is of another size than the annotation says, or no image.
     """
-    with Image.open(annotated.path) as image:
-        true = ImageOps.exif_transpose(image).size
+    true = _size_of(annotated.path)
     if true != (annotated.width, annotated.height):
         raise Unusable(f"annotated at {annotated.width}x{annotated.height} px, but its file has {true[0]}x{true[1]}")
     scale = size / min(true)
@@ -169,7 +196,7 @@ def stored(annotated: Annotated, size: int) -> Annotated:
     places = annotated.places * (np.array([width, height]) / np.array(true)) - np.array([left, top])
     shown = None
     if annotated.object is not None:
-        whole = cv2.resize(annotated.object.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
+        whole = cv2.resize(annotated.object.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
         shown = whole[top : top + size, left : left + size].astype(bool)
     return Annotated(
         path=annotated.path,
@@ -185,6 +212,18 @@ def stored(annotated: Annotated, size: int) -> Annotated:
     )
 
 
+def _size_of(path: Path) -> tuple[int, int]:
+    """Width and height of an image file, turned upright; only its head is read."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's own notes on large files: reading the image has its own limit
+            with Image.open(path) as image:
+                turned = image.getexif().get(ExifTags.Base.Orientation, 1) in SIDEWAYS
+                return (image.height, image.width) if turned else image.size
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        raise Unusable("not an image") from None
+
+
 def check_parts(annotated: Annotated) -> None:
     """Raise Unusable where a part is not marked or lies outside of the stored image, or the object is not known."""
     for name, seen, (x, y) in zip(annotated.part_names, annotated.seen, annotated.places, strict=True):
@@ -192,5 +231,7 @@ def check_parts(annotated: Annotated) -> None:
             raise Unusable(f"its {name} is not marked")
         if not (0 <= x < annotated.width and 0 <= y < annotated.height):
             raise Unusable(f"its {name} lies outside of the square that is kept")
+    if not (annotated.diameters > 0).all():
+        raise Unusable("how large its parts are is not known: give a box")
     if annotated.object is None or not annotated.object.any():
         raise Unusable("where the object lies is not known: give a segmentation or a box")

@@ -21,19 +21,19 @@ def write_seen(path: Path, mapping: Mapping, classes: Sequence[str], guesses: An
 
 
 def as_seen(data: Dataset, net_folder: Path) -> Dataset:
-    """The data set with the net's classes and labels; as it is where the net was trained on its folders."""
+    """The data set with the net's classes and labels; as it is where the net was trained on its folders.
+
+    A loaded net was trained on other images: those that are shown stand wherever an analysis speaks of training images.
+    """
     path = net_folder / SEEN
     if not path.exists():
         return data
     seen = read_json(path)
     mapping = Mapping(tuple(seen["labels"]), "", ())
     guesses = {name: np.array(values, dtype=np.int64) for name, values in seen["guesses"].items()}
-    return replace(
-        data,
-        classes=tuple(seen["classes"]),
-        val=_seen(data.val, mapping, guesses["val"]),
-        test=_seen(data.test, mapping, guesses.get("test", guesses["val"])),
-    )
+    val = _seen(data.val, mapping, guesses["val"])
+    test = _seen(data.test, mapping, guesses.get("test", guesses["val"]))
+    return replace(data, classes=tuple(seen["classes"]), train=val, val=val, test=test)
 
 
 def _seen(split: Split, mapping: Mapping, guesses: np.ndarray) -> Split:

@@ -1,6 +1,6 @@
 """Where the object of each image lies, from the user's files (``MASKS=``): COCO boxes and outlines, or mask pictures."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,27 +10,27 @@ from reportgen.data.annotations import Annotated, read_coco
 from reportgen.errors import UserError
 
 
-def read_masks(place: Path, names: Sequence[str], roots: Sequence[Path]) -> list[Annotated]:
-    """The annotated images among `names` ("class/file"), in the pixels of their files, which lie below `roots`.
+def read_masks(place: Path, files: Mapping[Path, str], roots: Sequence[Path]) -> list[Annotated]:
+    """The annotated images among `files`, whose values are names ("class/file"), in the pixels of those files.
 
-    A COCO file, or a folder with ``class/name.png`` or ``name.png``: what is not black is the object. Raises UserError.
+    `place` is a COCO file, whose images are looked for below `roots`, or a folder with ``class/name.png`` or ``name.png``:
+    what is not black is the object. Raises UserError.
     """
     said_by = f"MASKS={place}"
     if not place.is_dir():
         return list(read_coco(place, roots, said_by))
-    found = list(_pictures(place, names, roots, said_by))
+    found = list(_pictures(place, files, said_by))
     if not found:
-        first = Path(names[0]).with_suffix(".png") if names else "class/name.png"
+        first = Path(next(iter(files.values()), "class/name.png")).with_suffix(".png")
         raise UserError(f"{said_by}: no mask of any image in it: name them as the images, as in {place / first}")
     return found
 
 
-def _pictures(folder: Path, names: Sequence[str], roots: Sequence[Path], said_by: str) -> Iterator[Annotated]:
-    for name in names:
+def _pictures(folder: Path, files: Mapping[Path, str], said_by: str) -> Iterator[Annotated]:
+    for image, name in files.items():
         stem = Path(name).with_suffix(".png")
         mask = next((path for path in (folder / stem, folder / stem.name) if path.is_file()), None)
-        image = next((root / name for root in roots if (root / name).is_file()), None)
-        if mask is None or image is None:
+        if mask is None:
             continue
         try:
             with Image.open(mask) as picture:

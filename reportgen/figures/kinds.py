@@ -34,6 +34,22 @@ class FeatureMaps(Figure):
     shown: Bool[Array, "map strongest"]  # False: the map has no such activation above zero
     details: tuple[tuple[str, ...], ...]  # one line for each tile: activation, image, class, place
     notes: tuple[str, ...]  # a few words below each map
+    net: str = ""  # whose maps these are, where not the report's own net's
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evolution(Figure):
+    """Figure 4: for each map its strongest activation after each of some epochs, projected, and the patch behind it."""
+
+    layer: int
+    maps: Int[Array, " map"]  # the maps' numbers within their layer
+    epochs: Float[Array, " epoch"]
+    projections: UInt8[Array, "map epoch row column 3"]
+    patches: UInt8[Array, "map epoch row column 4"]
+    shown: Bool[Array, "map epoch"]  # False: the map has no activation above zero
+    jumped: Bool[Array, "map epoch"]  # another image than one column before
+    details: tuple[tuple[str, ...], ...]  # one line for each cell: epoch, activation, image
+    notes: tuple[str, ...]  # a word on each map
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,13 +84,34 @@ class Panel:
     y_label: str
     series: tuple[Series, ...]
     y_range: tuple[float, float] | None = None
+    level: float | None = None  # a dashed line at this height
+    x_ticks: tuple[float, ...] = ()  # where the axis is marked, if it matters
 
 
 @dataclass(frozen=True, kw_only=True)
 class LineChart(Figure):
-    """Curves in one or more panels, lettered (a), (b), ... when there are several."""
+    """Curves in one or more panels, lettered (a), (b), ... when there are several and no other letters are given."""
 
     panels: tuple[Panel, ...]
+    letters: tuple[str, ...] = ()  # one for each panel, or none
+
+
+@dataclass(frozen=True)
+class Points:
+    """One pair of axes with a point for each thing that was measured twice."""
+
+    title: str
+    x_label: str  # with its unit, which is also that of y
+    y_label: str
+    x: Float[Array, " point"]
+    y: Float[Array, " point"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scatter(Figure):
+    """Points in one or more panels, each with the line on which both measures are equal."""
+
+    panels: tuple[Points, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,13 +183,39 @@ class DeconvnetLayer(Figure):
     filter_text: str  # "48 filters 7x7, stride 2"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Occlusion(Figure):
+    """Figure 7: an image under a sliding grey square, panels (a) to (e)."""
+
+    image: UInt8[Array, "row column 3"]
+    outline: Bool[Array, "row column"]  # where the object lies; nowhere if that is not known
+    size: int  # side of the square, pixels
+    tops: Int[Array, " top"]  # first covered row of pixels, at each place
+    lefts: Int[Array, " left"]
+    layer: int
+    map: int
+    activation: Float[Array, "top left"]  # of the map, summed over rows and columns
+    clean_activation: float
+    projections: UInt8[Array, "picture row column 3"]  # of the map: in this image, then in others
+    sources: tuple[str, ...]  # a word below each of them
+    probability: Float[Array, "top left"]  # of the true class
+    clean_probability: float
+    classes: tuple[str, ...]  # the true class, then the others that are most probable somewhere
+    guesses: Int[Array, "top left"]  # the most probable of `classes`
+
+
 KINDS: dict[str, type[Figure]] = {
     kind.__name__: kind
-    for kind in (FeatureMaps, ImageGrid, LineChart, BarChart, Heatmap, Table, Architecture, DeconvnetLayer)
+    for kind in (
+        *(FeatureMaps, Evolution, ImageGrid, LineChart, BarChart, Heatmap, Scatter, Table, Architecture),
+        *(DeconvnetLayer, Occlusion),
+    )
 }
 
 
-PIECES: dict[str, type] = {kind.__name__: kind for kind in (Series, Panel, LayerBox)}  # what figures are made of
+PIECES: dict[str, type] = {
+    kind.__name__: kind for kind in (Series, Panel, Points, LayerBox)
+}  # what figures are made of
 
 
 def to_data(figures: dict[str, Figure]) -> tuple[dict[str, Any], dict[str, Array]]:

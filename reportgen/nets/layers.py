@@ -9,7 +9,7 @@ themselves. Maps of one row and column, as gates of channels have them, are none
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -47,6 +47,16 @@ def paper_layers(graph: Graph, nodes: Sequence[str] = ()) -> tuple[PaperLayer, .
 def convolutions(layers: tuple[PaperLayer, ...]) -> tuple[PaperLayer, ...]:
     """Those of the layers that have feature maps."""
     return tuple(layer for layer in layers if layer.kind == "convolution")
+
+
+def feature_vectors(layer: PaperLayer, output: Any) -> Any:
+    """The feature vectors "image feature" of a layer, from what its `features` node gives; both are torch tensors.
+
+    What a 1x1 classifier reads still has rows and columns: layer 7 is their mean, as the net will pool them.
+    """
+    if layer.kind == "fully connected" and output.dim() == 4:
+        output = output.mean(dim=(2, 3))
+    return output.flatten(1)
 
 
 def _own_layers(graph: Graph) -> Iterator[PaperLayer]:

@@ -115,7 +115,7 @@ class _Sections:
                 analysis=section.name,
                 source=section.artefact,
                 remake=f"make figures ANALYSIS={section.name}",
-                larger=f"make figures LAYER={drawn['layer']} MAPS=all" if "layer" in drawn else "",
+                larger=f"make figures LAYER={drawn['layer']} MAPS=all" if _all_maps(drawn) else "",
                 **more,
             )
 
@@ -162,12 +162,17 @@ class _Sections:
         return section.figures[name]
 
 
+def _all_maps(figure: Mapping[str, Any]) -> bool:
+    """Whether a figure shows feature maps of the report's own net, of which `make figures` draws more."""
+    return figure["kind"] == "FeatureMaps" and not figure["net"]
+
+
 def _strip(content: Content) -> list[dict[str, Any]]:
-    """One feature map of every layer, for the head of the report: the first of those that respond to most images."""
+    """One feature map of every layer of the net, for the head of the report: the first that responds to most images."""
     strip = []
     for section in content.sections:
         for name, figure in section.figures.items():
-            if figure["kind"] == "FeatureMaps" and figure["maps"] and figure["maps"][0]["projections"]:
+            if _all_maps(figure) and figure["maps"] and figure["maps"][0]["projections"]:
                 best = max(figure["maps"], key=lambda map_: map_["shown"])
                 strip.append(
                     {"id": f"{section.name}-{name}", "analysis": section.name, "layer": figure["layer"], **best}
@@ -186,6 +191,8 @@ def switches(run: Mapping[str, Any]) -> str:
         "LAYERS": (",".join(settings.get("layers", {}).get("nodes", ())), ""),
         "DATA": (settings.get("data", {}).get("source"), "scenes"),
         "SEED": (run["seed"], 0),
+        "SEEDS": (settings.get("compare", {}).get("seeds"), 1),
+        "IMAGES": (",".join(settings.get("occlusion", {}).get("images", ())), ""),
     }
     return " ".join(
         f"{name}={shlex.quote(str(value))}" for name, (value, usual) in known.items() if value not in (None, usual)

@@ -42,7 +42,7 @@ class Projection:
     """An activation projected to the pixels; zero outside ``window``."""
 
     activation: Activation
-    value: float  # the activation itself: the seed of the projection
+    value: float  # the seed of the projection: the activation itself, unless another was asked for
     pixels: Float[Tensor, "channel row column"]  # signed: the last step into pixel space is not rectified
     window: Box  # the part of the image that ``pixels`` covers: top, left, bottom, right
     box: Box  # the whole receptive field, which may leave the image
@@ -66,11 +66,15 @@ class Unpooled:
 
 
 def project(
-    net: nn.Module | Graph, image: Float[Tensor, "channel row column"], activations: Sequence[Activation]
+    net: nn.Module | Graph,
+    image: Float[Tensor, "channel row column"],
+    activations: Sequence[Activation],
+    seeds: Sequence[float] | None = None,
 ) -> list[Projection | None]:
     """Project activations that ``image`` causes to its pixels, each seeded with its own value; in their order.
 
-    An activation of exactly zero has no projection: None. One forward pass serves them all. Raises Unsupported where
+    An activation of exactly zero has no projection: None. ``seeds`` are other values to begin with, one for each: what
+    would be shown of a unit if it had that value. One forward pass serves them all. Raises Unsupported where
     an operation without a rule (GELU, attention, ...) lies below a layer, UnknownLayer, ProbeError for a unit
     that the layer does not have, NotFinite. Source: Zeiler & Fergus 2013, section 2.1.
     """
@@ -85,6 +89,8 @@ def project(
     for activation in activations:
         _check_unit(graph, activation)
     values, switches = _observe(graph, image, activations)
+    if seeds is not None:
+        values = [torch.tensor(float(seed)) for _, seed in zip(values, seeds, strict=True)]
     found: list[Projection | None] = [None] * len(activations)
     for layer, indices in asked.items():
         active = [index for index in indices if values[index] != 0]

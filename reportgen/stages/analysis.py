@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from reportgen import claims
+from reportgen import claims, probe
 from reportgen.artifacts import DOCUMENT, write_arrays, write_json
 from reportgen.compute import prepare
+from reportgen.errors import UserError
 from reportgen.figures.kinds import to_data
 from reportgen.inputs import Inputs
 from reportgen.pipeline import Work
@@ -17,7 +18,8 @@ from reportgen.pipeline import Work
 def make(work: Work, folder: Path) -> None:
     """Run one analysis on the net and the data."""
     prepare(work.settings.compute)
-    inputs = Inputs.open(work.build, work.settings.compute.device, work.workshop)
+    work.forget_others()
+    inputs = Inputs.open(work.build, work.settings.compute.device, work.workshop, work.stage.inputs)
     save(work, replace(inputs, nodes=work.settings.layers.nodes), folder)
 
 
@@ -25,10 +27,15 @@ def save(work: Work, inputs: Inputs, folder: Path) -> None:
     """Compute an analysis on `inputs` and write its artefact."""
     name, module = work.analysis.name, work.analysis.module
     seed = work.settings.run.seed
-    result = module.compute(inputs, work.settings.sections[name], np.random.default_rng([seed, *name.encode()]))
-    net = inputs.net_numbers
+    try:
+        result = module.compute(inputs, work.settings.sections[name], np.random.default_rng([seed, *name.encode()]))
+    except probe.ProbeError as error:  # of a net that the instrument cannot look into
+        raise UserError(f"{name}: {error}") from error
+    net, whose = inputs.net_numbers, "the net"
+    if hasattr(module, "weakest") and (own := module.weakest(result)):  # it judges other nets than the report's
+        net, whose = own, "the weakest of the nets that are compared"
     skill = claims.competence(net["correct"], net["labelled_images"], net["classes"])
-    verdicts = claims.gated(module.judge(result, np.random.default_rng([seed, *name.encode(), 1])), skill)
+    verdicts = claims.gated(module.judge(result, np.random.default_rng([seed, *name.encode(), 1])), skill, whose)
     document, arrays = to_data(module.figures(result))
     write_arrays(folder / "result.npz", arrays_of(result))
     write_arrays(folder / "figures.npz", arrays)

@@ -1,67 +1,101 @@
 """The annotations stage: objects and parts of the images, where a file says where they are."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from reportgen.artifacts import DOCUMENT, read_json, write_json
 from reportgen.data.annotations import Annotated, Unusable, check_parts, read_coco, stored
-from reportgen.data.folders import SPLIT_NAMES, Unreadable, read_image
+from reportgen.data.folders import Unreadable, list_folder, list_for_loaded, read_image
 from reportgen.data.masks import read_masks
 from reportgen.data.packing import Skipped
 from reportgen.errors import UserError
-from reportgen.pipeline import Work
+from reportgen.pipeline import Work, named_set
 from reportgen.stages.embedded import drawn_scenes
 
 
 def make(work: Work, folder: Path) -> None:
     """Write the objects of the test images and the images with parts, as `Annotations.open` reads them."""
-    names = read_json(work.input("data") / DOCUMENT)["names"]
-    size = work.settings.data.size
+    data, given = work.settings.data, work.settings.annotations.parts
+    root = (drawn_scenes(work) if data.source == "scenes" else Path(data.source)).resolve()
+    own: list[Annotated] = []
+    marked: list[Annotated] = []
     skipped: Skipped = []
-    found: list[Annotated] = []
-    for annotated in [*_read(work), *_read_masks(work, names["test"])]:
-        try:
-            found.append(stored(annotated, size))
-        except (Unusable, OSError) as reason:
-            skipped.append({"file": annotated.name, "reason": str(reason)})
-    objects = _objects(found, names["test"], size)
-    if work.settings.annotations.masks and objects is None:
+    if data.source == "scenes":
+        own = marked = _scaled(read_coco(root / "annotations" / "test.json", [root], str(root)), data.size, skipped)
+    if given:
+        roots = [Path(given).parent.resolve(), root]  # links followed, so that a file has one path
+        marked = _scaled(read_coco(Path(given), roots, f"PARTS={given}"), data.size, skipped)
+    splits = _splits(work, root) if marked else {}
+    names = read_json(work.input("data") / DOCUMENT)["names"]["test"]
+    masked = _masks(work, root, skipped)
+    objects = _objects(masked or own or marked, splits | _splits(work, root) if masked else splits, names, data.size)
+    if masked and objects is None:
         raise UserError(f"MASKS={work.settings.annotations.masks}: it marks no object in any of the images")
     if objects is not None:
         np.save(folder / "objects.npy", objects)
-    parts = _parts(folder, [item for item in found if item.part_names], set(names["train"]), size, skipped)
-    if work.settings.annotations.parts and parts is None:
-        raise UserError(f"PARTS={work.settings.annotations.parts}: no image of it can be used ({_first(skipped)})")
+    parts = _parts(folder, [item for item in marked if item.part_names], splits, data.size, skipped)
+    if given and parts is None:
+        raise UserError(f"PARTS={given}: no image of it can be used ({_first(skipped)})")
     write_json(folder / DOCUMENT, {"objects": objects is not None, "parts": parts, "skipped": skipped})
 
 
-def _read(work: Work) -> list[Annotated]:
-    settings = work.settings
-    if settings.annotations.parts:
-        path = Path(settings.annotations.parts)
-        roots = [path.parent] + ([Path(settings.data.source)] if settings.data.source != "scenes" else [])
-        return read_coco(path, roots, f"PARTS={path}")
-    if settings.data.source != "scenes":
-        return []
-    root = drawn_scenes(work)
-    return read_coco(root / "annotations" / "test.json", [root], str(root))
+def _scaled(marked: Iterable[Annotated], size: int, skipped: Skipped) -> list[Annotated]:
+    found = []
+    for annotated in marked:
+        try:
+            found.append(stored(annotated, size))
+        except Unusable as reason:
+            skipped.append({"file": annotated.name, "reason": str(reason)})
+    return found
 
 
-def _read_masks(work: Work, names: list[str]) -> list[Annotated]:
+class Known(NamedTuple):
+    """What the data stage made of a file."""
+
+    split: str
+    name: str  # "class/file": not unique, every split may have a dog/001.jpg
+
+
+def _splits(work: Work, root: Path) -> dict[Path, Known]:
+    """Every file of the data set, by its path; what serves as validation and test image counts as the latter."""
+    settings = work.settings.data
+    if named_set(settings.source):
+        return {}  # its images have no files of their own
+    if work.settings.model.loaded:
+        listing = list_for_loaded(root)
+    else:
+        listing = list_folder(root, settings.val_share, settings.test_share, work.settings.run.seed)
+    as_ = {source: split for split, source in listing.same.items()}
+    return {
+        file.path: Known(as_.get(split, split), file.name) for split, files in listing.splits.items() for file in files
+    }
+
+
+def _masks(work: Work, root: Path, skipped: Skipped) -> list[Annotated]:
     """What ``MASKS=`` says of the test images."""
-    settings = work.settings
-    if not settings.annotations.masks:
+    place = work.settings.annotations.masks
+    if not place:
         return []
-    root = drawn_scenes(work) if settings.data.source == "scenes" else Path(settings.data.source)
-    places = [root, *(root / name for name in SPLIT_NAMES)]
-    return read_masks(Path(settings.annotations.masks), names, [Path(settings.annotations.masks).parent, *places])
+    files = {path: known.name for path, known in _splits(work, root).items() if known.split == "test"}
+    return _scaled(
+        read_masks(Path(place), files, [Path(place).parent.resolve(), root]), work.settings.data.size, skipped
+    )
 
 
-def _objects(found: list[Annotated], names: list[str], size: int) -> np.ndarray | None:
+def _of(item: Annotated, splits: Mapping[Path, Known], split: str) -> str | None:
+    """The name of an annotated image among those of a split; its file may have been reached by a link."""
+    known = splits.get(item.path) or splits.get(item.path.resolve())
+    return known.name if known is not None and known.split == split else None
+
+
+def _objects(
+    marked: Iterable[Annotated], splits: Mapping[Path, Known], names: Sequence[str], size: int
+) -> np.ndarray | None:
     """Where the object of each test image lies; None where none of them is annotated."""
-    known = {item.name: item.object for item in found if item.object is not None}
+    known = {_of(item, splits, "test"): item.object for item in marked if item.object is not None}
     if not known.keys() & set(names):
         return None
     nowhere = np.zeros((size, size), bool)
@@ -69,14 +103,14 @@ def _objects(found: list[Annotated], names: list[str], size: int) -> np.ndarray 
 
 
 def _parts(
-    folder: Path, found: list[Annotated], trained_on: set[str], size: int, skipped: Skipped
+    folder: Path, found: list[Annotated], splits: Mapping[Path, Known], size: int, skipped: Skipped
 ) -> dict[str, Any] | None:
     """Write the images whose parts are all known, but for those that the net was trained on."""
     kept: list[Annotated] = []
     images: list[np.ndarray] = []
     for item in found:
         try:
-            if item.name in trained_on:
+            if _of(item, splits, "train"):
                 raise Unusable("the net was trained on it")
             if kept and item.part_names != kept[0].part_names:
                 raise Unusable(

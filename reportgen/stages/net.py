@@ -21,10 +21,10 @@ NAMES = {"zfnet": ZEILER_FERGUS, "krizhevsky": KRIZHEVSKY}
 TOP = 5
 
 
-def architecture(settings: Settings, classes: int) -> Architecture:
-    """The net that the settings describe."""
+def architecture(settings: Settings, classes: int, name: str = "") -> Architecture:
+    """The net that the settings describe, or the other one of the two at the same size."""
     model = settings.model
-    base = NAMES[model.name]
+    base = NAMES[name or model.name]
     return replace(
         base,
         second_padding=max(base.second_padding, model.second_padding),
@@ -42,15 +42,13 @@ def make(work: Work, folder: Path) -> None:
     settings = work.settings.training
     preprocessing = training.input_preprocessing(settings, data.train.images, work.settings.data.crop)
     device = resolve_device(work.settings.compute.device)
-    for other in work.build.glob("work-net-*"):  # of settings that were given up
-        if other != work.workshop:
-            shutil.rmtree(other)
+    work.forget_others()
     net = architecture(work.settings, len(data.classes))
     history = training.train(
         net, data.train, data.val, preprocessing, settings, work.settings.run.seed, device, work.workshop
     )
     shutil.copytree(work.workshop / SNAPSHOTS, folder / SNAPSHOTS)
-    last = snapshot_path(folder, settings.epochs)
+    last = snapshot_path(folder, len(history.epochs))
     trained, _ = load_net(last)
     # its classes and their images' size, so that WEIGHTS= can load it elsewhere
     about: dict[str, Any] = {"classes": list(data.classes), "size": work.settings.data.size}
@@ -65,7 +63,7 @@ def make(work: Work, folder: Path) -> None:
         "warning": None,
         "unmapped": [],
         "recipe": settings.recipe,
-        "epochs": settings.epochs,
+        "epochs": len(history.epochs),
         "parameters": net.parameters,
         "multiply_adds": net.multiply_adds,
         "preprocessing": preprocessing.as_json(),

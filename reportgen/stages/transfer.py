@@ -5,6 +5,7 @@ from pathlib import Path
 from reportgen.artifacts import DOCUMENT, digest, write_json
 from reportgen.data.folders import list_classes
 from reportgen.data.packing import Skipped, pack
+from reportgen.errors import UserError
 from reportgen.pipeline import Work
 from reportgen.stages.embedded import drawn_scenes
 
@@ -20,6 +21,15 @@ def make(work: Work, folder: Path) -> None:
     classes, files = list_classes(root, f"TRANSFER={source}")
     skipped: Skipped = []
     names, labels = pack(folder, "transfer", files, work.settings.data.size, skipped)
+    for label, kind in enumerate(classes):
+        if label not in labels:
+            why = next(
+                (f"{lost['file']}: {lost['reason']}" for lost in skipped if lost["file"].startswith(f"{kind}/")), ""
+            )
+            why = f"the first, {why}" if why else "its folder is empty"
+            raise UserError(
+                f"TRANSFER={source}: no image of the class {kind} can be used ({why}): mend them, or remove the folder"
+            )
     numbers = {
         "name": "embedded scenes of classes that the net never saw" if drawn else root.resolve().name,
         "drawn": drawn,

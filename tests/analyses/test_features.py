@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from reportgen.analyses import features
-from reportgen.analyses.features import Layer, Pictures, Result, Top
+from reportgen.analyses.features import Layer, Result
+from reportgen.observe.strongest import Pictures, Top
 
 NINE = 9
 
@@ -28,12 +29,6 @@ def test_what_is_not_active_does_not_count() -> None:
     top = top_of(np.array([[0, 1, 2], [0, 1, 2], [0, 2, -1]]), values)
     shares = features.same_class_share(top, labels)
     np.testing.assert_array_equal(shares, [1, np.nan, 0])
-
-
-def test_dead_maps_respond_with_less_than_a_twentieth_of_the_median() -> None:
-    values = np.array([[1.0], [1.0], [1.0], [0.049], [0.0]])
-    assert features.dead_share(top_of(np.zeros((5, 1)), values)) == pytest.approx(2 / 5)
-    assert features.dead_share(top_of(np.zeros((2, 1)), np.zeros((2, 1)))) == 1
 
 
 def test_equal_patches_are_as_alike_as_can_be_and_black_is_far_from_white() -> None:
@@ -104,8 +99,3 @@ def test_with_fewer_than_nine_images_a_class_hierarchy_is_not_tested() -> None:
     found = features.judge(planted, np.random.default_rng(1))[0]
     assert found.verdict == "not tested"
     assert found.why.startswith("a class has only 8 validation images")
-
-
-def test_what_a_map_sees_is_said_in_words() -> None:
-    assert features._seen(("dog", "cat", "dog", "")) == "2 dog, 1 cat"
-    assert features._seen(("", "")) == "no activation"

@@ -20,7 +20,8 @@ def images(tmp_path: Path) -> Path:
     return tmp_path / "images"
 
 
-NAMES = ["cat/a.jpg", "cat/b.png", "dog/a.png"]
+def files(images: Path) -> dict[Path, str]:
+    return {images / name: name for name in ("cat/a.jpg", "cat/b.png", "dog/a.png")}
 
 
 def test_a_folder_of_masks(images: Path, tmp_path: Path) -> None:
@@ -29,7 +30,7 @@ def test_a_folder_of_masks(images: Path, tmp_path: Path) -> None:
     (tmp_path / "masks" / "cat").mkdir(parents=True)
     Image.fromarray(shown * 255).save(tmp_path / "masks" / "cat" / "a.png")
     Image.fromarray(np.stack([0 * shown, shown * 9, 0 * shown], 2)).save(tmp_path / "masks" / "b.png")
-    found = read_masks(tmp_path / "masks", NAMES, [tmp_path, images])
+    found = read_masks(tmp_path / "masks", files(images), [])
     assert [item.name for item in found] == ["cat/a.jpg", "cat/b.png"]
     for item in found:
         assert item.object is not None
@@ -44,7 +45,7 @@ def test_boxes_of_a_coco_file(images: Path, tmp_path: Path) -> None:
         "categories": [{"id": 1, "name": "cat"}],
     }
     (tmp_path / "boxes.json").write_text(json.dumps(document))
-    [item] = read_masks(tmp_path / "boxes.json", NAMES, [images])
+    [item] = read_masks(tmp_path / "boxes.json", files(images), [images])
     assert item.object is not None
     assert np.argwhere(item.object).min(0).tolist() == [0, 1]
     assert item.object.sum() == 6
@@ -55,7 +56,7 @@ def test_a_folder_without_masks_and_a_mask_that_is_no_picture(images: Path, tmp_
     with pytest.raises(
         UserError, match=r"MASKS=.*: no mask of any image in it: name them as the images, as in .*cat/a\.png"
     ):
-        read_masks(tmp_path / "masks", NAMES, [images])
+        read_masks(tmp_path / "masks", files(images), [images])
     (tmp_path / "masks" / "b.png").write_bytes(b"no")
     with pytest.raises(UserError, match=r"b\.png: not a picture"):
-        read_masks(tmp_path / "masks", NAMES, [images])
+        read_masks(tmp_path / "masks", files(images), [images])

@@ -31,6 +31,24 @@ def feature_maps(side: int = 6, maps: int = 2) -> kinds.FeatureMaps:
     )
 
 
+def evolution(side: int = 6) -> kinds.Evolution:
+    """Two maps over three epochs: the first jumps before the last column, the second is silent at first."""
+    patches = np.random.default_rng(4).integers(0, 256, (2, 3, side, side, 4), dtype=np.uint8)
+    patches[..., 3] = 255
+    return kinds.Evolution(
+        **WORDS,
+        layer=2,
+        maps=np.array([3, 11]),
+        epochs=np.array([1.0, 2.0, 12.0]),
+        projections=np.full((2, 3, side, side, 3), 128, np.uint8),
+        patches=patches,
+        shown=np.array([[True, True, True], [False, True, True]]),
+        jumped=np.array([[False, False, True], [False, False, False]]),
+        details=(HOSTILE[:3], HOSTILE[3:]),
+        notes=HOSTILE[:2],
+    )
+
+
 def deconvnet_layer() -> kinds.DeconvnetLayer:
     """An 8x8 map, pooled 2x2: the second of each window is its maximum."""
     rectified = np.zeros((8, 8))
@@ -48,6 +66,33 @@ def deconvnet_layer() -> kinds.DeconvnetLayer:
         projection=np.full((12, 12, 3), 128, np.uint8),
         pool_text="max pool 2x2, stride 2",
         filter_text="4 filters 3x3",
+    )
+
+
+def occlusion(side: int = 20) -> kinds.Occlusion:
+    """A square of 4 px every 4 px; the true class is lost, to each of the others in turn, on the diagonal."""
+    starts = np.arange(0, side - 3, 4)
+    places = len(starts)
+    probability = np.full((places, places), 0.9) - 0.8 * np.eye(places)
+    outline = np.zeros((side, side), bool)
+    outline[6:14, 6:14] = True
+    return kinds.Occlusion(
+        **WORDS,
+        image=np.random.default_rng(2).integers(0, 256, (side, side, 3), dtype=np.uint8),
+        outline=outline,
+        size=4,
+        tops=starts,
+        lefts=starts,
+        layer=5,
+        map=17,
+        activation=10 * probability,
+        clean_activation=9.5,
+        projections=np.full((4, side, side, 3), 128, np.uint8),
+        sources=("this image", *HOSTILE[:3]),
+        probability=probability,
+        clean_probability=0.95,
+        classes=("dog", *HOSTILE),
+        guesses=np.diag(1 + np.arange(places) % len(HOSTILE)),
     )
 
 
@@ -85,6 +130,7 @@ def one_of_each_kind() -> dict[str, kinds.Figure]:
     )
     found: dict[str, kinds.Figure] = {
         "FeatureMaps": feature_maps(),
+        "Evolution": evolution(),
         "ImageGrid": kinds.ImageGrid(
             **WORDS,
             images=np.random.default_rng(1).integers(0, 256, (6, 10, 10, 3), dtype=np.uint8),
@@ -95,7 +141,7 @@ def one_of_each_kind() -> dict[str, kinds.Figure]:
             **WORDS,
             panels=(
                 kinds.Panel("loss", "epoch", "loss (nats)", curves),
-                kinds.Panel("", "epoch", "%", curves[:1], (0, 9)),
+                kinds.Panel("", "epoch", "%", curves[:1], (0, 9), level=5.0),
             ),
         ),
         "BarChart": kinds.BarChart(
@@ -120,5 +166,13 @@ def one_of_each_kind() -> dict[str, kinds.Figure]:
         "Table": kinds.Table(**WORDS, columns=("name", "value"), rows=((HOSTILE[0], "1"), (HOSTILE[1], "2"))),
         "Architecture": architecture(),
         "DeconvnetLayer": deconvnet_layer(),
+        "Scatter": kinds.Scatter(
+            **WORDS,
+            panels=(
+                kinds.Points(HOSTILE[0], HOSTILE[1], HOSTILE[4], steps, steps[::-1]),
+                kinds.Points("", "drop (%)", "drop (%)", steps * 0, steps * 0),
+            ),
+        ),
+        "Occlusion": occlusion(),
     }
     return found

@@ -52,6 +52,31 @@ def test_one_panel_has_no_letter_and_one_curve_no_legend():
     assert not figure.legends
 
 
+def test_letters_and_marks_on_the_axis_can_be_given():
+    panel = Panel("x", "degrees", "y", (series("a", 1, 2),), x_ticks=(0.0, 90.0, 180.0))
+    figure = charts.compose_lines(LineChart(**WORDS, panels=(panel, panel), letters=("a2", "b2")))
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["(a2) x", "(b2) x"]
+    assert figure.axes[0].get_xticks().tolist() == [0, 90, 180]
+
+
+def test_long_curves_are_told_apart_by_markers_too():
+    long = tuple(series(name, *range(36)) for name in "abc")
+    [axes] = charts.compose_lines(LineChart(**WORDS, panels=(Panel("", "e", "y", long),))).axes
+    assert [line.get_marker() for line in axes.lines] == ["o", "s", "^"]
+    assert [line.get_markevery() for line in axes.lines] == [(0, 3), (1, 3), (2, 3)]
+    [axes] = charts.compose_lines(LineChart(**WORDS, panels=(Panel("", "e", "y", long[:1]),))).axes
+    assert axes.lines[0].get_marker() == ""
+
+
+def test_a_level_is_a_dashed_line_across_its_panel_alone():
+    panels = (Panel("x", "e", "y", (series("a", 1, 2),), level=1.5), Panel("z", "e", "y", (series("a", 1, 2),)))
+    first, second = charts.compose_lines(LineChart(**WORDS, panels=panels)).axes
+    line = first.lines[-1]
+    assert line.get_ydata() == [1.5, 1.5]
+    assert line.is_dashed()
+    assert len(second.lines) == 1
+
+
 def test_missing_values_leave_a_gap_and_no_warning():
     figure = charts.compose_lines(LineChart(**WORDS, panels=(Panel("", "e", "y", (series("a", 1, np.nan, 3),)),)))
     assert np.isnan(figure.axes[0].lines[0].get_ydata()).tolist() == [False, True, False]
@@ -133,3 +158,13 @@ def test_a_large_matrix_has_no_numbers_and_a_huge_one_no_names():
 
 def test_a_matrix_of_zeros_is_drawn():
     assert charts.compose_heatmap(matrix(np.zeros((3, 3)))).axes[0].collections[0].get_array().mask.all()
+
+
+@pytest.mark.parametrize(("count", "rows", "columns"), [(2, 1, 2), (3, 1, 3), (4, 2, 2), (5, 2, 3), (9, 3, 3)])
+def test_panels_stand_in_rows_of_three_but_four_in_two_of_two(count: int, rows: int, columns: int):
+    panels = tuple(Panel(str(place), "e", "y", (series("a", 1, 2),)) for place in range(count))
+    axes = [one for one in charts.compose_lines(LineChart(**WORDS, panels=panels)).axes if one.axison]
+    assert len(axes) == count
+    places = [one.get_position() for one in axes]
+    assert len({round(place.x0, 2) for place in places}) == columns
+    assert len({round(place.y0, 2) for place in places}) == rows

@@ -68,7 +68,9 @@ class TestEveryKind:
             assert (tmp_path / "first" / file).read_bytes() == (tmp_path / "again" / file).read_bytes()
 
 
-@pytest.mark.parametrize("kind", ["LineChart", "BarChart", "Heatmap", "Architecture", "DeconvnetLayer"])
+@pytest.mark.parametrize(
+    "kind", ["LineChart", "BarChart", "Heatmap", "Scatter", "Architecture", "DeconvnetLayer", "Occlusion"]
+)
 def test_line_art_holds_nothing_but_shapes_text_and_its_own_letters(samples, kind, tmp_path: Path):
     """A hostile name is text in it: no element or address comes from one."""
     file = draw.draw({"name": samples[kind]}, tmp_path)["name"]["picture"]["file"]

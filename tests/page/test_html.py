@@ -277,3 +277,18 @@ def test_a_browser_shows_everything_and_complains_of_nothing(report: Path, tmp_p
     assert not seen.all("script")
     assert len(seen.all("figure")) == sum(len(found) for found in figures().values())
     assert not [picture for picture in seen.all("img") if "onerror" in picture]
+
+
+def test_maps_of_another_net_are_not_shown_as_the_reports_own(
+    altered: Callable[[str, Callable[[Any], None]], Path], tmp_path: Path
+) -> None:
+    def change(document: Any) -> None:
+        document["figures"]["layer2"]["net"] = "another net"
+
+    build = altered("drawn/features/artefact.json", change)
+    html.write(build, tmp_path / "report", RUN, FAKED)
+    text = unescape((tmp_path / "report" / "index.html").read_text())
+    strip = text[text.index('<ul class="strip">') : text.index("</ul>", text.index('<ul class="strip">'))]
+    assert re.findall(r"features-layer(\d)", strip) == ["1", "3", "4", "5"]
+    assert "make figures LAYER=3 MAPS=all" in text
+    assert "make figures LAYER=2 MAPS=all" not in text

@@ -415,3 +415,24 @@ def test_squeezenet_equals_captum(squeezenet: nn.Module, photographs: Callable[[
             assert projection is not None
             expected = captum(squeezenet, squeezenet.get_submodule(layer), image, unit, float(outputs[unit]))
             assert_close(projection.full(), expected, 1e-5)
+
+
+def test_a_seed_of_ones_own_shows_a_silent_unit_as_if_it_responded():
+    """Raising the unit's bias wakes it and changes nothing below: its projection is then that of the seed, at its scale."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 5, 3), nn.ReLU()).eval()
+    image = torch.rand(3, 20, 20)
+    with torch.no_grad():
+        net[3].bias[2] = -100
+    unit = Activation("4", 2, 3, 3)
+    assert project(net, image, [unit]) == [None]
+    [seeded, twice] = project(net, image, [unit, unit], seeds=[1.0, 2.0])
+    with torch.no_grad():
+        net[3].bias[2] = 100
+    [awake] = project(net, image, [unit])
+    assert seeded is not None
+    assert twice is not None
+    assert awake is not None
+    assert (seeded.value, twice.value) == (1.0, 2.0)
+    torch.testing.assert_close(seeded.full() * awake.value, awake.full())
+    torch.testing.assert_close(twice.full(), 2 * seeded.full())

@@ -14,6 +14,9 @@ from reportgen.figures import kinds
 from reportgen.figures.draw.charts import bar_chart, heatmap, line_chart
 from reportgen.figures.draw.deconvnet import deconvnet_layer
 from reportgen.figures.draw.diagrams import architecture
+from reportgen.figures.draw.epochs import evolution
+from reportgen.figures.draw.occlusion import occlusion_panels
+from reportgen.figures.draw.scatter import scatter
 from reportgen.figures.draw.tiles import feature_maps, image_grid
 
 Drawn = dict[str, Any]  # JSON-able: what `draw` says of one figure
@@ -28,13 +31,16 @@ def _table(figure: kinds.Table, name: str, folder: Path) -> Drawn:
 
 DRAWERS: dict[type[kinds.Figure], Callable[..., Drawn]] = {
     kinds.FeatureMaps: feature_maps,
+    kinds.Evolution: evolution,
     kinds.ImageGrid: image_grid,
     kinds.LineChart: line_chart,
     kinds.BarChart: bar_chart,
     kinds.Heatmap: heatmap,
+    kinds.Scatter: scatter,
     kinds.Table: _table,
     kinds.Architecture: architecture,
     kinds.DeconvnetLayer: deconvnet_layer,
+    kinds.Occlusion: occlusion_panels,
 }
 
 
@@ -43,8 +49,10 @@ def draw(figures: Mapping[str, kinds.Figure], folder: Path) -> dict[str, Drawn]:
 
     Every description has `kind`, `title`, `caption`, `alt` and `files` (names relative to `folder`); every kind but
     Table has `picture`, the whole figure: {"file", "width", "height"} in CSS pixels. FeatureMaps add `layer` and
-    `maps`, each with its `projections` and `patches` pictures; ImageGrid of photographs adds `tiles`, one picture for
-    each image; Table has `columns` and `rows`. Raises ValueError for a name that would not do as a file name.
+    `maps`, each with its `projections` and `patches` pictures; Evolution the same and `columns`, where its epochs stand
+    in those pictures; ImageGrid of photographs adds `tiles`, one picture for each image; Table has `columns` and
+    `rows`; Occlusion adds what stands at every place of the square, for a page that follows the pointer. Raises
+    ValueError for a name that would not do as a file name.
     """
     folder.mkdir(parents=True, exist_ok=True)
     drawn = {}

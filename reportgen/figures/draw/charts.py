@@ -30,7 +30,7 @@ from reportgen.figures.draw.style import (
 
 SINGLE = 330  # points: width of a chart with one panel
 PANEL_HEIGHT = 175
-MARKED = 16  # curves of at most this many points show them
+MARKED = 16  # curves of at most this many points show them; where there are several, longer ones show some
 PRINTED = 20  # a matrix of at most this many rows and columns has its values printed
 NAMED = 60  # and of at most this many, its rows and columns named; likewise bars
 TALLEST = 560  # points: of a chart with too many bars to name
@@ -38,7 +38,7 @@ BLUES = LinearSegmentedColormap.from_list("blues", ["#f3f7fb", "#a9cbe6", "#4b93
 
 
 def line_chart(figure: kinds.LineChart, name: str, folder: Path) -> dict[str, Any]:
-    """Draw curves, up to three panels in a row."""
+    """Draw curves, up to three panels in a row, four as two rows of two."""
     with house_style():
         picture = save_svg(compose_lines(figure), folder / f"{name}.svg")
     return {"picture": picture, "files": [picture["file"]]}
@@ -48,7 +48,7 @@ def compose_lines(figure: kinds.LineChart) -> Figure:
     """The chart as matplotlib's artists; curves of one name have one colour in every panel."""
     names = list(dict.fromkeys(series.name for panel in figure.panels for series in panel.series))
     dashed = {series.name: series.dashed for panel in figure.panels for series in panel.series}
-    columns = min(3, len(figure.panels))
+    columns = 2 if len(figure.panels) == 4 else min(3, len(figure.panels))
     rows = -(-len(figure.panels) // columns)
     width = SINGLE if columns == 1 else WIDTH
     top, bottom = (24 if len(names) > 1 else 8), 4
@@ -59,7 +59,8 @@ def compose_lines(figure: kinds.LineChart) -> Figure:
     for place in range(len(figure.panels), len(axes)):
         axes[place].set_axis_off()
     for place, panel in enumerate(figure.panels):
-        letter = f"({chr(ord('a') + place)}) " if len(figure.panels) > 1 else ""
+        own = figure.letters[place] if figure.letters else chr(ord("a") + place)
+        letter = f"({own}) " if len(figure.panels) > 1 else ""
         axes[place].set_title(letter + shorten(panel.title, 40))
         _panel(axes[place], panel, names)
     if len(names) > 1:
@@ -93,13 +94,26 @@ def _panel(axes: Axes, panel: kinds.Panel, names: list[str]) -> None:
         look = _look(names, series.name, series.dashed)
         if series.low is not None and series.high is not None:
             axes.fill_between(series.x, series.low, series.high, color=look["color"], alpha=0.15, linewidth=0)
-        marker = MARKERS[names.index(series.name) % len(MARKERS)] if len(series.x) <= MARKED else ""
-        axes.plot(series.x, series.y, marker=marker, label=series.name, **look)
+        place = names.index(series.name)
+        shown = len(series.x) <= MARKED or len(names) > 1  # colour alone must not tell curves apart
+        step = -(-len(series.x) // MARKED)
+        axes.plot(
+            series.x,
+            series.y,
+            marker=MARKERS[place % len(MARKERS)] if shown else "",
+            markevery=(place % step, step),  # apart, so that markers of close curves do not hide each other
+            label=series.name,
+            **look,
+        )
     axes.set_xlabel(panel.x_label)
     axes.set_ylabel(panel.y_label)
     places = np.concatenate([series.x for series in panel.series]) if panel.series else np.zeros(0)
-    if len(places) and np.array_equal(places, np.round(places)):
+    if panel.x_ticks:
+        axes.set_xticks(panel.x_ticks)
+    elif len(places) and np.array_equal(places, np.round(places)):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+    if panel.level is not None:
+        axes.axhline(panel.level, color=INK, linewidth=1, linestyle=(0, (3, 2)))
     if panel.y_range is not None:
         axes.set_ylim(*panel.y_range)
 

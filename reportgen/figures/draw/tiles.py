@@ -123,6 +123,7 @@ def feature_maps(figure: kinds.FeatureMaps, name: str, folder: Path) -> dict[str
         "picture": whole,
         "files": files,
         "layer": int(figure.layer),
+        "net": figure.net,
         "tile": {"side": side, "gap": GAP},
         "maps": maps,
     }
@@ -144,14 +145,14 @@ def compose_maps(pairs: Sequence[tuple[Pixels, Pixels]], numbers: Sequence[int],
     columns = max(1, round((len(pairs) * cell_height * 4 / 3 / cell_width) ** 0.5))
     rows = -(-len(pairs) // columns)
     sheet = Image.new("RGB", (columns * cell_width + between, rows * cell_height + 12), PAPER)
-    pen, font = ImageDraw.Draw(sheet), _font(20)
+    pen, face = ImageDraw.Draw(sheet), font(20)
     for place, ((left, right), number) in enumerate(zip(pairs, numbers, strict=True)):
         row, column = divmod(place, columns)
         x, y = between + column * cell_width, 12 + row * cell_height
         if not alone:
             sheet.paste(Image.fromarray(left), (x, y))
         sheet.paste(Image.fromarray(right), (x if alone else x + width + seam, y))
-        pen.text((x + (cell_width - between) / 2, y + height + label / 2), f"map {number}", INK, font, anchor="mm")
+        pen.text((x + (cell_width - between) / 2, y + height + label / 2), f"map {number}", INK, face, anchor="mm")
     return np.asarray(sheet)
 
 
@@ -203,17 +204,17 @@ def _contact_sheet(figure: kinds.ImageGrid, images: Sequence[Pixels]) -> Pixels:
     rows = -(-len(images) // figure.columns)
     size = (margin + figure.columns * (width + gap), gap + rows * (height + gap + label))
     sheet = Image.new("RGB", size, PAPER)
-    pen, font = ImageDraw.Draw(sheet), _font(13)
+    pen, face = ImageDraw.Draw(sheet), font(13)
     for place, image in enumerate(images):
         row, column = divmod(place, figure.columns)
         x, y = margin + column * (width + gap), gap + row * (height + gap + label)
         sheet.paste(Image.fromarray(image), (x, y))
         if figure.titles:
             text = shorten(figure.titles[place], max(4, width // 7))
-            pen.text((x + width / 2, y + height + label / 2), text, INK, font, anchor="mm")
+            pen.text((x + width / 2, y + height + label / 2), text, INK, face, anchor="mm")
         if figure.row_titles and column == 0:
             text = shorten(figure.row_titles[row], 18)
-            pen.text((margin - 8, y + height / 2), text, INK, font, anchor="rm")
+            pen.text((margin - 8, y + height / 2), text, INK, face, anchor="rm")
     return np.asarray(sheet)
 
 
@@ -227,7 +228,8 @@ def _rgb(image: Pixels) -> Pixels:
     return image
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont:
+def font(size: int) -> ImageFont.FreeTypeFont:
+    """The house's face in a size in pixels."""
     return ImageFont.truetype(str(FONTS / "DejaVuSans.ttf"), size, layout_engine=ImageFont.Layout.BASIC)
 
 

@@ -1,4 +1,4 @@
-"""Arrays as pictures: cutting out receptive fields, and signed values around mid-grey."""
+"""Arrays as pictures: parts cut out, and signed values around mid-grey."""
 
 from dataclasses import dataclass
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from reportgen.pictures import cut, grey_at_zero
+from reportgen.measures.pictures import cut, grey_at_zero
 
 
 def test_a_box_that_leaves_the_picture_is_filled_with_zeros() -> None:

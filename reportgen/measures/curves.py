@@ -1,0 +1,95 @@
+"""How far features move and how straight their curves are (Zeiler & Fergus 2013, section 4, figure 5)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import scipy  # its parts load when they are first used
+from jaxtyping import Float
+
+Statistic = Callable[[np.ndarray], np.ndarray]  # of how often each unit was drawn, "resample unit": " resample"
+
+
+@dataclass(frozen=True)
+class Curves:
+    """What one kind of change does to every image."""
+
+    values: Float[np.ndarray, " value"]  # pixels down, ratio, or degrees anticlockwise
+    first: Float[np.ndarray, "image value"]  # Euclidean distance of layer 1's feature vector from where it was
+    top: Float[np.ndarray, "image value"]  # likewise layer 7's
+    probability: Float[np.ndarray, "image value"]  # of the true class
+
+    def at(self, values: tuple[float, ...]) -> tuple[Float[np.ndarray, " image"], Float[np.ndarray, " image"]]:
+        """The distances of both layers, as means over some of the values."""
+        chosen = np.isin(self.values, values)
+        return self.first[:, chosen].mean(axis=1), self.top[:, chosen].mean(axis=1)
+
+    def straightness(self, origin: float) -> tuple[Statistic, Statistic]:
+        """R^2 of the line through each layer's mean distance by how far the value is from `origin`.
+
+        There nothing moved and the distance is 0 by definition: that point is left out.
+        """
+
+        def fit(distance: np.ndarray) -> Statistic:
+            away = np.abs(self.values - origin)
+            return lambda weights: np.asarray(
+                straightness(away[away > 0], weights @ distance[:, away > 0] / weights.sum(axis=1, keepdims=True))
+            )
+
+        return fit(self.first), fit(self.top)
+
+    def share_left(self, before: Float[np.ndarray, " image"], origin: float) -> Float[np.ndarray, " image"]:
+        """How much of each image's probability is left, as a mean over the curve without its origin: in [0, 1].
+
+        What is gained does not count.
+        """
+        share = np.minimum(1, self.probability / before[:, None].clip(min=1e-12))
+        return share[:, self.values != origin].mean(axis=1)
+
+
+def mean_band(
+    sample: Float[np.ndarray, "unit point"], level: float = 0.95
+) -> tuple[Float[np.ndarray, " point"], Float[np.ndarray, " point"], Float[np.ndarray, " point"]]:
+    """The mean of independent units at every point, and the ends of its interval (Student's t); NaN below two units."""
+    units = len(sample)
+    mean = sample.mean(axis=0)
+    if units < 2:
+        return mean, np.full_like(mean, np.nan), np.full_like(mean, np.nan)
+    reach = scipy.stats.t.ppf((1 + level) / 2, units - 1) * sample.std(axis=0, ddof=1) / units**0.5
+    return mean, mean - reach, mean + reach
+
+
+def straightness(
+    x: Float[np.ndarray, " point"], y: Float[np.ndarray, "*curve point"]
+) -> Float[np.ndarray, "*curve"] | float:
+    """R^2 of the straight line (least squares, with an intercept) through each curve; NaN where it does not vary.
+
+    1 is a straight line, 0 one that says nothing. It is the squared correlation of y with x.
+    """
+    apart, rise = x - x.mean(), y - y.mean(axis=-1, keepdims=True)
+    spread = np.square(apart).sum() * np.square(rise).sum(axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.square(rise @ apart) / spread
+
+
+def mean_of_pairs(
+    between: Float[np.ndarray, "unit unit"], weights: Float[np.ndarray, "resample unit"]
+) -> Float[np.ndarray, " resample"]:
+    """Mean of a symmetric matrix over pairs of different units, each unit weighted; NaN where there is no such pair.
+
+    A unit that a resample drew twice makes no pair with itself: its distance of 0 would shrink the mean.
+    """
+    apart = between * (1 - np.eye(len(between)))
+    pairs = np.square(weights.sum(axis=1)) - np.square(weights).sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return ((weights @ apart) * weights).sum(axis=1) / pairs
+
+
+def relative(
+    distance: Float[np.ndarray, " unit"],
+    between: Float[np.ndarray, "unit unit"],
+    weights: Float[np.ndarray, "resample unit"],
+) -> Float[np.ndarray, " resample"]:
+    """Mean distance of weighted units as a share of the mean distance between different units; NaN where that is 0."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return (weights @ distance) / weights.sum(axis=1) / mean_of_pairs(between, weights)

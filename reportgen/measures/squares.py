@@ -1,0 +1,47 @@
+"""Squares that cover something: where they lie, and where in an image one of a size may lie.
+
+A square is three integers: its top row, its left column and its side, in pixels.
+"""
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+
+def around(places: Float[np.ndarray, "square 2"], sides: Int[np.ndarray, " square"]) -> Int[np.ndarray, "square 3"]:
+    """Squares of these sides with these middles (x, y), to the nearest pixel."""
+    corners = np.floor(places - sides[:, None] / 2 + 0.5).astype(np.int64)
+    return np.column_stack([corners[:, 1], corners[:, 0], sides])
+
+
+def inside(squares: Int[np.ndarray, "square 3"], size: int) -> Bool[np.ndarray, " square"]:
+    """Which squares lie wholly in an image of `size` pixels."""
+    first = squares[:, :2]
+    return ((first >= 0) & (first + squares[:, 2:] <= size)).all(axis=1)
+
+
+def union(squares: Int[np.ndarray, "square 3"], size: int) -> Bool[np.ndarray, "row column"]:
+    """The pixels that any of the squares covers."""
+    covered = np.zeros((size, size), bool)
+    for top, left, side in squares:
+        covered[max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)] = True
+    return covered
+
+
+def covered_by_each(mask: Bool[np.ndarray, "row column"], side: int) -> Int[np.ndarray, "top left"]:
+    """How many pixels of the mask a square of `side` pixels covers, for each place where it lies in the image.
+
+    Empty where the square is larger than the image.
+    """
+    sums = np.pad(mask.astype(np.int64).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    if side > min(mask.shape):
+        return np.zeros((0, 0), np.int64)
+    return sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
+
+
+def free_places(
+    side: int, on: Bool[np.ndarray, "row column"], clear_of: Bool[np.ndarray, "row column"]
+) -> Int[np.ndarray, "place 3"]:
+    """Every square of that side that lies wholly on `on` and covers nothing of `clear_of`."""
+    wholly_on = covered_by_each(on, side) == side * side
+    corners = np.argwhere(wholly_on & (covered_by_each(clear_of, side) == 0))
+    return np.column_stack([corners, np.full(len(corners), side)])

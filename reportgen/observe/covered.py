@@ -1,0 +1,121 @@
+"""What a net makes of an image with a grey square on it: its answer, and the maps of one layer.
+
+The square's grey is mid-grey in pixel space, before normalisation. "The layer" is the paper's layer 5, or the last
+convolution layer of a net that has fewer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+
+from reportgen import probe
+from reportgen.data.dataset import Split
+from reportgen.inputs import Inputs
+from reportgen.measures.pictures import grey_at_zero
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from reportgen.nets.layers import PaperLayer
+
+
+def watched(inputs: Inputs) -> PaperLayer:
+    """The layer whose maps are watched."""
+    return [layer for layer in inputs.layers if layer.kind == "convolution"][-1]
+
+
+def image_of(inputs: Inputs, split: Split, index: int) -> Tensor:
+    """One image as the net reads it."""
+    return next(inputs.batches(split, np.array([index])))[0]
+
+
+def answers(inputs: Inputs, split: Split) -> Int[np.ndarray, " image"]:
+    """The class that the net takes each image for."""
+    name = inputs.graph.output
+    found = [probe.activations(inputs.graph, batch, [name])[name] for batch in inputs.batches(split)]
+    return np.concatenate([batch.flatten(1).argmax(1).cpu().numpy() for batch in found])
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One unit of the layer."""
+
+    map: int
+    row: int
+    column: int
+
+
+def strongest_units(inputs: Inputs, split: Split, images: Int[np.ndarray, " image"]) -> list[Unit]:
+    """For each image the unit of the layer that responds most; the first of equal ones."""
+    name = watched(inputs).map
+    found = []
+    for batch in inputs.batches(split, images):
+        for output in probe.activations(inputs.graph, batch, [name])[name].cpu().numpy():
+            found.append(Unit(*(int(place) for place in np.unravel_index(output.argmax(), output.shape))))
+    return found
+
+
+@dataclass(frozen=True)
+class Grid:
+    """One image with the square at every place of a grid."""
+
+    tops: Int[np.ndarray, " top"]  # first covered row of pixels
+    lefts: Int[np.ndarray, " left"]
+    clean: Float[np.ndarray, " class"]  # probabilities
+    covered: Float[np.ndarray, "top left class"]
+    clean_totals: Float[np.ndarray, " map"]  # activation, summed over rows and columns
+    totals: Float[np.ndarray, "top left map"]
+
+
+def slide(inputs: Inputs, image: Tensor, size: int, stride: int) -> Grid:
+    """Slide the square over an image (Zeiler & Fergus 2013, section 4.2); sides in pixels."""
+    layer, output = watched(inputs).map, inputs.graph.output
+    found = probe.occlude(inputs.graph, image, size, stride, inputs.preprocessing.grey(), [layer, output])
+    return Grid(
+        found.tops.numpy(),
+        found.lefts.numpy(),
+        softmax(found.clean[output].cpu().numpy()),
+        softmax(found.covered[output].cpu().numpy()),
+        found.clean[layer].cpu().numpy().astype(np.float64),
+        found.covered[layer].cpu().numpy().astype(np.float64),
+    )
+
+
+def softmax(logits: Float[np.ndarray, "*place class"]) -> Float[np.ndarray, "*place class"]:
+    """Probabilities, in double precision."""
+    shares = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
+    return shares / shares.sum(axis=-1, keepdims=True)
+
+
+def cover(
+    inputs: Inputs, image: Tensor, places: Sequence[tuple[int, int]], size: int
+) -> tuple[Float[np.ndarray, " map"], Float[np.ndarray, "place map"]]:
+    """The layer's maps, each summed over rows and columns: of the clean image, and with the square at these places."""
+    name, grey = watched(inputs).map, inputs.preprocessing.grey().to(image)[:, None, None]
+    batch = image.repeat(1 + len(places), 1, 1, 1)
+    for covered, (top, left) in zip(batch[1:], places, strict=True):
+        covered[:, top : top + size, left : left + size] = grey
+    totals = probe.activations(inputs.graph, batch, [name])[name].sum((2, 3)).cpu().numpy().astype(np.float64)
+    return totals[0], totals[1:]
+
+
+def projection(inputs: Inputs, image: Tensor, unit: Unit) -> Float[np.ndarray, "row column 3"]:
+    """The unit's activation projected to the pixels of the image, RGB; zeros where it has none, or cannot be projected."""
+    if inputs.no_projection(watched(inputs).number):
+        return np.zeros((*image.shape[1:], 3), np.float32)
+    activation = probe.Activation(watched(inputs).map, unit.map, unit.row, unit.column)
+    [found] = probe.project(inputs.graph, image, [activation])
+    if found is None:
+        return np.zeros((*image.shape[1:], 3), np.float32)
+    pixels = found.full().permute(1, 2, 0).cpu().numpy()
+    return pixels if inputs.preprocessing.order == "RGB" else np.ascontiguousarray(pixels[..., ::-1])
+
+
+def drawn(projections: Sequence[Float[np.ndarray, "row column 3"]]) -> UInt8[np.ndarray, "picture row column 3"]:
+    """Projections as pictures: zero is mid-grey, each at its own full contrast."""
+    return grey_at_zero(np.stack(projections)[:, None])[:, 0]
