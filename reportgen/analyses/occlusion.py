@@ -254,7 +254,7 @@ def _figure7(result: Result, example: Example, why: str) -> Occlusion:
         f"slides over it in steps of {result.stride} px; (b), (d) and (e) show at each pixel what the net gives with "
         f"the square centred there, and the pale image where no square is.{edge} (a) The square where it costs most. "
         f"(b) Activity of map {example.map} of layer {result.layer}, which holds this image's largest activation, "
-        "summed over rows and columns; the arrow marks the clean image. (c) {projected}. "
+        f"summed over rows and columns; the arrow marks the clean image. (c) {projected}. "
         f"(d) Probability of {true}. (e) The most probable class. Look whether (d) is "
         "dark on the object and nowhere else, and (b) where the boxed projection has its strokes.",
         alt=f"Five panels. The net takes the clean image for {guess} and gives {true} "
