@@ -248,7 +248,8 @@ def ended(settings: TrainingSettings, errors: list[float]) -> bool:
 def plateaus(settings: TrainingSettings, errors: list[float]) -> int:
     """How often `patience` errors in a row brought no new lowest.
 
-    Where plateaus end the training, an epoch without any error is one by itself: there is nothing left to wait for.
+    Where plateaus end the training, the lowest is that since the rate last fell, whatever was reached at a higher one;
+    and an epoch without any error is a plateau by itself: there is nothing left to wait for.
     """
     lowest, waited, found = math.inf, 0, 0
     for error in errors:
@@ -256,4 +257,5 @@ def plateaus(settings: TrainingSettings, errors: list[float]) -> int:
         lowest = min(lowest, error)
         if waited == settings.patience or (settings.plateaus and error == 0):
             found, waited = found + 1, 0
+            lowest = math.inf if settings.plateaus else lowest
     return found

@@ -206,16 +206,50 @@ def occlusion_by_covering(
     fill: float | Tensor,
 ) -> Tensor:
     """A layer's output for every position of the square, summed over its rows and columns: (row, column, map)."""
-    rows = []
-    for top in tops:
-        outputs = []
-        for left in lefts:
-            covered = image.clone()
-            covered[:, top : top + size, left : left + size] = torch.as_tensor(fill, dtype=image.dtype).view(-1, 1, 1)
-            output = layer(covered[None])[0]
-            outputs.append(output.sum((1, 2)) if output.dim() == 3 else output)
-        rows.append(torch.stack(outputs))
-    return torch.stack(rows)
+    places = [(top, left) for top in tops for left in lefts]
+    found = covered_one_by_one(lambda images: {"": layer(images)}, image, size, places, fill)[""]
+    return found.unflatten(0, (len(tops), len(lefts)))
+
+
+def covered_one_by_one(
+    forward: Callable[[Tensor], dict[str, Tensor]],
+    image: Tensor,
+    size: int,
+    places: Sequence[tuple[int, int]],
+    fill: float | Tensor,
+) -> dict[str, Tensor]:
+    """What a forward pass gives with a square at each (row, column), summed over rows and columns: (place, map)."""
+    found: dict[str, list[Tensor]] = {}
+    for top, left in places:
+        covered = image.clone()
+        covered[:, top : top + size, left : left + size] = torch.as_tensor(fill, dtype=image.dtype).view(-1, 1, 1)
+        for name, output in forward(covered[None]).items():
+            found.setdefault(name, []).append(output[0].sum((1, 2)) if output.dim() == 4 else output[0])
+    return {name: torch.stack(outputs) for name, outputs in found.items()}
+
+
+def forward_with_hooks(net: nn.Module, modules: Sequence[str]) -> Callable[[Tensor], dict[str, Tensor]]:
+    """A forward pass that also gives what the named modules return ("": the net), copied before it is overwritten."""
+
+    def forward(images: Tensor) -> dict[str, Tensor]:
+        found: dict[str, Tensor] = {}
+
+        def keeps(name: str) -> Callable[..., None]:
+            def keep(module: nn.Module, inputs: Any, output: Tensor) -> None:
+                found[name] = output.clone()
+
+            return keep
+
+        handles = [net.get_submodule(name).register_forward_hook(keeps(name)) for name in modules]
+        try:
+            with torch.no_grad():
+                net(images)
+        finally:
+            for handle in handles:
+                handle.remove()
+        return found
+
+    return forward
 
 
 # --- CKA, by its definitions ---------------------------------------------------------------------------------------------

@@ -97,11 +97,21 @@ def test_settings_are_read_without_torch():
 
 def test_training_ends_at_the_plateau_that_was_asked_for():
     settings = replace(PAPER_RECIPE, epochs=20, patience=2, plateaus=2)
-    errors = [0.9, 0.5, 0.6, 0.5, 0.4, 0.4, 0.5]  # nothing lower after the second, nor after the fifth
-    assert [ended(settings, errors[:epoch]) for epoch in range(8)] == [False] * 7 + [True]
+    errors = [
+        0.9,
+        0.5,
+        0.6,
+        0.5,
+        0.7,
+        0.7,
+        0.6,
+        0.6,
+        0.7,
+    ]  # after 0.5 nothing lower twice; at the lower rate, after 0.6
+    assert [ended(settings, errors[:epoch]) for epoch in range(10)] == [False] * 9 + [True]
     assert not ended(replace(settings, plateaus=0), errors)
-    assert ended(replace(settings, plateaus=0, epochs=7), errors)
-    assert ended(replace(settings, plateaus=9, epochs=7), errors)
+    assert ended(replace(settings, plateaus=0, epochs=9), errors)
+    assert ended(replace(settings, plateaus=9, epochs=9), errors)
 
 
 def test_without_any_error_there_is_nothing_to_wait_for():

@@ -1,5 +1,6 @@
 """Nets trained from scratch on few images: to their end, alike on any number of threads, and resumed after a kill."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -17,6 +18,7 @@ from reportgen.scratch import Task, train_all
 CPU = torch.device("cpu")
 NET = replace(TINY, input_size=32, classes=3)
 EPOCHS = 40
+TRY = "try-1"
 
 
 def tinted(of_class: int, seed: int) -> Split:
@@ -48,14 +50,14 @@ def test_it_learns_its_images_by_heart_and_ends_by_itself(tmp_path: Path) -> Non
     [found] = train_all(NET, [task(tmp_path)], TEST, EPOCHS, CPU)
     assert found.settled
     assert found.accuracy == 1
-    assert found.loss < 0.1
+    assert found.loss < 0.2  # guessing: 1.39
     assert found.correct.mean() > 0.9
-    history = training.History.from_json(training.json.loads((tmp_path / training.HISTORY).read_text()))
+    history = training.History.from_json(json.loads((tmp_path / TRY / training.HISTORY).read_text()))
     assert 2 <= len(history.epochs) < EPOCHS
     assert [epoch.train_accuracy for epoch in history.epochs][-1] == 1
-    assert history.epochs[-1].learning_rate == pytest.approx(scratch.RECIPE.learning_rate / 10)
+    assert history.epochs[-1].learning_rate == pytest.approx(scratch.RECIPE.learning_rate / 5)
     assert found.updates == len(history.epochs) * 64  # 384 views of 6 images, 6 at a time
-    assert list(snapshots(tmp_path)) == [0, len(history.epochs)]
+    assert list(snapshots(tmp_path / TRY)) == [0, len(history.epochs)]
 
 
 def test_what_cannot_be_learned_ends_too_or_is_said_to_be_unsettled(tmp_path: Path) -> None:
@@ -93,7 +95,7 @@ def test_a_training_that_was_given_up_is_gone_on_with(tmp_path: Path) -> None:
     given_up.set()
     with pytest.raises(IndexError):  # no epoch was finished, so there is none to speak of
         scratch.train(NET, task(tmp_path / "resumed"), TEST, 2, CPU, given_up)
-    assert list(snapshots(tmp_path / "resumed")) == [0]
+    assert list(snapshots(tmp_path / "resumed" / TRY)) == [0]
     [resumed] = train_all(NET, [task(tmp_path / "resumed")], TEST, 2, CPU)
     assert (resumed.loss, resumed.updates) == (whole.loss, whole.updates)
 
@@ -113,3 +115,23 @@ def test_an_error_in_one_training_ends_the_others(tmp_path: Path, monkeypatch) -
     with pytest.raises(training.Diverged):
         train_all(NET, tasks, TEST, 2, CPU)
     assert len(begun) < 20
+
+
+def test_a_training_that_diverges_begins_again_more_slowly(tmp_path: Path, monkeypatch) -> None:
+    rates = []
+    original = training.train
+
+    def train(*arguments):
+        rates.append(arguments[4].learning_rate)
+        if len(rates) % 3:
+            raise training.Diverged("the loss is no longer finite", 1)
+        return original(*arguments)
+
+    monkeypatch.setattr(training, "train", train)
+    found = scratch.train(NET, task(tmp_path), TEST, 1, CPU)
+    whole = scratch.RECIPE.learning_rate
+    assert rates == pytest.approx([whole, whole / 3, whole / 9])
+    assert found.restarts == 2
+    monkeypatch.setattr(scratch, "TRIES", 2)
+    with pytest.raises(training.Diverged):
+        scratch.train(NET, task(tmp_path), TEST, 1, CPU)

@@ -196,6 +196,7 @@ def numbers(result: Result) -> dict[str, Any]:
         "scratch_crop": scratch.crop,
         "unsettled": int((~scratch.settled).sum()),
         "trainings": int(scratch.settled.size),
+        "restarted": int((scratch.restarts > 0).sum()),
     }
 
 

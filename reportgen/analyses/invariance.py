@@ -289,9 +289,9 @@ def _views(result: Result) -> ImageGrid:
     )
     return ImageGrid(
         title="The example images, moved",
-        caption=f"{len(names)} test images drawn by lot, of different classes and classified correctly as far as there "
-        f"are such ({', '.join(names)}), and below each what the net is shown in its place. Shifts and quarter turns "
-        f"are copies, everything else is interpolated (bilinear); {border}. Turns are anticlockwise.",
+        caption=f"Test images drawn by lot ({', '.join(names)}), of different classes and classified correctly as far as "
+        "there are such, and below each what the net is shown in its place. Shifts and quarter turns are copies, "
+        f"everything else is interpolated (bilinear); {border}. Turns are anticlockwise.",
         alt=f"A grid of pictures, in columns {', '.join(names)}; in rows {', '.join(result.picture_rows)}.",
         images=result.pictures,
         columns=len(names),
@@ -357,8 +357,8 @@ def _means(result: Result) -> LineChart:
         title="How far images move on average",
         caption=f"Means over {len(result.images)} test images, each class equally often as far as can be; bands are 95 % "
         "intervals of the mean. Distances are divided by the mean distance between different images, so that 1 is as far "
-        "away as another image and the layers compare. Dashed: turned or scaled and turned or scaled back, which leaves "
-        "only the blur of interpolating, twice"
+        "away as another image and the layers compare. Dashed: turned or enlarged, and back again, which leaves only the "
+        "blur of interpolating, twice"
         + (
             "; and the image as it was, with only what a move would expose changed"
             if "translation_filled" in result.curves

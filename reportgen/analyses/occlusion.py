@@ -214,7 +214,7 @@ def figures(result: Result) -> dict[str, Figure]:
     """Figure 7 for each example, the gallery, and the two claims image by image."""
     found: dict[str, Figure] = {}
     for number, (name, example) in enumerate(result.examples.items()):
-        found[name] = _figure7(result, example, result.rule if number < result.chosen else "named by IMAGES=")
+        found[name] = _figure7(result, example, _caption(result, example, number))
     if result.gallery is not None and result.sweep is not None:
         found["gallery"] = _gallery(result, result.gallery, result.sweep)
     panels = []
@@ -231,7 +231,36 @@ def figures(result: Result) -> dict[str, Figure]:
     return found
 
 
-def _figure7(result: Result, example: Example, why: str) -> Occlusion:
+def _caption(result: Result, example: Example, number: int) -> str:
+    """What the five panels are; said at length once, below the first of these figures."""
+    others = f"{len(example.sources) - 1} other validation images that excite it most"
+    edge = " The line is the object's edge." if example.outline.any() else ""
+    projected = (
+        f"That map's strongest activation, projected to pixels: in this image (boxed), and in the {others}; grey is zero, "
+        "each at full contrast"
+        if not result.refusal
+        else f"Left empty: {result.refusal}"
+    )
+    if number:
+        why = "by the same rule" if number < result.chosen else "as IMAGES= asks"
+        return (
+            f"{example.split.capitalize()} image {example.name}, chosen {why}; the panels are those of the first of these "
+            f"figures.{edge} (b) and (c) are of map {example.map} of layer {result.layer}."
+        )
+    return (
+        f"{example.split.capitalize()} image {example.name}, chosen among {result.rule}. A grey square of {result.size} px "
+        f"slides over it in steps of {result.stride} px; (b), (d) and (e) show at each pixel what the net gives with the "
+        f"square centred there, and the pale image where none is.{edge} (a) The square where it costs the true class "
+        f"most. (b) Activity of map {example.map} of layer {result.layer}, which holds this image's largest activation, "
+        f"summed over rows and columns, as a share of the clean image's. "
+        f"(c) {projected}. (d) Probability of the true class. (e) The most "
+        "probable class. In (b) and (d) the colours run from the lowest value to the highest, so mind the numbers beside "
+        "the bar; its arrow marks the clean image. Look whether (d) is dark on the object and nowhere else, and (b) where "
+        "the boxed projection has its strokes."
+    )
+
+
+def _figure7(result: Result, example: Example, caption: str) -> Occlusion:
     true, guess = (result.classes[kind] for kind in (example.true, example.guess))
     others, counts = np.unique(example.guesses[example.guesses != example.true], return_counts=True)
     order = [example.true, *others[np.argsort(-counts, kind="stable")].tolist()]
@@ -240,23 +269,9 @@ def _figure7(result: Result, example: Example, why: str) -> Occlusion:
     row, column = (int(part) for part in np.unravel_index(example.probability.argmin(), example.probability.shape))
     at = f"row {example.tops[row] + result.size // 2}, column {example.lefts[column] + result.size // 2}"
     lost = float((example.guesses != example.true).mean())
-    edge = " The line is the object's edge." if example.outline.any() else ""
-    others_ = len(example.sources) - 1
-    projected = (
-        f"That map's strongest activation, projected to pixels: in this image (boxed) and in the {others_} other "
-        "validation images that excite it most; grey is zero, each at full contrast"
-        if not result.refusal
-        else f"Left empty: {result.refusal}"
-    )
     return Occlusion(
         title=f"{true}, under a grey square",
-        caption=f"{example.split.capitalize()} image {example.name}; chosen: {why}. A grey square of {result.size} px "
-        f"slides over it in steps of {result.stride} px; (b), (d) and (e) show at each pixel what the net gives with "
-        f"the square centred there, and the pale image where no square is.{edge} (a) The square where it costs most. "
-        f"(b) Activity of map {example.map} of layer {result.layer}, which holds this image's largest activation, "
-        f"summed over rows and columns; the arrow marks the clean image. (c) {projected}. "
-        f"(d) Probability of {true}. (e) The most probable class. Look whether (d) is "
-        "dark on the object and nowhere else, and (b) where the boxed projection has its strokes.",
+        caption=caption,
         alt=f"Five panels. The net takes the clean image for {guess} and gives {true} "
         f"{example.clean_probability:.0%}; with the square at {at} it is {example.probability.min():.0%}. {true} is not "
         f"the most probable class at {lost:.0%} of the places. The map keeps between "

@@ -96,12 +96,10 @@ def cover(
     inputs: Inputs, image: Tensor, places: Sequence[tuple[int, int]], size: int
 ) -> tuple[Float[np.ndarray, " map"], Float[np.ndarray, "place map"]]:
     """The layer's maps, each summed over rows and columns: of the clean image, and with the square at these places."""
-    name, grey = watched(inputs).map, inputs.preprocessing.grey().to(image)[:, None, None]
-    batch = image.repeat(1 + len(places), 1, 1, 1)
-    for covered, (top, left) in zip(batch[1:], places, strict=True):
-        covered[:, top : top + size, left : left + size] = grey
-    totals = probe.activations(inputs.graph, batch, [name])[name].sum((2, 3)).cpu().numpy().astype(np.float64)
-    return totals[0], totals[1:]
+    name = watched(inputs).map
+    found = probe.occlude_at(inputs.graph, image, places, size, inputs.preprocessing.grey(), [name])
+    clean, covered = found.clean[name].cpu().numpy(), found.covered[name].cpu().numpy()
+    return clean.astype(np.float64), covered.astype(np.float64)
 
 
 def projection(inputs: Inputs, image: Tensor, unit: Unit) -> Float[np.ndarray, "row column 3"]:

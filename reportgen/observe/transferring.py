@@ -58,6 +58,7 @@ class Scratch:
     loss: Float[np.ndarray, "count fold"]  # of the last epoch, nats, on the crops that were trained on
     accuracy: Float[np.ndarray, "count fold"]  # likewise
     settled: Bool[np.ndarray, "count fold"]  # False: still improving when its epochs were spent
+    restarts: Int[np.ndarray, "count fold"]  # at a third of the learning rate, because training diverged
 
 
 def read(
@@ -186,7 +187,7 @@ def from_scratch(
         values = np.array([getattr(one, name) for one in trained])
         return values.reshape(len(counts), len(seeds), *values.shape[1:])
 
-    return Scratch(same, net.input_size, *map(table, ("correct", "updates", "loss", "accuracy", "settled")))
+    return Scratch(same, net.input_size, *map(table, ("correct", "updates", "loss", "accuracy", "settled", "restarts")))
 
 
 @contextmanager

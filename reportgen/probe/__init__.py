@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from reportgen.probe.errors import NotFinite, ProbeError, UnknownLayer, Unsupported
     from reportgen.probe.fields import ReceptiveField, receptive_field
     from reportgen.probe.graph import Graph, activations, trace
-    from reportgen.probe.occlusion import Occlusion, occlude
+    from reportgen.probe.occlusion import Occlusion, OcclusionAt, occlude, occlude_at
     from reportgen.probe.ranking import Strongest, strongest
 
 # The modules bear other names than the functions: importing a submodule binds its name on the package.
@@ -28,6 +28,7 @@ _HOMES = {
     "Graph": "graph",
     "NotFinite": "errors",
     "Occlusion": "occlusion",
+    "OcclusionAt": "occlusion",
     "ProbeError": "errors",
     "Projection": "deconvnet",
     "ReceptiveField": "fields",
@@ -37,6 +38,7 @@ _HOMES = {
     "Unsupported": "errors",
     "activations": "graph",
     "occlude": "occlusion",
+    "occlude_at": "occlusion",
     "project": "deconvnet",
     "receptive_field": "fields",
     "refusal": "deconvnet",
@@ -50,6 +52,7 @@ __all__ = [
     "Graph",
     "NotFinite",
     "Occlusion",
+    "OcclusionAt",
     "ProbeError",
     "Projection",
     "ReceptiveField",
@@ -59,6 +62,7 @@ __all__ = [
     "Unsupported",
     "activations",
     "occlude",
+    "occlude_at",
     "project",
     "receptive_field",
     "refusal",

@@ -27,6 +27,16 @@ class Span:
     first: Int[Tensor, "unit 2"]  # row, column
     last: Int[Tensor, "unit 2"]  # inclusive
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows and columns of the spans, where all are of one size."""
+        rows, columns = (self.last[0] - self.first[0] + 1).tolist()
+        return rows, columns
+
+    def along(self, axis: int) -> Int[Tensor, "unit place"]:
+        """The rows (axis 0) or columns (axis 1) of each span, where all are of one size."""
+        return self.first[:, axis, None] + torch.arange(self.size[axis])
+
     def union(self, other: "Span | None") -> "Span":
         """The smallest box around both."""
         if other is None:

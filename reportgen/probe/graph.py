@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, fx, nn
 
-from reportgen.probe import operations
+from reportgen.probe import following, operations
 from reportgen.probe.errors import ProbeError, UnknownLayer, Unsupported
 from reportgen.probe.operations import Operation
 
@@ -105,9 +105,10 @@ class Graph:
         self._calls = calls
         self._order = list(module.graph.nodes)
         self._modules = dict(module.named_modules(remove_duplicate=False))
-        self._dead_after = _last_uses(self._order)
-        self._names = _public_names(self._order, calls)
-        self._constant = _constants(self._order)
+        self._dead_after = following.last_uses(self._order)
+        self._names = following.public_names(self._order, calls)
+        self._constant = following.constants(self._order)
+        self._bundles: set[fx.Node] = set()  # calls that give several signals, as ``x.chunk(2)``
         with torch.inference_mode(False), torch.no_grad():
             self.nodes: dict[str, Node] = _Normaliser(self).nodes(example[:1])
 
@@ -235,12 +236,18 @@ class Graph:
 
     def reads(self, node: Node) -> dict[fx.Node, str]:
         """Which of its ``parents`` each of the torch.fx nodes stands for that a node's call reads."""
-        signals = [read for read in _reads(node.fx) if self._names[read] in self.nodes]
-        return dict(zip(signals, node.parents, strict=True))
+        return dict(zip(following.signals(node.fx, self._is_signal, self._bundles), node.parents, strict=True))
+
+    def _is_signal(self, node: fx.Node) -> bool:
+        return self._names[node] in self.nodes
 
     def public_name(self, node: fx.Node) -> str:
         """The name under which a torch.fx node is known, if it is among ``nodes``."""
         return self._names[node]
+
+    def is_bundle(self, node: fx.Node) -> bool:
+        """Whether a torch.fx node gives several tensors that depend on the image."""
+        return node in self._bundles
 
     def is_constant(self, node: fx.Node) -> bool:
         """Whether a torch.fx node's value does not depend on the image."""
@@ -265,10 +272,13 @@ class _Normaliser:
         found: dict[str, Node] = {}
         inputs = iter((image.to(self.graph.device),))
         for node in self.graph._order[:-1]:
-            read = [(reads, self.values[reads]) for reads in _reads(node)]
+            read = [(reads, self.values[reads]) for reads in following.reads(node)]
             versions = [value._version if isinstance(value, Tensor) else 0 for _, value in read]
-            parents = [self._writer(reads, value) for reads, value in read if self._is_signal(reads)]
+            signals = following.signals(node, self._is_signal, self.graph._bundles)
+            parents = [self._writer(reads, self.values[reads]) for reads in signals]
             value = self.values[node] = self.graph.execute(node, self.values, inputs)
+            if signals and isinstance(value, tuple | list) and any(isinstance(part, Tensor) for part in value):
+                self.graph._bundles.add(node)
             changed = [
                 was for (_, was), version in zip(read, versions, strict=True)
                 if isinstance(was, Tensor) and was._version != version
@@ -311,7 +321,7 @@ class _Normaliser:
             operation = operations.of_module(self.graph._modules[str(node.target)], len(shapes[0]))
         else:
             operation = self._of_function(node, parents, shapes)
-        if operation.kind == "other" and _reshapes(node, shapes, self.values[node], self.graph._modules):
+        if operation.kind == "other" and following.reshapes(node, shapes, self.values[node], self.graph._modules):
             return Operation("reshape", operation.what)
         return operation
 
@@ -370,67 +380,8 @@ class _Normaliser:
         return self.graph.constant(node) if node in self.graph._constant else self.values[node]
 
 
-def _reads(node: fx.Node) -> list[fx.Node]:
-    """The nodes that a call reads, in the order of its arguments; twice where it reads one twice (``x + x``)."""
-    found: list[fx.Node] = []
-    fx.node.map_arg((node.args, node.kwargs), found.append)
-    return found
-
-
 def _storage(value: Tensor) -> int:
     return value.untyped_storage().data_ptr()
-
-
-def _reshapes(node: fx.Node, shapes: list[tuple[int, ...]], value: Tensor, modules: Mapping[str, nn.Module]) -> bool:
-    """Whether the node only reads the values of each image in another shape, in row-major order."""
-    names = ("flatten", "view", "reshape", "squeeze", "unsqueeze", "unflatten", "squeeze_", "unsqueeze_")
-    if node.op == "call_module":
-        named = isinstance(modules[str(node.target)], nn.Flatten | nn.Unflatten)
-    else:
-        named = operations.call_name(node.target) in names
-    return named and len(shapes) == 1 and shapes[0][0] == value.shape[0] and value.dim() in (2, 4)
-
-
-def _last_uses(order: Sequence[fx.Node]) -> dict[fx.Node, list[fx.Node]]:
-    """For each node, the nodes whose values nobody reads after it."""
-    last: dict[fx.Node, fx.Node] = {}
-    for node in order:
-        last[node] = node
-        for read in node.all_input_nodes:
-            last[read] = node
-    dead: dict[fx.Node, list[fx.Node]] = {node: [] for node in order}
-    for node, final in last.items():
-        dead[final].append(node)
-    return dead
-
-
-def _constants(order: Sequence[fx.Node]) -> set[fx.Node]:
-    """The nodes that do not depend on the image."""
-    found: set[fx.Node] = set()
-    for node in order:
-        if node.op == "get_attr" or (
-            node.op.startswith("call") and node.all_input_nodes and all(read in found for read in node.all_input_nodes)
-        ):
-            found.add(node)
-    return found
-
-
-def _public_names(order: Sequence[fx.Node], calls: Mapping[str, list[fx.Node]]) -> dict[fx.Node, str]:
-    """A unique name for each node: the path of a leaf module that is called once, else torch.fx's name."""
-    names = {
-        node: str(node.target)
-        for node in order
-        if node.op == "call_module" and len(calls.get(str(node.target), ())) == 1
-    }
-    taken = set(names.values())
-    for node in order:
-        if node not in names:
-            name = node.name
-            while name in taken:
-                name += "_"
-            taken.add(name)
-            names[node] = name
-    return {node: names[node] for node in order}
 
 
 def trace(net: "nn.Module | Graph", example: Float[Tensor, "image channel row column"]) -> Graph:

@@ -40,19 +40,9 @@ class Sent:
 Rule = Callable[[Descent, Node, Tensor], Iterator[Sent]]
 
 
-def _size(frame: Span) -> tuple[int, int]:
-    rows, columns = (frame.last[0] - frame.first[0] + 1).tolist()
-    return rows, columns
-
-
-def _along(frame: Span, axis: int) -> Tensor:
-    """The rows (axis 0) or columns (axis 1) of each window: (unit, row)."""
-    return frame.first[:, axis, None] + torch.arange(_size(frame)[axis])
-
-
 def place(signal: Tensor, here: Span, there: Span) -> Tensor:
     """Lay windows at ``here`` into windows at ``there``: zeros around, what sticks out is cut off."""
-    (height, width), (rows, columns) = signal.shape[2:], _size(there)
+    (height, width), (rows, columns) = signal.shape[2:], there.size
     shifts = (here.first - there.first).tolist()
     top, left = shifts[0]
     overlap = -height < top < rows and -width < left < columns  # padding cannot cut more than there is
@@ -72,7 +62,7 @@ def mask(signal: Tensor, frame: Span, shape: tuple[int, ...]) -> Tensor:
     """Zero what lies outside of a (map, row, column) map: no unit is there that could carry a signal."""
     if (frame.first >= 0).all() and (frame.last < torch.tensor(shape[1:])).all():
         return signal
-    rows, columns = _along(frame, 0), _along(frame, 1)
+    rows, columns = frame.along(0), frame.along(1)
     inside_rows, inside_columns = (rows >= 0) & (rows < shape[1]), (columns >= 0) & (columns < shape[2])
     return signal * (inside_rows[:, None, :, None] & inside_columns[:, None, None, :]).to(signal)
 
@@ -170,7 +160,7 @@ def unpool_windows(signal: Tensor, switches: Tensor, columns: int, here: Span, t
     ``signal`` lies at ``here`` in the pooled map, the result at ``there`` in the map beneath, of so many ``columns``;
     ``switches`` are the whole map's (map row column).
     """
-    (rows, width), size = _size(there), _size(here)
+    (rows, width), size = there.size, here.size
     # Beforehand, once for all units: a flat location in the map, re-read as one in a window as wide as the result.
     local = switches - switches // columns * (columns - width)
     origins = (there.first[:, 0] * width + there.first[:, 1]).tolist()
@@ -217,7 +207,7 @@ def _averaged(node: Node, frame: Span, axis: int, limit: int) -> Tensor:
     window = node.operation.window
     assert window is not None
     padding = window.padding[axis]
-    start = _along(frame, axis) * window.stride[axis] - padding
+    start = frame.along(axis) * window.stride[axis] - padding
     end = (start + window.kernel[axis]).clamp(max=limit + padding)
     if not node.operation.settings["count_include_pad"]:
         start, end = start.clamp(min=0), end.clamp(max=limit)

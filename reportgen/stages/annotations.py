@@ -12,7 +12,8 @@ from reportgen.data.folders import Unreadable, list_folder, list_for_loaded, rea
 from reportgen.data.masks import read_masks
 from reportgen.data.packing import Skipped
 from reportgen.errors import UserError
-from reportgen.pipeline import Work, named_set
+from reportgen.given import named_set
+from reportgen.pipeline import Work
 from reportgen.stages.embedded import drawn_scenes
 
 

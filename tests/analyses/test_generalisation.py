@@ -189,7 +189,7 @@ def comparison(
         strengths=np.ones((2, len(numbers), folds)),
         fits=10,
         unfinished=0,
-        scratch=Scratch(True, 88, scratch, none.astype(int), none, none, none > -1),
+        scratch=Scratch(True, 88, scratch, none.astype(int), none, none, none > -1, none.astype(int)),
     )
 
 

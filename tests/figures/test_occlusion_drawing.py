@@ -54,11 +54,13 @@ def test_the_panels_bear_the_papers_letters_and_a_legend_names_the_classes():
     assert list(by_title(figure)) == ["(a)", "(b)", "(c)", "(d)", "(e)"]
     said = [text.get_text() for text in figure.texts]
     assert said[0].startswith("classes in (e)")
-    assert said[1] == "dog  80% (true class)"
+    assert said[1] == "dog  80 % (true)"
     assert [
-        axes.get_ylabel() for axes in figure.axes if "summed" in axes.get_ylabel() or "probability" in axes.get_ylabel()
+        axes.get_ylabel()
+        for axes in figure.axes
+        if "sum over" in axes.get_ylabel() or "probability" in axes.get_ylabel()
     ] == [
-        "activation, summed over the map",
+        drawing.ACTIVITY,
         "probability",
     ]
 
@@ -78,6 +80,14 @@ def test_the_heat_maps_are_dark_where_the_value_is_low_and_pale_in_the_margin():
             red, green, blue = pixel(axes, row, column)
             assert red == green == blue > 0.7
         assert axes.collections  # the outline
+
+
+def test_a_scale_spans_a_tenth_so_that_rounding_does_not_look_like_a_finding():
+    rounding = 0.9 + 1e-6 * np.random.default_rng(0).random((5, 5))
+    for values, low in ((rounding, 0.855), (np.linspace(0.6, 0.9, 25).reshape(5, 5), 0.6)):
+        figure = drawing.compose_occlusion(replace(sample(), probability=values, clean_probability=0.95))
+        [bar] = [axes for axes in figure.axes if axes.get_ylabel() == "probability"]
+        assert bar.get_ylim() == pytest.approx((low, 0.95))
 
 
 def test_the_square_stands_where_the_true_class_is_lowest():

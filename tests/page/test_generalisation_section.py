@@ -45,10 +45,12 @@ NUMBERS: dict[str, Any] = {
     "scratch_crop": 88,
     "unsettled": 0,
     "trainings": 10,
+    "restarted": 0,
 }
 CHANGED = {
     "same_architecture": False,
     "unsettled": 1,
+    "restarted": 2,
     "unfinished": 7,
     "top": 6,
     "counts": [of_count(1, 0.3, 0.4), of_count(15, 0.7, 0.8)],
@@ -94,13 +96,14 @@ def test_the_prose_has_the_results_numbers(tmp_path: Path) -> None:
     assert "All 10 trainings settled." in said
     assert "All 1,330 fits converged." in said
     assert "the same architecture, weights drawn anew" in said
-    for against in ("does not carry over", "does not pay", "nothing can be left out"):
+    for against in ("diverged", "does not carry over", "does not pay", "nothing can be left out"):
         assert against not in said
 
 
 def test_what_differs_is_said(tmp_path: Path) -> None:
     said = section(tmp_path, NUMBERS | CHANGED, figures(), "contradicted")
     assert "One training of 10 had not settled when its epochs were spent" in said
+    assert "Two trainings diverged at first and began again at a third of the learning rate." in said
     assert "Of 1,330 fits, 7 had not converged" in said
     assert "is the small net of this project instead, which has the paper’s layers and reads 88 px" in said
     assert "reads layer 6, the last before the net’s own softmax" in said

@@ -1,17 +1,153 @@
 """Incremental occlusion against a full forward pass of every covered image."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
+import torchvision.models
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracles import occlusion_by_covering
-from probe_nets import Plan, paper_net, plans
+from oracles import covered_one_by_one, forward_with_hooks, occlusion_by_covering
+from probe_nets import Plan, initialised, paper_net, plans
 from torch import Tensor, nn
 
-from reportgen.probe import ProbeError, activations, occlude, trace
+from reportgen.probe import ProbeError, Unsupported, activations, incremental, occlude, occlude_at, trace, windows
 from reportgen.probe.occlusion import positions
+
+
+def random_image(*shape: int, seed: int = 1, dtype: torch.dtype = torch.float32) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+def assert_close(found: Tensor, expected: Tensor, relative: float) -> None:
+    """Within a fraction of the largest expected value."""
+    assert found.shape == expected.shape
+    assert expected.abs().max() > 0, "an output of zeros compares with anything"
+    assert (found - expected).abs().max() <= relative * expected.abs().max()
+
+
+@contextmanager
+def computing(share: float, batch: int, few: int = 1) -> Iterator[None]:
+    """Windows as long as they cover this share of their map, however small the gain, and so many squares at a time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(windows, "_SHARES", (share,))
+        patch.setattr(windows, "_FEW", few)
+        patch.setattr(incremental, "_BATCHES", (1, batch))
+        yield
+
+
+# --- Against covering, on every family of nets --------------------------------------------------------------------------
+
+_MODELS: dict[
+    str, tuple[int, int, list[str]]
+] = {  # rows and columns of the image; modules to compare beside the output
+    "alexnet": (79, 71, ["features.3", "features.10"]),
+    "vgg11": (47, 39, ["features.6", "features.18"]),
+    "vgg11_bn": (39, 47, ["features.9"]),
+    "squeezenet1_1": (67, 59, ["features.4", "features.12.expand3x3", "classifier.1"]),
+    "googlenet": (75, 65, ["maxpool1", "inception4a.branch3.1.conv"]),
+    "resnet18": (73, 61, ["layer1.1.bn2", "layer3.0.downsample.1", "layer4.1.bn2"]),
+    "resnet50": (61, 73, ["layer1.2.bn3", "layer2.1.conv2"]),
+    "densenet121": (67, 49, ["features.denseblock2.denselayer3.conv2", "features.norm5"]),
+    "mobilenet_v2": (65, 53, ["features.3.conv.1", "features.18"]),
+    "shufflenet_v2_x0_5": (63, 49, ["stage2.1", "conv5"]),  # splits its maps with chunk
+    "efficientnet_b0": (45, 51, ["features.2.1"]),  # gates maps by their mean
+}
+
+
+def model(name: str) -> nn.Module:
+    """A torchvision net with random weights under which signals neither vanish nor explode."""
+    options: dict[str, Any] = {"init_weights": False} if name in ("vgg11", "vgg11_bn") else {}
+    if name == "googlenet":
+        options = {"aux_logits": False, "init_weights": False}
+    with torch.device("meta"):  # its own weights take seconds to draw
+        net = getattr(torchvision.models, name)(weights=None, **options)
+    return initialised(net.to_empty(device="cpu"))
+
+
+@pytest.mark.parametrize("name", _MODELS)
+def test_equals_covering_on_every_family(name: str) -> None:
+    rows, columns, modules = _MODELS[name]
+    net, image, size = model(name), random_image(3, rows, columns), 9
+    fill = torch.tensor([0.3, -0.2, 0.1])
+    places = [(0, 0), (0, columns - size), (rows - size, columns - size), (17, 0), (18, 13), (11, 26)]
+    forward = forward_with_hooks(net, ["", *modules])
+    expected = covered_one_by_one(forward, image, size, places, fill)
+    graph = trace(net, image[None])
+    outputs = [graph.output, *modules]
+    for share in (1.0, 0.5):
+        with computing(share, batch=4):
+            found = occlude_at(graph, image, places, size, fill, outputs)
+        for layer, module in zip(outputs, ["", *modules], strict=True):
+            assert_close(found.covered[layer], expected[module], 1e-4)
+
+
+class Awkward(nn.Module):
+    """Operations that the torchvision nets leave out, each still computed in windows as far as the flattening."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entry = nn.Conv2d(3, 8, (5, 3), stride=(2, 1), padding=(1, 2))
+        self.lrn = nn.LocalResponseNorm(3, alpha=0.3)
+        self.dilated = nn.Conv2d(8, 8, 3, padding="same", dilation=2, groups=4)
+        self.pointwise = nn.PReLU(8)
+        self.sparse = nn.Conv2d(8, 6, 1, stride=3)  # passes over two of three rows and columns
+        self.relu = nn.ReLU(inplace=True)  # called again and again
+        self.head = nn.Linear(6 * 4 * 3, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.relu(self.entry(x))
+        x = self.lrn(F.max_pool2d(x, 3, 2, padding=1, ceil_mode=True))
+        y = self.pointwise(self.dilated(x).mul_(0.5) - 0.1)
+        x = self.relu(y) + F.avg_pool2d(x, 3, 1, padding=1, count_include_pad=False)
+        x = F.avg_pool2d(F.pad(x, (1, 0, 2, 1)), 3, 2, ceil_mode=True)
+        return self.head(F.relu6(self.sparse(x)).flatten(1))
+
+
+class Unwindowed(nn.Module):
+    """Operations that no window can be computed of: a constant of the map's shape, halves, and gates."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3, padding=1)
+        self.place = nn.Parameter(torch.randn(8, 19, 23, generator=torch.Generator().manual_seed(3)))
+        self.again = nn.Conv2d(8, 4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.conv(x) + self.place)
+        x = x * self.place[0, : x.shape[2], : x.shape[3]] + x.shape[3]
+        x = x / (1 + x.mean((2, 3), keepdim=True))
+        first, second = self.again(x).chunk(2, dim=1)
+        return torch.cat([first * second, second[:, :, 1:-1].repeat(1, 1, 2, 1)[:, :, : first.shape[2]]], 1).amax(
+            (2, 3)
+        )
+
+
+@pytest.mark.parametrize("share", [0.0, 0.6, 1.0])
+@pytest.mark.parametrize(
+    ("net", "rows", "columns", "modules"),
+    [
+        (Awkward(), 47, 35, ["entry", "lrn", "dilated", "pointwise", "sparse"]),
+        (Unwindowed(), 19, 23, ["conv", "again"]),
+    ],
+)
+def test_equals_covering_on_awkward_operations(
+    net: nn.Module, rows: int, columns: int, modules: list[str], share: float
+) -> None:
+    net, image = initialised(net.double()), random_image(3, rows, columns, dtype=torch.float64)
+    forward = forward_with_hooks(net, ["", *modules])
+    for size, stride in ((1, 6), (7, 5), (19, 3)):
+        with computing(share, batch=7):
+            found = occlude(net, image, size, stride, 0.25, [trace(net, image[None]).output, *modules])
+        places = torch.cartesian_prod(found.tops, found.lefts).tolist()
+        expected = covered_one_by_one(forward, image, size, places, 0.25)
+        for values, module in zip(found.covered.values(), ["", *modules], strict=True):
+            assert_close(values.flatten(0, 1), expected[module], 1e-10)
 
 
 def assert_equals_covering(
@@ -32,23 +168,70 @@ def assert_equals_covering(
 
 
 @settings(max_examples=40, deadline=None)
-@given(plan=plans(), size=st.integers(1, 9), stride=st.integers(2, 7))
-def test_equals_covering_on_random_nets(plan: Plan, size: int, stride: int) -> None:
+@given(
+    plan=plans(), size=st.integers(1, 9), stride=st.integers(2, 7),
+    share=st.sampled_from([0.0, 0.5, 1.0]), batch=st.integers(1, 20), few=st.integers(1, 9),
+)  # fmt: skip
+def test_equals_covering_on_random_nets(plan: Plan, size: int, stride: int, share: float, batch: int, few: int) -> None:
     net, image = plan.net(), plan.image()
     layers = [name for name, node in trace(net, image[None]).nodes.items() if node.kind != "input"][-5:]
-    assert_equals_covering(net, image, size, stride, torch.tensor([0.5, -1.0, 2.0]), layers, 1e-9)
+    with computing(share, batch, few):
+        assert_equals_covering(net, image, size, stride, torch.tensor([0.5, -1.0, 2.0]), layers, 1e-9)
 
 
 @pytest.mark.parametrize("inplace", [True, False])
-def test_equals_covering_on_a_narrow_net(inplace: bool) -> None:
-    net = paper_net((6, 8, 8, 8, 6), 10, 5, side=101, inplace=inplace).double()
-    image = torch.randn(3, 101, 101, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    assert_equals_covering(net, image, 16, 23, 0.0, ["1", "5", "13", "20", "22"], 1e-10)
+@pytest.mark.parametrize("ceil_mode", [True, False])
+def test_equals_covering_on_a_narrow_net(inplace: bool, ceil_mode: bool) -> None:
+    net = paper_net((6, 8, 8, 8, 6), 10, 5, side=101, inplace=inplace, ceil_mode=ceil_mode).double()
+    image = random_image(3, 101, 101, dtype=torch.float64)
+    with computing(1.0, batch=10):
+        assert_equals_covering(net, image, 16, 23, 0.0, ["1", "5", "13", "20", "22"], 1e-10)
 
 
 def test_equals_covering_on_the_papers_full_net(full_net: nn.Module) -> None:
-    image = torch.randn(3, 224, 224, generator=torch.Generator().manual_seed(2))
-    assert_equals_covering(full_net, image, 32, 96, 0.0, ["13", "22"], 1e-4)
+    assert_equals_covering(full_net, random_image(3, 224, 224), 32, 96, 0.0, ["13", "22"], 1e-4)
+
+
+@pytest.mark.real
+def test_squeezenet(squeezenet: nn.Module, photographs: Callable[[int], Tensor]) -> None:
+    relu = "features.12.expand3x3_activation"
+    assert_equals_covering(squeezenet, photographs(1)[0], 48, 88, 0.0, [relu, "flatten"], 1e-4)
+
+
+# --- Against captum -----------------------------------------------------------------------------------------------------
+
+
+def test_equals_captum_where_its_squares_do_not_overlap() -> None:
+    """Captum gives every pixel the drop of the squares that cover it, averaged: with one square, that square's."""
+    from captum.attr import Occlusion as CaptumOcclusion
+
+    net = paper_net((6, 8, 8, 8, 6), 10, 5, side=96).double()
+    image, size, unit = random_image(3, 96, 96, dtype=torch.float64), 12, 3
+    drops = CaptumOcclusion(net).attribute(image[None], (3, size, size), (3, size, size), 0.5, target=unit)[0, 0]
+    found = occlude(net, image, size, size, 0.5, ["22"])
+    drop = found.clean["22"][unit] - found.covered["22"][..., unit]
+    assert_close(drop.repeat_interleave(size, 0).repeat_interleave(size, 1), drops, 1e-6)
+
+
+# --- What must be so ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_covering_with_what_is_there_changes_nothing(share: float) -> None:
+    net = paper_net((6, 8, 8, 8, 6), 10, 5, side=64)
+    grey = torch.tensor([0.2, -0.4, 0.1])
+    flat = grey.view(3, 1, 1).expand(3, 64, 64)
+    patched = random_image(3, 64, 64)
+    patched[:, 20:36, 9:25] = grey.view(3, 1, 1)
+    with computing(share, batch=8):
+        found = occlude(net, flat, 15, 10, grey, ["13", "22"])
+        for layer in ("13", "22"):
+            assert_close(found.covered[layer], found.clean[layer].expand_as(found.covered[layer]), 1e-5)
+        found = occlude(net, patched, 16, 11, grey, ["13", "22"])
+        here = occlude_at(net, patched, [(20, 9), (21, 9)], 16, grey, ["13", "22"])
+        for layer in ("13", "22"):
+            assert_close(here.covered[layer][0], here.clean[layer], 1e-5)
+            assert (here.covered[layer][1] - here.clean[layer]).abs().max() > 1e-3 * here.clean[layer].abs().max()
 
 
 def test_a_small_case() -> None:
@@ -58,22 +241,98 @@ def test_a_small_case() -> None:
     assert found.covered["0"][..., 0].tolist() == [[45.0 - 12, 45.0 - 16], [45.0 - 24, 45.0 - 28]]
 
 
+def test_places_in_any_order_and_twice() -> None:
+    image = torch.arange(1.0, 13.0).view(1, 3, 4)
+    places = [(2, 3), (0, 0), (2, 3), (1, 2)]
+    found = occlude_at(nn.Sequential(nn.ReLU()), image, places, size=1, fill=0.0, outputs=["0"])
+    assert found.places.tolist() == [list(place) for place in places]
+    assert found.covered["0"][:, 0].tolist() == [78.0 - 12, 78.0 - 1, 78.0 - 12, 78.0 - 7]
+
+
 def test_the_last_position_is_flush_with_the_edge() -> None:
     assert positions(10, 4, 4) == [0, 4, 6]
     assert positions(12, 4, 4) == [0, 4, 8]
     assert positions(4, 4, 3) == [0]
 
 
+@pytest.mark.parametrize("inplace", [True, False])
+def test_the_net_and_the_image_are_unchanged(inplace: bool) -> None:
+    net, image = paper_net((6, 8, 8, 8, 6), 10, 5, side=64, inplace=inplace), random_image(3, 64, 64)
+    before, pixels = {name: value.clone() for name, value in net.state_dict().items()}, image.clone()
+    occlude(net, image, 16, 24, 0.0, ["22"])
+    assert torch.equal(image, pixels)
+    assert all(torch.equal(before[name], value) for name, value in net.state_dict().items())
+
+
+# --- Bad input ----------------------------------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize(
-    ("size", "stride", "message"),
-    [(0, 1, "size=0: use 1 to 3 pixels"), (4, 1, "size=4: use 1 to 3 pixels"), (1, 0, "stride=0: use 1 pixel or more")],
+    ("size", "stride", "fill", "message"),
+    [
+        (0, 1, 0.0, "size=0: use 1 to 3 pixels"),
+        (4, 1, 0.0, "size=4: use 1 to 3 pixels"),
+        (1, 0, 0.0, "stride=0: use 1 pixel or more"),
+        (1, 1, torch.zeros(2), r"fill=\[0.0, 0.0\]: use one value, or 1, one for each channel"),
+    ],
 )
-def test_bad_squares(size: int, stride: int, message: str) -> None:
+def test_bad_squares(size: int, stride: int, fill: float | Tensor, message: str) -> None:
     with pytest.raises(ProbeError, match=message):
-        occlude(nn.Sequential(nn.ReLU()), torch.ones(1, 3, 3), size, stride, 0.0, ["0"])
+        occlude(nn.Sequential(nn.ReLU()), torch.ones(1, 3, 3), size, stride, fill, ["0"])
 
 
-@pytest.mark.real
-def test_squeezenet(squeezenet: nn.Module, photographs: Callable[[int], Tensor]) -> None:
-    relu = "features.12.expand3x3_activation"
-    assert_equals_covering(squeezenet, photographs(1)[0], 48, 88, 0.0, [relu, "flatten"], 1e-4)
+@pytest.mark.parametrize("place", [(-1, 0), (0, -1), (3, 0), (0, 4)])
+def test_places_outside_of_the_image(place: tuple[int, int]) -> None:
+    message = (
+        rf"place \({place[0]}, {place[1]}\): use rows 0 to 2 and columns 0 to 3, else the square of 3 pixels leaves"
+    )
+    with pytest.raises(ProbeError, match=message):
+        occlude_at(nn.Sequential(nn.ReLU()), torch.ones(1, 5, 6), [(0, 0), place], 3, 0.0, ["0"])
+
+
+def test_no_places() -> None:
+    with pytest.raises(ProbeError, match=r"places=\[\]: give at least one"):
+        occlude_at(nn.Sequential(nn.ReLU()), torch.ones(1, 5, 6), [], 3, 0.0, ["0"])
+
+
+class OverTheBatch(nn.Module):
+    """A net that divides by the largest value of all images of a batch."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(x / x.max())
+
+
+def test_a_net_that_mixes_images_is_refused() -> None:
+    with pytest.raises(
+        Unsupported, match=r"layer 'truediv' reads a value computed from all images of a batch together"
+    ):
+        occlude(OverTheBatch(), torch.rand(1, 6, 6), 2, 2, 0.0, ["relu"])
+
+
+# --- What it costs ------------------------------------------------------------------------------------------------------
+
+
+def peak_bytes(call: Callable[[], object], place: Path) -> int:
+    """The most memory that torch's allocator held during a call, over what it held before."""
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
+        call()
+    profile.export_chrome_trace(str(place))
+    events = [event for event in json.loads(place.read_text())["traceEvents"] if event["name"] == "[memory]"]
+    events.sort(key=lambda event: event["ts"])
+    held = [event["args"]["Total Allocated"] for event in events]
+    return max(held) - (held[0] - events[0]["args"]["Bytes"])
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_memory_does_not_grow_with_the_positions(share: float, tmp_path: Path) -> None:
+    net, image = paper_net((6, 8, 8, 8, 6), 10, 5, side=64), random_image(3, 64, 64)
+    graph = trace(net, image[None])
+
+    def peak(stride: int) -> int:
+        with computing(share, batch=20, few=1000):
+            return peak_bytes(lambda: occlude(graph, image, 8, stride, 0.0, ["22"]), tmp_path / "trace.json")
+
+    few, many = peak(8), peak(2)  # 64 and 841 positions
+    each = image.numel() * image.element_size()
+    assert few > each, "nothing was measured"
+    assert many - few < (841 - 64) * each / 50  # the results, and where the squares are

@@ -46,6 +46,8 @@ GREY = (0.5, 0.5, 0.5)
 PALE = 0.25  # of the image's contrast is left in the margin
 ON_COLOUR = "#0b1a2a"  # text on colours, which stay the same in the dark
 PIXELS = 4  # of a drawn region for one of the image, for its hatching
+ACTIVITY = "sum over the map (% of clean)"
+NARROWEST = 0.1  # of the largest value: a scale spans at least so much, or rounding would look like a finding
 NAMED = 0.04  # of the places: a region of at least so many bears its name
 
 Picture = np.ndarray
@@ -79,11 +81,12 @@ def compose_occlusion(figure: kinds.Occlusion) -> Figure:
     """The five panels as matplotlib's artists: (a) (b) (c) above (d) (e) and the legend."""
     canvas = new_figure(WIDTH, HEIGHT)
     upper, lower = FOOT + SIDE + BETWEEN, FOOT
-    true = shorten(figure.classes[0], 16)
+    true = shorten(figure.classes[0], 11)
     covered = _axes(canvas, LEFTS[0], upper, "(a) where it costs most", figure)
     covered.imshow(_squares(_with_square(figure)), extent=_extent(figure), interpolation="none")
     active = _axes(canvas, LEFTS[1], upper, f"(b) activity of map {figure.map}", figure)
-    _values(canvas, active, figure, figure.activation, figure.clean_activation, "activation, summed over the map")
+    whole = figure.clean_activation if figure.clean_activation > 0 else 1.0  # a dead map has nothing to be a share of
+    _values(canvas, active, figure, figure.activation / whole * 100, figure.clean_activation / whole * 100, ACTIVITY)
     _projections(canvas, LEFTS[2], upper, figure)
     probable = _axes(canvas, LEFTS[0], lower, f"(d) probability of {true}", figure)
     _values(canvas, probable, figure, figure.probability, figure.clean_probability, "probability")
@@ -153,14 +156,15 @@ def _axes(canvas: Figure, left: float, bottom: float, title: str, figure: kinds.
 def _values(
     canvas: Figure, axes: Axes, figure: kinds.Occlusion, values: Float[np.ndarray, "top left"], clean: float, unit: str
 ) -> None:
-    """A map of values by the square's centre, with a bar that marks the value of the clean image."""
-    scale = Normalize(min(0.0, float(values.min())), max(float(values.max()), clean, 1e-12))
+    """A map of values by the square's centre, on its own scale, with a bar that marks the value of the clean image."""
+    high = max(float(values.max()), clean, 1e-12)
+    scale = Normalize(min(float(values.min()), high - NARROWEST * high), high)
     spread, known = by_pixel(values, figure.tops, figure.lefts, figure.size, figure.image.shape[0])
     picture = np.where(known[..., None] > 0, COLOURS(scale(spread))[..., :3], _pale(figure.image))
     axes.imshow(_squares(picture), extent=_extent(figure), interpolation="none")
     place = axes.get_position()
     bar = canvas.add_axes((place.x1 + 5 / WIDTH, place.y0, 6 / WIDTH, place.height))
-    steps = np.linspace(scale.vmin or 0.0, scale.vmax or 1.0, 256)
+    steps = np.linspace(float(scale.vmin or 0), high, 256)
     bar.imshow(
         COLOURS(scale(steps))[:, None, :3],
         extent=(0, 1, steps[0], steps[-1]),
@@ -241,8 +245,9 @@ def _regions(canvas: Figure, axes: Axes, figure: kinds.Occlusion) -> None:
     seen = known.repeat(PIXELS, axis=0).repeat(PIXELS, axis=1)[..., None] > 0
     pale = _pale(figure.image).repeat(PIXELS, axis=0).repeat(PIXELS, axis=1)
     axes.imshow(np.where(seen, _hatched(large), pale), extent=_extent(figure), interpolation="none")
-    names = [shorten(name, 18) for name in figure.classes[:PATTERNS]]
-    names += [f"{len(figure.classes) - PATTERNS} others"] if len(figure.classes) > PATTERNS else []
+    names = [shorten(name, 18 if place else 13) for place, name in enumerate(figure.classes[:PATTERNS])]
+    more = len(figure.classes) - PATTERNS
+    names += [f"{more} other{'s' if more > 1 else ''}"] if more > 0 else []
     _outline(axes, figure.outline)
     for kind, name in enumerate(names):
         region = (spread == kind) & (known > 0)
@@ -276,7 +281,8 @@ def _legend(canvas: Figure, names: list[str], shares: list[float]) -> None:
         swatch = canvas.add_axes((LEFTS[2] / WIDTH, bottom / HEIGHT, 18 / WIDTH, height / HEIGHT))
         swatch.imshow(_hatched(np.full((36, 72), kind)), aspect="auto", interpolation="none")
         swatch.set_axis_off()
-        words = f"{name}  {share:.0%}" + (" (true class)" if kind == 0 else "")
+        said = f"{100 * share:.0f} %" if share == 0 or share >= 0.01 else "< 1 %"
+        words = f"{name}  {said}" + (" (true)" if kind == 0 else "")
         canvas.text((LEFTS[2] + 24) / WIDTH, (bottom + height / 2) / HEIGHT, words, fontsize=SMALL, va="center")
 
 

@@ -33,7 +33,7 @@ def compose_points(figure: kinds.Scatter) -> Figure:
         letter = f"({chr(ord('a') + place)}) " if len(figure.panels) > 1 else ""
         axes.set_title(letter + shorten(panel.title, 34))
         _panel(axes, panel)
-    canvas.tight_layout(pad=0.3, w_pad=2.2, h_pad=1.4)
+    canvas.tight_layout(pad=0.6, w_pad=2.2, h_pad=1.4, rect=(0, 0, 1, 0.98))
     return canvas
 
 

@@ -1,74 +1,20 @@
-"""Speed, as ratios within one run: against captum, and against the bare forward pass (``make bench``).
-
-The machines this runs on are shared and noisy, so each pair is timed in turn, A B A B, and the median ratio counts.
-"""
+"""The search for the strongest activations, and their projections, against the bare forward pass and captum."""
 
 import gc
-import time
 import warnings
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from statistics import median
-from tempfile import TemporaryDirectory
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from reportgen import probe
-from reportgen.artifacts import write_json
+from reportgen.bench.measuring import Measurement, ratio_of
 from reportgen.nets.zfnet import ZFNet, initialise
-from reportgen.pipeline import Pipeline
 from reportgen.progress import say
-from reportgen.recipes import ZEILER_FERGUS
 
-ROUNDS = 7
 SEARCH_BATCH = 32
 SEARCH_BATCHES = 8
 ACTIVATIONS = 9  # that captum is timed on
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """One ratio, and whether it is as good as was asked for."""
-
-    name: str
-    ratio: float
-    target: float
-    better: str  # "higher" or "lower"
-
-    @property
-    def holds(self) -> bool:
-        """Whether the target is met."""
-        return self.ratio >= self.target if self.better == "higher" else self.ratio <= self.target
-
-
-def measure(pipeline: Pipeline) -> None:
-    """Measure everything, print a table, write ``bench.json``."""
-    torch.manual_seed(0)
-    net = ZFNet(ZEILER_FERGUS).eval()
-    initialise(net, "paper", torch.Generator().manual_seed(0))
-    net = net.to(memory_format=torch.channels_last)
-    found = [search_ratio(net), search_memory(net), *projection_ratios(net), *pdf_seconds(pipeline)]
-    rows = [{**asdict(item), "holds": item.holds} for item in found]
-    write_json(pipeline.build / "bench.json", rows)
-    for item in found:
-        sign = ">=" if item.better == "higher" else "<="
-        say(f"{'ok  ' if item.holds else 'MISS'} {item.name:<64} {item.ratio:8.2f}  {sign} {item.target:g}")
-
-
-def seconds(function: Callable[[], object]) -> float:
-    """How long one call takes."""
-    gc.collect()
-    started = time.perf_counter()
-    function()
-    return time.perf_counter() - started
-
-
-def ratio_of(first: Callable[[], object], second: Callable[[], object], rounds: int = ROUNDS) -> float:
-    """Median over pairs of calls, one after the other, of the first's time over the second's."""
-    first(), second()  # warm up
-    return median(seconds(first) / seconds(second) for _ in range(rounds))
 
 
 def search_ratio(net: nn.Module) -> Measurement:
@@ -163,15 +109,3 @@ def _strongest_of(graph: probe.Graph, image: Tensor, name: str) -> list[probe.Ac
     maps = [map_ for map_ in largest.argsort(descending=True).tolist() if largest[map_] > 0]
     width = output.shape[2]
     return [probe.Activation(name, map_, int(places[map_]) // width, int(places[map_]) % width) for map_ in maps]
-
-
-def pdf_seconds(pipeline: Pipeline) -> list[Measurement]:
-    """The PDF of the report that lies there, if one does, against ten seconds."""
-    if any(pipeline.due(name) for name in pipeline.stages if name not in ("page", "pdf")):
-        say("the PDF is not measured: make the report first")
-        return []
-    from reportgen.page import pdf
-
-    with TemporaryDirectory() as place:
-        took = median(seconds(lambda: pdf.write(pipeline.build, Path(place), pipeline.run())) for _ in range(3))
-    return [Measurement("seconds for the PDF", took, 10.0, "lower")]

@@ -1,0 +1,46 @@
+"""Speed, as ratios within one run: against captum, and against the bare forward pass (``make bench``).
+
+The machines this runs on are shared and noisy, so each pair is timed in turn, A B A B, and the median ratio counts.
+"""
+
+from dataclasses import asdict
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+import torch
+
+from reportgen.artifacts import write_json
+from reportgen.bench import activations, occlusion
+from reportgen.bench.measuring import Measurement, seconds
+from reportgen.nets.zfnet import ZFNet, initialise
+from reportgen.pipeline import Pipeline
+from reportgen.progress import say
+from reportgen.recipes import ZEILER_FERGUS
+
+
+def measure(pipeline: Pipeline) -> None:
+    """Measure everything, print a table, write ``bench.json``."""
+    torch.manual_seed(0)
+    net = ZFNet(ZEILER_FERGUS).eval()
+    initialise(net, "paper", torch.Generator().manual_seed(0))
+    net = net.to(memory_format=torch.channels_last)
+    found = [activations.search_ratio(net), activations.search_memory(net), *activations.projection_ratios(net)]
+    found += [*occlusion.ratios(net), *pdf_seconds(pipeline)]
+    rows = [{**asdict(item), "holds": item.holds} for item in found]
+    write_json(pipeline.build / "bench.json", rows)
+    for item in found:
+        sign = ">=" if item.better == "higher" else "<="
+        say(f"{'ok  ' if item.holds else 'MISS'} {item.name:<64} {item.ratio:8.2f}  {sign} {item.target:g}")
+
+
+def pdf_seconds(pipeline: Pipeline) -> list[Measurement]:
+    """The PDF of the report that lies there, if one does, against ten seconds."""
+    if any(pipeline.due(name) for name in pipeline.stages if name not in ("page", "pdf")):
+        say("the PDF is not measured: make the report first")
+        return []
+    from reportgen.page import pdf
+
+    with TemporaryDirectory() as place:
+        took = median(seconds(lambda: pdf.write(pipeline.build, Path(place), pipeline.run())) for _ in range(3))
+    return [Measurement("seconds for the PDF", took, 10.0, "lower")]

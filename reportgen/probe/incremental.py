@@ -1,0 +1,252 @@
+"""Exact incremental inference: a covered square changes a window of each layer's maps; only that is computed again.
+
+Windows are cut from the clean image's activations with the changed part laid in, those of many squares in one batch,
+and computed by the net's own operations (Krypton's idea: Nakandala et al., SIGMOD 2019). Equal to a full forward pass
+of every covered image up to rounding.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, fx
+
+from reportgen.probe import rules, windows
+from reportgen.probe.errors import Unsupported
+from reportgen.probe.fields import Span, parent_span
+from reportgen.probe.graph import Graph, Node
+from reportgen.probe.windows import BY_WINDOW
+
+_BATCH_BYTES = 2**25  # of the largest layer, for all squares computed together
+_BATCHES = (8, 256)  # the fewest and the most of them
+
+
+def summed(values: Tensor) -> Float[Tensor, "image map"]:
+    """One number a map, summed over rows and columns, of each image; units as they are."""
+    return values.flatten(2).sum(2) if values.dim() > 2 else values
+
+
+@dataclass(frozen=True)
+class _Patch:
+    """What changed of a node: values in windows of one size, inside the map, one for each square."""
+
+    values: Float[Tensor, "square map row column"]
+    frame: Span
+
+
+class _Stage:
+    """Nodes that are computed one after the other, and how long their values are needed."""
+
+    def __init__(self, nodes: Sequence[Node], kept: set[str]) -> None:
+        self.nodes = nodes
+        self.names = {node.name for node in nodes}
+        self.reads = {parent for node in nodes for parent in node.parents} - self.names  # of the stages before
+        last = {name: node.name for node in nodes for name in (node.name, *node.parents) if name not in kept}
+        self._done: dict[str, set[str]] = {node.name: set() for node in nodes}
+        for name, final in last.items():
+            self._done[final].add(name)
+
+    def drop(self, node: Node, values: dict[str, Any]) -> None:
+        """Forget the values that nobody reads after this node."""
+        for name in self._done[node.name]:
+            del values[name]
+
+    def spares(self, node: Node, values: Mapping[str, Tensor]) -> bool:
+        """Whether the node may overwrite what it reads: nothing that is still needed shares the memory."""
+        done = self._done[node.name]
+        written = {_storage(values[parent]) for parent in node.parents}
+        others = (value for name, value in values.items() if name not in done)
+        return done.issuperset(node.parents) and written.isdisjoint(map(_storage, others))
+
+
+class Incremental:
+    """The clean image's activations, and what the wanted nodes become when squares of the image are covered."""
+
+    def __init__(
+        self, graph: Graph, image: Float[Tensor, "channel row column"], wanted: Sequence[str],
+        corners: Int[Tensor, "square 2"], size: int,
+    ) -> None:  # fmt: skip
+        self.graph = graph
+        self.wanted = set(wanted)
+        needed = {node.name for name in self.wanted for node in graph.below(name)}
+        order = [node for node in graph.nodes.values() if node.name in needed]
+        self.plan = windows.plan(graph, order, corners, size)
+        self.windows = _Stage(self.plan.windowed, set())
+        first = _first_unit(self.plan.entire)
+        self.units = _Stage(self.plan.entire[first:], set())
+        self.maps = _Stage(self.plan.entire[:first], self.units.reads)
+        self.stand_in = image.new_empty((), device=graph.device)
+        self.held: dict[str, Tensor] = {}  # clean maps from which windows are cut
+        self.clean: dict[str, Tensor] = {}  # the wanted nodes, summed
+        graph.run(image[None], {node.name: partial(self._keep, node) for node in order})
+
+    def _keep(self, node: Node, output: Tensor) -> None:
+        if node.name in self.wanted:
+            self.clean[node.name] = summed(output)[0].clone()
+        if node.name in self.plan.cut or node.name in self.wanted & self.plan.spans.keys():
+            self.held[node.name] = output.clone(memory_format=torch.channels_last)
+
+    def covered(self, square: Float[Tensor, "channel row column"]) -> dict[str, Tensor]:
+        """The wanted nodes, summed over rows and columns, with the square at each of the corners."""
+        groups = self.plan.groups()
+        found = {name: clean.new_empty(len(groups), *clean.shape) for name, clean in self.clean.items()}
+        handed = max(
+            (math.prod(self.graph.nodes[name].shape) for name in self.units.names | self.units.reads), default=0
+        )
+        # Linear layers read more weights than values: the more squares share them the better. Maps fill the cache.
+        for many in _batches(groups.argsort(stable=True), handed * square.element_size()):
+            parts = [
+                self._through_maps(few, groups[few], square, found)
+                for few in _batches(many, self.plan.largest() * square.element_size())
+            ]
+            values = {name: torch.cat([part[name] for part in parts]) for name in self.units.reads}
+            self._entire(self.units, many, values, found)
+        return found
+
+    def _through_maps(
+        self, squares: Int[Tensor, " square"], groups: Int[Tensor, " square"], square: Tensor, found: dict[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """All layers with rows and columns; returns what the others read of them."""
+        values = {name: self._repeated(name, len(squares)) for name in self.plan.frontier}
+        begin = 0
+        for count in groups.unique_consecutive(return_counts=True)[1].tolist():
+            part = slice(begin, begin + count)
+            self._in_windows(squares[part], square, {name: whole[part] for name, whole in values.items()}, found)
+            begin += count
+        self._entire(self.maps, squares, values, found)
+        return values
+
+    def _repeated(self, name: str, count: int) -> Tensor:
+        clean = self.held[name]
+        return clean.expand(count, *clean.shape[1:]).clone(memory_format=torch.channels_last)
+
+    def _in_windows(
+        self, squares: Int[Tensor, " square"], square: Tensor, frontier: Mapping[str, Tensor], found: dict[str, Tensor]
+    ) -> None:
+        """Compute the windows of one group, and lay into the whole maps of the frontier what changed."""
+        frames = self.plan.frames(squares)
+        patches: dict[str, _Patch] = {}
+        for node in self.plan.windowed:
+            frame = frames[node.name]
+            if node.kind == "input":
+                values = square.expand(len(squares), *square.shape).clone(memory_format=torch.channels_last)
+            elif node.kind in BY_WINDOW:
+                values = self._through_window(node, frame, patches[node.parents[0]])
+            else:
+                read = {parent: self._cut(parent, frame, patches[parent]) for parent in set(node.parents)}
+                spare = self.windows.spares(node, {name: patch.values for name, patch in patches.items()})
+                values = self._execute(node, read, len(squares), spare)
+            patches[node.name] = _Patch(values, frame)
+            if node.name in self.wanted:
+                was = self._cut(node.name, frame)
+                found[node.name][squares] = self.clean[node.name] + (values - was).sum((2, 3))
+            if node.name in frontier:
+                _lay(frontier[node.name], patches[node.name])
+            self.windows.drop(node, patches)
+
+    def _entire(
+        self, stage: "_Stage", squares: Int[Tensor, " square"], values: dict[str, Tensor], found: dict[str, Tensor]
+    ) -> None:
+        """Compute whole maps, or units, from ``values``; leave there what later stages read."""
+        for node in stage.nodes:
+            output = self._execute(node, values, len(squares), stage.spares(node, values))
+            values[node.name] = output
+            if node.name in self.wanted:
+                if len(output) != len(squares):
+                    raise Unsupported(f"layer {node.name!r} does not give one output for each image of a batch")
+                found[node.name][squares] = summed(output)
+            stage.drop(node, values)
+
+    def _through_window(self, node: Node, frame: Span, patch: _Patch) -> Tensor:
+        """A convolution or pooling computed anew where its windows meet what changed."""
+        window, settings = node.operation.window, node.operation.settings
+        shape = self.graph.nodes[node.parents[0]].shape
+        below = parent_span(node, frame, shape)
+        assert window is not None
+        assert below is not None
+        values = self._cut(node.parents[0], below, patch, -torch.inf if node.kind == "max_pool" else 0.0)
+        if node.kind == "conv2d":
+            weight, bias = settings["weight"](), settings["bias"]()
+            return F.conv2d(values, weight, bias, window.stride, 0, window.dilation, settings["groups"])
+        if node.kind == "max_pool":
+            return F.max_pool2d(values, window.kernel, window.stride, 0, window.dilation)
+        if node.kind == "avg_pool":
+            sums = F.avg_pool2d(values, window.kernel, window.stride, divisor_override=1)
+            return sums / rules.divisors(node, frame, shape).to(sums)
+        return values  # padding: the zeros lie outside of the map
+
+    def _cut(self, name: str, frame: Span, patch: _Patch | None = None, outside: float = 0.0) -> Tensor:
+        """Windows of a node's clean output, ``outside`` beyond its edges, with the changed part laid in."""
+        if patch is not None and patch.frame.size == frame.size and torch.equal(patch.frame.first, frame.first):
+            return patch.values
+        clean = self.held[name]
+        places = windows.locations(frame, clean.shape[1:], None if patch is None else patch.frame)
+        maps = clean.shape[1]
+        parts = [clean.new_full((1, maps), outside), _by_rows(clean)]
+        if patch is not None:
+            parts.append(_by_rows(patch.values))
+        # One gather beats slices and masks: rows of memory, in parallel, straight into channels_last.
+        cut = torch.cat(parts).index_select(0, places.flatten().to(clean.device))
+        return cut.view(*places.shape, maps).permute(0, 3, 1, 2)
+
+    def _execute(self, node: Node, values: Mapping[str, Tensor], count: int, spare: bool) -> Tensor:
+        """The node's own call on other values of its parents, of so many images."""
+        known: dict[fx.Node, Any] = {}
+        for read, parent in self.graph.reads(node).items():
+            # A call that works in place must not reach into a value that others read.
+            known[read] = values[parent].clone() if node.in_place and not spare else values[parent]
+        for read in node.fx.all_input_nodes:
+            if read not in known:
+                known[read] = self._other(read, known, node, count)
+        return self.graph.execute(node.fx, known)
+
+    def _other(self, read: fx.Node, known: Mapping[fx.Node, Any], node: Node, count: int) -> Any:
+        """What a call reads beside signals: constants, numbers computed from shapes (``x.size(0)``), ``x.chunk(2)``."""
+        if self.graph.is_constant(read):
+            return self.graph.constant(read)
+        bundle = self.graph.is_bundle(read)
+        below: dict[fx.Node, Any] = {}
+        for one in read.all_input_nodes:
+            signal = self.graph.nodes.get(self.graph.public_name(one))
+            if signal is None:
+                below[one] = self._other(one, known, node, count)
+            else:  # of a number's signals only the shape of the whole map counts
+                below[one] = known[one] if bundle else self.stand_in.expand(count, *signal.shape)
+        result = self.graph.execute(read, below)
+        if isinstance(result, Tensor):
+            raise Unsupported(f"layer {node.name!r} reads a value computed from all images of a batch together")
+        return result
+
+
+def _by_rows(maps: Float[Tensor, "image map row column"]) -> Float[Tensor, "place map"]:
+    return maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])
+
+
+def _lay(into: Float[Tensor, "square map row column"], patch: _Patch) -> None:
+    """Lay windows into whole maps."""
+    rows, columns = patch.frame.size
+    for entire, one, (top, left) in zip(into, patch.values, patch.frame.first.tolist(), strict=True):
+        entire[:, top : top + rows, left : left + columns] = one
+
+
+def _batches(squares: Int[Tensor, " square"], bytes_each: int) -> Iterator[Int[Tensor, " square"]]:
+    """As few parts as memory allows, of equal length."""
+    fewest, most = _BATCHES
+    length = min(max(_BATCH_BYTES // max(bytes_each, 1), fewest), most)
+    return iter(squares.tensor_split(-(-len(squares) // length)))
+
+
+def _first_unit(nodes: Sequence[Node]) -> int:
+    """Where the nodes begin behind which none has rows and columns; the end where some do not depend on the image."""
+    if not all(node.parents for node in nodes):
+        return len(nodes)
+    return max((index + 1 for index, node in enumerate(nodes) if node.spatial), default=0)
+
+
+def _storage(value: Tensor) -> int:
+    return value.untyped_storage().data_ptr()

@@ -1,0 +1,241 @@
+"""Which windows of a net's maps change when a square of the image does, and which of them to compute alone.
+
+Rows and columns change independently of each other, so spans are kept once for each distinct row and column at which
+squares begin, however many squares there are.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from reportgen.probe import operations
+from reportgen.probe.fields import Span, parent_span
+from reportgen.probe.graph import Graph, Node
+
+# Each value depends on the values at its own place in the parents (contrast normalisation: across their maps).
+BY_PLACE = ("relu", "scale", "identity", "add", "concat", "pointwise")
+BY_WINDOW = ("conv2d", "max_pool", "avg_pool", "pad")
+
+_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a map that windows may cover and still be computed alone; 0: none is
+_WORTH = 0.9  # of the time that whole maps would take; the estimate is no better than that
+_MOVE = 100  # multiply-adds that take as long as to read and write one value (measured on two CPU cores)
+_MOST_CLASSES = 6  # of window sizes, along an axis
+_FEW = 16  # squares in a group: with fewer, reading the weights takes longer than the sums that a group saves
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to compute what changes: the nodes of which only windows are computed, and those that are computed whole."""
+
+    windowed: Sequence[Node]  # in the order of execution, the image first
+    entire: Sequence[Node]
+    spans: dict[str, Span]  # of the windowed nodes: unit i holds the i-th distinct row and the i-th distinct column
+    units: Int[Tensor, "square 2"]  # which of these rows and columns are each square's
+
+    @cached_property
+    def frontier(self) -> set[str]:
+        """Windowed nodes that nodes computed whole read."""
+        return {parent for node in self.entire for parent in node.parents} & self.spans.keys()
+
+    @cached_property
+    def cut(self) -> set[str]:
+        """Nodes whose clean maps are needed, to cut windows from or to lay windows into."""
+        return self.frontier | {parent for node in self.windowed if _cuts(node) for parent in node.parents}
+
+    @cached_property
+    def classes(self) -> Int[Tensor, "unit 2"]:
+        """Rows (and columns) of one class change windows of like sizes.
+
+        Windows clipped at the border are smaller, and so, in turn, are those that begin on the stride of a deeper
+        layer. Grown to the largest they would cost the paper's net a third more.
+        """
+        most = min(max(math.isqrt(len(self.units) // _FEW), 1), _MOST_CLASSES)
+        sizes = torch.stack([_sizes(self.spans[node.name]) for node in self.windowed], 2).double()
+        work = torch.tensor([_work(node) for node in self.windowed], dtype=torch.float64)
+        counts = [self.units[:, axis].bincount(minlength=len(sizes)) for axis in (0, 1)]
+        # A row more is as much work as the window is wide.
+        shares = [sizes[:, 1 - axis].mean(0) * work for axis in (0, 1)]
+        return torch.stack([_classes(sizes[:, axis], shares[axis], counts[axis], most) for axis in (0, 1)], 1)
+
+    @cached_property
+    def sizes(self) -> dict[str, Int[Tensor, "unit 2"]]:
+        """Rows and columns of each windowed node's windows: the most that a unit of the class needs."""
+        found = {}
+        for name, span in self.spans.items():
+            none = torch.zeros_like(self.classes)
+            most = none.scatter_reduce(0, self.classes, _sizes(span), "amax")
+            found[name] = most.gather(0, self.classes)
+        return found
+
+    def groups(self) -> Int[Tensor, " square"]:
+        """A number for each square; those that share it have windows of the same sizes and are computed together."""
+        rows, columns = self.classes.gather(0, self.units).unbind(1)
+        return rows * len(self.classes) + columns
+
+    def frames(self, squares: Int[Tensor, " square"]) -> dict[str, Span]:
+        """Windows of each windowed node that hold what the squares of one group change."""
+        units = self.units[squares]
+        found = {}
+        for node in self.windowed:
+            size = self.sizes[node.name].gather(0, units[:1])
+            # Moved into the map where they were grown: to compute an unchanged value again does no harm.
+            first = self.spans[node.name].first.gather(0, units).minimum(torch.tensor(node.shape[1:]) - size)
+            found[node.name] = Span(first, first + size - 1)
+        return found
+
+    def largest(self) -> int:
+        """Values that one square's largest map takes, windows or whole."""
+        windows = [node.shape[0] * int(self.sizes[node.name].amax(0).prod()) for node in self.windowed]
+        return max([0, *windows, *(math.prod(node.shape) for node in self.entire if node.spatial)])
+
+    def cost(self) -> float:
+        """What one square takes on average, in multiply-adds."""
+        maps = {node.name: node.shape for node in (*self.windowed, *self.entire)}
+        cost = sum(_work(node) * math.prod(node.shape[1:]) for node in self.entire)
+        cost += sum(_MOVE * math.prod(maps[name]) for name in self.frontier)
+        for node in self.windowed:
+            size = self.sizes[node.name]
+            cost += _work(node) * self._mean_area(size)
+            for parent in node.parents if _cuts(node) else ():
+                below = parent_span(node, Span(torch.zeros_like(size), size - 1), maps[parent])
+                assert below is not None
+                cost += _MOVE * maps[parent][0] * self._mean_area(_sizes(below))
+        return cost
+
+    def _mean_area(self, sizes: Int[Tensor, "unit 2"]) -> float:
+        return float(sizes.gather(0, self.units).prod(1).double().mean())
+
+
+def plan(graph: Graph, order: Sequence[Node], corners: Int[Tensor, "square 2"], size: int) -> Plan:
+    """Choose what to compute in windows for squares at these (row, column): what takes least by estimate.
+
+    Where the square is large, windows soon cover the map, and to cut them out costs more than it saves: from there on,
+    or from the image on, maps are computed whole.
+    """
+    distinct = [corners[:, axis].unique(return_inverse=True) for axis in (0, 1)]
+    most = torch.arange(max(len(starts) for starts, _ in distinct))
+    first = torch.stack([starts[most.clamp(max=len(starts) - 1)] for starts, _ in distinct], 1)
+    units = torch.stack([unit for _, unit in distinct], 1)
+    spans = changed(graph, order, Span(first, first + size - 1))
+    whole, *others = (_limited(order, spans, units, share) for share in _SHARES)
+    best = min(others, key=Plan.cost, default=whole)
+    return best if best.cost() <= _WORTH * whole.cost() else whole
+
+
+def _limited(order: Sequence[Node], spans: dict[str, Span], units: Tensor, share: float) -> Plan:
+    """The plan in which windows are computed while they cover at most this share of their map."""
+    chosen: dict[str, Span] = {}
+    for node in order:
+        if node.name in spans and all(parent in chosen for parent in node.parents):
+            area = _sizes(spans[node.name]).gather(0, units).prod(1).double().mean()
+            if node.kind == "input" or area <= share * math.prod(node.shape[1:]):
+                chosen[node.name] = spans[node.name]
+    windowed = [node for node in order if node.name in chosen]
+    return Plan(windowed, [node for node in order if node.name not in chosen], chosen, units)
+
+
+def _sizes(span: Span) -> Int[Tensor, "unit 2"]:
+    return span.last - span.first + 1
+
+
+def _cuts(node: Node) -> bool:
+    """Whether windows of its parents have to be cut: others than those that changed."""
+    return node.kind in BY_WINDOW or len(node.parents) > 1
+
+
+def _work(node: Node) -> float:
+    """What one place of the node's map takes, in multiply-adds."""
+    weights = node.operation.settings["weight"]().numel() if node.kind in ("conv2d", "linear") else 0
+    return weights + _MOVE * node.shape[0]
+
+
+def changed(graph: Graph, order: Sequence[Node], square: Span) -> dict[str, Span]:
+    """What changes of every node with rows and columns, as far as it is less than everything.
+
+    At least one place: where a stride passes over the square, the place next to it.
+    """
+    found: dict[str, Span] = {}
+    for node in order:
+        if node.kind == "input":
+            found[node.name] = square
+        elif node.parents and node.spatial and all(parent in found for parent in node.parents):
+            span = found[node.parents[0]]
+            if node.kind in BY_WINDOW:
+                found[node.name] = _settled(_above(node, span), node.shape)
+            elif node.kind in BY_PLACE and not _reads_places(graph, node):
+                for parent in node.parents[1:]:
+                    span = span.union(found[parent])
+                found[node.name] = span
+    return found
+
+
+def _above(node: Node, below: Span) -> Span:
+    """The outputs of a convolution or pooling whose windows meet a span of what it reads."""
+    window = node.operation.window
+    assert window is not None
+    stride, before = torch.tensor(window.stride), torch.tensor(window.padding)
+    reach = torch.tensor(window.dilation) * (torch.tensor(window.kernel) - 1)
+    first = -(-(below.first + before - reach) // stride)  # the first window whose last tap meets the span
+    return Span(first, (below.last + before) // stride)
+
+
+def _settled(span: Span, shape: tuple[int, ...]) -> Span:
+    limits = torch.tensor(shape[1:]) - 1
+    first = torch.minimum(span.first.clamp(min=0), limits)
+    return Span(first, torch.minimum(span.last, limits).maximum(first))
+
+
+def _reads_places(graph: Graph, node: Node) -> bool:
+    """Whether the call reads a constant that differs from place to place (``x + bias`` of a bias of the map's shape)."""
+    if node.fx.op == "call_module" or (operations.arithmetic(node.fx.target) is None and node.kind != "pointwise"):
+        return False
+    constants = [graph.constant(read) for read in node.fx.all_input_nodes if graph.is_constant(read)]
+    return any(isinstance(c, Tensor) and c.numel() > 1 and tuple(c.shape[-2:]) != (1, 1) for c in constants)
+
+
+def _classes(
+    sizes: Float[Tensor, "unit node"], work: Float[Tensor, " node"], counts: Int[Tensor, " unit"], most: int
+) -> Int[Tensor, " unit"]:
+    """Sort units into at most so many classes of like size; grown to the largest of a class they cost least.
+
+    By joining neighbours in the order of their work, those first that add least to it.
+    """
+    order = (sizes @ work).argsort(stable=True)
+    largest, counts, begins = sizes[order], counts[order].double(), torch.arange(len(order))
+    while len(begins) > 1:
+        joined = torch.maximum(largest[:-1], largest[1:])
+        alone = counts * (largest @ work)
+        added = (counts[:-1] + counts[1:]) * (joined @ work) - alone[:-1] - alone[1:]
+        pair = int(added.argmin())
+        if len(begins) <= most and added[pair] > 0:
+            break
+        largest[pair], counts[pair] = joined[pair], counts[pair] + counts[pair + 1]
+        kept = torch.arange(len(begins)) != pair + 1
+        largest, counts, begins = largest[kept], counts[kept], begins[kept]
+    labels = torch.empty_like(order)
+    labels[order] = torch.searchsorted(begins, torch.arange(len(order)), right=True) - 1
+    return labels
+
+
+def locations(frame: Span, shape: tuple[int, ...], patch: Span | None = None) -> Int[Tensor, "window row column"]:
+    """Which value stands at each place of the windows, counted through three things laid end to end.
+
+    First one value for what lies outside of the (map, row, column) map, then the map row by row, then the patches, one
+    for each window and of one size, which hide the map.
+    """
+    rows, columns = frame.along(0)[:, :, None], frame.along(1)[:, None, :]
+    height, width = shape[1:]
+    inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+    found = torch.where(inside, 1 + rows * width + columns, 0)
+    if patch is None:
+        return found
+    high, wide = patch.size
+    rows, columns = rows - patch.first[:, 0, None, None], columns - patch.first[:, 1, None, None]
+    within = (rows >= 0) & (rows < high) & (columns >= 0) & (columns < wide)
+    before = 1 + height * width + torch.arange(len(rows))[:, None, None] * (high * wide)
+    return torch.where(within, before + rows * wide + columns, found)
