@@ -391,10 +391,16 @@ def figures(result: Result) -> dict[str, Figure]:
     for layer in result.layers.values():
         found[f"layer{layer.number}"] = _evolution(layer, result.epochs, searched)
     found["cka"] = _cka_chart(result, result.snapshots)
-    found["already_final"] = LineChart(
+    if len(result.epochs) > 1:
+        found["already_final"] = _already_final(result, result.epochs, searched)
+    return found
+
+
+def _already_final(result: Result, epochs: Float[np.ndarray, " epoch"], searched: str) -> LineChart:
+    return LineChart(
         title="Maps whose strongest image is already the final one",
         caption=f"For each layer, the share of its maps whose strongest activation over {searched} training images is "
-        f"held by the same image as after the last epoch, epoch {result.epochs[-1]:g}, where the share is 100 % because "
+        f"held by the same image as after the last epoch, epoch {epochs[-1]:g}, where the share is 100 % because "
         "that is what is compared with; maps that respond to nothing then do not count. A layer whose curve rises early "
         "has found what it looks for. The curve asks more than likeness does: two images that excite a map almost "
         "alike can change places for ever.",
@@ -407,14 +413,13 @@ def figures(result: Result) -> dict[str, Figure]:
                 "epoch",
                 "maps with their final image (%)",
                 tuple(
-                    Series(f"layer {layer.number}", result.epochs, layer.already_final * 100)
+                    Series(f"layer {layer.number}", epochs, layer.already_final * 100)
                     for layer in result.layers.values()
                 ),
                 (0.0, 105.0),
             ),
         ),
     )
-    return found
 
 
 def _evolution(layer: Layer, epochs: Float[np.ndarray, " epoch"], searched: str) -> Evolution:

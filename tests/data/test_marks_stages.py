@@ -22,7 +22,7 @@ SIZE = 48
 
 def work_of(name: str, build: Path, **switches: str) -> pipeline.Work:
     loaded = settings.load({"PROFILE": "tiny", "DATA_SIZE": str(SIZE), **switches})
-    return pipeline.Work(pipeline.stages()[name], loaded, build, build.parent / "report", {"sources": {}})
+    return pipeline.Work(pipeline.stages(loaded)[name], loaded, build, build.parent / "report", {"sources": {}})
 
 
 def make(module: Any, name: str, build: Path, **switches: str) -> dict[str, Any]:
