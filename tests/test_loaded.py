@@ -269,6 +269,12 @@ def test_a_net_that_cannot_be_projected_has_a_report_all_the_same(home: Path) ->
     assert "projections.jpg" not in page
     assert "patches.jpg" in page
     assert "Traceback" not in done.stderr
+    whys = {claim["id"]: claim["why"] for claim in read_json(home / "report" / "metrics.json")["claims"]}
+    assert "the net was loaded" in whys["hierarchy"]
+    assert "the net was loaded" in whys["lower-layers-converge-first"]
+    assert "the net was loaded" in whys["depth-matters"]
+    assert "the net was loaded" in whys["better-architecture"]
+    assert "GELU" in whys["visualisation-is-genuine"]
     assert (home / "report" / "report.pdf").exists()
 
 

@@ -75,6 +75,8 @@ class Result:
 def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Result:
     """Search all maps in one pass, then project and compare."""
     labels, known = inputs.data.val.labels, inputs.data.val.known
+    if len(np.unique(labels[known])) == known.sum():  # no two images are of one class: nothing could agree
+        known = np.zeros_like(known)
     tops = search(inputs)
     has_untrained = not inputs.loaded or 0 in inputs.epochs
     untrained = search(inputs.at_epoch(0)) if has_untrained else {}
@@ -102,10 +104,10 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
     return Result(
         layers=layers,
         filters=first_filters(inputs),
-        images_of_smallest_class=_smallest(labels[known], len(inputs.data.classes), inputs.loaded),
+        images_of_smallest_class=_smallest(labels[inputs.data.val.known], len(inputs.data.classes), inputs.loaded),
         images=len(labels),
         classes=len(inputs.data.classes),
-        unlabelled=int((~known).sum()),
+        unlabelled=int((~inputs.data.val.known).sum()),
         untrained=has_untrained,
     )
 
@@ -277,16 +279,8 @@ def figures(result: Result) -> dict[str, Figure]:
         found[f"layer{layer.number}"] = feature_maps(
             layer.number, layer.pictures, layer.field, layer.size, result.images
         )
-    found["agreement"] = _depth_chart(
-        result,
-        title="Agreement on a class, by depth",
-        caption="How often two of the nine images that excite a map most are of one class, for each layer: mean over "
-        "its maps, the band holds the middle half of them."
-        + (" The dashed curve is the same net before training." if result.untrained else ""),
-        label="pairs of one class (%)",
-        scale=100.0,
-        curves=(("trained", "agreement"), ("untrained", "untrained_agreement"))[: 1 + result.untrained],
-    )
+    if any(len(_known(layer.agreement)) for layer in result.layers.values()):
+        found["agreement"] = _agreement(result)
     found["similarity"] = _depth_chart(
         result,
         title="Likeness of a map's patches, by depth",
@@ -298,6 +292,19 @@ def figures(result: Result) -> dict[str, Figure]:
         curves=(("within a map", "within"), ("to other maps", "between")),
     )
     return found
+
+
+def _agreement(result: Result) -> LineChart:
+    return _depth_chart(
+        result,
+        title="Agreement on a class, by depth",
+        caption="How often two of the nine images that excite a map most are of one class, for each layer: mean over "
+        "its maps, the band holds the middle half of them."
+        + (" The dashed curve is the same net before training." if result.untrained else ""),
+        label="pairs of one class (%)",
+        scale=100.0,
+        curves=(("trained", "agreement"), ("untrained", "untrained_agreement"))[: 1 + result.untrained],
+    )
 
 
 def _depth_chart(

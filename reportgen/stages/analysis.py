@@ -13,6 +13,7 @@ from reportgen.errors import UserError
 from reportgen.figures.kinds import to_data
 from reportgen.inputs import Inputs
 from reportgen.pipeline import Work
+from reportgen.variants import FAMILY
 
 
 def make(work: Work, folder: Path) -> None:
@@ -36,6 +37,9 @@ def save(work: Work, inputs: Inputs, folder: Path) -> None:
         net, whose = own, "the weakest of the nets that are compared"
     skill = claims.competence(net["correct"], net["labelled_images"], net["classes"])
     verdicts = claims.gated(module.judge(result, np.random.default_rng([seed, *name.encode(), 1])), skill, whose)
+    if inputs.loaded and any(read.split("/")[0] == FAMILY for read in work.analysis.reads):
+        why = "the net was loaded, and no net is trained here that could be compared with it"
+        verdicts = [claims.not_tested(item.id, why) if item.not_tested else item for item in verdicts]
     document, arrays = to_data(module.figures(result))
     write_arrays(folder / "result.npz", arrays_of(result))
     write_arrays(folder / "figures.npz", arrays)
