@@ -5,9 +5,14 @@
 # reportgen/pipeline.py. With JOBS=1 all that is due is made in one process, because importing torch takes seconds.
 
 #? PROFILE  | default | the size of the run: tiny, smoke, default or full
-#? MODEL    | zfnet   | the net that is trained: zfnet (7x7, stride 2) or krizhevsky (11x11, stride 4)
-#? DATA     | scenes  | the images: scenes (drawn here), or a folder with one folder for each class
+#? MODEL    | zfnet   | zfnet or krizhevsky; with WEIGHTS, a torchvision net or package.module:factory
+#? WEIGHTS  |         | load the net: a .safetensors, .pt or .pth file, or DEFAULT (torchvision's)
+#? CLASSES  |         | a .csv or .json file with the names of the loaded net's classes
+#? SNAPSHOTS |        | a folder of the loaded net's checkpoints: epoch-1.pt, epoch-2.pt, ...
+#? LAYERS   |         | which nodes of the net are layers 1 to 5, as in conv1,conv2 or 1=conv1,7=fc
+#? DATA     | scenes  | scenes (drawn here), a folder, or a torchvision data set such as CIFAR10
 #? PARTS    |         | a COCO file with keypoints: the parts that are masked in figure 8
+#? MASKS    |         | where the objects are: a COCO file, or a folder of mask PNGs
 #? TRANSFER |         | images of other classes: a folder with one folder for each class
 #? IMAGES   |         | further images for figure 7: class/file,class/file
 #? SEED     | 0       | seed of everything random

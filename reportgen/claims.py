@@ -354,6 +354,8 @@ def jackknife_part(name: str, estimate: float, left_out: Float[np.ndarray, " uni
 
 def competence(correct: int, images: int, classes: int) -> Part:
     """How far the net has come from chance (0) to perfect (1) on validation images, with its exact interval."""
+    if images == 0:  # nobody knows
+        return Part("competence", 0.0, float("-inf"), float("inf"), 0, (COMPETENT, float("inf")))
     chance = 1 / classes
     test = scipy.stats.binomtest(correct, images)
     interval = test.proportion_ci(LEVEL, method="exact")
@@ -367,6 +369,8 @@ def gated(verdicts: Sequence[Verdict], skill: Part, whose: str = "the net") -> l
         f"{whose} is not clearly better than guessing: it has come {skill.estimate:.2f} of the way from chance to "
         f"perfect [{skill.low:.2f}, {skill.high:.2f}], and {COMPETENT} is asked for"
     )
+    if skill.n == 0:
+        why = "whether the net is any good is not known: no image has a label of it"
     incompetent = skill.outcome != "holds"
     return [
         Verdict(verdict.id, verdict.parts, why)

@@ -15,7 +15,8 @@ from reportgen.variants import FAMILY
 
 def remove(settings: Settings, build: Path, report: Path) -> None:
     """Remove the artefacts below `build`, the report's files in `report`, and the drawn scenes."""
-    ours = [build / stage.folder for stage in stages(settings).values() if (build / stage.folder / DOCUMENT).exists()]
+    names = {"model", *stages(settings)}  # a run with a loaded net may lie there, too
+    ours = [build / name for name in sorted(names) if (build / name / DOCUMENT).exists()]
     ours += [
         build / EXTRA,
         build / "stamps",

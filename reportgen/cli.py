@@ -12,6 +12,7 @@ import click
 from reportgen import settings
 from reportgen.artifacts import DOCUMENT
 from reportgen.errors import UserError
+from reportgen.nets.sizes import sizes
 from reportgen.pipeline import Pipeline
 from reportgen.progress import say
 
@@ -39,7 +40,7 @@ def open_pipeline(switches: dict[str, str]) -> Pipeline:
     build, report = (Path(switches.get(name) or name.lower()) for name in ("BUILD", "REPORT"))
     if build.resolve() == report.resolve():
         raise UserError(f"BUILD={build} and REPORT={report} are the same folder: give two")
-    loaded = settings.load(switches)
+    loaded = settings.load(switches, sizes)
     if build.is_dir() and any(build.iterdir()) and not (build / "stamps").is_dir():
         raise UserError(
             f"BUILD={build}: it holds files that reportgen did not write: choose another folder, or empty it"

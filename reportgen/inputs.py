@@ -15,6 +15,7 @@ from reportgen import variants
 from reportgen.artifacts import DOCUMENT, read_arrays, read_json
 from reportgen.data.annotations import Annotations
 from reportgen.data.dataset import Dataset, Split, Transfer
+from reportgen.data.labels import as_seen
 
 if TYPE_CHECKING:
     import torch
@@ -62,6 +63,7 @@ class Inputs:
     stage: str = "net"  # that trained the net
     reads: Collection[str] | None = None  # the stages whose artefacts may be opened; None: all that there are
     planted: Mapping[tuple[str, int], Inputs] = field(default_factory=dict)  # comparison nets that lie in no folder
+    nodes: tuple[str, ...] = ()  # what the user says the paper's layers are; empty: the rule
 
     @classmethod
     def open(
@@ -70,7 +72,8 @@ class Inputs:
         """Open the artefacts of the data and net stages in a build folder."""
         data = read_json(build / "data" / DOCUMENT)["numbers"]
         net = read_json(build / "net" / DOCUMENT)["numbers"]
-        return cls(build, Dataset.open(build / "data"), data, net, device, workshop=workshop, reads=reads)
+        images = as_seen(Dataset.open(build / "data"), build / "net")
+        return cls(build, images, data, net, device, workshop=workshop, reads=reads)
 
     @classmethod
     def of(
@@ -184,12 +187,23 @@ class Inputs:
         crop = self.preprocessing.crop
         return probe.trace(self.net, torch.zeros(1, 3, crop, crop, device=self.device))
 
+    @property
+    def loaded(self) -> bool:
+        """Whether the net was trained elsewhere: without a history, and without snapshots unless some were given."""
+        return bool(self.net_numbers.get("loaded"))
+
+    def no_projection(self, number: int) -> str:
+        """Why the activations of a layer cannot be projected by the paper's rules; empty where they can."""
+        from reportgen import probe
+
+        return probe.refusal(self.graph, self.layer(number).map)
+
     @cached_property
     def layers(self) -> tuple[PaperLayer, ...]:
         """The paper's layers of this net."""
         from reportgen.nets.layers import paper_layers
 
-        return paper_layers(self.graph)
+        return paper_layers(self.graph, self.nodes)
 
     def batches(self, split: Split, indices: np.ndarray | None = None) -> Iterator[torch.Tensor]:
         """Images of a split as the net reads them: centre crops, in order, in batches on the device."""

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from reportgen.artifacts import (
     write_text,
 )
 from reportgen.errors import UserError
+from reportgen.given import FILES, named_set
 from reportgen.progress import say
 from reportgen.settings import Settings, jsonable, nearest
 
@@ -65,7 +66,8 @@ class Stage:
 
 def stages(settings: Settings) -> dict[str, Stage]:
     """Every stage of a run with these settings by name, in the order in which they can be made."""
-    compared = variants.compared(settings.compare.variants, settings.compare.seeds)
+    loaded = settings.model.loaded  # then there is nothing to compare it with
+    compared = () if loaded else variants.compared(settings.compare.variants, settings.compare.seeds)
     found = [
         Stage("data", "reportgen.stages.data", (), ("data", "run"), doing="reading the images"),
         Stage(
@@ -98,7 +100,7 @@ def stages(settings: Settings) -> dict[str, Stage]:
                 analysis.name,
                 "reportgen.stages.analysis",
                 _present(analysis.reads, compared),
-                (analysis.name, "run", "compute"),
+                (analysis.name, "layers", "run", "compute"),
                 also=also,
                 doing=analysis.title[0].lower() + analysis.title[1:],
             )
@@ -114,7 +116,24 @@ def stages(settings: Settings) -> dict[str, Stage]:
     found.append(
         Stage("pdf", "reportgen.stages.pdf", read, doing="the PDF", outputs=("report.pdf",), commit=True),
     )
-    return {stage.name: stage for stage in found}
+    return {stage.name: stage for stage in _as_chosen(found, settings)}
+
+
+def _as_chosen(found: Iterable[Stage], settings: Settings) -> Iterator[Stage]:
+    """The stages for the net and the images that the settings choose: a net that is loaded is looked up before all else."""
+    loaded = settings.model.loaded
+    if loaded:
+        sections = ("model", "preprocessing", "data")
+        yield Stage("model", "reportgen.stages.model", (), sections, doing="loading the net and its weights")
+    for stage in found:
+        if stage.name in ("data", "annotations") and loaded:
+            stage = replace(stage, given={"loaded": True})
+        if stage.name == "data" and named_set(settings.data.source):
+            stage = replace(stage, also="reportgen.data.named")
+        if stage.name == "net" and loaded:
+            doing = "asking the net about every image"
+            stage = Stage("net", "reportgen.stages.loaded", ("model", "data"), ("run", "compute"), doing=doing)
+        yield stage
 
 
 def _comparison(net: variants.Compared, settings: Settings) -> Stage:
@@ -200,8 +219,8 @@ class Pipeline:
                 "libraries": {name: _version(name) for name in libraries} | {"python": platform.python_version()},
                 "inputs": {name: stamps[name]["fingerprint"] for name in stage.inputs},
             }
-            if stage.name in _FILES:
-                stamp["files"] = _FILES[stage.name](self.settings, digests)
+            if stage.name in FILES:
+                stamp["files"] = FILES[stage.name](self.settings, digests)
             if stage.commit:
                 stamp["commit"] = [self.commit, self.date]
                 stamp["templates"] = digests.of_tree(templates())
@@ -340,45 +359,6 @@ def _read_or_none(path: Path) -> Any:
         return read_json(path)
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
-
-
-def _images(settings: Settings, digests: FileDigests) -> str:
-    """Digest of the user's images; the embedded scenes hang on their settings and sources alone."""
-    return _tree_digest(settings.data.source, "DATA", digests)
-
-
-def _transfer_images(settings: Settings, digests: FileDigests) -> str:
-    """Digest of the user's images of other classes."""
-    return _tree_digest(settings.transfer.source, "TRANSFER", digests)
-
-
-def _tree_digest(source: str, switch: str, digests: FileDigests) -> str:
-    if source in ("", "scenes"):
-        return source
-    if not Path(source).is_dir():
-        raise UserError(f"{switch}={source}: no such folder: give a folder with one folder of images for each class")
-    return digests.of_tree(Path(source))
-
-
-def _annotation_file(settings: Settings, digests: FileDigests) -> str | list[str]:
-    """Digests of the user's annotations and of the images that lie beside the file."""
-    if not settings.annotations.parts:
-        return ""
-    path = Path(settings.annotations.parts)
-    if not path.is_file():
-        raise UserError(f"PARTS={path}: no such file: give a COCO annotations file")
-    try:
-        beside = [path.parent / image["file_name"] for image in read_json(path)["images"]]
-    except (ValueError, KeyError, TypeError):  # no COCO file: the stage says so
-        beside = []
-    return [digests.of(path), *(digests.of(image) for image in beside if image.is_file())]
-
-
-_FILES = {
-    "data": _images,
-    "annotations": _annotation_file,
-    "transfer": _transfer_images,
-}  # what stages read of the user's
 
 
 def _commit() -> tuple[str | None, int]:

@@ -1,6 +1,7 @@
 """``make figures``: the paths of figures, and extra pictures of a layer's maps that leave the report as it is."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,8 @@ def _layer(pipeline: Pipeline, layer: str, maps: str) -> Iterator[Path]:
 
     prepare(pipeline.settings.compute)
     pipeline.make_due(["net"])
-    inputs = Inputs.open(pipeline.build, pipeline.settings.compute.device)
+    opened = Inputs.open(pipeline.build, pipeline.settings.compute.device)
+    inputs = replace(opened, nodes=pipeline.settings.layers.nodes)
     counts = {item.number: inputs.graph.shape(item.map)[0] for item in inputs.layers if item.kind == "convolution"}
     if not layer.isdecimal() or int(layer) not in counts:
         known = ", ".join(str(number) for number in counts)

@@ -8,7 +8,7 @@ import dataclasses
 import difflib
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_origin, get_type_hints
@@ -45,7 +45,7 @@ class ComputeSettings:
 class DataSettings:
     """The images: the embedded scenes, or a folder of the user's."""
 
-    source: str = "scenes"  # "scenes", or a folder: an ImageFolder tree, with or without train/ val/ test/
+    source: str = "scenes"  # "scenes", a folder (an ImageFolder tree, with or without splits), or a torchvision set
     size: Annotated[int, Field(ge=32)] = 96  # pixels: the shorter side is scaled to this, then the centre square is cut
     crop: Annotated[int, Field(ge=24)] = 88  # pixels: side of what the net reads
     train: Positive = 300  # scenes of each class
@@ -56,14 +56,58 @@ class DataSettings:
     test_share: Share = 0.15
 
 
+NAMED_SETS = ("CIFAR10", "STL10", "Caltech101", "Imagenette", "OxfordIIITPet", "ImageNet")  # torchvision's, by name
+OWN_NETS = ("zfnet", "krizhevsky")  # what is trained here where no weights are given
+
+
+def _three_or_none(values: tuple[float, ...]) -> tuple[float, ...]:
+    if len(values) not in (0, 3):
+        raise ValueError(f"use three numbers, one for each channel, not {len(values)}")
+    return values
+
+
+def _white(value: float | None) -> float | None:
+    if value not in (None, 1, 255):
+        raise ValueError("use 1 or 255")
+    return value
+
+
+Channels = Annotated[tuple[float, ...], AfterValidator(_three_or_none)]
+
+
 @dataclass(frozen=True, config=STRICT)
 class ModelSettings:
-    """The net that is trained."""
+    """The net: trained here, or loaded with its weights."""
 
-    name: Literal["zfnet", "krizhevsky"] = "zfnet"
+    name: str = "zfnet"  # one of OWN_NETS; with weights also a torchvision classifier, or package.module:factory
+    weights: str = ""  # a file, or DEFAULT and other names of torchvision's: the net is loaded; empty: it is trained
+    classes: str = ""  # a .csv or .json file with the names of a loaded net's classes, in its order
+    snapshots: str = ""  # a folder with a loaded net's checkpoints, epoch-<number>.safetensors, .pt or .pth
     widths: tuple[Positive, Positive, Positive, Positive, Positive] = (96, 256, 384, 384, 256)  # maps of layers 1-5
     fully_connected: tuple[Positive, Positive] = (4096, 4096)  # units of layers 6 and 7
     second_padding: Annotated[int, Field(ge=0)] = 0  # pixels around layer 2's input; the paper's net has none
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the net comes with its weights and is not trained here."""
+        return self.weights != ""
+
+
+@dataclass(frozen=True, config=STRICT)
+class PreprocessingSettings:
+    """What a loaded net reads: (pixel / 255 * range - mean) / deviation. What is empty, its weights say, else ImageNet's usual."""
+
+    range: Annotated[float | None, AfterValidator(_white)] = None  # what white is before the mean is subtracted
+    order: Literal["RGB", "BGR"] | None = None  # of the channels
+    mean: Channels = ()  # in units of the range, in the net's order
+    deviation: Channels = ()  # likewise
+
+
+@dataclass(frozen=True, config=STRICT)
+class LayerSettings:
+    """What the paper's layers are in this net; empty: the rule of docs/claims.md."""
+
+    nodes: tuple[str, ...] = ()  # names of nodes for layers 1, 2, ..., or with numbers: 1=features.0
 
 
 def _known_variant(name: str) -> str:
@@ -87,6 +131,7 @@ class AnnotationSettings:
     """Where objects and parts are marked; the embedded scenes bring their own marks."""
 
     parts: str = ""  # a COCO file with keypoints; its images lie beside it, or in the data's folder
+    masks: str = ""  # where the objects are: a COCO file, or a folder of PNGs named as the images
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -103,6 +148,8 @@ SECTIONS: dict[str, type] = {
     "annotations": AnnotationSettings,
     "transfer": TransferSettings,
     "model": ModelSettings,
+    "preprocessing": PreprocessingSettings,
+    "layers": LayerSettings,
     "training": TrainingSettings,
     "compare": CompareSettings,
 }
@@ -120,10 +167,21 @@ class Switch:
 SWITCHES = (
     Switch("PROFILE", None, "the size of the run: tiny, smoke, default or full"),
     Switch(
-        "MODEL", ("model", "name"), "the net that is trained: zfnet (7x7, stride 2) or krizhevsky (11x11, stride 4)"
+        "MODEL", ("model", "name"), "zfnet or krizhevsky; with WEIGHTS, a torchvision net or package.module:factory"
     ),
-    Switch("DATA", ("data", "source"), "the images: scenes (drawn here), or a folder with one folder for each class"),
+    Switch(
+        "WEIGHTS", ("model", "weights"), "load the net: a .safetensors, .pt or .pth file, or DEFAULT (torchvision's)"
+    ),
+    Switch("CLASSES", ("model", "classes"), "a .csv or .json file with the names of the loaded net's classes"),
+    Switch(
+        "SNAPSHOTS", ("model", "snapshots"), "a folder of the loaded net's checkpoints: epoch-1.pt, epoch-2.pt, ..."
+    ),
+    Switch(
+        "LAYERS", ("layers", "nodes"), "which nodes of the net are layers 1 to 5, as in conv1,conv2 or 1=conv1,7=fc"
+    ),
+    Switch("DATA", ("data", "source"), "scenes (drawn here), a folder, or a torchvision data set such as CIFAR10"),
     Switch("PARTS", ("annotations", "parts"), "a COCO file with keypoints: the parts that are masked in figure 8"),
+    Switch("MASKS", ("annotations", "masks"), "where the objects are: a COCO file, or a folder of mask PNGs"),
     Switch("TRANSFER", ("transfer", "source"), "images of other classes: a folder with one folder for each class"),
     Switch("IMAGES", ("occlusion", "images"), "further images for figure 7: class/file,class/file"),
     Switch("SEED", ("run", "seed"), "seed of everything random"),
@@ -178,6 +236,14 @@ class Settings:
         return self.sections["model"]
 
     @property
+    def preprocessing(self) -> PreprocessingSettings:
+        return self.sections["preprocessing"]
+
+    @property
+    def layers(self) -> LayerSettings:
+        return self.sections["layers"]
+
+    @property
     def training(self) -> TrainingSettings:
         return self.sections["training"]
 
@@ -208,8 +274,16 @@ def profiles() -> dict[str, Path]:
     return {path.stem: path for path in sorted((Path(__file__).parent / "profiles").glob("*.toml"))}
 
 
-def load(switches: Mapping[str, str]) -> Settings:
-    """Settings of a call with these switches; raises UserError that names the switch or the file, and the way out."""
+def usual_sizes(model: ModelSettings) -> tuple[int, int]:
+    """Stored size and crop of a loaded net whose file does not say: ImageNet's usual, pixels."""
+    return 256, 224
+
+
+def load(switches: Mapping[str, str], sizes: Callable[[ModelSettings], tuple[int, int]] = usual_sizes) -> Settings:
+    """Settings of a call with these switches; raises UserError that names the switch or the file, and the way out.
+
+    A loaded net's images have the `sizes` (stored, crop) that its weights say, not the profile's, unless both are given.
+    """
     types = section_types()
     profile = switches.get("PROFILE", "default")
     values: dict[str, dict[str, Any]] = {name: {} for name in types}
@@ -240,7 +314,32 @@ def load(switches: Mapping[str, str]) -> Settings:
         if target is not None and text != "":
             lay(*target, _parse(types[target[0]], target[1], text), f"{name}={text}")
     _begin_with_recipe(values["training"], origin)
+    model = _validate("model", types["model"], values["model"], origin)
+    _check_model(model, values, origin)
+    if model.loaded:
+        for key, pixels in zip(("size", "crop"), sizes(model), strict=True):
+            if origin.get(("data", key), "").startswith(f"{known[profile]},"):  # nobody asked for the profile's
+                values["data"][key] = pixels
     return Settings(profile, {name: _validate(name, types[name], values[name], origin) for name in types})
+
+
+def _check_model(model: ModelSettings, values: Mapping[str, Any], origin: Mapping[tuple[str, str], str]) -> None:
+    """Raise UserError where the settings of a loaded net and of one that is trained here are mixed."""
+    said_by = origin.get(("model", "name"), f"MODEL={model.name}")
+    own = model.name in OWN_NETS
+    if not own and not model.name.replace(".", "").replace(":", "").isidentifier():
+        raise UserError(f"{said_by}: use {', '.join(OWN_NETS)}, a torchvision classifier, or package.module:factory")
+    if not own and not model.loaded:
+        way = "WEIGHTS=path to a state dict" + ("" if ":" in model.name else ", or WEIGHTS=DEFAULT for torchvision's")
+        near = nearest(model.name, OWN_NETS)
+        raise UserError(f"{said_by}: only {' and '.join(OWN_NETS)} are trained here{near}: give {way}")
+    for section, key in (
+        ("model", "classes"),
+        ("model", "snapshots"),
+        *(("preprocessing", k) for k in values["preprocessing"]),
+    ):
+        if values[section].get(key) and not model.loaded:
+            raise UserError(f"{origin[section, key]}: this is for a net that is loaded: give WEIGHTS=, or leave it out")
 
 
 def _begin_with_recipe(training: dict[str, Any], origin: Mapping[tuple[str, str], str]) -> None:

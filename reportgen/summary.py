@@ -15,7 +15,13 @@ def lines(pipeline: Pipeline, took: Mapping[str, float] | None) -> Iterator[str]
         yield f"{sum(took.values()):.0f} s in all"
     metrics = read_json(pipeline.report / "metrics.json")
     model, data = metrics["model"], metrics["data"]
-    yield f"{model['name']} on {data['name']}: {model['top1']:.1%} of {model['labelled_images']} validation images right"
+    if model["top1"] is None:
+        yield f"{model['name']} on {data['name']}: no image has a label that the net knows"
+    else:
+        images = "labelled images" if model["weights"] != "trained here" else "validation images"
+        yield f"{model['name']} on {data['name']}: {model['top1']:.1%} of {model['labelled_images']} {images} right"
+    if model.get("warning"):
+        yield f"     warning: {model['warning']}"
     verdicts = [claim for claim in metrics["claims"] if claim["verdict"] != "not tested"]
     for claim in verdicts:
         yield f"{claim['verdict']:>12}  {claim['id']}: {claim['estimate']:.3g} [{_end(claim['low'])}, {_end(claim['high'])}]"

@@ -138,7 +138,9 @@ def finished(architecture: Architecture, settings: TrainingSettings, folder: Pat
     net = ZFNet(replace(architecture, dropout=settings.dropout)).to(memory_format=torch.channels_last)
     path = folder / CHECKPOINT
     if not path.exists():
-        return load_net(snapshot_path(folder, 0))[0], History()
+        untrained, _ = load_net(snapshot_path(folder, 0))
+        assert isinstance(untrained, ZFNet)
+        return untrained, History()
     checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     net.load_state_dict(checkpoint["net"])
     return net.eval(), History.from_json(json.loads(checkpoint["history"]))

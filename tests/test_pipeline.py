@@ -49,6 +49,22 @@ def test_everything_is_due_at_first_and_nothing_afterwards(tmp_path: Path) -> No
     assert list(again.why()) == []
 
 
+def test_a_loaded_net_is_looked_up_first_and_the_images_do_not_hang_on_it(tmp_path: Path) -> None:
+    (tmp_path / "net.pt").write_bytes(b"1")
+    switches = {"MODEL": "alexnet", "WEIGHTS": str(tmp_path / "net.pt")}
+    first = open_pipeline(tmp_path, **switches)
+    assert list(first.stages)[:2] == ["model", "data"]
+    assert "reportgen.training" in first.stamps["net"]["sources"]
+    pretend(first)
+    (tmp_path / "net.pt").write_bytes(b"2")
+    stay = {name for name in ALL if name.startswith("compare/")} | IMAGES  # nothing is trained to be compared with it
+    assert due(open_pipeline(tmp_path, **switches)) == ALL - stay | {"model"}
+    (tmp_path / "net.pt").write_bytes(b"1")
+    assert due(open_pipeline(tmp_path, **switches)) == set()
+    assert due(open_pipeline(tmp_path, **switches, LAYERS="features.0")) == ALL - stay - {"net"}
+    assert due(open_pipeline(tmp_path, **switches, PREPROCESSING_ORDER="BGR")) == ALL - stay | {"model"}
+
+
 @pytest.mark.parametrize(
     ("switches", "effects"),
     [

@@ -52,7 +52,24 @@ def test_a_recipe_gives_the_values_that_nothing_else_gives() -> None:
         ({"OCCLUSION_SAMPLE": "0"}, "OCCLUSION_SAMPLE=0: input should be greater than or equal to 1"),
         ({"EPOCHS": "many"}, "EPOCHS=many: input should be a valid integer"),
         ({"SEED": "-1"}, "SEED=-1: input should be greater than or equal to 0"),
-        ({"MODEL": "alexnet"}, "MODEL=alexnet: input should be 'zfnet' or 'krizhevsky'"),
+        (
+            {"MODEL": "alexnet"},
+            "MODEL=alexnet: only zfnet and krizhevsky are trained here: give WEIGHTS=path to a state",
+        ),
+        (
+            {"MODEL": "zfnt"},
+            "MODEL=zfnt: only zfnet and krizhevsky are trained here; did you mean 'zfnet'?: give WEIGHTS=",
+        ),
+        (
+            {"MODEL": "mine:net"},
+            "MODEL=mine:net: only zfnet and krizhevsky are trained here: give WEIGHTS=path to a state",
+        ),
+        ({"MODEL": "my net", "WEIGHTS": "a.pt"}, "MODEL=my net: use zfnet, krizhevsky, a torchvision classifier, or"),
+        ({"CLASSES": "a.csv"}, "CLASSES=a.csv: this is for a net that is loaded: give WEIGHTS=, or leave it out"),
+        ({"PREPROCESSING_ORDER": "BGR"}, "PREPROCESSING_ORDER=BGR: this is for a net that is loaded"),
+        ({"PREPROCESSING_RANGE": "7", "WEIGHTS": "a.pt"}, "PREPROCESSING_RANGE=7: use 1 or 255"),
+        ({"PREPROCESSING_MEAN": "1,2", "WEIGHTS": "a.pt"}, "PREPROCESSING_MEAN=1,2: use three numbers, one for each"),
+        ({"PREPROCESSING_ORDER": "GBR", "WEIGHTS": "a.pt"}, "PREPROCESSING_ORDER=GBR: input should be 'RGB' or 'BGR'"),
         (
             {"COMPARE_VARIANTS": "zfnet,krizevsky"},
             "COMPARE_VARIANTS=zfnet,krizevsky: no such variant 'krizevsky'; did you",
@@ -102,6 +119,20 @@ def test_the_full_profile_is_the_papers() -> None:
     assert full.model.second_padding == 0
     assert full.compare.variants == settings.CompareSettings().variants
     assert full.compare.paper_epochs == 70
+
+
+def test_a_loaded_net_has_the_usual_sizes_unless_they_are_given() -> None:
+    loaded = {"PROFILE": "tiny", "MODEL": "alexnet", "WEIGHTS": "a.pt"}
+
+    def sizes(**switches: str) -> tuple[int, int]:
+        data = settings.load(loaded | switches).data
+        return data.size, data.crop
+
+    assert sizes() == (256, 224)
+    assert sizes(DATA_CROP="227") == (256, 227)
+    assert sizes(DATA_SIZE="64", DATA_CROP="60") == (64, 60)
+    assert settings.load(loaded, lambda model: (342, 299)).data.crop == 299
+    assert settings.load({"PROFILE": "tiny"}).data.size == 48
 
 
 def test_sections_are_frozen_and_written_as_json_reads_them() -> None:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import cv2
 import numpy as np
 import skimage  # its parts load when they are first used
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as settings_dataclass
 
@@ -56,6 +56,7 @@ class Layer:
     within: Float[np.ndarray, " map"]  # similarity of a map's patches to each other
     between: Float[np.ndarray, " map"]  # and to patches of other maps
     responses: Float[np.ndarray, "map image"]  # largest response of each map to some validation images, evenly spaced
+    refusal: str = ""  # why its activations cannot be projected
 
 
 @dataclass(frozen=True)
@@ -67,13 +68,18 @@ class Result:
     images_of_smallest_class: int  # validation images
     images: int
     classes: int
+    unlabelled: int = 0  # images whose class is what the net takes them for
+    untrained: bool = True  # whether the net as it was before training is known
 
 
 def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Result:
     """Search all maps in one pass, then project and compare."""
-    labels = inputs.data.val.labels
+    labels, known = inputs.data.val.labels, inputs.data.val.known
+    if len(np.unique(labels[known])) == known.sum():  # no two images are of one class: nothing could agree
+        known = np.zeros_like(known)
     tops = search(inputs)
-    untrained = search(inputs.at_epoch(0))
+    has_untrained = not inputs.loaded or 0 in inputs.epochs
+    untrained = search(inputs.at_epoch(0)) if has_untrained else {}
     responses = respond(inputs)
     layers = {}
     for number, top in tops.items():
@@ -86,26 +92,40 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
             size=inputs.preprocessing.crop,
             top=top,
             pictures=look(inputs, number, top, chosen),
-            agreement=same_class_share(top, labels),
-            untrained_agreement=same_class_share(untrained[number], labels),
+            agreement=same_class_share(top, labels, known),
+            untrained_agreement=same_class_share(untrained[number], labels, known)
+            if has_untrained
+            else np.full(len(top.values), np.nan),
             within=within,
             between=between,
             responses=responses[number],
+            refusal=inputs.no_projection(number),
         )
     return Result(
         layers=layers,
         filters=first_filters(inputs),
-        images_of_smallest_class=int(np.bincount(labels, minlength=len(inputs.data.classes)).min()),
+        images_of_smallest_class=_smallest(labels[inputs.data.val.known], len(inputs.data.classes), inputs.loaded),
         images=len(labels),
         classes=len(inputs.data.classes),
+        unlabelled=int((~inputs.data.val.known).sum()),
+        untrained=has_untrained,
     )
 
 
-def same_class_share(top: Top, labels: Int[np.ndarray, " image"]) -> Float[np.ndarray, " map"]:
-    """Share of same-class pairs among each map's nine images; NaN for a map that responds to fewer than two."""
+def _smallest(labels: Int[np.ndarray, " image"], classes: int, loaded: bool) -> int:
+    """Labelled images of the class that has fewest; a loaded net may know classes of which there is no image."""
+    counts = np.bincount(labels, minlength=classes)
+    return int((counts[counts > 0] if loaded else counts).min(initial=len(labels)))
+
+
+def same_class_share(
+    top: Top, labels: Int[np.ndarray, " image"], known: Bool[np.ndarray, " image"] | None = None
+) -> Float[np.ndarray, " map"]:
+    """Share of same-class pairs among each map's nine images (those of `known` class); NaN for a map with fewer than two."""
     shares = np.full(len(top.images), np.nan)
     for number, (images, active) in enumerate(zip(top.images, top.active, strict=True)):
-        kinds = labels[images[active]]
+        chosen = images[active]
+        kinds = labels[chosen if known is None else chosen[known[chosen]]]
         if len(kinds) > 1:
             pairs = np.triu_indices(len(kinds), 1)
             shares[number] = (kinds[pairs[0]] == kinds[pairs[1]]).mean()
@@ -171,6 +191,10 @@ def judge(result: Result, rng: np.random.Generator) -> list[Verdict]:
 
 
 def _hierarchy(result: Result, rng: np.random.Generator) -> Verdict:
+    if result.unlabelled == result.images:
+        return not_tested("hierarchy", "the images have no labels")
+    if not result.untrained:
+        return not_tested("hierarchy", "the net was loaded: there is no untrained net to compare it with")
     if result.images_of_smallest_class < STRONGEST:
         why = f"a class has only {result.images_of_smallest_class} validation images, so nine of one class cannot agree"
         return not_tested("hierarchy", why)
@@ -216,6 +240,8 @@ def numbers(result: Result) -> dict[str, Any]:
         "images": result.images,
         "chance": 1 / result.classes,
         "filters": 0 if result.filters is None else len(result.filters),
+        "unlabelled": result.unlabelled,
+        "untrained": result.untrained,
         "layers": [
             {
                 "number": layer.number,
@@ -224,6 +250,7 @@ def numbers(result: Result) -> dict[str, Any]:
                 "receptive_field": layer.field,
                 "whole_image": layer.field >= layer.size,
                 "dead_share": dead_share(layer.top),
+                "refusal": layer.refusal,
                 "agreement": _mean(layer.agreement),
                 "untrained_agreement": _mean(layer.untrained_agreement),
                 "within": _mean(layer.within),
@@ -252,15 +279,8 @@ def figures(result: Result) -> dict[str, Figure]:
         found[f"layer{layer.number}"] = feature_maps(
             layer.number, layer.pictures, layer.field, layer.size, result.images
         )
-    found["agreement"] = _depth_chart(
-        result,
-        title="Agreement on a class, by depth",
-        caption="How often two of the nine images that excite a map most are of one class, for each layer: mean over "
-        "its maps, the band holds the middle half of them. The dashed curve is the same net before training.",
-        label="pairs of one class (%)",
-        scale=100.0,
-        curves=(("trained", "agreement"), ("untrained", "untrained_agreement")),
-    )
+    if any(len(_known(layer.agreement)) for layer in result.layers.values()):
+        found["agreement"] = _agreement(result)
     found["similarity"] = _depth_chart(
         result,
         title="Likeness of a map's patches, by depth",
@@ -272,6 +292,19 @@ def figures(result: Result) -> dict[str, Figure]:
         curves=(("within a map", "within"), ("to other maps", "between")),
     )
     return found
+
+
+def _agreement(result: Result) -> LineChart:
+    return _depth_chart(
+        result,
+        title="Agreement on a class, by depth",
+        caption="How often two of the nine images that excite a map most are of one class, for each layer: mean over "
+        "its maps, the band holds the middle half of them."
+        + (" The dashed curve is the same net before training." if result.untrained else ""),
+        label="pairs of one class (%)",
+        scale=100.0,
+        curves=(("trained", "agreement"), ("untrained", "untrained_agreement"))[: 1 + result.untrained],
+    )
 
 
 def _depth_chart(

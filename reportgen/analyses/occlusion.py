@@ -69,6 +69,7 @@ class Result:
     localisation: Localisation | None
     genuineness: Genuineness | None
     gallery: UInt8[np.ndarray, "tile row column 3"] | None  # an image, the same image lit by what it costs, and so on
+    refusal: str = ""  # why the layer's maps cannot be projected
 
 
 def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Result:
@@ -97,6 +98,7 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
         localisation=None if sweep is None or objects is None else occlusions.localise(sweep, objects, size),
         genuineness=None if sweep is None else occlusions.genuineness(inputs, sweep, size),
         gallery=None if sweep is None else occlusions.gallery(inputs, sweep, size),
+        refusal=inputs.no_projection(covered.watched(inputs).number),
     )
 
 
@@ -138,6 +140,8 @@ def _localises(result: Result, rng: np.random.Generator) -> Verdict:
 
 def _genuine(result: Result, rng: np.random.Generator) -> Verdict:
     found = result.genuineness
+    if result.refusal:
+        return not_tested("visualisation-is-genuine", result.refusal)
     if found is None or len(found.images) < MINIMUM:
         what = "test images that the net gets right, and of which a projection fills a part of its receptive field"
         return not_tested("visualisation-is-genuine", _too_few(0 if found is None else len(found.images), what))
@@ -231,6 +235,12 @@ def _caption(result: Result, example: Example, number: int) -> str:
     """What the five panels are; said at length once, below the first of these figures."""
     others = f"{len(example.sources) - 1} other validation images that excite it most"
     edge = " The line is the object's edge." if example.outline.any() else ""
+    projected = (
+        f"That map's strongest activation, projected to pixels: in this image (boxed), and in the {others}; grey is zero, "
+        "each at full contrast"
+        if not result.refusal
+        else f"Left empty: {result.refusal}"
+    )
     if number:
         why = "by the same rule" if number < result.chosen else "as IMAGES= asks"
         return (
@@ -243,8 +253,7 @@ def _caption(result: Result, example: Example, number: int) -> str:
         f"square centred there, and the pale image where none is.{edge} (a) The square where it costs the true class "
         f"most. (b) Activity of map {example.map} of layer {result.layer}, which holds this image's largest activation, "
         f"summed over rows and columns, as a share of the clean image's. "
-        f"(c) That map's strongest activation, projected to pixels: in this image (boxed), "
-        f"and in the {others}; grey is zero, each at full contrast. (d) Probability of the true class. (e) The most "
+        f"(c) {projected}. (d) Probability of the true class. (e) The most "
         "probable class. In (b) and (d) the colours run from the lowest value to the highest, so mind the numbers beside "
         "the bar; its arrow marks the clean image. Look whether (d) is dark on the object and nowhere else, and (b) where "
         "the boxed projection has its strokes."

@@ -97,6 +97,7 @@ class Result:
 def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Result:
     """Find the units, then randomise below them, layer after layer."""
     convolutions = [layer for layer in inputs.layers if layer.kind == "convolution"]
+    convolutions = [layer for layer in convolutions if not inputs.no_projection(layer.number)]
     chosen = _units(inputs, convolutions[LOWEST_START - 1 :] or convolutions, settings.units, rng)
     starts: dict[str, Start] = {}
     pictures: dict[str, np.ndarray] = {}
@@ -111,6 +112,8 @@ def _units(
     inputs: Inputs, layers: Sequence["PaperLayer"], count: int, rng: np.random.Generator
 ) -> list[tuple["PaperLayer", Units]]:
     """Some maps of each layer at their strongest activation; a layer of which no map responds is passed over."""
+    if not layers:  # none of them can be projected
+        return []
     names = [layer.map for layer in layers]
     batches = track(inputs.batches(inputs.data.val), "find units", len(inputs.data.val), step=inputs.batch)
     strongest = probe.strongest(inputs.graph, names, batches, 1)

@@ -26,11 +26,20 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Result:
-    """One layer's maps on the way up and down, and what every layer is."""
+class Named:
+    """One of the paper's layers, by the names of this net's nodes."""
 
-    boxes: tuple[LayerBox, ...]
-    input_size: tuple[int, int, int]  # channels, height, width
+    number: int
+    map: str  # its maps, or units
+    features: str  # its feature vector
+    weights: str
+    shape: tuple[int, ...]  # of the maps
+
+
+@dataclass(frozen=True)
+class Step:
+    """One layer's maps on the way up and down."""
+
     image: UInt8[np.ndarray, "row column 3"]
     image_name: str
     layer: int
@@ -44,7 +53,36 @@ class Result:
     filter_text: str
 
 
+@dataclass(frozen=True)
+class Result:
+    """What every layer is, and one of them at work."""
+
+    boxes: tuple[LayerBox, ...]
+    named: tuple[Named, ...]
+    overridden: bool  # by LAYERS=
+    input_size: tuple[int, int, int]  # channels, height, width
+    step: Step | None  # figure 1; None where no layer has a max pool behind it that can be undone
+    no_step: str  # why
+
+
 def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Result:
+    """Describe the layers, and pass one image through the first that is pooled."""
+    graph = inputs.graph
+    pooled = [(item, pool) for item in inputs.layers if (pool := _pool_after(graph, item.map))]
+    refusal = inputs.no_projection(pooled[0][0].number) if pooled else "none of its layers is followed by a max pool"
+    return Result(
+        boxes=tuple(_box(inputs, item) for item in inputs.layers),
+        named=tuple(
+            Named(item.number, item.map, item.features, item.weights, graph.shape(item.map)) for item in inputs.layers
+        ),
+        overridden=bool(inputs.nodes),
+        input_size=(3, graph.input_shape[1], graph.input_shape[2]),
+        step=None if refusal else _step(inputs, *pooled[0], rng),
+        no_step=refusal,
+    )
+
+
+def _step(inputs: Inputs, layer: Any, pool: str, rng: np.random.Generator) -> Step:
     """Pass one rightly classified validation image up through the first pooled layer and its strongest map down again."""
     import torch
 
@@ -53,7 +91,6 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
     index = int(rng.choice(right if len(right) else np.arange(len(inputs.data.val))))
     image = next(inputs.batches(inputs.data.val, np.array([index])))
     graph = inputs.graph
-    layer, pool = next((item, pool) for item in inputs.layers if (pool := _pool_after(graph, item.map)))
     rectified = probe.activations(graph, image, [layer.map])[layer.map][0].cpu()
     flat = int(rectified.argmax())
     height, width = rectified.shape[1:]
@@ -63,9 +100,7 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
     projected = torch.zeros_like(image[0]) if projection is None else projection.full()  # a map that is all zero
     whole = projected.permute(1, 2, 0).cpu().numpy()
     whole = whole if inputs.preprocessing.order == "RGB" else whole[..., ::-1]
-    return Result(
-        boxes=tuple(_box(inputs, item) for item in inputs.layers),
-        input_size=(3, graph.input_shape[1], graph.input_shape[2]),
+    return Step(
         image=inputs.pixels(inputs.data.val, index),
         image_name=inputs.data.val.names[index],
         layer=layer.number,
@@ -92,8 +127,10 @@ def _box(inputs: Inputs, layer: Any) -> LayerBox:
     channels, height, width = shape if len(shape) == 3 else (shape[0], 1, 1)
     field = None
     if layer.kind == "convolution":
-        size = probe.receptive_field(graph, layer.map).size[0]
-        field = size
+        try:
+            field = probe.receptive_field(graph, layer.map).size[0]
+        except probe.Unsupported:  # behind attention and the like, a unit sees the whole image
+            field = None
     name = "softmax" if layer.kind == "softmax" else f"layer {layer.number}"
     return LayerBox(name, operations, channels, height, width, field)
 
@@ -133,15 +170,20 @@ def judge(result: Result, rng: np.random.Generator) -> list[Verdict]:
 
 def numbers(result: Result) -> dict[str, Any]:
     """What the section's prose speaks of."""
-    put_back = np.count_nonzero(result.unpooled)
     return {
-        "layer": result.layer,
-        "map": result.map,
-        "image": result.image_name,
-        "values": int(result.rectified.size),
-        "positive": int(np.count_nonzero(result.rectified > 0)),
-        "pooled": int(result.pooled.size),
-        "put_back": int(put_back),
+        **(_step_numbers(result.step) if result.step else {}),
+        "no_step": result.no_step,
+        "overridden": result.overridden,
+        "nodes": [
+            {
+                "number": item.number,
+                "map": item.map,
+                "features": item.features,
+                "weights": item.weights,
+                "shape": list(item.shape),
+            }
+            for item in result.named
+        ],
         "layers": [
             {
                 "name": box.name,
@@ -154,31 +196,22 @@ def numbers(result: Result) -> dict[str, Any]:
     }
 
 
+def _step_numbers(step: Step) -> dict[str, Any]:
+    return {
+        "layer": step.layer,
+        "map": step.map,
+        "image": step.image_name,
+        "values": int(step.rectified.size),
+        "positive": int(np.count_nonzero(step.rectified > 0)),
+        "pooled": int(step.pooled.size),
+        "put_back": int(np.count_nonzero(step.unpooled)),
+    }
+
+
 def figures(result: Result) -> dict[str, Figure]:
     """Figures 1 and 3."""
-    size = f"{result.rectified.shape[0]}x{result.rectified.shape[1]}"
-    small = f"{result.pooled.shape[0]}x{result.pooled.shape[1]}"
-    return {
-        "deconvnet": DeconvnetLayer(
-            title="A deconvnet layer beside a convnet layer",
-            caption=f"Layer {result.layer} of this net at work on {result.image_name}. Upwards (right): the image is "
-            f"filtered, rectified and pooled; of map {result.map}, {size} values become {small}, and the switches "
-            "remember where each maximum stood. Downwards (left): the pooled values go back to their switches, are "
-            "rectified, and filtered with the same filters transposed, which gives a picture in pixel space. Shown "
-            "are this map's real values; the picture is the projection of its strongest activation (grey is zero).",
-            alt=f"A diagram of two columns: the convnet's layer {result.layer} leads from the image up to pooled maps, "
-            "the deconvnet's from pooled maps down to pixels; arrows carry the switches from one to the other.",
-            image=result.image,
-            layer=result.layer,
-            map=result.map,
-            rectified=result.rectified,
-            pooled=result.pooled,
-            switches=result.switches,
-            unpooled=result.unpooled,
-            projection=result.projection,
-            pool_text=result.pool_text,
-            filter_text=result.filter_text,
-        ),
+    first = {"deconvnet": _deconvnet(result.step)} if result.step else {}
+    return first | {
         "architecture": Architecture(
             title="The net",
             caption="The net of this report, drawn from the module itself: what each layer does, the size of what "
@@ -190,3 +223,28 @@ def figures(result: Result) -> dict[str, Figure]:
             layers=result.boxes,
         ),
     }
+
+
+def _deconvnet(result: Step) -> DeconvnetLayer:
+    size = f"{result.rectified.shape[0]}x{result.rectified.shape[1]}"
+    small = f"{result.pooled.shape[0]}x{result.pooled.shape[1]}"
+    return DeconvnetLayer(
+        title="A deconvnet layer beside a convnet layer",
+        caption=f"Layer {result.layer} of this net at work on {result.image_name}. Upwards (right): the image is "
+        f"filtered, rectified and pooled; of map {result.map}, {size} values become {small}, and the switches "
+        "remember where each maximum stood. Downwards (left): the pooled values go back to their switches, are "
+        "rectified, and filtered with the same filters transposed, which gives a picture in pixel space. Shown "
+        "are this map's real values; the picture is the projection of its strongest activation (grey is zero).",
+        alt=f"A diagram of two columns: the convnet's layer {result.layer} leads from the image up to pooled maps, "
+        "the deconvnet's from pooled maps down to pixels; arrows carry the switches from one to the other.",
+        image=result.image,
+        layer=result.layer,
+        map=result.map,
+        rectified=result.rectified,
+        pooled=result.pooled,
+        switches=result.switches,
+        unpooled=result.unpooled,
+        projection=result.projection,
+        pool_text=result.pool_text,
+        filter_text=result.filter_text,
+    )

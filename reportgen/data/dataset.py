@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int, UInt8
+from jaxtyping import Bool, Int, UInt8
 
 from reportgen.artifacts import DOCUMENT, read_json
 
@@ -24,9 +24,15 @@ class Split:
     images: UInt8[np.ndarray, "image row column 3"]  # mapped from disk
     labels: Int[np.ndarray, " image"]
     names: tuple[str, ...]  # "class/file", as in the user's folder
+    labelled: Bool[np.ndarray, " image"] | None = None  # where the label is known, not the net's guess; None: all are
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def known(self) -> Bool[np.ndarray, " image"]:
+        """Which labels are known."""
+        return np.ones(len(self), dtype=bool) if self.labelled is None else self.labelled
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,8 @@ class Dataset:
     def open(cls, folder: Path) -> "Dataset":
         """Map what the data stage wrote."""
         document = read_json(folder / DOCUMENT)
-        splits = {name: open_split(folder, name, document["names"][name]) for name in SPLITS}
+        files = {name: document.get("same", {}).get(name, name) for name in SPLITS}  # two splits may be one
+        splits = {name: open_split(folder, files[name], document["names"][name]) for name in SPLITS}
         place = folder / f"{WIDE}.npy"
         wide = np.load(place, mmap_mode="r") if place.exists() else None
         numbers = document["numbers"]

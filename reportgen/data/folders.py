@@ -4,7 +4,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,8 @@ class ImageFile:
 
     path: Path
     name: str  # "class/file"
-    label: int
+    label: int  # number of the class; -1 where nobody says
+    picture: Callable[[], Image.Image] | None = None  # gives an image that lies in no file of its own
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Listing:
 
     classes: tuple[str, ...]
     splits: dict[str, tuple[ImageFile, ...]]
+    same: dict[str, str] = field(default_factory=dict)  # a split that has the images of another: {"test": "val"}
 
 
 class Unreadable(Exception):
@@ -71,7 +73,35 @@ def list_folder(root: Path, val_share: float, test_share: float, seed: int) -> L
                 f"{parts['train'] / kind}: {count or 'no'} image{'s' * (count != 1)} in this class: "
                 f"put {wanted} or more there, or remove the folder"
             )
-    return Listing(classes, _split(found, {"val": val_share, "test": test_share}, seed))
+    return Listing(classes, split(found, {"val": val_share, "test": test_share}, seed))
+
+
+def list_for_loaded(root: Path) -> Listing:
+    """List a folder for a net that is not trained here: every image is for looking at.
+
+    ``root/<class>/<file>``; of a tree with splits, ``val`` and ``test``, or the one of them that there is, else
+    ``train``; or images without class in ``root`` itself. Where one set of images serves as both, `Listing.same` says so.
+    Raises UserError that names the folder.
+    """
+    if not root.is_dir():
+        raise UserError(f"DATA={root}: no such folder: give a folder of images")
+    parts = {SPLIT_NAMES[path.name]: path for path in _folders(root) if path.name in SPLIT_NAMES}
+    val = parts.get("val") or parts.get("test") or parts.get("train") or root
+    test = parts.get("test", val)
+    classes = tuple(sorted({path.name for part in (val, test) for path in _folders(part)}))
+
+    def files(part: Path) -> tuple[ImageFile, ...]:
+        if classes:
+            labelled = (_files(part, kind, index) for index, kind in enumerate(classes) if (part / kind).is_dir())
+            return tuple(file for files in labelled for file in files)
+        paths = sorted(path for path in part.iterdir() if path.is_file() and not path.name.startswith("."))
+        return tuple(ImageFile(path, path.name, -1) for path in paths)
+
+    found = {"train": (), "val": files(val), "test": () if test == val else files(test)}
+    for part, name in ((val, "val"), (test, "test")):
+        if not found[name] and not (name == "test" and test == val):
+            raise UserError(f"DATA={part}: no images in it: give a folder of images, or of one folder for each class")
+    return Listing(classes, found, {"test": "val"} if test == val else {})
 
 
 def list_classes(root: Path, said_by: str) -> tuple[tuple[str, ...], tuple[ImageFile, ...]]:
@@ -92,9 +122,10 @@ def list_classes(root: Path, said_by: str) -> tuple[tuple[str, ...], tuple[Image
     return classes, tuple(files)
 
 
-def _split(
+def split(
     found: dict[str, list[list[ImageFile]]], shares: dict[str, float], seed: int
 ) -> dict[str, tuple[ImageFile, ...]]:
+    """The files of every split, from those that are `found` class by class; what is missing is taken from ``train``."""
     taken: dict[str, list[ImageFile]] = {
         name: [file for files in found.get(name, []) for file in files] for name in SPLITS
     }
@@ -127,10 +158,15 @@ def read_image(path: Path, size: int) -> UInt8[np.ndarray, "row column 3"]:
 
     Grey, palette, CMYK and 16-bit images become RGB; what is transparent becomes white. Raises Unreadable.
     """
+    return read_picture(lambda: Image.open(path), size)
+
+
+def read_picture(opened: Callable[[], Image.Image], size: int) -> UInt8[np.ndarray, "row column 3"]:
+    """`read_image` of an image that may lie in no file of its own."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's own notes on odd metadata and large files: the limit is ours
-            with Image.open(path) as image:
+            with opened() as image:
                 if image.width * image.height > MOST_PIXELS:
                     raise Unreadable(f"{image.width}x{image.height} pixels are more than {MOST_PIXELS:,}")
                 image.draft("RGB", (2 * size, 2 * size))  # a JPEG is decoded no larger than needed
@@ -172,7 +208,7 @@ def read_images(
 
     def read(file: ImageFile) -> tuple[ImageFile, np.ndarray | Unreadable]:
         try:
-            return file, read_image(file.path, size)
+            return file, read_picture(file.picture, size) if file.picture else read_image(file.path, size)
         except Unreadable as error:
             return file, error
 

@@ -29,7 +29,7 @@ class FeatureMaps(Figure):
 
     layer: int
     maps: Int[Array, " map"]  # the maps' numbers within their layer
-    projections: UInt8[Array, "map strongest row column 3"]
+    projections: UInt8[Array, "map strongest row column 3"] | None  # None: the net cannot be projected
     patches: UInt8[Array, "map strongest row column 4"]
     shown: Bool[Array, "map strongest"]  # False: the map has no such activation above zero
     details: tuple[tuple[str, ...], ...]  # one line for each tile: activation, image, class, place

@@ -1,9 +1,24 @@
 """Arrays as pictures: parts cut out, and signed values around mid-grey."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from jaxtyping import Float, UInt8
 
 CONTRAST = 99.0  # percentile of a map's projections that is drawn at full contrast
+
+
+@dataclass(frozen=True)
+class WholeImage:
+    """The receptive field of a layer behind an operation that mixes all places, such as attention."""
+
+    size: tuple[int, int]  # rows, columns
+
+    def box(self, row: int, column: int) -> tuple[int, int, int, int]:
+        """(top, left, bottom, right), the same for every unit."""
+        return 0, 0, *self.size
+
+    inside = box
 
 
 def cut(picture: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:

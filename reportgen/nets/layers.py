@@ -3,17 +3,19 @@
 A *map* of layer l is its convolution's ReLU output, before pooling and normalisation; the *feature vector* of layer l
 is the block's output, after them. In a net that is not the paper's, layers 1-5 are five ReLU layers spread evenly over
 the depth of the convolutions, first and last included, and layer 7 is what the last linear layer (or 1x1 classifier)
-reads.
+reads. Another activation function behind a convolution counts as a ReLU does; in a net without any, the convolutions
+themselves. Maps of one row and column, as gates of channels have them, are none. ``LAYERS=`` overrides.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from reportgen.errors import UserError
-from reportgen.probe import Graph
+from reportgen.probe import Graph, ProbeError
+from reportgen.probe.graph import Node
 
 CONVOLUTIONS = 5  # the paper's number of convolution layers
 
@@ -29,9 +31,17 @@ class PaperLayer:
     features: str  # the node whose output is its feature vector
 
 
-def paper_layers(graph: Graph) -> tuple[PaperLayer, ...]:
-    """The paper's layers of a net, ascending; raises UserError where the net has no rectified convolutions."""
-    return tuple(_own_layers(graph)) or tuple(_spread_layers(graph))
+def paper_layers(graph: Graph, nodes: Sequence[str] = ()) -> tuple[PaperLayer, ...]:
+    """The paper's layers of a net, ascending; `nodes` names them where the rule is overridden (see `LayerSettings`).
+
+    Raises UserError where the net has no convolutions, and for a name that is no layer of it.
+    """
+    ruled = tuple(_own_layers(graph)) or tuple(_spread_layers(graph))
+    if not nodes:
+        return ruled
+    named = tuple(_named_layers(graph, nodes))
+    given = {layer.number for layer in named}
+    return (*named, *(layer for layer in ruled if layer.kind != "convolution" and layer.number not in given))
 
 
 def convolutions(layers: tuple[PaperLayer, ...]) -> tuple[PaperLayer, ...]:
@@ -64,17 +74,72 @@ def _own_layers(graph: Graph) -> Iterator[PaperLayer]:
 
 
 def _spread_layers(graph: Graph) -> Iterator[PaperLayer]:
-    classifier = (graph.linears or graph.convs)[-1]
-    before = {node.name for node in graph.below(classifier)}
-    rectified = [name for name in graph.relus if name in before and graph.find(name).spatial]
+    classifier = _classifier(graph)
+    before = list(reversed(graph.below(classifier)))  # in the order of execution
+    rectified = _activated(graph, before)
     if not rectified:
-        raise UserError("the net has no rectified convolution: there is no feature map to look at")
+        raise UserError("the net has no convolution below its classifier: there is no feature map to look at")
     count = min(CONVOLUTIONS, len(rectified))
     chosen = [rectified[round(place)] for place in np.linspace(0, len(rectified) - 1, count)]
     for number, name in enumerate(chosen, start=1):
         yield PaperLayer(number, "convolution", _weights(graph, name), name, _block_end(graph, name))
     yield PaperLayer(7, "fully connected", classifier, graph.parents(classifier)[0], graph.parents(classifier)[0])
     yield PaperLayer(8, "softmax", classifier, classifier, classifier)
+
+
+def _classifier(graph: Graph) -> str:
+    """The last linear layer, or in a net without any the last convolution."""
+    found = graph.linears or graph.convs
+    if not found:
+        raise UserError("the net has neither a linear layer nor a convolution: there is nothing to look at")
+    return found[-1]
+
+
+def _activated(graph: Graph, before: Sequence[Node]) -> list[str]:
+    """The nodes that can be layers: ReLUs and other activation functions behind a convolution, else convolutions."""
+    classifier = before[-1].name
+    maps = [node for node in before if node.spatial and node.shape[1] * node.shape[2] > 1 and node.name != classifier]
+    activated = [
+        node.name
+        for node in maps
+        if node.kind == "relu" or (node.kind == "pointwise" and _follows_convolution(graph, node))
+    ]
+    return activated or [node.name for node in maps if node.kind == "conv2d"]
+
+
+def _follows_convolution(graph: Graph, node: Node) -> bool:
+    """Whether a function of one signal stands behind a convolution, with nothing but scaling between them."""
+    if len(node.parents) != 1:
+        return False
+    parent = graph.nodes[node.parents[0]]
+    return parent.kind == "conv2d" or (parent.kind in ("scale", "identity") and _follows_convolution(graph, parent))
+
+
+def _named_layers(graph: Graph, nodes: Sequence[str]) -> Iterator[PaperLayer]:
+    """The layers that ``LAYERS=`` names: in order, or ``number=name``; convolution layers 1-5, and 7."""
+    said_by = f"LAYERS={','.join(nodes)}"
+    found: dict[int, PaperLayer] = {}
+    for place, text in enumerate(nodes, start=1):
+        number, equals, name = text.rpartition("=")
+        number = number if equals else str(place)
+        if number not in ("1", "2", "3", "4", "5", "7"):
+            raise UserError(f"{said_by}: layer {number}: name layers 1 to 5, and 7, as in 1=conv1,5=conv5,7=fc7")
+        try:
+            node = graph.find(name)
+        except ProbeError as error:
+            raise UserError(f"{said_by}: {error}") from None
+        if int(number) in found:
+            raise UserError(f"{said_by}: layer {number} is named twice")
+        if number == "7":
+            found[7] = PaperLayer(7, "fully connected", _classifier(graph), node.name, node.name)
+        elif not node.spatial:
+            raise UserError(f"{said_by}: {name} gives no maps with rows and columns: name a convolution or its ReLU")
+        else:
+            end = _block_end(graph, node.name)
+            found[int(number)] = PaperLayer(int(number), "convolution", _weights(graph, node.name), node.name, end)
+    if set(found) <= {7}:
+        raise UserError(f"{said_by}: name at least one of the convolution layers 1 to 5")
+    return iter([found[number] for number in sorted(found)])
 
 
 def _weights(graph: Graph, name: str) -> str:

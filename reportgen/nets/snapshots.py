@@ -1,19 +1,21 @@
 """Nets in files that explain themselves, and the snapshots that training leaves behind."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import safetensors.torch
 import torch
-from pydantic import TypeAdapter
 from safetensors import SafetensorError, safe_open
+from torch import nn
 
 from reportgen.artifacts import write_bytes
 from reportgen.data.transforms import Preprocessing
 from reportgen.errors import UserError
+from reportgen.nets.build import build
 from reportgen.nets.zfnet import ZFNet
-from reportgen.recipes import Architecture
 
 SNAPSHOTS = "snapshots"
 
@@ -31,16 +33,33 @@ def snapshots(folder: Path) -> dict[float, Path]:
     return dict(sorted((float(path.stem.removeprefix("epoch-")), path) for path in paths))
 
 
-def save_net(net: ZFNet, preprocessing: Preprocessing, path: Path) -> None:
-    """Write a net with its architecture and preprocessing, so that the file explains itself (safetensors)."""
-    weights = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
-    document = {"architecture": asdict(net.architecture), "preprocessing": preprocessing.as_json()}
+def save_net(
+    net: nn.Module,
+    preprocessing: Preprocessing,
+    path: Path,
+    description: Mapping[str, Any] | None = None,
+    **more: Any,
+) -> None:
+    """Write a net with its description and preprocessing, so that the file explains itself (safetensors).
+
+    `description` says how `reportgen.nets.build.build` makes a net that is not ours; `more` is for whoever reads it.
+    """
+    weights: dict[str, torch.Tensor] = {}
+    places: set[int] = set()
+    for name, value in net.state_dict().items():
+        tensor = value.detach().cpu().contiguous()
+        weights[name] = tensor.clone() if tensor.data_ptr() in places else tensor  # safetensors refuses shared memory
+        places.add(tensor.data_ptr())
+    if description is None:
+        assert isinstance(net, ZFNet)
+        description = {"architecture": asdict(net.architecture)}
+    document = {**description, "preprocessing": preprocessing.as_json(), **more}
     # one entry: with several, safetensors writes them in an order that differs from run to run
     metadata = {"reportgen": json.dumps(document, sort_keys=True)}
     write_bytes(path, safetensors.torch.save(weights, metadata))
 
 
-def load_net(path: Path) -> tuple[ZFNet, Preprocessing]:
+def load_net(path: Path) -> tuple[nn.Module, Preprocessing]:
     """Read what `save_net` wrote: the net on the CPU in channels_last memory, in evaluation mode.
 
     Raises UserError for a file that is damaged, that something else wrote, or whose weights do not fit its net.
@@ -54,7 +73,7 @@ def load_net(path: Path) -> tuple[ZFNet, Preprocessing]:
     if "reportgen" not in metadata:
         raise UserError(f"{path} does not say what net it holds: it was not written by reportgen")
     document = json.loads(metadata["reportgen"])
-    net = ZFNet(TypeAdapter(Architecture).validate_python(document["architecture"]))
+    net = build(document)
     try:
         net.load_state_dict(weights)
     except RuntimeError as error:

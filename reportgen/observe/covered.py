@@ -103,7 +103,9 @@ def cover(
 
 
 def projection(inputs: Inputs, image: Tensor, unit: Unit) -> Float[np.ndarray, "row column 3"]:
-    """The unit's activation projected to the pixels of the image, RGB; zeros where it has none."""
+    """The unit's activation projected to the pixels of the image, RGB; zeros where it has none, or cannot be projected."""
+    if inputs.no_projection(watched(inputs).number):
+        return np.zeros((*image.shape[1:], 3), np.float32)
     activation = probe.Activation(watched(inputs).map, unit.map, unit.row, unit.column)
     [found] = probe.project(inputs.graph, image, [activation])
     if found is None:

@@ -125,6 +125,8 @@ def localise(sweep: Sweep, objects: Bool[np.ndarray, "image row column"], size: 
 def genuineness(inputs: Inputs, sweep: Sweep, size: int) -> Genuineness | None:
     """Cover what each image's projection shows, then as much of its receptive field that it leaves empty."""
     data, found = inputs.data.test, []
+    if inputs.no_projection(covered.watched(inputs).number):
+        return None
     units = covered.strongest_units(inputs, data, sweep.images)
     field = probe.receptive_field(inputs.graph, covered.watched(inputs).map)
     steps = list(zip(sweep.images.tolist(), units, sweep.activity, strict=True))

@@ -17,7 +17,7 @@ from reportgen import probe
 from reportgen.data.dataset import Split
 from reportgen.figures.kinds import FeatureMaps
 from reportgen.inputs import Inputs
-from reportgen.measures.pictures import cut, grey_at_zero
+from reportgen.measures.pictures import WholeImage, cut, grey_at_zero
 from reportgen.progress import track
 
 STRONGEST = 9
@@ -45,7 +45,9 @@ class Pictures:
     """Some maps of one layer, as pictures."""
 
     maps: Int[np.ndarray, " shown"]
-    projections: UInt8[np.ndarray, "shown strongest row column 3"]  # mid-grey is zero
+    projections: (
+        UInt8[np.ndarray, "shown strongest row column 3"] | None
+    )  # mid-grey is zero; None: see `Inputs.no_projection`
     patches: UInt8[np.ndarray, "shown strongest row column 4"]  # the fourth channel is 0 outside the image
     active: Bool[np.ndarray, "shown strongest"]
     kinds: tuple[tuple[str, ...], ...]  # class of each tile's image; empty where there is no activation
@@ -82,8 +84,11 @@ def convolutions(inputs: Inputs) -> list[Any]:
 
 
 def field_of(inputs: Inputs, number: int) -> Any:
-    """The receptive field of a layer's maps."""
-    return probe.receptive_field(inputs.graph, inputs.layer(number).map)
+    """The receptive field of a layer's maps; the whole image where its geometry is not known."""
+    try:
+        return probe.receptive_field(inputs.graph, inputs.layer(number).map)
+    except probe.Unsupported:
+        return WholeImage((inputs.preprocessing.crop, inputs.preprocessing.crop))
 
 
 class View(NamedTuple):
@@ -102,12 +107,15 @@ def views(inputs: Inputs, number: int, split: Split, image: int, units: Sequence
     """Project a layer's activations that one image causes, each above zero; one forward pass serves them all.
 
     Projection and patch are cut at the receptive field; where that is larger than the image the whole image is shown.
+    Of a net that cannot be projected the projection is zero (see `Inputs.no_projection`).
     """
     receptive, crop = field_of(inputs, number), inputs.preprocessing.crop
     pixels = inputs.pixels(split, image)
     opaque = np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])
     found = []
-    for unit, whole in zip(units, project(inputs, split, image, units), strict=True):
+    blank = np.zeros((crop, crop, 3), np.float32)
+    wholes = [blank] * len(units) if inputs.no_projection(number) else project(inputs, split, image, units)
+    for unit, whole in zip(units, wholes, strict=True):
         box = receptive.box(unit.row, unit.column) if receptive.size[0] < crop else (0, 0, crop, crop)
         found.append(View(cut(whole, box), cut(opaque, box)))
     return found
@@ -182,7 +190,8 @@ def look(inputs: Inputs, number: int, top: Top, maps: Int[np.ndarray, " shown"])
         )
         for number_ in maps
     )
-    return Pictures(maps, grey_at_zero(projected), patches, active, kinds, details)
+    drawn = None if inputs.no_projection(number) else grey_at_zero(projected)
+    return Pictures(maps, drawn, patches, active, kinds, details)
 
 
 def first_weights(inputs: Inputs) -> Float[np.ndarray, "map row column 3"] | None:
@@ -233,13 +242,19 @@ def feature_maps(
         else f"the receptive field ({receptive} px) holds the whole image, so the whole image is shown"
     )
     of = f" of {net}" if net else ""
+    projected = pictures.projections is not None
+    what = (
+        f"Left of each pair: the nine strongest activations over {images} validation images, projected to pixels by the "
+        "deconvnet (grey is zero, contrast alike within a map). Right: the image patches that caused them; "
+        if projected
+        else f"The image patches that caused the nine strongest activations over {images} validation images; "
+    )
     return FeatureMaps(
         title=title or f"Layer {number}",
-        caption=f"{len(pictures.maps)} feature maps of layer {number}{of}, drawn at random. Left of each pair: the nine "
-        f"strongest activations over {images} validation images, projected to pixels by the deconvnet (grey is zero, "
-        f"contrast alike within a map). Right: the image patches that caused them; {cutting}. Look for what the nine "
-        "have in common.",
-        alt=f"For {len(pictures.maps)} feature maps of layer {number}{of}: nine projections beside nine image patches. "
+        caption=f"{len(pictures.maps)} feature maps of layer {number}{of}, drawn at random. {what}{cutting}. Look for "
+        "what the nine have in common.",
+        alt=f"For {len(pictures.maps)} feature maps of layer {number}{of}: "
+        f"{'nine projections beside ' * projected}nine image patches. "
         + " ".join(
             f"Map {number_}: {seen(kinds)}." for number_, kinds in zip(pictures.maps, pictures.kinds, strict=True)
         ),

@@ -172,7 +172,7 @@ def _strip(content: Content) -> list[dict[str, Any]]:
     strip = []
     for section in content.sections:
         for name, figure in section.figures.items():
-            if _all_maps(figure) and figure["maps"]:
+            if _all_maps(figure) and figure["maps"] and figure["maps"][0]["projections"]:
                 best = max(figure["maps"], key=lambda map_: map_["shown"])
                 strip.append(
                     {"id": f"{section.name}-{name}", "analysis": section.name, "layer": figure["layer"], **best}
@@ -186,6 +186,9 @@ def switches(run: Mapping[str, Any]) -> str:
     known = {
         "PROFILE": (run["profile"], "default"),
         "MODEL": (settings.get("model", {}).get("name"), "zfnet"),
+        "WEIGHTS": (settings.get("model", {}).get("weights"), ""),
+        "CLASSES": (settings.get("model", {}).get("classes"), ""),
+        "LAYERS": (",".join(settings.get("layers", {}).get("nodes", ())), ""),
         "DATA": (settings.get("data", {}).get("source"), "scenes"),
         "SEED": (run["seed"], 0),
         "SEEDS": (settings.get("compare", {}).get("seeds"), 1),

@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from reportgen.probe.deconvnet import Activation, Projection, Unpooled, project, unpool
+    from reportgen.probe.deconvnet import Activation, Projection, Unpooled, project, refusal, unpool
     from reportgen.probe.errors import NotFinite, ProbeError, UnknownLayer, Unsupported
     from reportgen.probe.fields import ReceptiveField, receptive_field
     from reportgen.probe.graph import Graph, activations, trace
@@ -41,6 +41,7 @@ _HOMES = {
     "occlude_at": "occlusion",
     "project": "deconvnet",
     "receptive_field": "fields",
+    "refusal": "deconvnet",
     "strongest": "ranking",
     "trace": "graph",
     "unpool": "deconvnet",
@@ -64,6 +65,7 @@ __all__ = [
     "occlude_at",
     "project",
     "receptive_field",
+    "refusal",
     "strongest",
     "trace",
     "unpool",

@@ -104,6 +104,24 @@ def project(
     return found
 
 
+def refusal(
+    net: nn.Module | Graph, layer: str, example: Float[Tensor, "image channel row column"] | None = None
+) -> str:
+    """Why a layer's activations cannot be projected, by the name of the operation without a rule; empty where they can.
+
+    ``example`` gives the image size and is needed for a net that was not traced yet. Raises UnknownLayer.
+    """
+    if not isinstance(net, Graph):
+        if example is None:
+            raise ProbeError("a net is followed with an image: pass trace(net, example), or an example")
+        net = trace(net, example)
+    try:
+        _check(net, layer)
+    except Unsupported as error:
+        return str(error)
+    return ""
+
+
 def unpool(net: nn.Module | Graph, image: Float[Tensor, "channel row column"], pool: str) -> Unpooled:
     """A max pool's maps, switches and unpooled maps for one image (Zeiler & Fergus 2013, figure 1).
 

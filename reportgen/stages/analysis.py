@@ -1,17 +1,19 @@
 """The analysis stage: compute, judge, and save the result and its figures as data."""
 
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from reportgen import claims
+from reportgen import claims, probe
 from reportgen.artifacts import DOCUMENT, write_arrays, write_json
 from reportgen.compute import prepare
+from reportgen.errors import UserError
 from reportgen.figures.kinds import to_data
 from reportgen.inputs import Inputs
 from reportgen.pipeline import Work
+from reportgen.variants import FAMILY
 
 
 def make(work: Work, folder: Path) -> None:
@@ -19,19 +21,25 @@ def make(work: Work, folder: Path) -> None:
     prepare(work.settings.compute)
     work.forget_others()
     inputs = Inputs.open(work.build, work.settings.compute.device, work.workshop, work.stage.inputs)
-    save(work, inputs, folder)
+    save(work, replace(inputs, nodes=work.settings.layers.nodes), folder)
 
 
 def save(work: Work, inputs: Inputs, folder: Path) -> None:
     """Compute an analysis on `inputs` and write its artefact."""
     name, module = work.analysis.name, work.analysis.module
     seed = work.settings.run.seed
-    result = module.compute(inputs, work.settings.sections[name], np.random.default_rng([seed, *name.encode()]))
+    try:
+        result = module.compute(inputs, work.settings.sections[name], np.random.default_rng([seed, *name.encode()]))
+    except probe.ProbeError as error:  # of a net that the instrument cannot look into
+        raise UserError(f"{name}: {error}") from error
     net, whose = inputs.net_numbers, "the net"
     if hasattr(module, "weakest") and (own := module.weakest(result)):  # it judges other nets than the report's
         net, whose = own, "the weakest of the nets that are compared"
     skill = claims.competence(net["correct"], net["labelled_images"], net["classes"])
     verdicts = claims.gated(module.judge(result, np.random.default_rng([seed, *name.encode(), 1])), skill, whose)
+    if inputs.loaded and any(read.split("/")[0] == FAMILY for read in work.analysis.reads):
+        why = "the net was loaded, and no net is trained here that could be compared with it"
+        verdicts = [claims.not_tested(item.id, why) if item.not_tested else item for item in verdicts]
     document, arrays = to_data(module.figures(result))
     write_arrays(folder / "result.npz", arrays_of(result))
     write_arrays(folder / "figures.npz", arrays)

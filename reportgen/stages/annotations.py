@@ -8,9 +8,11 @@ import numpy as np
 
 from reportgen.artifacts import DOCUMENT, read_json, write_json
 from reportgen.data.annotations import Annotated, Unusable, check_parts, read_coco, stored
-from reportgen.data.folders import Unreadable, list_folder, read_image
+from reportgen.data.folders import Unreadable, list_folder, list_for_loaded, read_image
+from reportgen.data.masks import read_masks
 from reportgen.data.packing import Skipped
 from reportgen.errors import UserError
+from reportgen.given import named_set
 from reportgen.pipeline import Work
 from reportgen.stages.embedded import drawn_scenes
 
@@ -28,7 +30,11 @@ def make(work: Work, folder: Path) -> None:
         roots = [Path(given).parent.resolve(), root]  # links followed, so that a file has one path
         marked = _scaled(read_coco(Path(given), roots, f"PARTS={given}"), data.size, skipped)
     splits = _splits(work, root) if marked else {}
-    objects = _objects(own or marked, splits, read_json(work.input("data") / DOCUMENT)["names"]["test"], data.size)
+    names = read_json(work.input("data") / DOCUMENT)["names"]["test"]
+    masked = _masks(work, root, skipped)
+    objects = _objects(masked or own or marked, splits | _splits(work, root) if masked else splits, names, data.size)
+    if masked and objects is None:
+        raise UserError(f"MASKS={work.settings.annotations.masks}: it marks no object in any of the images")
     if objects is not None:
         np.save(folder / "objects.npy", objects)
     parts = _parts(folder, [item for item in marked if item.part_names], splits, data.size, skipped)
@@ -55,10 +61,29 @@ class Known(NamedTuple):
 
 
 def _splits(work: Work, root: Path) -> dict[Path, Known]:
-    """Every file of the data set, by its path."""
+    """Every file of the data set, by its path; what serves as validation and test image counts as the latter."""
     settings = work.settings.data
-    listing = list_folder(root, settings.val_share, settings.test_share, work.settings.run.seed)
-    return {file.path: Known(split, file.name) for split, files in listing.splits.items() for file in files}
+    if named_set(settings.source):
+        return {}  # its images have no files of their own
+    if work.settings.model.loaded:
+        listing = list_for_loaded(root)
+    else:
+        listing = list_folder(root, settings.val_share, settings.test_share, work.settings.run.seed)
+    as_ = {source: split for split, source in listing.same.items()}
+    return {
+        file.path: Known(as_.get(split, split), file.name) for split, files in listing.splits.items() for file in files
+    }
+
+
+def _masks(work: Work, root: Path, skipped: Skipped) -> list[Annotated]:
+    """What ``MASKS=`` says of the test images."""
+    place = work.settings.annotations.masks
+    if not place:
+        return []
+    files = {path: known.name for path, known in _splits(work, root).items() if known.split == "test"}
+    return _scaled(
+        read_masks(Path(place), files, [Path(place).parent.resolve(), root]), work.settings.data.size, skipped
+    )
 
 
 def _of(item: Annotated, splits: Mapping[Path, Known], split: str) -> str | None:

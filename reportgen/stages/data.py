@@ -1,5 +1,6 @@
 """The data stage: draw the scenes or list the user's folder, then decode every image once."""
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from PIL import Image
 from reportgen.artifacts import DOCUMENT, digest, write_json
 from reportgen.data import scenes
 from reportgen.data.dataset import SPLITS, WIDE, count_images
-from reportgen.data.folders import MOST_SKIPPED, Listing, list_folder
+from reportgen.data.folders import MOST_SKIPPED, Listing, list_folder, list_for_loaded
 from reportgen.data.packing import Skipped, pack
 from reportgen.errors import UserError
 from reportgen.pipeline import Work
@@ -19,18 +20,21 @@ from reportgen.stages.embedded import drawn_scenes
 
 def make(work: Work, folder: Path) -> None:
     """Write the data set as `reportgen.data.dataset.Dataset` opens it."""
-    settings, seed = work.settings.data, work.settings.run.seed
+    settings = work.settings.data
     drawn = settings.source == "scenes"
     root = drawn_scenes(work) if drawn else Path(settings.source)
-    listing = list_folder(root, settings.val_share, settings.test_share, seed)
+    listing = _list(work, root)
     skipped: Skipped = []
     names: dict[str, list[str]] = {}
     labels: dict[str, list[int]] = {}
     content: list[str] = []
     for split in SPLITS:
+        if split in listing.same:
+            names[split], labels[split] = names[listing.same[split]], labels[listing.same[split]]
+            continue
         names[split], labels[split] = pack(folder, split, listing.splits[split], settings.size, skipped)
         content.append(digest((folder / f"{split}.npy").read_bytes()))
-    _check(root, listing, names, labels, skipped)
+    _check(root, listing, names, labels, skipped, trained=not work.settings.model.loaded)
     if drawn:
         _pack_wide(folder, root, names["test"])
     numbers: dict[str, Any] = {
@@ -42,12 +46,28 @@ def make(work: Work, folder: Path) -> None:
         "images_of_class": count_images(listing.classes, labels),
         "size": settings.size,
         "crop": settings.crop,
+        "same": listing.same,
         "skipped": skipped,
         "fingerprint": digest([content, labels, list(listing.classes)]),
     }
-    write_json(folder / DOCUMENT, {"numbers": numbers, "names": names, "content": numbers["fingerprint"]})
+    write_json(
+        folder / DOCUMENT,
+        {"numbers": numbers, "names": names, "same": listing.same, "content": numbers["fingerprint"]},
+    )
     if skipped:
         say(f"  {len(skipped)} files were skipped: the report lists them")
+
+
+def _list(work: Work, root: Path) -> Listing:
+    """What there is to decode: of a net that is loaded, every image is for looking at."""
+    settings, loaded = work.settings.data, work.settings.model.loaded
+    if work.stage.also:  # a torchvision data set
+        return import_module(work.stage.also).list_named(settings, work.settings.run.seed, loaded)
+    return (
+        list_for_loaded(root)
+        if loaded
+        else list_folder(root, settings.val_share, settings.test_share, work.settings.run.seed)
+    )
 
 
 def _pack_wide(folder: Path, root: Path, names: list[str]) -> None:
@@ -62,14 +82,15 @@ def _check(
     names: dict[str, list[str]],
     labels: dict[str, list[int]],
     skipped: Skipped,
+    trained: bool,
 ) -> None:
-    total = len(skipped) + sum(len(split) for split in names.values())
+    total = len(skipped) + sum(len(split) for name, split in names.items() if name not in listing.same)
     if len(skipped) > MOST_SKIPPED * total:
         first = skipped[0]
         raise UserError(
             f"DATA={root}: {len(skipped)} of {total} files cannot be used (the first: {first['file']}: "
             f"{first['reason']}): remove them, or mend them; up to {MOST_SKIPPED:.0%} would be skipped"
         )
-    for index, kind in enumerate(listing.classes):
+    for index, kind in enumerate(listing.classes if trained else ()):
         if index not in labels["train"]:
             raise UserError(f"{root / kind}: no image of this class can be used: mend them, or remove the folder")

@@ -12,7 +12,7 @@ from reportgen.artifacts import DOCUMENT, write_arrays, write_json
 from reportgen.compute import prepare
 from reportgen.data.dataset import Dataset
 from reportgen.device import resolve_device
-from reportgen.nets.snapshots import SNAPSHOTS, load_net, snapshot_path, snapshots
+from reportgen.nets.snapshots import SNAPSHOTS, load_net, save_net, snapshot_path, snapshots
 from reportgen.pipeline import Work
 from reportgen.recipes import KRIZHEVSKY, ZEILER_FERGUS, Architecture
 from reportgen.settings import Settings
@@ -49,14 +49,19 @@ def make(work: Work, folder: Path) -> None:
     )
     shutil.copytree(work.workshop / SNAPSHOTS, folder / SNAPSHOTS)
     last = snapshot_path(folder, len(history.epochs))
-    shutil.copyfile(last, folder / "net.safetensors")
-    write_json(folder / training.HISTORY, history.as_json())
     trained, _ = load_net(last)
+    # its classes and their images' size, so that WEIGHTS= can load it elsewhere
+    about: dict[str, Any] = {"classes": list(data.classes), "size": work.settings.data.size}
+    save_net(trained, preprocessing, folder / "net.safetensors", **about)
+    write_json(folder / training.HISTORY, history.as_json())
     logits = training.evaluate(trained.to(device), data.val, preprocessing, device)
     write_arrays(folder / "predictions.npz", {"logits": logits, "labels": data.val.labels})
     numbers: dict[str, Any] = {
         "name": work.settings.model.name,
         "weights": "trained here",
+        "loaded": False,
+        "warning": None,
+        "unmapped": [],
         "recipe": settings.recipe,
         "epochs": len(history.epochs),
         "parameters": net.parameters,

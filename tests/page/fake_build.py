@@ -93,6 +93,8 @@ NUMBERS: dict[str, dict[str, Any]] = {
         "most_confused": [CLASSES[4], CLASSES[5], 3],
         "mistakes": 6,
         "validation_images": 1234,
+        "shown_classes": 6,
+        "labelled_classes": 6,
         "final_train_loss": 0.52,
         "final_validation_loss": 0.4321,
     },
@@ -102,10 +104,15 @@ NUMBERS: dict[str, dict[str, Any]] = {
         "positive": 16,
         "pooled": 16,
         "put_back": 16,
+        "no_step": "",
+        "overridden": False,
+        "nodes": [],
         "layers": [{"name": "layer 1", "operations": ["4 filters 3x3"], "output": [4, 8, 8], "receptive_field": 3}],
     },
     "features": {
         "images": 1234,
+        "unlabelled": 0,
+        "untrained": True,
         "chance": 1 / 6,
         "layers": [
             {
@@ -114,6 +121,7 @@ NUMBERS: dict[str, dict[str, Any]] = {
                 "shown": list(range(MAPS)),
                 "receptive_field": field,
                 "whole_image": field > 60,
+                "refusal": "",
                 "dead_share": 0.02 if number == 2 else 0,
                 "agreement": 0.11 * number,
                 "untrained_agreement": None if number == 1 else 0.1,
@@ -234,6 +242,9 @@ def make_build(build: Path) -> None:
     net = {
         "name": "zfnet",
         "weights": "trained here",
+        "loaded": False,
+        "warning": None,
+        "unmapped": [],
         "recipe": "default",
         "epochs": 5,
         "parameters": 2134567,
@@ -256,6 +267,7 @@ def make_build(build: Path) -> None:
         "images": {"train": 3600, "val": 1234, "test": 1200, "transfer": 60},
         "size": 96,
         "crop": 88,
+        "same": {},
         "skipped": [{"file": FILE, "reason": "truncated"}],
         "fingerprint": "feedfacefeedface",
     }

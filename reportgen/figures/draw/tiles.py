@@ -94,30 +94,31 @@ def feature_maps(figure: kinds.FeatureMaps, name: str, folder: Path) -> dict[str
     pairs: list[tuple[Pixels, Pixels]] = []
     for place, number in enumerate(figure.maps):
         shown = figure.shown[place]
-        projections = block(
-            [
-                enlarge(tile, side) if seen else None
-                for tile, seen in zip(figure.projections[place], shown, strict=True)
-            ],
-            side,
-        )
+        projections = None
+        if figure.projections is not None:
+            tiles = zip(figure.projections[place], shown, strict=True)
+            projections = block([enlarge(tile, side) if seen else None for tile, seen in tiles], side)
         patches = block(
             [patch_tile(tile, side) if seen else None for tile, seen in zip(figure.patches[place], shown, strict=True)],
             side,
         )
-        pairs.append((projections, patches))
+        pairs.append((patches if projections is None else projections, patches))
         maps.append(
             {
                 "map": int(number),
                 "shown": int(shown.sum()),
                 "note": figure.notes[place] if figure.notes else "",
-                "projections": save_jpeg(projections, folder, f"{name}/map{number:04d}-projections.jpg"),
+                "projections": None
+                if projections is None
+                else save_jpeg(projections, folder, f"{name}/map{number:04d}-projections.jpg"),
                 "patches": save_jpeg(patches, folder, f"{name}/map{number:04d}-patches.jpg"),
                 "details": list(figure.details[place]) if figure.details else [],
             }
         )
-    whole = save_jpeg(compose_maps(pairs, [int(number) for number in figure.maps]), folder, f"{name}.jpg")
-    files = [whole["file"], *(entry[part]["file"] for entry in maps for part in ("projections", "patches"))]
+    numbers = [int(number) for number in figure.maps]
+    whole = save_jpeg(compose_maps(pairs, numbers, alone=figure.projections is None), folder, f"{name}.jpg")
+    parts = ("projections", "patches")
+    files = [whole["file"], *(entry[part]["file"] for entry in maps for part in parts if entry[part])]
     return {
         "picture": whole,
         "files": files,
@@ -128,8 +129,11 @@ def feature_maps(figure: kinds.FeatureMaps, name: str, folder: Path) -> dict[str
     }
 
 
-def compose_maps(pairs: Sequence[tuple[Pixels, Pixels]], numbers: Sequence[int]) -> Pixels:
-    """All maps in one picture as the paper's figure 2 shows them: projections beside patches, the number below."""
+def compose_maps(pairs: Sequence[tuple[Pixels, Pixels]], numbers: Sequence[int], alone: bool = False) -> Pixels:
+    """All maps in one picture as the paper's figure 2 shows them: projections beside patches, the number below.
+
+    `alone`: patches without projections.
+    """
     if not pairs:
         return np.full((8, 8, 3), PAPER, np.uint8)
     if len(pairs) > MANY:
@@ -137,7 +141,7 @@ def compose_maps(pairs: Sequence[tuple[Pixels, Pixels]], numbers: Sequence[int])
         pairs = [(enlarge(left, smaller, True), enlarge(right, smaller, True)) for left, right in pairs]
     height, width = pairs[0][0].shape[:2]
     seam, between, label = 8, 30, 34
-    cell_width, cell_height = 2 * width + seam + between, height + label + 12
+    cell_width, cell_height = (width if alone else 2 * width + seam) + between, height + label + 12
     columns = max(1, round((len(pairs) * cell_height * 4 / 3 / cell_width) ** 0.5))
     rows = -(-len(pairs) // columns)
     sheet = Image.new("RGB", (columns * cell_width + between, rows * cell_height + 12), PAPER)
@@ -145,9 +149,10 @@ def compose_maps(pairs: Sequence[tuple[Pixels, Pixels]], numbers: Sequence[int])
     for place, ((left, right), number) in enumerate(zip(pairs, numbers, strict=True)):
         row, column = divmod(place, columns)
         x, y = between + column * cell_width, 12 + row * cell_height
-        sheet.paste(Image.fromarray(left), (x, y))
-        sheet.paste(Image.fromarray(right), (x + width + seam, y))
-        pen.text((x + width + seam / 2, y + height + label / 2), f"map {number}", INK, face, anchor="mm")
+        if not alone:
+            sheet.paste(Image.fromarray(left), (x, y))
+        sheet.paste(Image.fromarray(right), (x if alone else x + width + seam, y))
+        pen.text((x + (cell_width - between) / 2, y + height + label / 2), f"map {number}", INK, face, anchor="mm")
     return np.asarray(sheet)
 
 

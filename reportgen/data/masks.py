@@ -1,0 +1,52 @@
+"""Where the object of each image lies, from the user's files (``MASKS=``): COCO boxes and outlines, or mask pictures."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from reportgen.data.annotations import Annotated, read_coco
+from reportgen.errors import UserError
+
+
+def read_masks(place: Path, files: Mapping[Path, str], roots: Sequence[Path]) -> list[Annotated]:
+    """The annotated images among `files`, whose values are names ("class/file"), in the pixels of those files.
+
+    `place` is a COCO file, whose images are looked for below `roots`, or a folder with ``class/name.png`` or ``name.png``:
+    what is not black is the object. Raises UserError.
+    """
+    said_by = f"MASKS={place}"
+    if not place.is_dir():
+        return list(read_coco(place, roots, said_by))
+    found = list(_pictures(place, files, said_by))
+    if not found:
+        first = Path(next(iter(files.values()), "class/name.png")).with_suffix(".png")
+        raise UserError(f"{said_by}: no mask of any image in it: name them as the images, as in {place / first}")
+    return found
+
+
+def _pictures(folder: Path, files: Mapping[Path, str], said_by: str) -> Iterator[Annotated]:
+    for image, name in files.items():
+        stem = Path(name).with_suffix(".png")
+        mask = next((path for path in (folder / stem, folder / stem.name) if path.is_file()), None)
+        if mask is None:
+            continue
+        try:
+            with Image.open(mask) as picture:
+                pixels = np.asarray(picture)  # of a palette, the numbers
+        except (OSError, SyntaxError) as error:
+            raise UserError(f"{said_by}: {mask}: not a picture ({str(error).splitlines()[0]})") from None
+        shown = pixels != 0 if pixels.ndim == 2 else (pixels[..., :3] != 0).any(axis=2)
+        yield Annotated(
+            path=image,
+            name=name,
+            width=shown.shape[1],
+            height=shown.shape[0],
+            category=name.split("/")[0],
+            part_names=(),
+            places=np.zeros((0, 2)),
+            seen=np.zeros(0, bool),
+            diameters=np.zeros(0),
+            object=shown,
+        )

@@ -1,0 +1,108 @@
+"""Building a net from what a file or a switch says of it: one of ours, torchvision's, or the user's own factory.
+
+A net's *description* is a JSON-able document: ``{"architecture": {...}}`` for `reportgen.nets.zfnet.ZFNet`, or
+``{"model": {"name": "resnet18", "arguments": {...}}}`` for a torchvision classifier or ``package.module:factory``.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import TypeAdapter
+from torch import nn
+
+from reportgen.errors import UserError
+from reportgen.nets.zfnet import ZFNet
+from reportgen.recipes import Architecture
+from reportgen.settings import OWN_NETS, nearest
+
+
+def build(description: Mapping[str, Any]) -> nn.Module:
+    """The net of a description, its weights meaningless; raises UserError where it can no longer be made."""
+    if "architecture" in description:
+        return ZFNet(TypeAdapter(Architecture).validate_python(description["architecture"]))
+    model = description["model"]
+    return make(model["name"], model.get("arguments", {}))
+
+
+def make(name: str, arguments: Mapping[str, Any]) -> nn.Module:
+    """A torchvision classifier by its name, or what the factory ``package.module:factory`` gives.
+
+    Raises UserError that names the net or the factory, with the factory's own error in one line.
+    """
+    with torch.random.fork_rng(devices=[]):  # modules draw weights from the global generator: leave it as it was
+        return _from_factory(name, arguments) if ":" in name else _from_torchvision(name, arguments)
+
+
+def classifiers() -> list[str]:
+    """The names of torchvision's classifiers."""
+    import torchvision
+
+    return torchvision.models.list_models(module=torchvision.models)
+
+
+def check_classifier(name: str) -> None:
+    """Raise UserError with the nearest name where torchvision has no such classifier."""
+    known = classifiers()
+    if name not in known:
+        near = nearest(name, [*OWN_NETS, *known])
+        raise UserError(
+            f"MODEL={name}: no such net{near} ({', '.join(OWN_NETS)}, torchvision's {len(known)} classifiers, or your own "
+            "as package.module:factory)"
+        )
+
+
+def _from_torchvision(name: str, arguments: Mapping[str, Any]) -> nn.Module:
+    import torchvision
+
+    check_classifier(name)
+    if name in ("googlenet", "inception_v3"):
+        arguments = {"init_weights": False, **arguments}  # else minutes are spent on drawing what is then replaced
+    return torchvision.models.get_model(name, weights=None, **arguments)
+
+
+def _from_factory(name: str, arguments: Mapping[str, Any]) -> nn.Module:
+    module, _, attribute = name.partition(":")
+    with _working_folder_importable():
+        try:
+            found: Any = import_module(module)
+        except (Exception, SystemExit) as error:
+            raise UserError(f"MODEL={name}: importing {module} failed: {in_one_line(error)}") from error
+        for part in attribute.split("."):
+            if not hasattr(found, part):
+                near = nearest(part, [known for known in vars(found) if not known.startswith("_")])
+                raise UserError(f"MODEL={name}: {module} has no '{attribute}'{near}")
+            found = getattr(found, part)
+        if isinstance(found, nn.Module):
+            return found
+        try:
+            net = found(**arguments)
+        except (Exception, SystemExit) as error:
+            raise UserError(f"MODEL={name}: the factory failed: {in_one_line(error)}") from error
+    if not isinstance(net, nn.Module):
+        raise UserError(f"MODEL={name}: the factory gave a {type(net).__name__}, not a torch.nn.Module")
+    return net
+
+
+@contextmanager
+def _working_folder_importable() -> Iterator[None]:
+    """A console script does not look for modules in the current folder; ``python -m`` does."""
+    here = str(Path.cwd())
+    added = here not in sys.path and "" not in sys.path
+    if added:
+        sys.path.insert(0, here)
+    try:
+        yield
+    finally:
+        if added:
+            sys.path.remove(here)
+
+
+def in_one_line(error: BaseException) -> str:
+    """An error as its own traceback would end, cut to one line: ``ValueError: no such width``."""
+    said = str(error).strip().split("\n")[0]
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__

@@ -1,0 +1,183 @@
+"""Loading a net that was trained elsewhere: the module, its weights, what it reads, and what its classes are called."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+import torch
+from torch import nn
+
+from reportgen.data.classes import ClassName, read_classes
+from reportgen.data.transforms import Channels, Preprocessing
+from reportgen.errors import UserError
+from reportgen.nets.build import build, check_classifier, make
+from reportgen.nets.checkpoints import State, classes_of_head, fit, read_state
+from reportgen.nets.sizes import names_a_file, own_document
+from reportgen.recipes import KRIZHEVSKY, ZEILER_FERGUS
+from reportgen.settings import OWN_NETS, ModelSettings, PreprocessingSettings, nearest
+
+IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+FACTORY = "factory"  # WEIGHTS=factory: those that the user's factory gives its net
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What torchvision says of its own weights."""
+
+    label: str  # "SqueezeNet1_1_Weights.IMAGENET1K_V1"
+    file: str  # name of the file that holds them
+    size: int  # pixels: the shorter side is scaled to this
+    crop: int
+    mean: Channels
+    deviation: Channels
+    classes: tuple[str, ...]
+    arguments: dict[str, Any]  # of the constructor
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A net with its weights, and everything that is known of it without an image."""
+
+    net: nn.Module  # in eval(), on the CPU
+    description: dict[str, Any]  # how `reportgen.nets.build.build` makes it again
+    preprocessing: Preprocessing
+    weights: str  # where they came from, as the report names them
+    classes: tuple[ClassName, ...]  # empty: nobody says
+    preprocessing_from: str  # who says what the net reads, as the report names it
+
+
+def load(model: ModelSettings, given: PreprocessingSettings, crop: int) -> Loaded:
+    """Build the net and load its weights; raises UserError, one line, for whatever is wrong with either."""
+    named = read_classes(Path(model.classes), f"CLASSES={model.classes}") if model.classes else ()
+    if model.name in OWN_NETS:
+        return _own(model, given, crop, named)
+    arguments: dict[str, Any] = {}
+    if model.weights == FACTORY and ":" in model.name:
+        net, label, preset_ = make(model.name, arguments), "the factory's own", None
+    elif names_a_file(model.weights) or ":" in model.name:
+        net, arguments = _fitted(model)
+        label, preset_ = Path(model.weights).name, None
+    else:
+        preset_ = preset(model.name, model.weights)
+        net, arguments, label = make(model.name, preset_.arguments), preset_.arguments, preset_.label
+        fit(net, download(model.name, model.weights), model.name, f"WEIGHTS={model.weights}")
+    preprocessing, said_by = _preprocessing(preset_, given, crop)
+    classes = named or tuple(ClassName(name) for name in (preset_.classes if preset_ else ()))
+    description = {"model": {"name": model.name, "arguments": arguments}}
+    return Loaded(net.eval(), description, preprocessing, label, classes, said_by)
+
+
+def _fitted(model: ModelSettings) -> tuple[nn.Module, dict[str, Any]]:
+    """The net with the weights of a file; a torchvision net takes as many classes as its last layer has there."""
+    if ":" not in model.name:
+        check_classifier(model.name)
+    said_by = f"WEIGHTS={model.weights}"
+    state = read_state(_file(model.weights), said_by)
+    arguments: dict[str, Any] = {}
+    net = make(model.name, arguments)
+    count = classes_of_head(net, state) if ":" not in model.name else None
+    if count is not None:
+        arguments = {"num_classes": count}
+        net = make(model.name, arguments)
+    fit(net, state, model.name, said_by)
+    return net, arguments
+
+
+def _file(weights: str) -> Path:
+    path = Path(weights)
+    if not path.is_file():
+        raise UserError(f"WEIGHTS={weights}: no such file: give a .safetensors, .pt or .pth file")
+    return path
+
+
+def _own(model: ModelSettings, given: PreprocessingSettings, crop: int, named: tuple[ClassName, ...]) -> Loaded:
+    """A net that an earlier run of reportgen trained: its file says everything."""
+    path = _file(model.weights)
+    document = own_document(path)
+    bases = {"zfnet": ZEILER_FERGUS, "krizhevsky": KRIZHEVSKY}
+    is_ = next((name for name, base in bases.items() if base.name == document["architecture"]["name"]), model.name)
+    if is_ != model.name:
+        raise UserError(f"WEIGHTS={path}: this is a {is_}: give MODEL={is_}")
+    said = Preprocessing.from_json(document["preprocessing"])
+    if crop != said.crop:
+        raise UserError(f"DATA_CROP={crop}: the net in {path} reads {said.crop} px: leave DATA_CROP out")
+    net = build(document)
+    fit(net, read_state(path, f"WEIGHTS={path}"), model.name, f"WEIGHTS={path}")
+    classes = named or tuple(ClassName(name) for name in document.get("classes", ()))
+    description = {"architecture": document["architecture"]}
+    return Loaded(net.eval(), description, _overridden(said, given), path.name, classes, "its file says so")
+
+
+def preset(name: str, weights: str) -> Preset:
+    """What torchvision says of weights of that name; raises UserError with the names that there are."""
+    import torchvision
+
+    check_classifier(name)
+    known = torchvision.models.get_model_weights(name)
+    member = weights.rpartition(".")[2]
+    if member not in known.__members__:
+        there = ", ".join(known.__members__) or "none: torchvision has no weights for it"
+        raise UserError(f"WEIGHTS={weights}: no such weights of {name}{nearest(member, known.__members__)} ({there})")
+    entry = known[member]
+    transforms = entry.transforms()
+    arguments: dict[str, Any] = {}
+    if name in ("googlenet", "inception_v3"):
+        arguments["transform_input"] = True  # as torchvision builds them for these weights
+    if name.startswith("vit_"):
+        arguments["image_size"] = transforms.crop_size[0]
+    return Preset(
+        label=str(entry),
+        file=entry.url.rpartition("/")[2],
+        size=max(transforms.resize_size[0], transforms.crop_size[0]),
+        crop=transforms.crop_size[0],
+        mean=tuple(transforms.mean),
+        deviation=tuple(transforms.std),
+        classes=tuple(entry.meta["categories"]),
+        arguments=arguments,
+    )
+
+
+def download(name: str, weights: str) -> State:
+    """torchvision's weights, from torch hub's folder or the network; raises UserError that says which file is wanted."""
+    import torchvision
+
+    entry = torchvision.models.get_model_weights(name)[weights.rpartition(".")[2]]
+    file, folder = entry.url.rpartition("/")[2], Path(torch.hub.get_dir()) / "checkpoints"
+    try:
+        return dict(entry.get_state_dict(progress=False, check_hash=True, map_location="cpu", weights_only=True))
+    except (URLError, OSError, RuntimeError) as error:
+        reason = str(getattr(error, "reason", error)).strip().split("\n")[0]
+        raise UserError(
+            f"WEIGHTS={weights}: {file} cannot be had from {entry.url.split('/')[2]} ({reason}): put it into {folder}, "
+            f"or give WEIGHTS=path/to/{file}"
+        ) from None
+
+
+def _preprocessing(preset_: Preset | None, given: PreprocessingSettings, crop: int) -> tuple[Preprocessing, str]:
+    """What the net reads, and who says so."""
+    usual = Preprocessing(crop, mean=IMAGENET_MEAN, deviation=IMAGENET_DEVIATION)
+    if preset_ is not None:
+        usual = Preprocessing(crop, mean=preset_.mean, deviation=preset_.deviation)
+    stated = [key for key, value in asdict(given).items() if value not in (None, ())]
+    if stated:
+        return _overridden(usual, given), "the settings say so: " + ", ".join(stated)
+    return usual, f"{preset_.label} says so" if preset_ else "nobody says so: ImageNet's usual values were taken"
+
+
+def _overridden(usual: Preprocessing, given: PreprocessingSettings) -> Preprocessing:
+    """What the settings say, over what is usual; usual means and deviations are turned into the range and order asked for."""
+    white, order = given.range or usual.range, given.order or usual.order
+    turn = 1 if order == usual.order else -1
+
+    def channels(asked: tuple[float, ...], values: Channels) -> Channels:
+        found = asked or tuple(value * white / usual.range for value in values[::turn])
+        return found[0], found[1], found[2]
+
+    return Preprocessing(
+        crop=usual.crop,
+        range=white,
+        order=order,
+        mean=channels(given.mean, usual.mean),
+        deviation=channels(given.deviation, usual.deviation),
+    )

@@ -1,0 +1,45 @@
+"""How large the images of a loaded net are, before anything heavy is imported: the data stage needs nothing else of it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from reportgen.errors import UserError
+from reportgen.settings import OWN_NETS, ModelSettings, usual_sizes
+
+FILES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
+
+
+def names_a_file(weights: str) -> bool:
+    """Whether ``WEIGHTS=`` names a file, not weights of torchvision's."""
+    return Path(weights).suffix in FILES or "/" in weights or Path(weights).is_file()
+
+
+def sizes(model: ModelSettings) -> tuple[int, int]:
+    """Stored size and crop, pixels: what torchvision's weights or a file of ours say, else ImageNet's usual."""
+    if model.name in OWN_NETS:
+        document = own_document(Path(model.weights))
+        crop = int(document["preprocessing"]["crop"])
+        return int(document.get("size", crop)), crop
+    if names_a_file(model.weights) or ":" in model.name:
+        return usual_sizes(model)
+    from reportgen.nets.loading import preset
+
+    given = preset(model.name, model.weights)
+    return given.size, given.crop
+
+
+def own_document(path: Path) -> dict[str, Any]:
+    """What a net that reportgen wrote says of itself; raises UserError for another file."""
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(length)) if 0 < length < 100_000_000 else {}
+        document = json.loads(header["__metadata__"]["reportgen"])
+        if "architecture" in document:
+            return document
+    except FileNotFoundError:
+        raise UserError(f"WEIGHTS={path}: no such file: give a net.safetensors that reportgen wrote") from None
+    except (ValueError, KeyError, TypeError, OSError):
+        pass
+    raise UserError(f"WEIGHTS={path}: reportgen did not write this net: say which it is, as in MODEL=resnet18")

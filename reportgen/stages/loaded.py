@@ -1,0 +1,154 @@
+"""The net stage of a net that was not trained here: what it says of every image, and whether that is any good."""
+
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+
+from reportgen import claims, training
+from reportgen.artifacts import DOCUMENT, read_json, write_arrays, write_json
+from reportgen.compute import prepare
+from reportgen.data.classes import UNKNOWN, ClassName, Mapping, map_folders
+from reportgen.data.dataset import Dataset, Split
+from reportgen.data.labels import SEEN, write_seen
+from reportgen.data.transforms import Preprocessing
+from reportgen.device import resolve_device
+from reportgen.nets.loading import IMAGENET_DEVIATION, IMAGENET_MEAN
+from reportgen.nets.snapshots import SNAPSHOTS, load_net
+from reportgen.pipeline import Work
+from reportgen.progress import say
+from reportgen.stages.net import accuracy
+
+NEAR_CHANCE = 0.1  # of the way from chance to perfect: a net that was trained on such images is further
+BETTER = 0.1  # share of the images by which another reading must be better to be offered
+TRIED = 200  # images on which other readings of the pixels are tried
+CAFFE_MEAN = (123.0, 117.0, 104.0)  # of the nets of that time, in 0..255, red first
+LISTED = 8  # names in a line on standard error
+
+
+def make(work: Work, folder: Path) -> None:
+    """Write what the stage of a trained net writes, but for its history."""
+    prepare(work.settings.compute)
+    known = read_json(work.input("model") / DOCUMENT)
+    data = Dataset.open(work.input("data"))
+    device = resolve_device(work.settings.compute.device)
+    _link(work.input("model") / "net.safetensors", folder / "net.safetensors")
+    if (work.input("model") / SNAPSHOTS).is_dir():
+        shutil.copytree(work.input("model") / SNAPSHOTS, folder / SNAPSHOTS, copy_function=_link)
+    net, preprocessing = load_net(folder / "net.safetensors")
+    net = net.to(device)
+    outputs = known["numbers"]["outputs"]
+    mapping, classes = map_folders(data.classes, [ClassName(**entry) for entry in known["classes"]], outputs)
+    same = read_json(work.input("data") / DOCUMENT)["same"]
+    logits = training.evaluate(net, data.val, preprocessing, device)
+    labels = mapping.of(data.val.labels)
+    guesses = {"val": logits.argmax(1)}
+    if "test" not in same:
+        guesses["test"] = training.evaluate(net, data.test, preprocessing, device).argmax(1)
+    write_arrays(folder / "predictions.npz", {"logits": logits, "labels": labels})
+    write_seen(folder / SEEN, mapping, classes, guesses)
+    numbers: dict[str, Any] = {
+        "recipe": None,
+        "epochs": None,
+        "final_loss": None,
+        **known["numbers"],
+        "loaded": True,
+        "mapped": mapping.how,
+        "unmapped": list(mapping.unmapped),
+        "unlabelled_images": int((labels == UNKNOWN).sum()),
+        **_accuracy(logits, labels),
+    }
+    numbers["warning"] = _warning(numbers, lambda other: _right(net, data.val, labels, other, device), preprocessing)
+    _speak(mapping, numbers)
+    write_json(folder / DOCUMENT, {"numbers": numbers})
+
+
+def _link(source: str | Path, target: str | Path) -> None:
+    """A second name for a file that nobody changes; a copy where the file system has no such thing."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _accuracy(logits: Float[np.ndarray, "image class"], labels: Int[np.ndarray, " image"]) -> dict[str, Any]:
+    """Top-1 and top-5 accuracy over the images whose class is known; None where there is none."""
+    labelled = labels != UNKNOWN
+    if not labelled.any():
+        nothing = {"top1": None, "top5": None, "correct": 0, "labelled_images": 0}
+        return {**nothing, "classes": int(logits.shape[1])}
+    return accuracy(logits[labelled], labels[labelled])
+
+
+def _right(
+    net: torch.nn.Module, split: Split, labels: np.ndarray, preprocessing: Preprocessing, device: torch.device
+) -> float:
+    """Share of some labelled images that the net gets right when it reads them so."""
+    labelled = np.flatnonzero(labels != UNKNOWN)
+    chosen = labelled[np.unique(np.linspace(0, len(labelled) - 1, min(TRIED, len(labelled))).round().astype(int))]
+    some = Split(np.asarray(split.images[chosen]), labels[chosen], tuple(split.names[index] for index in chosen))
+    return float((training.evaluate(net, some, preprocessing, device).argmax(1) == labels[chosen]).mean())
+
+
+def _warning(numbers: dict[str, Any], right: Any, preprocessing: Preprocessing) -> str | None:
+    """Why the net may be near chance, where it is; None where it is not, or where that cannot be known."""
+    if numbers["top1"] is None:
+        return None
+    skill = claims.competence(numbers["correct"], numbers["labelled_images"], numbers["classes"])
+    if skill.estimate >= NEAR_CHANCE:
+        return None
+    causes = (
+        f"the order of the channels (PREPROCESSING_ORDER={preprocessing.order}), their range "
+        f"(PREPROCESSING_RANGE={preprocessing.range:g}), mean and deviation, or the order of the classes (CLASSES=)"
+    )
+    words = (
+        f"only {numbers['top1']:.1%} of {numbers['labelled_images']} labelled images are right, where guessing would get "
+        f"{1 / numbers['classes']:.1%}: the likely causes are {causes}"
+    )
+    tried = {name: right(other) for name, other in _others(preprocessing).items()}
+    best = max(tried, key=lambda name: tried[name])
+    here = right(preprocessing)
+    return words + (f"; with {best} it would be {tried[best]:.0%}" if tried[best] > here + BETTER else "")
+
+
+def _others(said: Preprocessing) -> dict[str, Preprocessing]:
+    """Other readings of the pixels that are often the right one, by the switches that ask for them."""
+    kinds = (
+        (1.0, IMAGENET_MEAN, IMAGENET_DEVIATION),
+        (255.0, CAFFE_MEAN, (1.0, 1.0, 1.0)),
+        (1.0, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
+        (1.0, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+    )
+    found = {}
+    for white, mean, deviation in kinds:
+        rgb = Preprocessing(said.crop, white, "RGB", mean, deviation)
+        for other in (rgb, replace(rgb, order="BGR", mean=mean[::-1], deviation=deviation[::-1])):
+            words = [f"PREPROCESSING_ORDER={other.order}", f"PREPROCESSING_RANGE={white:g}"]
+            for name, values in (("MEAN", other.mean), ("DEVIATION", other.deviation)):
+                words.append(f"PREPROCESSING_{name}={','.join(f'{value:g}' for value in values)}")
+            found[" ".join(words)] = other
+    return {words: other for words, other in found.items() if other != said}
+
+
+def _speak(mapping: Mapping, numbers: dict[str, Any]) -> None:
+    """What a user must know before reading the report, on standard error."""
+    if mapping.unmapped:
+        names = ", ".join(entry["folder"] for entry in mapping.unmapped[:LISTED])
+        more = f" and {len(mapping.unmapped) - LISTED} more" if len(mapping.unmapped) > LISTED else ""
+        count = len(mapping.unmapped)
+        say(
+            f"  {count} of {len(mapping.labels)} folders {'is' if count == 1 else 'are'} no class of the net: {names}{more}: "
+            "their images count as unlabelled"
+        )
+    if numbers["top1"] is not None:
+        five = "" if numbers["top5"] is None else f", among the first five {numbers['top5']:.1%}"
+        say(f"  {numbers['top1']:.1%} of {numbers['labelled_images']} labelled images are right{five}")
+    else:
+        say("  no image has a label that the net knows: the net's own predictions stand in for labels")
+    if numbers["warning"]:
+        say(f"warning: {numbers['warning']}")

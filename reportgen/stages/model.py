@@ -1,0 +1,85 @@
+"""The model stage: a net that was trained elsewhere, with its weights, before any image is looked at."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from reportgen import probe
+from reportgen.artifacts import DOCUMENT, write_json
+from reportgen.errors import UserError
+from reportgen.nets.build import build
+from reportgen.nets.checkpoints import fit, read_state
+from reportgen.nets.loading import Loaded, load
+from reportgen.nets.snapshots import save_net, snapshot_path
+from reportgen.pipeline import Work
+from reportgen.probe import Graph
+
+
+def make(work: Work, folder: Path) -> None:
+    """Write the net and its snapshots as `reportgen.nets.snapshots.load_net` opens them, and what is known of them."""
+    model, data = work.settings.model, work.settings.data
+    if data.crop > data.size:
+        raise UserError(
+            f"DATA_CROP={data.crop}: larger than the stored images, DATA_SIZE={data.size}: use {data.size} or less"
+        )
+    loaded = load(model, work.settings.preprocessing, data.crop)
+    graph = trace(model.name, loaded.net, data.crop)
+    outputs = graph.shape(graph.output)
+    if len(outputs) != 1:
+        raise UserError(f"MODEL={model.name}: it gives {outputs} for an image, not one number for each class")
+    if loaded.classes and len(loaded.classes) != outputs[0]:
+        said_by = f"CLASSES={model.classes}" if model.classes else f"WEIGHTS={model.weights}"
+        raise UserError(f"{said_by}: {len(loaded.classes)} classes, but the net {model.name} has {outputs[0]}")
+    save_net(loaded.net, loaded.preprocessing, folder / "net.safetensors", loaded.description)
+    epochs = list(_snapshots(Path(model.snapshots), loaded, folder, model.name)) if model.snapshots else []
+    numbers = {
+        "name": model.name,
+        "weights": loaded.weights,
+        "parameters": sum(value.numel() for value in loaded.net.parameters()),
+        "multiply_adds": multiply_adds(graph),
+        "preprocessing": loaded.preprocessing.as_json(),
+        "preprocessing_from": loaded.preprocessing_from,
+        "snapshots": sorted(epochs),
+        "outputs": outputs[0],
+    }
+    write_json(folder / DOCUMENT, {"numbers": numbers, "classes": [asdict(entry) for entry in loaded.classes]})
+
+
+def trace(name: str, net: torch.nn.Module, crop: int) -> Graph:
+    """The net as the probe sees it; raises UserError where it cannot be followed, or does not take images of this size."""
+    try:
+        return probe.trace(net, torch.zeros(1, 3, crop, crop))
+    except probe.ProbeError as error:
+        raise UserError(f"MODEL={name}: {error}: write its forward pass without branches on values") from None
+    except (RuntimeError, ValueError, TypeError, AssertionError) as error:
+        reason = str(error).strip().split("\n")[0] or type(error).__name__
+        raise UserError(f"MODEL={name}: it cannot read {crop} px images, DATA_CROP={crop} ({reason})") from None
+
+
+def multiply_adds(graph: Graph) -> int:
+    """Multiplications with an addition that one image costs, in convolutions and fully connected layers."""
+    total = 0
+    for node in graph.nodes.values():
+        if node.kind in ("conv2d", "linear"):
+            places = node.shape[1] * node.shape[2] if node.spatial else 1
+            total += places * node.operation.settings["weight"]().numel()
+    return total
+
+
+def _snapshots(source: Path, loaded: Loaded, folder: Path, name: str) -> Iterator[float]:
+    """Keep every checkpoint of the user's folder as a snapshot; gives the epochs."""
+    found = {
+        path: re.fullmatch(r"epoch-(\d+(?:\.\d+)?)\.(safetensors|pt|pth)", path.name)
+        for path in sorted(source.iterdir())
+    }
+    named = {path: float(match[1]) for path, match in found.items() if match}
+    if not named:
+        raise UserError(f"SNAPSHOTS={source}: no checkpoints in it: name them epoch-1.pt, epoch-2.safetensors, ...")
+    for path, epoch in named.items():
+        net = build(loaded.description)
+        fit(net, read_state(path, f"SNAPSHOTS={path}"), name, f"SNAPSHOTS={path}")
+        save_net(net.eval(), loaded.preprocessing, snapshot_path(folder, epoch), loaded.description)
+        yield epoch

@@ -1,0 +1,112 @@
+"""Which of a net's classes a folder shows."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reportgen.data.classes import ClassName, map_folders, read_classes
+from reportgen.data.dataset import Dataset, Split
+from reportgen.data.labels import as_seen, write_seen
+from reportgen.errors import UserError
+
+CLASSES = (
+    ClassName("great white shark, white shark", "n01484850"),
+    ClassName("crane", "n02012849"),
+    ClassName("crane", "n03126707"),
+    ClassName("jack-o'-lantern", "n03590841"),
+)
+
+
+@pytest.mark.parametrize(
+    ("folder", "label"),
+    [
+        ("n01484850", 0),
+        ("great_white_shark", 0),
+        ("White Shark", 0),
+        ("Jack O Lantern", 3),
+        ("n03126707", 2),
+        ("crane", -1),
+        ("dog", -1),
+    ],
+)
+def test_a_folder_is_known_by_name_or_wordnet_id(folder: str, label: int) -> None:
+    mapping, names = map_folders(["zebra", folder], CLASSES, 4)
+    assert mapping.labels == (-1, label)
+    assert names == ("great white shark, white shark", "crane (1)", "crane (2)", "jack-o'-lantern")
+    assert [entry["folder"] for entry in mapping.unmapped] == ["zebra", folder][: 2 if label < 0 else 1]
+
+
+def test_an_ambiguous_name_is_said_to_be_one() -> None:
+    mapping, _ = map_folders(["crane", "dog"], CLASSES, 4)
+    assert [entry["reason"] for entry in mapping.unmapped] == [
+        "several of the net's classes bear this name",
+        "no class of the net",
+    ]
+
+
+def test_as_many_folders_as_classes_are_taken_in_order() -> None:
+    mapping, names = map_folders(["cat", "dog"], (), 2)
+    assert (mapping.labels, names) == ((0, 1), ("cat", "dog"))
+    assert "order" in mapping.how
+    ordered, _ = map_folders(["white shark", "crane", "crane", "n03590841"], CLASSES, 4)
+    assert ordered.labels == (0, 1, 2, 3)
+    assert map_folders(["a", "b", "c", "d"], CLASSES, 4)[0].labels == (0, 1, 2, 3)
+    assert map_folders(["a", "b", "c", "n03590841"], CLASSES, 4)[0].labels == (-1, -1, -1, 3)
+    against, _ = map_folders(["n03590841", "b", "c", "d"], CLASSES, 4)  # in another order than the net's
+    assert against.labels == (3, -1, -1, -1)
+
+
+def test_without_names_the_classes_are_numbered() -> None:
+    mapping, names = map_folders(["cat"], (), 3)
+    assert names == ("class 0", "class 1", "class 2")
+    assert mapping.labels == (-1,)
+
+
+def test_a_table_and_json_files_say_the_same(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('index,wnid,name\n1,n2,dog\n0,n1,"cat, kitty"\n')
+    (tmp_path / "b.json").write_text(json.dumps({"0": ["n1", "cat, kitty"], "1": ["n2", "dog"]}))
+    (tmp_path / "c.json").write_text(json.dumps(["cat", "dog"]))
+    (tmp_path / "d.csv").write_text("﻿index, name\n0,cat\n1,dog\n")
+    assert read_classes(tmp_path / "a.csv", "") == read_classes(tmp_path / "b.json", "")
+    assert read_classes(tmp_path / "a.csv", "")[0] == ClassName("cat, kitty", "n1")
+    assert read_classes(tmp_path / "c.json", "") == read_classes(tmp_path / "d.csv", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.csv", "wnid,name\nn1,cat\n", "here: not a list of classes (no column 'index')"),
+        ("a.csv", "index,name\n0,cat\n2,dog\n", "here: not a list of classes (class 1 is missing"),
+        ("a.csv", "index,name\nx,cat\n", "here: not a list of classes (invalid literal"),
+        ("a.csv", "", "here: not a list of classes (it is empty)"),
+        ("a.json", "{", "here: not a list of classes"),
+        ("a.json", '{"cat": 0}', "here: not a list of classes"),
+        ("a.json", "3", "here: not a list of classes"),
+    ],
+)
+def test_a_file_that_is_no_list_of_classes(name: str, text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(UserError, match=re.escape(message)) as caught:
+        read_classes(tmp_path / name, "here")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_data_set_as_the_net_sees_it(tmp_path: Path) -> None:
+    """Labels become the net's classes; where nobody knows one, its own prediction; the splits may differ."""
+    images = np.zeros((4, 2, 2, 3), np.uint8)
+    val = Split(images, np.array([0, 1, 1, -1]), ("a", "b", "c", "d"))
+    test = Split(images[:2], np.array([1, 0]), ("e", "f"))
+    data = Dataset("d", ("zebra", "n03126707"), "", val, val, test)
+    mapping, names = map_folders(data.classes, CLASSES, 4)
+    write_seen(tmp_path / "seen.json", mapping, names, {"val": np.array([3, 0, 0, 1]), "test": np.array([0, 3])})
+    seen = as_seen(data, tmp_path)
+    assert seen.classes == names
+    assert seen.val.labels.tolist() == [3, 2, 2, 1]
+    assert seen.val.known.tolist() == [False, True, True, False]
+    assert seen.test.labels.tolist() == [2, 3]
+    assert seen.test.known.tolist() == [True, False]
+    assert as_seen(data, tmp_path / "trained here") is data
+    assert data.val.known.all()

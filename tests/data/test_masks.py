@@ -1,0 +1,62 @@
+"""Where objects are, as the user marks them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from reportgen.data.masks import read_masks
+from reportgen.errors import UserError
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    for name in ("cat/a.jpg", "cat/b.png", "dog/a.png"):
+        path = tmp_path / "images" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (6, 4)).save(path)
+    return tmp_path / "images"
+
+
+def files(images: Path) -> dict[Path, str]:
+    return {images / name: name for name in ("cat/a.jpg", "cat/b.png", "dog/a.png")}
+
+
+def test_a_folder_of_masks(images: Path, tmp_path: Path) -> None:
+    shown = np.zeros((4, 6), np.uint8)
+    shown[1:3, 2:5] = 1
+    (tmp_path / "masks" / "cat").mkdir(parents=True)
+    Image.fromarray(shown * 255).save(tmp_path / "masks" / "cat" / "a.png")
+    Image.fromarray(np.stack([0 * shown, shown * 9, 0 * shown], 2)).save(tmp_path / "masks" / "b.png")
+    found = read_masks(tmp_path / "masks", files(images), [])
+    assert [item.name for item in found] == ["cat/a.jpg", "cat/b.png"]
+    for item in found:
+        assert item.object is not None
+        np.testing.assert_array_equal(item.object, shown > 0)
+        assert (item.width, item.height) == (6, 4)
+
+
+def test_boxes_of_a_coco_file(images: Path, tmp_path: Path) -> None:
+    document = {
+        "images": [{"id": 1, "file_name": "cat/a.jpg", "width": 6, "height": 4}],
+        "annotations": [{"image_id": 1, "category_id": 1, "bbox": [1, 0, 2, 3]}],
+        "categories": [{"id": 1, "name": "cat"}],
+    }
+    (tmp_path / "boxes.json").write_text(json.dumps(document))
+    [item] = read_masks(tmp_path / "boxes.json", files(images), [images])
+    assert item.object is not None
+    assert np.argwhere(item.object).min(0).tolist() == [0, 1]
+    assert item.object.sum() == 6
+
+
+def test_a_folder_without_masks_and_a_mask_that_is_no_picture(images: Path, tmp_path: Path) -> None:
+    (tmp_path / "masks").mkdir()
+    with pytest.raises(
+        UserError, match=r"MASKS=.*: no mask of any image in it: name them as the images, as in .*cat/a\.png"
+    ):
+        read_masks(tmp_path / "masks", files(images), [images])
+    (tmp_path / "masks" / "b.png").write_bytes(b"no")
+    with pytest.raises(UserError, match=r"b\.png: not a picture"):
+        read_masks(tmp_path / "masks", files(images), [images])

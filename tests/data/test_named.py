@@ -1,0 +1,64 @@
+"""torchvision's data sets by name, as far as can be tried without a network."""
+
+from pathlib import Path
+from urllib.error import URLError
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from reportgen.data import named
+from reportgen.data.folders import read_images
+from reportgen.errors import UserError
+from reportgen.settings import DataSettings
+
+
+def imagenette(root: Path) -> None:
+    """A data set in the form of Imagenette, with two of its classes."""
+    for part, count in (("train", 4), ("val", 2)):
+        for label, wnid in enumerate(("n01440764", "n03888257")):
+            folder = root / "data" / "imagenette2" / part / wnid
+            folder.mkdir(parents=True)
+            for index in range(count):
+                Image.new("RGB", (40, 50), (100 * label, 10 * index, 0)).save(folder / f"{index}.jpeg")
+
+
+def test_a_set_that_lies_there_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    imagenette(tmp_path)
+    listing = named.list_named(DataSettings(source="Imagenette"), 0, loaded=True)
+    assert listing.classes == ("tench", "parachute")
+    assert listing.same == {"test": "val"}
+    assert [file.label for file in listing.splits["val"]] == [0, 0, 1, 1]
+    assert listing.splits["train"] == ()
+    images = [image for _, image in read_images(listing.splits["val"], 32, lambda *_: pytest.fail("skipped"))]
+    assert [round(image[..., 0].mean() / 100) for image in images] == [0, 0, 1, 1]
+    assert all(image.shape == (32, 32, 3) for image in images)
+
+
+def test_for_training_the_missing_split_is_taken_from_the_training_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    imagenette(tmp_path)
+    listing = named.list_named(DataSettings(source="Imagenette"), 0, loaded=False)
+    counts = {name: np.bincount([file.label for file in files]).tolist() for name, files in listing.splits.items()}
+    assert counts == {"train": [3, 3], "val": [2, 2], "test": [1, 1]}
+    names = [file.name for files in listing.splits.values() for file in files]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("source", named.SETS)
+def test_a_set_that_cannot_be_had_names_its_place(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def unreachable(*args: object, **more: object) -> None:
+        raise URLError("no network here")
+
+    monkeypatch.setattr("urllib.request.urlopen", unreachable)
+    with pytest.raises(UserError) as caught:
+        named.list_named(DataSettings(source=source), 0, loaded=True)
+    said = str(caught.value)
+    assert said.startswith(f"DATA={source}: it is not in data")
+    assert "no network here" in said or source == "ImageNet"
+    assert "\n" not in said

@@ -1,0 +1,114 @@
+"""What "layer l" is: by rule in nets of other kinds, and as the user names it."""
+
+import re
+
+import pytest
+import torch
+import torch.nn.functional as F
+import torchvision
+from torch import nn
+
+from reportgen import probe
+from reportgen.errors import UserError
+from reportgen.nets.layers import paper_layers
+from reportgen.nets.zfnet import ZFNet
+from reportgen.probe import Graph
+from reportgen.recipes import TINY
+
+
+def traced(net: nn.Module, side: int = 64) -> Graph:
+    return probe.trace(net.eval(), torch.zeros(1, 3, side, side))
+
+
+def maps(graph: Graph, *nodes: str) -> dict[int, str]:
+    return {layer.number: layer.map for layer in paper_layers(graph, nodes)}
+
+
+class Gated(nn.Module):
+    """Convolutions, one of them gated by its channels' means, with the activations that are asked for."""
+
+    def __init__(self, activation: nn.Module | None, gate: nn.Module) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3)
+        self.down, self.up = nn.Conv2d(4, 2, 1), nn.Conv2d(2, 4, 1)
+        self.act1, self.act2, self.gate = activation, activation and type(activation)(), gate
+        self.norm = nn.BatchNorm2d(4)
+        self.head = nn.Linear(4, 5)
+
+    def forward(self, images):
+        first = self.norm(self.first(images))
+        first = first if self.act1 is None else self.act1(first)
+        second = self.second(first)
+        second = second if self.act2 is None else self.act2(second)
+        weight = self.up(self.gate(self.down(F.adaptive_avg_pool2d(second, 1)))).sigmoid()
+        return self.head((second * weight).mean((2, 3)))
+
+
+@pytest.mark.parametrize("activation", [nn.ReLU, nn.SiLU, nn.GELU, nn.Hardswish])
+def test_gates_of_channels_are_no_layers(activation: type[nn.Module]) -> None:
+    found = maps(traced(Gated(activation(), nn.ReLU())))
+    assert found == {1: "act1", 2: "act2", 7: "mean", 8: "head"}
+
+
+def test_without_any_activation_the_convolutions_themselves() -> None:
+    found = maps(traced(Gated(None, nn.ReLU())))
+    assert found == {1: "first", 2: "second", 7: "mean", 8: "head"}
+
+
+def test_a_net_of_attention_has_the_layer_that_reads_the_image() -> None:
+    graph = traced(torchvision.models.vit_b_32(num_classes=3), 224)
+    assert maps(graph)[1] == "conv_proj"
+    assert set(maps(graph)) == {1, 7, 8}
+
+
+def test_a_net_without_convolutions_has_nothing_to_look_at() -> None:
+    with pytest.raises(UserError, match="the net has no convolution below its classifier"):
+        maps(traced(nn.Sequential(nn.Flatten(), nn.Linear(3 * 64 * 64, 5))))
+    with pytest.raises(UserError, match="neither a linear layer nor a convolution"):
+        maps(traced(nn.Sequential(nn.ReLU(), nn.Flatten())))
+
+
+def test_the_layers_can_be_named() -> None:
+    graph = traced(torchvision.models.squeezenet1_1(num_classes=4))
+    assert maps(graph, "features.0", "features.4.squeeze_activation") == {
+        1: "features.0",
+        2: "features.4.squeeze_activation",
+        7: "classifier.0",
+        8: "classifier.1",
+    }
+    named = {layer.number: layer for layer in paper_layers(graph, ("5=features.12", "7=features.5"))}
+    assert set(named) == {5, 7, 8}
+    assert named[5].weights.startswith("features.12.")
+    assert named[7].features == "features.5"
+    assert maps(traced(ZFNet(TINY), 48), "3=layer2.conv") == {
+        3: "layer2.conv",
+        6: "layer6.relu",
+        7: "layer7.relu",
+        8: "layer8.linear",
+    }
+
+
+@pytest.mark.parametrize(
+    ("nodes", "message"),
+    [
+        (("features.0", "featurs.1"), "LAYERS=features.0,featurs.1: no layer 'featurs.1' in this net: the nearest are"),
+        (("9=features.0",), "LAYERS=9=features.0: layer 9: name layers 1 to 5, and 7"),
+        (("one=features.0",), "LAYERS=one=features.0: layer one: name layers 1 to 5, and 7"),
+        (("flatten",), "LAYERS=flatten: flatten gives no maps with rows and columns"),
+        (("features.0", "1=features.3"), "LAYERS=features.0,1=features.3: layer 1 is named twice"),
+        (("7=features.0",), "LAYERS=7=features.0: name at least one of the convolution layers"),
+    ],
+)
+def test_names_that_are_no_layers(nodes: tuple[str, ...], message: str) -> None:
+    graph = traced(torchvision.models.squeezenet1_1(num_classes=4))
+    with pytest.raises(UserError, match=re.escape(message)):
+        paper_layers(graph, nodes)
+
+
+def test_what_cannot_be_projected_is_refused_by_name() -> None:
+    graph = traced(Gated(nn.GELU(), nn.ReLU()))
+    assert (
+        probe.refusal(graph, "act2") == "layer 'act2' cannot be projected: GELU ('act2') has no rule in the deconvnet"
+    )
+    assert probe.refusal(graph, "first") == ""
+    assert probe.refusal(Gated(nn.ReLU(), nn.ReLU()), "act2", torch.zeros(1, 3, 16, 16)) == ""
