@@ -364,6 +364,23 @@ def switch_names() -> list[str]:
     return [switch.name for switch in SWITCHES] + long
 
 
+def said(profile: str, document: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """The switches that give a run's settings (`Settings.document`): all that differ from what they would be otherwise."""
+    net = document.get("model", {})
+    named = {name: net[key] for name, key in (("MODEL", "name"), ("WEIGHTS", "weights")) if net.get(key)}
+    plain = load({"PROFILE": profile}).document()
+    usual = load({"PROFILE": profile} | named).document() | {"model": plain["model"]}  # images of the net's own size
+    short = {switch.setting: switch.name for switch in SWITCHES if switch.setting}
+    found = {} if profile == "default" else {"PROFILE": profile}
+    for section, entries in document.items():
+        for key, value in entries.items():
+            text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+            if key in usual.get(section, {}) and value not in (None, usual[section][key]):
+                found[short.get((section, key), f"{section}_{key}".upper())] = text
+    first = [switch.name for switch in SWITCHES if switch.name in found]
+    return {name: found[name] for name in (*first, *(name for name in found if name not in first))}
+
+
 def _long_switch(name: str, types: Mapping[str, type]) -> tuple[str, str]:
     for section, kind in types.items():
         for part in fields(kind):
