@@ -155,6 +155,22 @@ def compare(words: tuple[str, ...]) -> None:
 
 
 @verb
+def verify(words: tuple[str, ...]) -> None:
+    """Make the report again in a clean folder and say whether the bytes are the same; status 1 where they are not."""
+    from reportgen.verify import verify as made_again
+
+    found = made_again(open_pipeline(read_switches(words)), GOALS)
+    for name in found.differing:
+        click.echo(f"differs: {name}")
+    if found.differing:
+        say(
+            f"error: {len(found.differing)} of {found.files} files differ: the report does not follow from its commit alone"
+        )
+        sys.exit(1)
+    click.echo(f"the same bytes: all {found.files} files of the report")
+
+
+@verb
 def bench(words: tuple[str, ...]) -> None:
     """Measure the speed, as ratios within one run."""
     from reportgen.bench import measure

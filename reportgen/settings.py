@@ -195,6 +195,7 @@ SWITCHES = (
     Switch("JOBS", None, "stages made at the same time, each in a process of its own"),
     Switch("VENV", None, "folder of the virtual environment; none: use PYTHON as it is"),
     Switch("PYTHON", None, "the Python that makes the environment"),
+    Switch("REQUIREMENTS", None, "a requirements.txt of what your own net imports, installed into VENV"),
     Switch("ANALYSIS", None, "make figures: of this analysis only"),
     Switch("LAYER", None, "make figures: of this layer only"),
     Switch("MAPS", None, "make figures LAYER=...: these feature maps (0,5,17), or all"),
