@@ -22,6 +22,7 @@
 #? DEVICE   | auto    | auto, cpu, cuda, cuda:1 or mps
 #? BUILD    | build   | folder of the artefacts
 #? REPORT   | report  | folder of the report
+#? FORMAT   |         | single: also report/single.html, the whole page in one file
 #? CONFIG   |         | a TOML file of settings, laid over the profile
 #? JOBS     | 1       | stages made at the same time, each in a process of its own
 #? VENV     | .venv   | folder of the virtual environment; none: use PYTHON as it is

@@ -191,6 +191,7 @@ SWITCHES = (
     Switch("DEVICE", ("compute", "device"), "auto, cpu, cuda, cuda:1 or mps"),
     Switch("BUILD", None, "folder of the artefacts"),
     Switch("REPORT", None, "folder of the report"),
+    Switch("FORMAT", None, "single: also report/single.html, the whole page in one file"),
     Switch("CONFIG", None, "a TOML file of settings, laid over the profile"),
     Switch("JOBS", None, "stages made at the same time, each in a process of its own"),
     Switch("VENV", None, "folder of the virtual environment; none: use PYTHON as it is"),
