@@ -115,7 +115,6 @@ class _Sections:
                 after=after,
                 analysis=section.name,
                 source=section.artefact,
-                remake=f"make figures ANALYSIS={section.name}",
                 larger=f"make figures LAYER={drawn['layer']} MAPS=all" if _all_maps(drawn) else "",
                 **more,
             )
