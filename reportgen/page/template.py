@@ -127,13 +127,14 @@ class _Sections:
             link = Markup('<a class="ref" href="#{}">{}igure&nbsp;{}</a>')
             return link.format(identity, "F" if first else "f", self.known.get(identity, 0))
 
-        def claim(name: str) -> Markup:
-            """The verdict on a claim, with its numbers; it rests on the figure before it."""
+        def claim(name: str, figure: str = "") -> Markup:
+            """The verdict on a claim, with its numbers; it rests on that figure, or on the one before it."""
             found = next((entry for entry in self.content.claims if entry["id"] == name), None)
             if found is None:
                 raise UserError(f"sections/{section.name}.html.j2: the paper has no claim '{name}'")
-            if shown:
-                self.evidence[name] = shown[-1]
+            rests = [entry for entry in shown if not figure or entry["id"] == f"{section.name}-{figure}"]
+            if rests:
+                self.evidence[name] = rests[-1]
             return self._piece("claim.html.j2", claim=found)
 
         body = self._piece(

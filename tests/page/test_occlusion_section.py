@@ -27,6 +27,7 @@ EXAMPLE = {
 LOCALISATION = {
     "images": 98,
     "on_object": 0.1234,
+    "on_object_median": 0.0567,
     "on_background": -0.0123,
     "more_on_object": 0.9,
     "hits": 0.8,
@@ -35,6 +36,9 @@ LOCALISATION = {
     "overlap_of_middle": 0.3,
 }
 GENUINENESS = {
+    "middle_drop": 0.2,
+    "corner_drop": 0.05,
+    "middle_correlation": 0.4,
     "images": 97,
     "maps": 16,
     "peak_drop": 0.34,
