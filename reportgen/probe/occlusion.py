@@ -5,6 +5,7 @@ Computed incrementally: see `reportgen.probe.incremental`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from jaxtyping import Float, Int
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from reportgen.probe.errors import ProbeError
 from reportgen.probe.graph import Graph, trace
 from reportgen.probe.incremental import Incremental
+from reportgen.probe.memory import halved
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,8 @@ def occlude_at(
     wanted = {name: graph.find(name).name for name in outputs}
     with torch.inference_mode(False), torch.no_grad():
         run = Incremental(graph, image, list(wanted.values()), corners, size)
-        clean, covered = run.outputs(square.to(graph.device).view(-1, 1, 1).expand(len(image), size, size))
+        filled = square.to(graph.device).view(-1, 1, 1).expand(len(image), size, size)
+        (clean, covered), _ = halved(partial(run.outputs, filled), run.most)
     return OcclusionAt(
         corners,
         {name: clean[node] for name, node in wanted.items()},
