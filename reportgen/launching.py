@@ -64,16 +64,14 @@ def launch(words: Sequence[str], processes: int) -> None:
 
 @contextmanager
 def _left_alone() -> Iterator[None]:
-    """Put the handlers of signals back that torchrun sets, and keep its logging off standard error."""
+    """Keep torchrun's logging off standard error, and put the handlers of signals back that it sets."""
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
-    log = logging.getLogger("torch.distributed")
-    propagated, log.propagate = log.propagate, False
-    log.addHandler(silent := logging.NullHandler())
+    disabled = logging.root.manager.disable
+    logging.disable(logging.ERROR)  # its loggers have handlers of their own; and nothing else happens here meanwhile
     try:
         yield
     finally:
-        log.removeHandler(silent)
-        log.propagate = propagated
+        logging.disable(disabled)
         for number, handler in handlers.items():
             signal.signal(number, handler)
 

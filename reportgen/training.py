@@ -223,7 +223,7 @@ class _Run:
                 write_json(self.folder / HISTORY, history.as_json())  # a kill may have come before it was written
         if self.world.size > 1:
             gpus = [self.device] if self.device.type == "cuda" else None
-            self.model = nn.parallel.DistributedDataParallel(self.net, device_ids=gpus, broadcast_buffers=False)
+            self.model = nn.parallel.DistributedDataParallel(self.net, device_ids=gpus)
         return history
 
     @property
