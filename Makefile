@@ -23,20 +23,28 @@
 #? GPUS     | 1       | GPUs that share training and search; with DEVICE=cpu, processes
 #? BUILD    | build   | folder of the artefacts
 #? REPORT   | report  | folder of the report
+#? FORMAT   |         | single: also report/single.html, the whole page in one file
 #? CONFIG   |         | a TOML file of settings, laid over the profile
 #? JOBS     | 1       | stages made at the same time, each in a process of its own
 #? VENV     | .venv   | folder of the virtual environment; none: use PYTHON as it is
 #? PYTHON   | python3 | the Python that makes the environment
+#? REQUIREMENTS |     | a requirements.txt of what your own net imports, installed into VENV
 #? ANALYSIS |         | make figures: of this analysis only
 #? LAYER    |         | make figures: of this layer only
 #? MAPS     |         | make figures LAYER=...: these feature maps (0,5,17), or all
 #? BASE     |         | make compare: folder of the older report
 #? FAIL_ON  |         | make compare: verdict: status 1 where a verdict got worse
 #? PORT     | 8000    | make serve: port on this machine
+
+# Where this file lies, seen from where Make runs: empty, or ../reportgen/ after make -f ../reportgen/Makefile, by which
+# another repository makes its report.
+HERE := $(filter-out ./,$(dir $(firstword $(MAKEFILE_LIST))))
+SOURCES = $(if $(HERE),$(abspath $(HERE)),$(CURDIR))
+
 BUILD  = build
 REPORT = report
 JOBS   = 1
-VENV   = .venv
+VENV   = $(HERE).venv
 PYTHON = python3
 
 # Every switch of the command line, the misspelt ones too: reportgen reads their values from the environment.
@@ -51,12 +59,14 @@ READY     =
 TESTREADY =
 else
 PY        = $(VENV)/bin/python
-READY     = $(VENV)/.ready-$(shell cksum < requirements.lock | cut -d' ' -f1)
-TESTREADY = $(VENV)/.ready-$(shell cksum < requirements-test.lock | cut -d' ' -f1)
+LOCKED    = $(VENV)/.ready-$(shell cksum < $(HERE)requirements.lock | cut -d' ' -f1)
+TESTREADY = $(VENV)/.ready-$(shell cksum < $(HERE)requirements-test.lock | cut -d' ' -f1)
+THEIRS    = $(if $(REQUIREMENTS),$(VENV)/.theirs-$(shell cksum < '$(REQUIREMENTS)' | cut -d' ' -f1))
+READY     = $(LOCKED) $(THEIRS)
 endif
-RUN = PYTHONPATH='$(CURDIR)' '$(PY)' -m reportgen
+RUN = PYTHONPATH='$(SOURCES)' '$(PY)' -m reportgen
 
-.PHONY: report figures compare help test lint bench serve clean why stamps artefacts setup
+.PHONY: report figures compare verify help test lint bench serve clean why stamps artefacts setup
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
@@ -82,9 +92,13 @@ why: $(READY)
 compare: $(READY)
 	@$(RUN) compare
 
+## make the report again in a clean folder, and say whether the bytes are the same
+verify: $(READY)
+	@$(RUN) verify
+
 ## run the tests
 test: $(TESTREADY)
-	@PYTHONPATH='$(CURDIR)' $(PY) -m pytest $(TESTS)
+	@PYTHONPATH='$(SOURCES)' $(PY) -m pytest $(TESTS)
 
 ## check format, style and types
 lint: $(TESTREADY)
@@ -107,17 +121,21 @@ clean: $(READY)
 ## list the targets and switches
 help:
 	@echo "Targets:"
-	@awk '/^## /{text=substr($$0,4)} /^[a-z]+:/{if(text){split($$1,name,":"); printf "  make %-9s %s\n",name[1],text} text=""}' Makefile
+	@awk '/^## /{text=substr($$0,4)} /^[a-z]+:/{if(text){split($$1,name,":"); printf "  make %-9s %s\n",name[1],text} text=""}' $(HERE)Makefile
 	@echo "Switches, as in make report PROFILE=smoke SEED=3:"
-	@awk -F' *[|] *' '/^#\? /{sub(/^#\? */,"",$$1); printf "  %-14s %s%s\n",$$1,$$3,($$2!=""?" ["$$2"]":"")}' Makefile
+	@awk -F' *[|] *' '/^#\? /{sub(/^#\? */,"",$$1); printf "  %-14s %s%s\n",$$1,$$3,($$2!=""?" ["$$2"]":"")}' $(HERE)Makefile
 	@echo "Any setting is a switch too: SECTION_FIELD=value, as in TRAINING_LEARNING_RATE=0.01 or FEATURES_MAPS=24."
 
 # --- the environment ---------------------------------------------------------------------------------------------
 
 setup: $(READY)
 
-$(VENV)/.ready-%: reportgen/bootstrap.py
-	@$(PYTHON) -I reportgen/bootstrap.py $(VENV) $(if $(filter $@,$(TESTREADY)),requirements-test.lock,requirements.lock)
+$(VENV)/.ready-%: $(HERE)reportgen/bootstrap.py
+	@$(PYTHON) -I $< $(VENV) $(HERE)$(if $(filter $@,$(TESTREADY)),requirements-test.lock,requirements.lock)
+	@touch $@
+
+$(VENV)/.theirs-%: $(LOCKED)
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r '$(REQUIREMENTS)'
 	@touch $@
 
 # --- the stages ---------------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ def remove(settings: Settings, build: Path, report: Path) -> None:
         build / "drawn",
         build / FAMILY,
         *build.glob("work-*"),
+        *build.glob("verify-*"),
         build / "timings.json",
     ]
     ours += [place for place in HOME.glob("scenes-*") if (place / DOCUMENT).exists()]

@@ -18,6 +18,7 @@ from reportgen.progress import say
 
 REFUSED = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.EFBIG, errno.ENOTDIR}
 GOALS = ("page", "pdf")
+FORMATS = ("", "single")
 
 
 def read_switches(words: tuple[str, ...]) -> dict[str, str]:
@@ -40,6 +41,8 @@ def open_pipeline(switches: dict[str, str]) -> Pipeline:
     build, report = (Path(switches.get(name) or name.lower()) for name in ("BUILD", "REPORT"))
     if build.resolve() == report.resolve():
         raise UserError(f"BUILD={build} and REPORT={report} are the same folder: give two")
+    if switches.get("FORMAT", "") not in FORMATS:
+        raise UserError(f"FORMAT={switches['FORMAT']}: use single (the page in one file), or leave it out")
     loaded = settings.load(switches, sizes)
     if build.is_dir() and any(build.iterdir()) and not (build / "stamps").is_dir():
         raise UserError(
@@ -91,9 +94,10 @@ def verb(function: Callable[..., None]) -> Callable[..., None]:
 @verb
 def run(words: tuple[str, ...]) -> None:
     """Make the report: every stage that is due, in one process."""
-    pipeline = open_pipeline(read_switches(words))
+    switches = read_switches(words)
+    pipeline = open_pipeline(switches)
     took = pipeline.make_due(GOALS)
-    summarise(pipeline, took)
+    summarise(pipeline, took, switches.get("FORMAT", ""))
 
 
 @verb
@@ -125,7 +129,8 @@ def stage(name: str, words: tuple[str, ...]) -> None:
 @verb
 def summary(words: tuple[str, ...]) -> None:
     """Say where the report is and what it found."""
-    summarise(open_pipeline(read_switches(words)), None)
+    switches = read_switches(words)
+    summarise(open_pipeline(switches), None, switches.get("FORMAT", ""))
 
 
 @verb
@@ -171,6 +176,22 @@ def compare(words: tuple[str, ...]) -> None:
 
 
 @verb
+def verify(words: tuple[str, ...]) -> None:
+    """Make the report again in a clean folder and say whether the bytes are the same; status 1 where they are not."""
+    from reportgen.verify import verify as made_again
+
+    found = made_again(open_pipeline(read_switches(words)), GOALS)
+    for name in found.differing:
+        click.echo(f"differs: {name}")
+    if found.differing:
+        say(
+            f"error: {len(found.differing)} of {found.files} files differ: the report does not follow from its commit alone"
+        )
+        sys.exit(1)
+    click.echo(f"the same bytes: all {found.files} files of the report")
+
+
+@verb
 def bench(words: tuple[str, ...]) -> None:
     """Measure the speed, as ratios within one run."""
     from reportgen.bench import measure
@@ -196,9 +217,13 @@ def clean(words: tuple[str, ...]) -> None:
     remove(settings.load(switches), *(Path(switches.get(name) or name.lower()) for name in ("BUILD", "REPORT")))
 
 
-def summarise(pipeline: Pipeline, took: dict[str, float] | None) -> None:
-    """The last lines of a run: where the report is, how long it took, what it found."""
+def summarise(pipeline: Pipeline, took: dict[str, float] | None, format_: str) -> None:
+    """The last lines of a run: where the report is, how long it took, what it found; packed in one file if asked for."""
+    from reportgen.page import single
     from reportgen.summary import lines
 
     for line in lines(pipeline, took):
         click.echo(line)
+    if format_ == "single":
+        packed = single.write(pipeline.report)
+        click.echo(f"        {packed}: {packed.stat().st_size / 1e6:.1f} MB, all in one file")

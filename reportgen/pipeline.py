@@ -298,7 +298,7 @@ class Pipeline:
             return self.make_here(name)
         started = time.monotonic()
         self.check_gpus()
-        words = ["stage", name, *self.settings.words]
+        words = ["stage", name, *self.settings.words, f"BUILD={self.build}", f"REPORT={self.report}"]
         import_module("reportgen.launching").launch(words, self.settings.machine.gpus)
         return time.monotonic() - started
 

@@ -200,10 +200,12 @@ SWITCHES = (
     Switch("GPUS", ("machine", "gpus"), "GPUs that share training and search; with DEVICE=cpu, processes"),
     Switch("BUILD", None, "folder of the artefacts"),
     Switch("REPORT", None, "folder of the report"),
+    Switch("FORMAT", None, "single: also report/single.html, the whole page in one file"),
     Switch("CONFIG", None, "a TOML file of settings, laid over the profile"),
     Switch("JOBS", None, "stages made at the same time, each in a process of its own"),
     Switch("VENV", None, "folder of the virtual environment; none: use PYTHON as it is"),
     Switch("PYTHON", None, "the Python that makes the environment"),
+    Switch("REQUIREMENTS", None, "a requirements.txt of what your own net imports, installed into VENV"),
     Switch("ANALYSIS", None, "make figures: of this analysis only"),
     Switch("LAYER", None, "make figures: of this layer only"),
     Switch("MAPS", None, "make figures LAYER=...: these feature maps (0,5,17), or all"),
@@ -382,6 +384,23 @@ def switch_names() -> list[str]:
     """Every switch that can stand on the command line."""
     long = [f"{section}_{part.name}".upper() for section, kind in section_types().items() for part in fields(kind)]
     return [switch.name for switch in SWITCHES] + long
+
+
+def said(profile: str, document: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """The switches that give a run's settings (`Settings.document`): all that differ from what they would be otherwise."""
+    net = document.get("model", {})
+    named = {name: net[key] for name, key in (("MODEL", "name"), ("WEIGHTS", "weights")) if net.get(key)}
+    plain = load({"PROFILE": profile}).document()
+    usual = load({"PROFILE": profile} | named).document() | {"model": plain["model"]}  # images of the net's own size
+    short = {switch.setting: switch.name for switch in SWITCHES if switch.setting}
+    found = {} if profile == "default" else {"PROFILE": profile}
+    for section, entries in document.items():
+        for key, value in entries.items():
+            text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+            if key in usual.get(section, {}) and value not in (None, usual[section][key]):
+                found[short.get((section, key), f"{section}_{key}".upper())] = text
+    first = [switch.name for switch in SWITCHES if switch.name in found]
+    return {name: found[name] for name in (*first, *(name for name in found if name not in first))}
 
 
 def _long_switch(name: str, types: Mapping[str, type]) -> tuple[str, str]:

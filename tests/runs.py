@@ -40,3 +40,12 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name not in outside
     }
+
+
+def below(folder: Path) -> set[str]:
+    """Every file below a folder by name, but for what git ignores in this repository and what hides."""
+    found = set()
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name not in ("__pycache__", "build", "report") and name[0] != "."]
+        found |= {(Path(place) / name).relative_to(folder).as_posix() for name in names}
+    return found

@@ -42,6 +42,7 @@ def copy_of(run: Run, home: Path) -> Path:
     [
         (["run", "PROFLE=smoke"], "PROFLE: no such switch; did you mean 'PROFILE'?"),
         (["run", "TRAINING_EPOCS=2"], "TRAINING_EPOCS: no such switch; did you mean 'TRAINING_EPOCHS'?"),
+        (["run", "FORMAT=zip"], "FORMAT=zip: use single (the page in one file), or leave it out"),
         (["run", "OCCLUSION_STRIDE=0"], "OCCLUSION_STRIDE=0: use 1 pixel or more"),
         (["run", "OCCLUSION_SIZE=300"], "OCCLUSION_SIZE=300: larger than the image: use at most 224"),
         (["run", "EPOCHS=0"], "EPOCHS=0: input should be greater than or equal to 1"),

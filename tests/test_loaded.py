@@ -42,6 +42,14 @@ def branching():
         def forward(self, images):
             return super().forward(images) if images.sum() > 0 else super().forward(-images)
     return Branching()
+def pair():
+    class Pair(Brightness):
+        def forward(self, images, more): return super().forward(images + more)
+    return Pair()
+def broken():
+    class Broken(Brightness):
+        def forward(self, images): return super().forward(nothing)
+    return Broken()
 def maps(): return nn.Conv2d(3, 2, 3)
 """
 
@@ -229,9 +237,10 @@ def test_the_layers_that_the_user_names_are_looked_at(home: Path) -> None:
     [
         ({"WEIGHTS": "nowhere.pt"}, "WEIGHTS=nowhere.pt: no such file: give a .safetensors, .pt or .pth file"),
         (
-            {"MODEL": "brightness_net:branching"},
-            "MODEL=brightness_net:branching: the forward pass of Branching cannot be",
+            {"MODEL": "brightness_net:pair"},
+            "MODEL=brightness_net:pair: Pair takes 2 inputs (images, more): one image is",
         ),
+        ({"MODEL": "brightness_net:broken"}, "DATA_CROP=32 (NameError: name 'nothing' is not defined)"),
         (
             {"MODEL": "brightness_net:maps", "WEIGHTS": "factory"},
             "MODEL=brightness_net:maps: it gives (2, 30, 30) for an",
@@ -276,6 +285,20 @@ def test_a_net_that_cannot_be_projected_has_a_report_all_the_same(home: Path) ->
     assert "the net was loaded" in whys["better-architecture"]
     assert "GELU" in whys["visualisation-is-genuine"]
     assert (home / "report" / "report.pdf").exists()
+
+
+def test_a_net_that_branches_on_values_has_a_report_that_says_what_is_not_known(home: Path) -> None:
+    done = reportgen("run", *words(USUAL | {"MODEL": "brightness_net:branching"}), cwd=home)
+    assert done.returncode == 0, done.stderr
+    assert "the forward pass of Branching cannot be followed (" in done.stderr
+    page = " ".join((home / "report" / "index.html").read_text().split())
+    trained, occlusion = (page.split(f'id="{name}"')[1].split("</section>")[0] for name in ("trained", "occlusion"))
+    assert "knows less of it than of most nets: the forward pass of Branching cannot be followed" in trained
+    assert "takes longer and changes no number: the forward pass of Branching cannot be followed" in occlusion
+    assert numbers(home)["top1"] == 1.0
+    assert [layer["map"] for layer in numbers(home, "schematics")["nodes"]] == ["act", "act2", "head.input", "head"]
+    assert "projections.jpg" not in page
+    assert "patches.jpg" in page
 
 
 def test_marked_objects_of_the_users_images(home: Path) -> None:

@@ -156,3 +156,33 @@ def test_reading_settings_does_not_import_torch() -> None:
     code = "import sys; from reportgen import settings, pipeline; settings.load({}); print(*sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=REPOSITORY)
     assert not {"torch", "matplotlib", "weasyprint"} & set(found.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "switches",
+    [
+        {},
+        {"PROFILE": "smoke", "SEED": "3", "OCCLUSION_STRIDE": "4", "IMAGES": "dog/1.png,cat/2.png"},
+        {"TRAINING_RECIPE": "paper", "EPOCHS": "2", "COMPARE_VARIANTS": "zfnet"},
+        {
+            "MODEL": "squeezenet1_0",
+            "WEIGHTS": "net.safetensors",
+            "DATA": "images",
+            "PARTS": "parts.json",
+            "TRANSFER": "others",
+            "DATA_CROP": "227",
+            "PREPROCESSING_ORDER": "BGR",
+            "PREPROCESSING_RANGE": "255",
+            "PREPROCESSING_MEAN": "104,117,123",
+            "PREPROCESSING_DEVIATION": "1,1,1",
+        },
+    ],
+)
+def test_what_a_run_says_of_its_switches_gives_the_same_settings(switches: dict[str, str]) -> None:
+    made = settings.load(switches)
+    said = settings.said(made.profile, made.document())
+    assert settings.load(said) == made
+    assert set(said) >= set(switches) - {"TRAINING_RECIPE"}
+    if "WEIGHTS" in switches:
+        assert list(said)[:3] == ["MODEL", "WEIGHTS", "DATA"]
+        assert set(said) == set(switches)

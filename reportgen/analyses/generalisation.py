@@ -231,7 +231,7 @@ def _gallery(found: Comparison) -> ImageGrid:
     if len(found.gallery_classes) < len(found.classes):
         which = f"each of {len(found.gallery_classes)} of the {len(found.classes)} classes"
     return ImageGrid(
-        title="Classes that the net never saw",
+        title="The other images",
         caption=f"{columns} images of {which} on which its features are tried, drawn at random from those for training "
         "and for testing.",
         alt=f"A grid of pictures, one row for each class: {', '.join(found.gallery_classes)}.",

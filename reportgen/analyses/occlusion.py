@@ -163,6 +163,7 @@ def numbers(result: Result) -> dict[str, Any]:
         "layer": result.layer,
         "rule": result.rule,
         "objects_known": result.known,
+        "whole": next((example.whole for example in result.examples.values()), ""),
         "sample": 0 if sweep is None else len(sweep.images),
         "sample_stride": None if sweep is None or len(sweep.tops) < 2 else int(sweep.tops[1] - sweep.tops[0]),
         "sample_places": 0 if sweep is None else len(sweep.tops) * len(sweep.lefts),

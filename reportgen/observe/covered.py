@@ -75,6 +75,7 @@ class Grid:
     covered: Float[np.ndarray, "top left class"]
     clean_totals: Float[np.ndarray, " map"]  # activation, summed over rows and columns
     totals: Float[np.ndarray, "top left map"]
+    whole: str  # why more was computed than what the square changes; see `reportgen.probe.Occlusion`
 
 
 def slide(inputs: Inputs, image: Tensor, size: int, stride: int) -> Grid:
@@ -88,6 +89,7 @@ def slide(inputs: Inputs, image: Tensor, size: int, stride: int) -> Grid:
         softmax(found.covered[output].cpu().numpy()),
         found.clean[layer].cpu().numpy().astype(np.float64),
         found.covered[layer].cpu().numpy().astype(np.float64),
+        found.whole,
     )
 
 

@@ -44,6 +44,7 @@ class Example:
     guesses: Int[np.ndarray, "top left"]  # the most probable class
     projections: UInt8[np.ndarray, "picture row column 3"]  # of the map: in this image, then in others
     sources: tuple[str, ...]  # class of each of these images
+    whole: str = ""  # why more was computed than what the square changes; see `reportgen.probe.Occlusion`
 
 
 @dataclass(frozen=True)
@@ -213,6 +214,7 @@ def _example(
         guesses=grid.covered.argmax(-1),
         projections=covered.drawn(projections),
         sources=tuple(sources),
+        whole=grid.whole,
     )
 
 

@@ -287,6 +287,8 @@ def feature_maps(
 
 
 def seen(kinds: Sequence[str]) -> str:
-    """Which classes a map's nine images are of, the most frequent first: "5 dog, 3 cat, 1 owl"."""
+    """Which classes a map's nine images are of, the most frequent first: "5 dog, 3 cat, 1 owl"; "dog, cat" if all differ."""
     counts = Counter(kind for kind in kinds if kind)
+    if len(counts) > 1 and set(counts.values()) == {1}:
+        return ", ".join(counts)
     return ", ".join(f"{count} {kind}" for kind, count in counts.most_common()) or "no activation"

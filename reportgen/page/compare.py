@@ -9,17 +9,14 @@ import jinja2
 
 from reportgen.artifacts import read_json
 from reportgen.errors import UserError
-from reportgen.page import metrics
-from reportgen.page.changes import Changes, Difference, changes
+from reportgen.page import digest, metrics
+from reportgen.page.changes import Changes, changes
 from reportgen.page.folder import publish
 from reportgen.page.matching import Pair, match_reports, pictured
 from reportgen.page.template import SIGNS, templates
-from reportgen.page.words import FILTERS, interval
+from reportgen.page.words import FILTERS
 
 MOST_PAIRS = 6  # of each layer that are pictured
-MOST_ROWS = 40  # of each kind of difference in the digest: GitHub takes 65,536 characters
-LONGEST = 60_000  # characters of the digest
-ARROWS = {"better": "▲", "worse": "▼", "new": "＋", "lost": "－"}
 
 
 def read_report(folder: Path, said_by: str) -> dict[str, Any]:
@@ -50,7 +47,7 @@ def write(base: Path, report: Path) -> Changes:
     files: dict[str, bytes | Path] = {
         f"compare/{row['file']}": base / row["source"] for row in _old_pictures(pairs, before)
     }
-    files["compare.md"] = digest(found, before, now, overall).encode()
+    files["compare.md"] = digest.of_changes(found, before, now, overall).encode()
     page = _render(found, before, now, pairs, overall, unmatched)
     files["compare.html"] = page.encode()
     publish(report, "compare", files)
@@ -117,78 +114,5 @@ def _render(
         overall=overall,
         unmatched=unmatched,
         signs=SIGNS,
-        arrows=ARROWS,
+        arrows=digest.ARROWS,
     )
-
-
-def digest(found: Changes, before: Mapping[str, Any], now: Mapping[str, Any], overall: Mapping[int, float]) -> str:
-    """The comparison in Markdown, short enough for a comment on a pull request."""
-    lines = [f"### reportgen: {_name(before)} → {_name(now)}", "", _summary(found), ""]
-    if found.verdicts:
-        lines += ["| | claim | before | now |", "|---|---|---|---|"]
-        lines += [
-            f"| {ARROWS[change.direction]} | `{change.id}` {_cell(change.statement)} | {change.before} | **{change.now}** |"
-            for change in found.verdicts
-        ]
-        lines.append("")
-    if found.moved:
-        lines += ["| number | before | now |", "|---|---|---|"]
-        rows = [f"| {_cell(move.name)} | {interval(move.before)} | {interval(move.now)} |" for move in found.moved]
-        lines += [*_first(rows), ""]
-    if overall:
-        said = ", ".join(f"layer {layer} {value:.2f}" for layer, value in overall.items())
-        lines += [f"Feature maps matched by their responses, mean correlation: {said}.", ""]
-    for title, differences in (
-        ("Net and data", found.facts),
-        ("Settings", found.settings),
-        ("Versions", found.versions),
-    ):
-        if differences:
-            lines += [
-                f"<details><summary>{title}: {len(differences)} changed</summary>",
-                "",
-                *_table(differences),
-                "",
-                "</details>",
-                "",
-            ]
-    text = "\n".join(lines).rstrip() + "\n"
-    return text if len(text) <= LONGEST else text[:LONGEST].rsplit("\n", 1)[0] + "\n\n(cut: see compare.html)\n"
-
-
-def _name(report: Mapping[str, Any]) -> str:
-    commit = report["run"]["commit"]
-    return f"`{commit[:12]}`" if commit else f"seed {report['run']['seed']}"
-
-
-def _summary(found: Changes) -> str:
-    if not found.any:
-        return "Nothing changed."
-    counts = {direction: sum(change.direction == direction for change in found.verdicts) for direction in ARROWS}
-    said = [f"{count} {direction}" for direction, count in counts.items() if count]
-    verdicts = f"Verdicts: {', '.join(said)}." if said else "No verdict changed."
-    return f"{verdicts} {len(found.moved)} of {found.compared} numbers moved by more than their intervals."
-
-
-def _table(differences: tuple[Difference, ...]) -> list[str]:
-    rows = [f"| {_cell(item.name)} | {_cell(item.before)} | {_cell(item.now)} |" for item in differences]
-    return ["| | before | now |", "|---|---|---|", *_first(rows)]
-
-
-def _first(rows: list[str]) -> list[str]:
-    return rows if len(rows) <= MOST_ROWS else [*rows[:MOST_ROWS], f"| and {len(rows) - MOST_ROWS} more | | |"]
-
-
-def _cell(text: str) -> str:
-    """A text that cannot end a cell, begin a tag or call someone (@name)."""
-    for sign, harmless in (
-        ("&", "&amp;"),
-        ("<", "&lt;"),
-        (">", "&gt;"),
-        ("|", "\\|"),
-        ("\n", " "),
-        ("@", "&#64;"),
-        ("`", "'"),
-    ):
-        text = text.replace(sign, harmless)
-    return text

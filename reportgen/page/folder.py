@@ -16,7 +16,7 @@ def publish(report: Path, writer: str, files: Mapping[str, bytes | Path]) -> Non
 
     Raises UserError, before anything is written, where a file of that name lies there that no report wrote.
     """
-    before = _written(report, writer)
+    before = written(report, writer)
     for name in files:
         if name not in before and os.path.lexists(report / name):
             raise UserError(
@@ -36,24 +36,25 @@ def publish(report: Path, writer: str, files: Mapping[str, bytes | Path]) -> Non
     write_json(report / LISTS / f"{writer}.json", sorted(files))
 
 
-def remove_report(report: Path) -> None:
-    """Remove what reports wrote into a folder, and nothing else; folders that end up empty go too."""
-    for place in sorted((report / LISTS).glob("*.json")):
-        for name in _written(report, place.stem):
-            remove_leftovers((report / name).parent)
-            _remove(report, name)
-        place.unlink()
-    if (report / LISTS).is_dir() and not any((report / LISTS).iterdir()):
-        (report / LISTS).rmdir()
-
-
-def _written(report: Path, writer: str) -> list[str]:
+def written(report: Path, writer: str) -> list[str]:
+    """The files that a writer ("page", "pdf", "compare") put into the report's folder; none where it never wrote."""
     try:
         names = read_json(report / LISTS / f"{writer}.json")
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return []
     # A list that someone else edited must not lead out of the folder.
     return [name for name in names if not Path(name).is_absolute() and ".." not in Path(name).parts]
+
+
+def remove_report(report: Path) -> None:
+    """Remove what reports wrote into a folder, and nothing else; folders that end up empty go too."""
+    for place in sorted((report / LISTS).glob("*.json")):
+        for name in written(report, place.stem):
+            remove_leftovers((report / name).parent)
+            _remove(report, name)
+        place.unlink()
+    if (report / LISTS).is_dir() and not any((report / LISTS).iterdir()):
+        (report / LISTS).rmdir()
 
 
 def _copy(source: Path, place: Path) -> None:

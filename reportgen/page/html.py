@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from reportgen.page import metrics, pdf
+from reportgen.page import digest, metrics, pdf
 from reportgen.page.content import Content, gather
 from reportgen.page.folder import publish, remove_report
+from reportgen.page.provenance import made
 from reportgen.page.template import render, templates
 from reportgen.registry import ANALYSES, Analysis
 
@@ -24,10 +25,14 @@ def write(build: Path, report: Path, run: Mapping[str, Any], analyses: Sequence[
     """
     content = gather(build, run, analyses)
     page = render(content, "report.html.j2", "figures", print=False, has_pdf=pdf.available())
-    numbers = json.dumps(metrics.document(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    provenance = render(content, "provenance.html.j2", "figures", print=False, made=made(content))
+    document = metrics.document(content)
+    numbers = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     files: dict[str, bytes | Path] = {"metrics.json": numbers.encode(), STYLE: templates() / "screen.css"}
+    files["digest.md"] = digest.of_one(document).encode()
     files |= _pictures(build, content)
     files |= {f"data/{section.name}.npz": build / section.name / "result.npz" for section in content.sections}
+    files["provenance.html"] = provenance.encode()
     files["index.html"] = page.encode()  # last: once it is there, all that it links to is
     publish(report, "page", files)
 

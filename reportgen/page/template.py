@@ -11,6 +11,7 @@ from markupsafe import Markup
 from reportgen.errors import UserError
 from reportgen.page.content import VERDICTS, Content, Section
 from reportgen.page.words import FILTERS
+from reportgen.settings import said
 
 PACKAGE = Path(__file__).resolve().parent.parent
 SIGNS = {"holds": "✓", "contradicted": "✗", "undecided": "?", "not tested": "–"}
@@ -114,7 +115,6 @@ class _Sections:
                 after=after,
                 analysis=section.name,
                 source=section.artefact,
-                remake=f"make figures ANALYSIS={section.name}",
                 larger=f"make figures LAYER={drawn['layer']} MAPS=all" if _all_maps(drawn) else "",
                 **more,
             )
@@ -182,18 +182,4 @@ def _strip(content: Content) -> list[dict[str, Any]]:
 
 def switches(run: Mapping[str, Any]) -> str:
     """The switches of this run that differ from the defaults, as they are written after ``make report``."""
-    settings = run["settings"]
-    known = {
-        "PROFILE": (run["profile"], "default"),
-        "MODEL": (settings.get("model", {}).get("name"), "zfnet"),
-        "WEIGHTS": (settings.get("model", {}).get("weights"), ""),
-        "CLASSES": (settings.get("model", {}).get("classes"), ""),
-        "LAYERS": (",".join(settings.get("layers", {}).get("nodes", ())), ""),
-        "DATA": (settings.get("data", {}).get("source"), "scenes"),
-        "SEED": (run["seed"], 0),
-        "SEEDS": (settings.get("compare", {}).get("seeds"), 1),
-        "IMAGES": (",".join(settings.get("occlusion", {}).get("images", ())), ""),
-    }
-    return " ".join(
-        f"{name}={shlex.quote(str(value))}" for name, (value, usual) in known.items() if value not in (None, usual)
-    )
+    return " ".join(f"{name}={shlex.quote(text)}" for name, text in said(run["profile"], run["settings"]).items())

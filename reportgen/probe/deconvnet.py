@@ -147,6 +147,8 @@ def unpool(net: nn.Module | Graph, image: Float[Tensor, "channel row column"], p
 
 def _check(graph: Graph, layer: str) -> None:
     """Raise Unsupported, by name, for the first operation without a rule on the way down from the layer."""
+    if graph.unfollowed:
+        raise Unsupported(f"layer {layer!r} cannot be projected: {graph.unfollowed}")
     below = graph.below(layer)
     top = below[0]
     if top.operation.kind == "input":

@@ -130,6 +130,8 @@ class ReceptiveField:
 
 
 def _box(graph: Graph, layer: str, row: int, column: int, settle: Callable[[Node, Span], Span]) -> Box:
+    if graph.unfollowed:
+        raise Unsupported(f"the receptive field of layer {layer!r} is not known: {graph.unfollowed}")
     spans = reach(graph, layer, torch.tensor([[row, column]]), settle)
     source = next(node.name for node in graph.nodes.values() if node.kind == "input")
     if source not in spans:

@@ -1,10 +1,78 @@
-"""The calls of a net that torch.fx followed: what each reads, what depends on the image, what each is called."""
+"""Following a net with torch.fx: its calls, what each reads, what depends on the image, what each is called."""
 
+import copy
+import operator
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from torch import Tensor, fx, nn
 
 from reportgen.probe import operations
+
+
+class _Proxy(fx.Proxy):
+    """A proxy for which ``x += y`` stays in place; torch.fx's own makes it ``x = x + y``, another net if x is shared."""
+
+    def _in_place(self, function: Callable, other: Any) -> fx.Proxy:
+        return self.tracer.create_proxy("call_function", function, (self, other), {})
+
+    def __iadd__(self, other: Any) -> fx.Proxy:
+        return self._in_place(operator.iadd, other)
+
+    def __isub__(self, other: Any) -> fx.Proxy:
+        return self._in_place(operator.isub, other)
+
+    def __imul__(self, other: Any) -> fx.Proxy:
+        return self._in_place(operator.imul, other)
+
+    def __itruediv__(self, other: Any) -> fx.Proxy:
+        return self._in_place(operator.itruediv, other)
+
+
+class Tracer(fx.Tracer):
+    """Follows the forward pass and notes which node each module's call returned, containers included."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: dict[str, list[fx.Node]] = {}
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        # A subclass of nn.LocalResponseNorm is one, however it computes it: the identity on the way down.
+        return isinstance(m, nn.LocalResponseNorm) or super().is_leaf_module(m, module_qualified_name)
+
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        return _Proxy(node, self)
+
+    def call_module(self, m: nn.Module, forward: Callable, args: tuple, kwargs: dict) -> Any:
+        path = self.path_of_module(m)
+        # Hooks of containers would be shown proxies in place of tensors; those of leaf modules run with the net.
+        result = super().call_module(m, forward if self.is_leaf_module(m, path) else m.forward, args, kwargs)
+        if isinstance(result, fx.Proxy):
+            self.calls.setdefault(path, []).append(result.node)
+        return result
+
+
+def eval_copy(net: nn.Module) -> nn.Module:
+    """A copy of the net's structure in ``eval()``; weights and hooks are shared, buffers copied."""
+    shared: dict[int, Any] = {id(parameter): parameter for parameter in net.parameters()}
+    for module in net.modules():
+        for name, value in vars(module).items():
+            # Tensors computed by old-style weight normalisation are attributes that deepcopy refuses to copy.
+            if isinstance(value, Tensor) or ("_hooks" in name and isinstance(value, dict)):
+                shared[id(value)] = value
+    return copy.deepcopy(net, shared).eval()
+
+
+def share_buffers(net: nn.Module, module: nn.Module) -> None:
+    """Put the net's own buffers in place of the copies that protected them while its forward pass was followed."""
+    for path, buffer in net.named_buffers(remove_duplicate=False):
+        home, _, name = path.rpartition(".")
+        try:
+            owner = module.get_submodule(home)
+        except AttributeError:
+            continue  # nothing of that module is used by the graph
+        if name in owner._buffers:
+            owner._buffers[name] = buffer
 
 
 def reads(node: fx.Node) -> list[fx.Node]:

@@ -4,10 +4,11 @@
 calls work in place. The net itself is left alone: a structural copy in ``eval()`` that shares its weights is traced.
 """
 
-import copy
 import difflib
 import operator
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -43,61 +44,10 @@ class Node:
         return len(self.shape) == 3
 
 
-class _Proxy(fx.Proxy):
-    """A proxy for which ``x += y`` stays in place; torch.fx's own makes it ``x = x + y``, another net if x is shared."""
-
-    def _in_place(self, function: Callable, other: Any) -> fx.Proxy:
-        return self.tracer.create_proxy("call_function", function, (self, other), {})
-
-    def __iadd__(self, other: Any) -> fx.Proxy:
-        return self._in_place(operator.iadd, other)
-
-    def __isub__(self, other: Any) -> fx.Proxy:
-        return self._in_place(operator.isub, other)
-
-    def __imul__(self, other: Any) -> fx.Proxy:
-        return self._in_place(operator.imul, other)
-
-    def __itruediv__(self, other: Any) -> fx.Proxy:
-        return self._in_place(operator.itruediv, other)
-
-
-class _Tracer(fx.Tracer):
-    """Follows the forward pass and notes which node each module's call returned, containers included."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.calls: dict[str, list[fx.Node]] = {}
-
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        # A subclass of nn.LocalResponseNorm is one, however it computes it: the identity on the way down.
-        return isinstance(m, nn.LocalResponseNorm) or super().is_leaf_module(m, module_qualified_name)
-
-    def proxy(self, node: fx.Node) -> fx.Proxy:
-        return _Proxy(node, self)
-
-    def call_module(self, m: nn.Module, forward: Callable, args: tuple, kwargs: dict) -> Any:
-        path = self.path_of_module(m)
-        # Hooks of containers would be shown proxies in place of tensors; those of leaf modules run with the net.
-        result = super().call_module(m, forward if self.is_leaf_module(m, path) else m.forward, args, kwargs)
-        if isinstance(result, fx.Proxy):
-            self.calls.setdefault(path, []).append(result.node)
-        return result
-
-
-def eval_copy(net: nn.Module) -> nn.Module:
-    """A copy of the net's structure in ``eval()``; weights and hooks are shared, buffers copied."""
-    shared: dict[int, Any] = {id(parameter): parameter for parameter in net.parameters()}
-    for module in net.modules():
-        for name, value in vars(module).items():
-            # Tensors computed by old-style weight normalisation are attributes that deepcopy refuses to copy.
-            if isinstance(value, Tensor) or ("_hooks" in name and isinstance(value, dict)):
-                shared[id(value)] = value
-    return copy.deepcopy(net, shared).eval()
-
-
 class Graph:
     """A traced net. Made by `trace`; accepted wherever a net is."""
+
+    unfollowed = ""  # why the forward pass is not known beyond its modules (see `Watched`)
 
     def __init__(self, module: fx.GraphModule, calls: Mapping[str, list[fx.Node]], example: Tensor) -> None:
         self.module = module
@@ -384,43 +334,141 @@ def _storage(value: Tensor) -> int:
     return value.untyped_storage().data_ptr()
 
 
+class Watched(Graph):
+    """A net whose forward pass cannot be followed, as when it branches on values: its modules are watched as they run.
+
+    Nodes are the calls of leaf modules, ``path#1`` for a second call of one, and what such a module reads where no
+    module gave it: ``path.input``. Between them anything may happen, and another image may take another way: nothing can
+    be projected through it, and no window of a map computed alone. Each image is run by itself, since what the net
+    looks at may be the batch.
+    """
+
+    def __init__(self, module: nn.Module, example: Tensor, reason: str) -> None:
+        self.module = module  # type: ignore[assignment]  # what torch.fx could not make a GraphModule of
+        self.unfollowed = reason
+        self.input_shape = tuple(example.shape[1:])
+        self.nodes = {}
+        self._calls, self._names = {}, {}
+        image, holder, alive = example[:1].to(self.device).clone(), dict[int, str](), list[Tensor]()
+
+        def add(name: str, operation: Operation, value: Tensor, parents: tuple[str, ...] = ()) -> None:
+            self.nodes[name] = Node(name, operation, parents, tuple(value.shape[1:]), fx.Graph().placeholder("unknown"))
+            holder[_storage(value)] = name
+            alive.append(value)  # a freed tensor's storage would be given to another
+
+        def reads(name: str, module: nn.Module, value: Tensor) -> None:
+            held = self.nodes.get(holder.get(_storage(value), ""))
+            if held is None or held.shape != tuple(value.shape[1:]):
+                add(f"{name}.input", Operation("other", "what stands between two modules"), value)
+            below[name] = holder[_storage(value)], value.dim()
+
+        def gives(name: str, module: nn.Module, value: Tensor) -> None:
+            parent, rank = below[name]
+            add(name, operations.of_module(module, rank), value, (parent,))
+
+        below: dict[str, tuple[str, int]] = {}
+        add("(image)", Operation("input", "input"), image)
+        result = self._run_one(image, reads, gives)
+        self._output = ""
+        if isinstance(result, Tensor):
+            reads("(output)", module, result)
+            self._output = below["(output)"][0]
+
+    @property
+    def output(self) -> str:
+        """Name of what the net returns; raises Unsupported where it returns several things."""
+        if not self._output:
+            raise Unsupported("the net returns several things: name the layer that is meant")
+        return self._output
+
+    def below(self, name: str) -> list[Node]:
+        """The node and all that was called before it, latest first: what it depends on is among them."""
+        order = list(self.nodes.values())
+        return order[order.index(self.find(name)) :: -1]
+
+    def at(self, images: Tensor) -> Graph:
+        """The same for images of this size."""
+        same = tuple(images.shape[1:]) == self.input_shape
+        return self if same else Watched(self.module, images, self.unfollowed)
+
+    def run(
+        self,
+        images: Tensor,
+        watch: Mapping[str, Callable[[Tensor], object]],
+        instead: Mapping[str, Callable[[Tensor], Tensor]] | None = None,
+    ) -> None:
+        """Run every image by itself, then show what the named modules read or gave, of all images together."""
+        if instead:
+            raise Unsupported(self.unfollowed)
+        names = {name: self.find(name).name for name in watch}
+        found: dict[str, list[Tensor]] = {node: [] for node in names.values()}
+
+        def keep(node: str, value: Tensor) -> None:
+            if node in found:
+                found[node].append(value.clone())
+
+        for image in images:
+            one = image[None].to(self.device).clone()
+            keep("(image)", one)
+            result = self._run_one(
+                one, lambda name, _, value: keep(f"{name}.input", value), lambda name, _, value: keep(name, value)
+            )
+            keep("(output).input", result)
+        for name, watcher in watch.items():
+            if len(found[names[name]]) != len(images):
+                raise Unsupported(f"layer {name!r} does not run for every image: {self.unfollowed}")
+            watcher(torch.cat(found[names[name]]))
+
+    def _run_one(self, image: Tensor, reads: "_See", gives: "_See") -> Any:
+        """The net's output for one image; shows by name what each leaf module reads (its first argument) and gives."""
+        turns: Counter[str] = Counter()
+
+        def name(path: str) -> str:
+            return f"{path}#{turns[path]}" if turns[path] else path
+
+        def before(path: str, module: nn.Module, args: tuple) -> None:
+            if args and isinstance(args[0], Tensor):
+                reads(name(path), module, args[0])
+
+        def after(path: str, module: nn.Module, args: tuple, output: Any) -> None:
+            if args and isinstance(args[0], Tensor) and isinstance(output, Tensor):
+                gives(name(path), module, output)
+            turns[path] += 1
+
+        leaves = [(path, module) for path, module in self.module.named_modules() if path and not [*module.children()]]
+        with ExitStack() as hooks, torch.inference_mode(False), torch.no_grad():
+            for path, module in leaves:
+                hooks.callback(module.register_forward_pre_hook(partial(before, path)).remove)
+                hooks.callback(module.register_forward_hook(partial(after, path)).remove)
+            return self.module(image)
+
+
+_See = Callable[[str, nn.Module, Tensor], None]
+
+
 def trace(net: "nn.Module | Graph", example: Float[Tensor, "image channel row column"]) -> Graph:
     """Turn a net into an explicit graph, with the shapes that ``example`` gives (its first image is run once).
 
     The graph shares the net's weights: it follows them when they are trained on. Hooks of leaf modules (``nn.Conv2d``)
-    run with it, hooks of containers do not. Raises Unsupported where the forward
-    pass cannot be followed symbolically, as when it branches on values.
+    run with it, hooks of containers do not. Where the forward pass cannot be followed symbolically, as when it branches on
+    values, its modules are watched as they run (`Watched`). Raises Unsupported for a net of several inputs.
     """
     if isinstance(net, Graph):
         return net.at(example)
-    tracer = _Tracer()
+    tracer, copied = following.Tracer(), following.eval_copy(net)
     try:
-        copied = eval_copy(net)
         followed = tracer.trace(copied)
     except Exception as error:
+        following.share_buffers(net, copied)
         reason = str(error).strip().split("\n")[0] or type(error).__name__
-        raise Unsupported(
-            f"the forward pass of {type(net).__name__} cannot be followed symbolically: {reason}"
-        ) from error
+        return Watched(copied, example, f"the forward pass of {type(net).__name__} cannot be followed ({reason})")
     required = [node for node in followed.nodes if node.op == "placeholder" and not node.args]
     if len(required) != 1:
         names = ", ".join(node.name for node in required)
         raise Unsupported(f"{type(net).__name__} takes {len(required)} inputs ({names}): one image is meant")
     module = fx.GraphModule(copied, followed)
-    _share_buffers(net, module)
+    following.share_buffers(net, module)
     return Graph(module, tracer.calls, example)
-
-
-def _share_buffers(net: nn.Module, module: nn.Module) -> None:
-    """Put the net's own buffers in place of the copies that protected them while its forward pass was followed."""
-    for path, buffer in net.named_buffers(remove_duplicate=False):
-        home, _, name = path.rpartition(".")
-        try:
-            owner = module.get_submodule(home)
-        except AttributeError:
-            continue  # nothing of that module is used by the graph
-        if name in owner._buffers:
-            owner._buffers[name] = buffer
 
 
 def activations(

@@ -1,6 +1,7 @@
 """Occlusion: what the net computes when a square of the image is covered (Zeiler & Fergus 2013, section 4.2, figure 7).
 
-Computed incrementally: see `reportgen.probe.incremental`.
+Computed incrementally: see `reportgen.probe.incremental`. From an operation on that can only be computed whole, maps are
+computed whole for every square; a net that incremental inference does not know at all is run anew on every covered image.
 """
 
 from collections.abc import Sequence
@@ -11,9 +12,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from reportgen.probe.errors import ProbeError
-from reportgen.probe.graph import Graph, trace
-from reportgen.probe.incremental import Incremental
+from reportgen.probe.errors import ProbeError, Unsupported
+from reportgen.probe.graph import Graph, activations, trace
+from reportgen.probe.incremental import Incremental, summed
 from reportgen.probe.memory import halved
 
 
@@ -28,6 +29,7 @@ class Occlusion:
     lefts: Int[Tensor, " column"]
     clean: dict[str, Tensor]  # layer -> (unit) or (map)
     covered: dict[str, Tensor]  # layer -> (row, column, unit) or (row, column, map)
+    whole: str = ""  # why, and of what, more was computed than what the square changes; empty where it was not
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class OcclusionAt:
     places: Int[Tensor, "place 2"]  # first covered row and column of pixels
     clean: dict[str, Tensor]  # layer -> (unit) or (map)
     covered: dict[str, Tensor]  # layer -> (place, unit) or (place, map)
+    whole: str = ""
 
 
 def positions(length: int, size: int, stride: int) -> list[int]:
@@ -59,9 +62,9 @@ def occlude(
 
     ``size`` and ``stride`` are in pixels; ``fill`` is the square's value in the space of the net's input (mid-grey
     after normalisation), one number or one a channel. Works for any net that can be traced. Only what the square
-    changes is computed, as long as that is less work than whole maps; the memory needed does not depend on the number
-    of positions, results aside. Raises ProbeError for a square that does not fit, and Unsupported for a net that
-    cannot be traced.
+    changes is computed, as long as that is known and less work than whole maps (the result's ``whole`` says where it is
+    not known); the memory needed does not depend on the number of positions, results aside. Raises ProbeError for a
+    square that does not fit, and Unsupported for a net that cannot be traced.
     """
     _check_size(size, image)
     if stride < 1:
@@ -70,7 +73,7 @@ def occlude(
     found = occlude_at(net, image, torch.cartesian_prod(tops, lefts), size, fill, outputs)
     grid = (len(tops), len(lefts))
     covered = {name: values.unflatten(0, grid) for name, values in found.covered.items()}
-    return Occlusion(tops, lefts, found.clean, covered)
+    return Occlusion(tops, lefts, found.clean, covered, found.whole)
 
 
 def occlude_at(
@@ -93,15 +96,40 @@ def occlude_at(
         raise ProbeError(f"fill={square.tolist()}: use one value, or {len(image)}, one for each channel of the image")
     graph = trace(net, image[None])
     wanted = {name: graph.find(name).name for name in outputs}
+    patch = square.to(graph.device).view(-1, 1, 1).expand(len(image), size, size)
     with torch.inference_mode(False), torch.no_grad():
-        run = Incremental(graph, image, list(wanted.values()), corners, size)
-        filled = square.to(graph.device).view(-1, 1, 1).expand(len(image), size, size)
-        (clean, covered), _ = halved(partial(run.outputs, filled), run.most)
+        try:
+            if graph.unfollowed:
+                raise Unsupported(graph.unfollowed)
+            run = Incremental(graph, image, list(wanted.values()), corners, size)
+            (clean, covered), _ = halved(partial(run.outputs, patch), run.most)
+            whole = f"there is no rule for windows of {run.barrier}: behind it, whole maps" if run.barrier else ""
+        except Unsupported as error:
+            clean, covered = _one_by_one(graph, image, list(wanted.values()), corners, patch)
+            whole = f"{error}: whole images, one by one"
     return OcclusionAt(
         corners,
         {name: clean[node] for name, node in wanted.items()},
         {name: covered[node] for name, node in wanted.items()},
+        whole,
     )
+
+
+def _one_by_one(
+    graph: Graph, image: Tensor, nodes: Sequence[str], corners: Tensor, patch: Tensor
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """As `Incremental.outputs`: every covered image forwarded whole, and alone, since batches may mix images."""
+    (rows, columns), clean = patch.shape[1:], image.to(graph.device)
+    found = [_totals(graph, clean, nodes)]
+    for top, left in corners.tolist():
+        covered = clean.clone()
+        covered[:, top : top + rows, left : left + columns] = patch
+        found.append(_totals(graph, covered, nodes))
+    return found[0], {name: torch.stack([one[name] for one in found[1:]]) for name in nodes}
+
+
+def _totals(graph: Graph, image: Tensor, nodes: Sequence[str]) -> dict[str, Tensor]:
+    return {name: summed(output)[0] for name, output in activations(graph, image[None], nodes).items()}
 
 
 def _check_size(size: int, image: Tensor) -> None:

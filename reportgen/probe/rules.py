@@ -74,7 +74,12 @@ def _pass_on(descent: Descent, node: Node, signal: Tensor) -> Iterator[Sent]:
 
 
 def _rectify(descent: Descent, node: Node, signal: Tensor) -> Iterator[Sent]:
-    """The paper's "rectification": the reconstructed signal passes through a ReLU (section 2.1)."""
+    """The paper's "rectification": the reconstructed signal passes through a ReLU (section 2.1).
+
+    So it does for a ReLU6 (MobileNet): the ceiling is one of activations, on the scale that they have in that layer. A
+    signal has the scale of the activation it began with; cut at 6 its picture would change with that, not with what the
+    unit sees.
+    """
     yield Sent(node.parents[0], signal.clamp(min=0), descent.frames.get(node.name))
 
 

@@ -170,6 +170,18 @@ def changed(graph: Graph, order: Sequence[Node], square: Span) -> dict[str, Span
     return found
 
 
+def barrier(graph: Graph, order: Sequence[Node]) -> str:
+    """The first call behind which maps are computed whole for want of a rule, by name; empty where there is none.
+
+    Not so where maps end: each value of a flattened or pooled map depends on all that the square changes.
+    """
+    for node in order:
+        maps = len(node.shape) > 1 and any(graph.nodes[parent].spatial for parent in node.parents)
+        if maps and (node.kind == "other" or (node.kind in BY_PLACE and _reads_places(graph, node))):
+            return f"{node.operation.what} ({node.name!r})"
+    return ""
+
+
 def _above(node: Node, below: Span) -> Span:
     """The outputs of a convolution or pooling whose windows meet a span of what it reads."""
     window = node.operation.window

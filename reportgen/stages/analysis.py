@@ -68,6 +68,7 @@ def save(work: Work, inputs: Inputs, folder: Path) -> None:
             "fingerprint": work.stamp["fingerprint"],
             "inputs": work.stamp["inputs"],
             "settings": work.stamp["settings"][name],
+            "versions": work.stamp["libraries"],
             "seed": seed,
             "numbers": module.numbers(result),
             "verdicts": [verdict.document() for verdict in verdicts],

@@ -45,11 +45,13 @@ def make(work: Work, folder: Path) -> None:
     outputs = known["numbers"]["outputs"]
     mapping, classes = map_folders(data.classes, [ClassName(**entry) for entry in known["classes"]], outputs)
     same = read_json(work.input("data") / DOCUMENT)["same"]
-    logits = training.evaluate(net, data.val, preprocessing, device)
+    # What a net that branches on values looks at may be the batch: the probe, too, runs each image by itself.
+    batch = 1 if known["numbers"]["unfollowed"] else training.EVALUATION_BATCH
+    logits = training.evaluate(net, data.val, preprocessing, device, batch)
     labels = mapping.of(data.val.labels)
     guesses = {"val": logits.argmax(1)}
     if "test" not in same:
-        guesses["test"] = training.evaluate(net, data.test, preprocessing, device).argmax(1)
+        guesses["test"] = training.evaluate(net, data.test, preprocessing, device, batch).argmax(1)
     write_arrays(folder / "predictions.npz", {"logits": logits, "labels": labels})
     write_seen(folder / SEEN, mapping, classes, guesses)
     numbers: dict[str, Any] = {
@@ -63,7 +65,9 @@ def make(work: Work, folder: Path) -> None:
         "unlabelled_images": int((labels == UNKNOWN).sum()),
         **_accuracy(logits, labels),
     }
-    numbers["warning"] = _warning(numbers, lambda other: _right(net, data.val, labels, other, device), preprocessing)
+    numbers["warning"] = _warning(
+        numbers, lambda other: _right(net, data.val, labels, other, device, batch), preprocessing
+    )
     _speak(mapping, numbers)
     write_json(folder / DOCUMENT, {"numbers": numbers})
 
@@ -86,13 +90,18 @@ def _accuracy(logits: Float[np.ndarray, "image class"], labels: Int[np.ndarray, 
 
 
 def _right(
-    net: torch.nn.Module, split: Split, labels: np.ndarray, preprocessing: Preprocessing, device: torch.device
+    net: torch.nn.Module,
+    split: Split,
+    labels: np.ndarray,
+    preprocessing: Preprocessing,
+    device: torch.device,
+    batch: int,
 ) -> float:
     """Share of some labelled images that the net gets right when it reads them so."""
     labelled = np.flatnonzero(labels != UNKNOWN)
     chosen = labelled[np.unique(np.linspace(0, len(labelled) - 1, min(TRIED, len(labelled))).round().astype(int))]
     some = Split(np.asarray(split.images[chosen]), labels[chosen], tuple(split.names[index] for index in chosen))
-    return float((training.evaluate(net, some, preprocessing, device).argmax(1) == labels[chosen]).mean())
+    return float((training.evaluate(net, some, preprocessing, device, batch).argmax(1) == labels[chosen]).mean())
 
 
 def _warning(numbers: dict[str, Any], right: Any, preprocessing: Preprocessing) -> str | None:

@@ -10,12 +10,13 @@ import torch
 from reportgen import probe
 from reportgen.artifacts import DOCUMENT, write_json
 from reportgen.errors import UserError
-from reportgen.nets.build import build
+from reportgen.nets.build import build, in_one_line
 from reportgen.nets.checkpoints import fit, read_state
 from reportgen.nets.loading import Loaded, load
 from reportgen.nets.snapshots import save_net, snapshot_path
 from reportgen.pipeline import Work
 from reportgen.probe import Graph
+from reportgen.progress import say
 
 
 def make(work: Work, folder: Path) -> None:
@@ -44,19 +45,24 @@ def make(work: Work, folder: Path) -> None:
         "preprocessing_from": loaded.preprocessing_from,
         "snapshots": sorted(epochs),
         "outputs": outputs[0],
+        "unfollowed": graph.unfollowed,
     }
     write_json(folder / DOCUMENT, {"numbers": numbers, "classes": [asdict(entry) for entry in loaded.classes]})
 
 
 def trace(name: str, net: torch.nn.Module, crop: int) -> Graph:
-    """The net as the probe sees it; raises UserError where it cannot be followed, or does not take images of this size."""
+    """The net as the probe sees it; raises UserError where it does not take one image of this size."""
     try:
-        return probe.trace(net, torch.zeros(1, 3, crop, crop))
+        graph = probe.trace(net, torch.zeros(1, 3, crop, crop))
     except probe.ProbeError as error:
-        raise UserError(f"MODEL={name}: {error}: write its forward pass without branches on values") from None
-    except (RuntimeError, ValueError, TypeError, AssertionError) as error:
-        reason = str(error).strip().split("\n")[0] or type(error).__name__
-        raise UserError(f"MODEL={name}: it cannot read {crop} px images, DATA_CROP={crop} ({reason})") from None
+        raise UserError(f"MODEL={name}: {error}") from None
+    except Exception as error:  # whatever the user's forward pass raises
+        raise UserError(
+            f"MODEL={name}: it cannot read {crop} px images, DATA_CROP={crop} ({in_one_line(error)})"
+        ) from None
+    if graph.unfollowed:
+        say(f"  {graph.unfollowed}: no projections, and every image is run by itself, whole")
+    return graph
 
 
 def multiply_adds(graph: Graph) -> int:

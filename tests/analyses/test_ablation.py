@@ -75,6 +75,17 @@ def test_what_was_not_trained_is_not_tested_and_what_diverged_is_undecided() -> 
     assert (found.verdict, found.why) == ("undecided", "training of krizhevsky-without-6-7 diverged in epoch 2")
 
 
+def test_without_any_net_the_tables_quote_the_paper_and_have_no_columns_of_dashes() -> None:
+    drawn = ablation.figures(Result({}, {}, {}, IMAGES))
+    assert rows_of(drawn["table3_zfnet"])["as is"] == ("33.1", "38.4", "16.5")
+    assert rows_of(drawn["table2"])["1 net of figure 3"] == ("38.4", "16.5", "–")
+    for name in ("table3_krizhevsky", "table3_zfnet", "table2"):
+        table = drawn[name]
+        assert isinstance(table, Table)
+        assert all(column.startswith("paper: ") for column in table.columns[1:])
+        assert "as the paper printed them" in table.caption
+
+
 def planted_inputs(**nets: Any) -> Inputs:
     """Comparison nets that get these of 40 validation images wrong."""
     data = dataset(np.zeros((40, SIDE, SIDE, 3), np.uint8))

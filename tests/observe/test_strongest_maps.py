@@ -20,4 +20,6 @@ def test_dead_maps_respond_with_less_than_a_twentieth_of_the_median() -> None:
 
 def test_what_a_map_sees_is_said_in_words() -> None:
     assert strongest.seen(("dog", "cat", "dog", "")) == "2 dog, 1 cat"
+    assert strongest.seen(("dog", "cat", "")) == "dog, cat"
+    assert strongest.seen(("", "dog")) == "1 dog"
     assert strongest.seen(("", "")) == "no activation"

@@ -37,7 +37,7 @@ RUN: dict[str, Any] = {
     "device": "cpu",
     "settings": {
         "run": {"seed": 7, "device": "cpu"},
-        "data": {"source": "scenes", "size": 96},
+        "data": {"source": "scenes", "size": 48},
         "model": {"name": "zfnet"},
     },
     "versions": {"reportgen": "0.1.0", "python": "3.12.3", "numpy": "2.4.0"},
@@ -277,7 +277,8 @@ def make_build(build: Path) -> None:
         artefact = {
             "analysis": name,
             "fingerprint": f"{name}-fingerprint",
-            "inputs": {},
+            "inputs": {"data": "feedfacefeedface", "net": "cafecafecafecafe"},
+            "versions": {"numpy": "2.4.0", "python": "3.12.3"},
             "settings": {"maps": MAPS} if name == "features" else {},
             "seed": 7,
             "numbers": NUMBERS[name],

@@ -12,7 +12,7 @@ from fake_build import CLASSES, FAKED, RUN
 
 from reportgen.artifacts import read_json, write_arrays, write_json
 from reportgen.errors import UserError
-from reportgen.page import compare, html
+from reportgen.page import compare, digest, html
 from reportgen.page.changes import changes
 from reportgen.page.matching import correlation, match
 
@@ -30,7 +30,7 @@ def test_a_report_is_no_different_from_itself(older: dict[str, Any]) -> None:
     found = changes(older, older)
     assert not found.any
     assert found.compared == 5  # four parts of claims, and the accuracy
-    assert "Nothing changed." in compare.digest(found, older, older, {})
+    assert "Nothing changed." in digest.of_changes(found, older, older, {})
 
 
 @pytest.mark.parametrize(
@@ -135,12 +135,28 @@ def test_the_digest_is_harmless_and_fits_a_comment(older: dict[str, Any]) -> Non
     newer = copy.deepcopy(older)
     hostile = {f"{name}{index}|@everyone\n<img src=x>": index for index, name in enumerate(CLASSES * 2000)}
     newer["run"]["settings"]["hostile"] = hostile
-    text = compare.digest(changes(older, newer), older, newer, {5: 0.5})
+    text = digest.of_changes(changes(older, newer), older, newer, {5: 0.5})
     assert len(text) < 65_536
     assert "<img" not in text
     assert "@everyone" not in text
     assert " more | | |" in text
     assert "layer 5 0.50" in text
+
+
+def test_a_report_without_another_has_its_claims_as_digest(older: dict[str, Any]) -> None:
+    newer = copy.deepcopy(older)
+    newer["data"]["name"] = "<img src=x>|@everyone"
+    newer["model"]["warning"] = "near chance | <b>"
+    newer["claims"][0] |= {"verdict": "not tested", "why": "no <i>labels</i>"}
+    text = digest.of_one(newer)
+    assert len([line for line in text.splitlines() if line.startswith("| ")]) == len(newer["claims"]) + 1
+    for claim in newer["claims"]:
+        assert f"`{claim['id']}`" in text
+        assert f"**{claim['verdict']}**" in text
+    assert "&lt;img" in text
+    assert "**Warning:** near chance \\| &lt;b&gt;" in text
+    assert "no &lt;i&gt;labels" in text
+    assert not any(sign in text for sign in ("<img", "<i>", "<b>", "@everyone"))
 
 
 def test_what_is_no_report_is_named(two: tuple[Path, Path], tmp_path: Path) -> None:

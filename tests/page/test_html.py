@@ -1,5 +1,6 @@
 """The page: whole, linked, labelled, and harmless whatever names the user's files have."""
 
+import base64
 import re
 import shutil
 import subprocess
@@ -12,10 +13,11 @@ from urllib.parse import unquote
 
 import pytest
 from fake_build import CLASSES, FAKED, FILE, RUN, figures
+from runs import REPOSITORY
 
 from reportgen.claims import CLAIMS
 from reportgen.errors import UserError
-from reportgen.page import html
+from reportgen.page import html, single
 from reportgen.page.template import render, templates
 
 VOID = {"meta", "link", "img", "rect", "line", "circle", "br"}
@@ -76,9 +78,25 @@ def test_every_figure_has_a_number_in_order_a_caption_and_its_source(page: Page,
         assert f"Figure {number}." in block
         assert "Captionof" in block
         assert re.search(r'href="data/\w+\.npz"', block)
-        assert re.search(r"<code>make figures ANALYSIS=\w+ PROFILE=tiny SEED=7</code>", block)
-        assert "-fingerprint</code>" in block
+        assert re.search(r'href="provenance\.html#\w+"', block)
     assert "After the paper’s figure 2" in page.text
+
+
+def test_where_every_figure_comes_from_stands_on_a_page_of_its_own(report: Path):
+    text = (report / "provenance.html").read_text(encoding="utf-8")
+    assert text.count(f"<code>{RUN['commit']}</code>") == 1
+    assert "feedfacefeedface" in text  # of the images
+    for analysis in FAKED:
+        block = text[text.index(f'<section id="{analysis.name}"') :].split("</section>")[0]
+        assert f"<code>make figures ANALYSIS={analysis.name} PROFILE=tiny SEED=7</code>" in block
+        assert f"{analysis.name}-fingerprint</code>" in block
+        assert f'href="data/{analysis.name}.npz"' in block
+        assert "numpy 2.4.0" in block
+        for name in figures()[analysis.name]:
+            assert f'href="index.html#{analysis.name}-{name}"' in block
+    assert "maps = 8" in text
+    for path in re.findall(r"<code>((?:reportgen|templates)/[^<]+)</code>", text):
+        assert (REPOSITORY / path).is_file(), path
 
 
 def test_every_picture_says_what_it_shows_and_how_large_it_is(page: Page):
@@ -292,3 +310,22 @@ def test_maps_of_another_net_are_not_shown_as_the_reports_own(
     assert re.findall(r"features-layer(\d)", strip) == ["1", "3", "4", "5"]
     assert "make figures LAYER=3 MAPS=all" in text
     assert "make figures LAYER=2 MAPS=all" not in text
+
+
+def test_the_page_in_one_file_shows_all_that_it_shows(report: Path, tmp_path: Path):
+    shutil.copytree(report, tmp_path / "report")
+    text = (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
+    packed = single.write(tmp_path / "report")
+    page, packed_page = Page(text), Page(packed.read_text(encoding="utf-8"))
+    (tmp_path / "report" / "single.html").rename(tmp_path / "alone.html")
+    assert packed == tmp_path / "report" / "single.html"
+    assert len(packed_page.all("img")) == len(page.all("img"))
+    for _, attributes in packed_page.elements:
+        for name in ("src", "href"):
+            assert attributes.get(name, "#").startswith(("#", "data:", "https://")), attributes
+    for before, now in zip(page.all("img"), packed_page.all("img"), strict=True):
+        content = (report / before["src"]).read_bytes()
+        assert base64.b64decode(now["src"].partition(",")[2]) == content
+    [policy] = [meta["content"] for meta in packed_page.all("meta") if "http-equiv" in meta]
+    assert "default-src 'none'; img-src data:" in policy
+    assert "'self'" not in policy

@@ -49,6 +49,7 @@ NUMBERS: dict[str, Any] = {
     "layer": 5,
     "rule": "drawn by the seed",
     "objects_known": True,
+    "whole": "",
     "sample": 100,
     "sample_stride": 9,
     "sample_places": 81,
@@ -106,6 +107,12 @@ def test_without_masks_or_a_sample_it_still_reads_well(build: Path) -> None:
     bare = page(build, "not tested", ("example1",), localisation=None, genuineness=None, sample=0, sample_places=0)
     assert "is not known" not in bare
     assert "Over many images" not in bare
+
+
+def test_it_says_where_more_was_computed_than_what_the_square_changes(build: Path) -> None:
+    assert "takes longer" not in page(build)
+    text = page(build, whole="there is no rule for windows of flip ('flip'): behind it, whole maps")
+    assert "takes longer and changes no number: there is no rule for windows of flip (&#39;flip&#39;)" in text
 
 
 def test_an_image_that_the_user_named_and_the_net_gets_wrong(build: Path) -> None:

@@ -8,7 +8,17 @@ import torch.nn.functional as F
 from probe_nets import initialised, paper_net
 from torch import Tensor, nn
 
-from reportgen.probe import Activation, Graph, UnknownLayer, Unsupported, activations, project, strongest, trace
+from reportgen.probe import (
+    Activation,
+    Graph,
+    UnknownLayer,
+    Unsupported,
+    activations,
+    project,
+    receptive_field,
+    strongest,
+    trace,
+)
 from reportgen.probe.errors import ProbeError
 
 
@@ -120,17 +130,65 @@ def test_work_in_place_on_a_shared_tensor_is_followed() -> None:
     assert graph.parents("relu") == ("iadd",)
 
 
-class Deaf(nn.Module):
+class Branching(nn.Module):
     """Branches on a value: cannot be followed symbolically."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.relu, self.pool = nn.Conv2d(3, 4, 3), nn.ReLU(inplace=True), nn.MaxPool2d(2)
+        self.rare = nn.Conv2d(4, 4, 1)
+        self.block, self.head = nn.Conv2d(4, 6, 3), nn.Linear(6, 5)
+
     def forward(self, x: Tensor) -> Tensor:
-        return x if x.sum() > 0 else -x
+        x = self.pool(self.relu(self.stem(x if x.sum() > 0 else -x)))
+        if x.amax() > 1e6:
+            x = self.rare(x)
+        return self.head(self.relu(self.block(x)).mean((2, 3)))
 
 
-def test_a_net_that_branches_on_values_is_refused_in_one_line() -> None:
-    with pytest.raises(Unsupported, match="the forward pass of Deaf cannot be followed symbolically") as caught:
-        trace(Deaf(), IMAGES)
-    assert "\n" not in str(caught.value)
+def test_of_a_net_that_branches_on_values_the_modules_are_watched() -> None:
+    graph = trace(initialised(Branching()), IMAGES.abs())
+    assert graph.unfollowed.startswith(
+        "the forward pass of Branching cannot be followed (symbolically traced variables"
+    )
+    assert list(graph.nodes) == ["(image)", "stem", "relu", "pool", "block", "relu#1", "head.input", "head"]
+    assert (graph.convs, graph.relus, graph.output) == (["stem", "block"], ["relu", "relu#1"], "head")
+    assert graph.parents("relu#1") == ("block",)
+    assert graph.parents("head") == ("head.input",)
+    assert (graph.shape("pool"), graph.shape("head.input")) == ((4, 7, 8), (6,))
+    assert [node.name for node in graph.below("pool")] == ["pool", "relu", "stem", "(image)"]
+    assert "stem.input" in trace(graph.module, -IMAGES.abs()).nodes
+    assert trace(graph, torch.zeros(1, 3, 33, 33)).shape("pool") == (4, 15, 15)
+
+
+def test_each_image_of_a_net_that_branches_on_values_is_run_by_itself() -> None:
+    net = initialised(Branching())
+    graph = trace(net, IMAGES)
+    images = torch.stack([IMAGES[0].abs(), -IMAGES[1].abs(), IMAGES[2]])
+    found = activations(graph, images, ["stem", "relu", "head.input", "head"])
+    alone = [net(image[None]) for image in images]
+    torch.testing.assert_close(found["head"], torch.cat(alone))
+    assert not torch.allclose(net(images)[1], alone[1][0])  # together, another branch
+    stems = torch.stack([net.stem(image * image.sum().sign()) for image in images])
+    torch.testing.assert_close(found["stem"], stems)  # before the ReLU overwrote it
+    torch.testing.assert_close(found["relu"], stems.relu())
+    torch.testing.assert_close(net.head(found["head.input"]), found["head"])
+    ranked = strongest(graph, ["relu#1"], [images[:2], images[2:]], 3)["relu#1"]
+    outputs = activations(graph, images, ["relu#1"])["relu#1"].amax((2, 3))
+    assert torch.equal(ranked.values, outputs.sort(0, descending=True).values.T)
+
+
+def test_what_is_not_known_of_a_net_that_branches_on_values() -> None:
+    graph = trace(initialised(Branching()), IMAGES)
+    with pytest.raises(Unsupported, match="layer 'relu' cannot be projected: the forward pass of Branching cannot"):
+        project(graph, IMAGES[0], [Activation("relu", 0, 0, 0)])
+    with pytest.raises(Unsupported, match="the receptive field of layer 'relu' is not known: the forward pass"):
+        receptive_field(graph, "relu")
+    with pytest.raises(UnknownLayer, match="no layer 'rare' in this net"):
+        graph.find("rare")
+    graph = trace(initialised(Branching()), IMAGES.abs() * 1e9)
+    with pytest.raises(Unsupported, match="layer 'rare' does not run for every image: the forward pass"):
+        activations(graph, IMAGES, ["rare"])
 
 
 def test_two_inputs_are_refused() -> None:
@@ -176,6 +234,17 @@ def assert_unchanged(net: nn.Module, before: tuple) -> None:
     assert after[1] == before[1]
     assert after[0].keys() == before[0].keys()
     assert all(torch.equal(after[0][name], before[0][name]) for name in before[0])
+
+
+def test_a_net_that_is_watched_is_left_as_it_was() -> None:
+    net = initialised(Branching()).train()
+    before, images = state(net), IMAGES.clone()
+    graph = trace(net, IMAGES)
+    activations(graph, IMAGES, ["head"])
+    with pytest.raises(RuntimeError):
+        activations(graph, IMAGES[:, :2], ["head"])
+    assert_unchanged(net, before)
+    assert torch.equal(images, IMAGES)
 
 
 def broken(batches: int):

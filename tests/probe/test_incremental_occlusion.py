@@ -1,27 +1,21 @@
 """Incremental occlusion against a full forward pass of every covered image."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
-import torchvision.models
+from agreement import computing, random_image
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import covered_one_by_one, forward_with_hooks, occlusion_by_covering
 from probe_nets import Plan, initialised, paper_net, plans
 from torch import Tensor, nn
 
-from reportgen.probe import ProbeError, Unsupported, activations, incremental, occlude, occlude_at, trace, windows
+from reportgen.probe import ProbeError, activations, occlude, occlude_at, trace
 from reportgen.probe.occlusion import positions
-
-
-def random_image(*shape: int, seed: int = 1, dtype: torch.dtype = torch.float32) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
 
 
 def assert_close(found: Tensor, expected: Tensor, relative: float) -> None:
@@ -31,60 +25,7 @@ def assert_close(found: Tensor, expected: Tensor, relative: float) -> None:
     assert (found - expected).abs().max() <= relative * expected.abs().max()
 
 
-@contextmanager
-def computing(share: float, batch: int, few: int = 1) -> Iterator[None]:
-    """Windows as long as they cover this share of their map, however small the gain, and so many squares at a time."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(windows, "_SHARES", (share,))
-        patch.setattr(windows, "_FEW", few)
-        patch.setattr(incremental, "_BATCHES", (1, batch))
-        yield
-
-
-# --- Against covering, on every family of nets --------------------------------------------------------------------------
-
-_MODELS: dict[
-    str, tuple[int, int, list[str]]
-] = {  # rows and columns of the image; modules to compare beside the output
-    "alexnet": (79, 71, ["features.3", "features.10"]),
-    "vgg11": (47, 39, ["features.6", "features.18"]),
-    "vgg11_bn": (39, 47, ["features.9"]),
-    "squeezenet1_1": (67, 59, ["features.4", "features.12.expand3x3", "classifier.1"]),
-    "googlenet": (75, 65, ["maxpool1", "inception4a.branch3.1.conv"]),
-    "resnet18": (73, 61, ["layer1.1.bn2", "layer3.0.downsample.1", "layer4.1.bn2"]),
-    "resnet50": (61, 73, ["layer1.2.bn3", "layer2.1.conv2"]),
-    "densenet121": (67, 49, ["features.denseblock2.denselayer3.conv2", "features.norm5"]),
-    "mobilenet_v2": (65, 53, ["features.3.conv.1", "features.18"]),
-    "shufflenet_v2_x0_5": (63, 49, ["stage2.1", "conv5"]),  # splits its maps with chunk
-    "efficientnet_b0": (45, 51, ["features.2.1"]),  # gates maps by their mean
-}
-
-
-def model(name: str) -> nn.Module:
-    """A torchvision net with random weights under which signals neither vanish nor explode."""
-    options: dict[str, Any] = {"init_weights": False} if name in ("vgg11", "vgg11_bn") else {}
-    if name == "googlenet":
-        options = {"aux_logits": False, "init_weights": False}
-    with torch.device("meta"):  # its own weights take seconds to draw
-        net = getattr(torchvision.models, name)(weights=None, **options)
-    return initialised(net.to_empty(device="cpu"))
-
-
-@pytest.mark.parametrize("name", _MODELS)
-def test_equals_covering_on_every_family(name: str) -> None:
-    rows, columns, modules = _MODELS[name]
-    net, image, size = model(name), random_image(3, rows, columns), 9
-    fill = torch.tensor([0.3, -0.2, 0.1])
-    places = [(0, 0), (0, columns - size), (rows - size, columns - size), (17, 0), (18, 13), (11, 26)]
-    forward = forward_with_hooks(net, ["", *modules])
-    expected = covered_one_by_one(forward, image, size, places, fill)
-    graph = trace(net, image[None])
-    outputs = [graph.output, *modules]
-    for share in (1.0, 0.5):
-        with computing(share, batch=4):
-            found = occlude_at(graph, image, places, size, fill, outputs)
-        for layer, module in zip(outputs, ["", *modules], strict=True):
-            assert_close(found.covered[layer], expected[module], 1e-4)
+# --- Against covering, on operations of every kind (families: test_families.py) ------------------------------------------
 
 
 class Awkward(nn.Module):
@@ -303,11 +244,41 @@ class OverTheBatch(nn.Module):
         return F.relu(x / x.max())
 
 
-def test_a_net_that_mixes_images_is_refused() -> None:
-    with pytest.raises(
-        Unsupported, match=r"layer 'truediv' reads a value computed from all images of a batch together"
-    ):
-        occlude(OverTheBatch(), torch.rand(1, 6, 6), 2, 2, 0.0, ["relu"])
+def test_a_net_that_mixes_images_is_run_on_each_alone() -> None:
+    net, image = OverTheBatch(), torch.rand(1, 6, 6)
+    found = occlude(net, image, 2, 3, 0.0, ["truediv", "relu"])
+    assert found.whole == (
+        "layer 'truediv' reads a value computed from all images of a batch together: whole images, one by one"
+    )
+    places = torch.cartesian_prod(found.tops, found.lefts).tolist()
+    expected = covered_one_by_one(lambda images: {"": net(images)}, image, 2, places, 0.0)[""]
+    for layer in ("truediv", "relu"):
+        assert_close(found.covered[layer].flatten(0, 1), expected, 1e-6)
+        assert_close(found.clean[layer], net(image[None])[0].sum((1, 2)), 1e-6)
+
+
+class Branching(nn.Module):
+    """Looks at a value before it decides what to do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.relu = nn.Conv2d(3, 4, 3), nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.relu(self.conv(x))
+        return x.mean((2, 3)) if x[:, 0].sum() > x[:, 1].sum() else x.amax((2, 3))
+
+
+def test_a_net_that_branches_on_values_is_run_on_whole_images() -> None:
+    net, image = initialised(Branching()), random_image(3, 17, 15)
+    graph = trace(net, image[None])
+    found = occlude(net, image, 9, 4, 3.0, ["relu", graph.output])
+    assert found.whole.startswith("the forward pass of Branching cannot be followed (")
+    assert found.whole.endswith("): whole images, one by one")
+    places = torch.cartesian_prod(found.tops, found.lefts).tolist()
+    expected = covered_one_by_one(forward_with_hooks(net, ["", "relu"]), image, 9, places, 3.0)
+    assert_close(found.covered["relu"].flatten(0, 1), expected["relu"], 1e-6)
+    assert_close(found.covered[graph.output].flatten(0, 1), expected[""], 1e-6)
 
 
 # --- What it costs ------------------------------------------------------------------------------------------------------

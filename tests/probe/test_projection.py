@@ -1,12 +1,11 @@
 """Projections against captum, against a full backward pass, against loops, and against arithmetic by hand."""
 
-import warnings
 from collections.abc import Callable
 
 import pytest
 import torch
 import torch.nn.functional as F
-from captum.attr import NeuronDeconvolution
+from agreement import assert_close, assert_equals_backward, captum, errors_against_captum, units
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import deconvnet_by_autograd, deconvnet_by_hand
@@ -14,32 +13,6 @@ from probe_nets import Plan, initialised, paper_net, plans
 from torch import Tensor, nn
 
 from reportgen.probe import Activation, NotFinite, ProbeError, Unsupported, activations, project, trace, unpool
-
-
-def assert_close(found: Tensor, expected: Tensor, relative: float) -> None:
-    """Equal within a share of the largest expected value."""
-    error = float((found - expected).abs().max())
-    scale = float(expected.abs().max())
-    assert error <= relative * scale, f"off by {error:.3g}, which is {error / max(scale, 1e-300):.3g} of {scale:.3g}"
-
-
-def units(outputs: Tensor, count: int = 1) -> list[tuple[int, ...]]:
-    """Positive units of one image's maps: the strongest map at corners, at the middles of edges and at the centre."""
-    if outputs.dim() == 1:
-        return [(int(index),) for index in outputs.topk(count).indices if outputs[index] > 0]
-    rows, columns = outputs.shape[1:]
-    places = {(r, c) for r in (0, rows // 2, rows - 1) for c in (0, columns // 2, columns - 1)}
-    found = [(int(index), *place) for place in sorted(places) for index in outputs[:, *place].topk(count).indices]
-    return [unit for unit in found if outputs[unit] > 0]
-
-
-def captum(net: nn.Module, layer: nn.Module, image: Tensor, unit: tuple[int, ...], value: float) -> Tensor:
-    """captum's deconvolution of a neuron, times the neuron."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Setting backward hooks on ReLU activations")
-        found = NeuronDeconvolution(net, layer).attribute(image[None].clone().requires_grad_(), unit)
-    return found[0].detach() * value
-
 
 # --- captum, on nets without contrast normalisation ------------------------------------------------------------------------
 
@@ -61,13 +34,8 @@ def chain(pool: int, stride: int, ceil_mode: bool, padding: int, side: int) -> n
 def test_equals_captum(pool: int, stride: int, padding: int, ceil_mode: bool, side: int) -> None:
     net = chain(pool, stride, ceil_mode, padding, side)
     image = torch.randn(3, side, side + 2, generator=torch.Generator().manual_seed(side))
-    for layer in trace(net, image[None]).relus + ["11"]:
-        outputs = activations(net, image[None], [layer])[layer][0]
-        for unit in units(outputs)[:: 1 if side == 31 else 3]:
-            (projection,) = project(net, image, [Activation(layer, *unit)])
-            assert projection is not None
-            expected = captum(net, net.get_submodule(layer), image, unit, float(outputs[unit]))
-            assert_close(projection.full(), expected, 1e-5)
+    layers = [*trace(net, image[None]).relus, "11"]
+    assert max(errors_against_captum(net, image, layers, every=1 if side == 31 else 3)) <= 1e-5
 
 
 def test_equals_captum_on_the_papers_full_net() -> None:
@@ -86,24 +54,6 @@ def test_equals_captum_on_the_papers_full_net() -> None:
 
 
 # --- the full backward pass, on any net --------------------------------------------------------------------------------------
-
-
-def assert_equals_backward(net: nn.Module, image: Tensor, layers: list[str], relative: float, every: int = 1) -> int:
-    """Compare units of the layers with a full backward pass; how many were compared."""
-    graph = trace(net, image[None])
-    compared = 0
-    for layer in layers:
-        node = graph.find(layer)
-        outputs = activations(graph, image[None], [layer])[layer][0]
-        chosen = units(outputs)[::every]
-        found = project(graph, image, [Activation(layer, *unit) for unit in chosen])
-        slow = deconvnet_by_autograd(net, node.fx.name, image, chosen)
-        for projection, (value, expected) in zip(found, slow, strict=True):
-            assert projection is not None
-            assert projection.value == pytest.approx(value, rel=1e-5)
-            assert_close(projection.full(), expected, relative)
-            compared += 1
-    return compared
 
 
 def test_equals_the_full_backward_pass_on_the_papers_full_net(full_net: nn.Module) -> None:
@@ -407,14 +357,8 @@ def test_squeezenet_equals_captum(squeezenet: nn.Module, photographs: Callable[[
         if isinstance(module, nn.ReLU):
             module.inplace = False  # captum cannot follow ReLUs in place
     image = photographs(1)[0]
-    graph = trace(squeezenet, image[None])
-    for layer in graph.relus[::6]:
-        outputs = activations(graph, image[None], [layer])[layer][0]
-        for unit in units(outputs)[::4]:
-            (projection,) = project(graph, image, [Activation(layer, *unit)])
-            assert projection is not None
-            expected = captum(squeezenet, squeezenet.get_submodule(layer), image, unit, float(outputs[unit]))
-            assert_close(projection.full(), expected, 1e-5)
+    layers = trace(squeezenet, image[None]).relus[::6]
+    assert max(errors_against_captum(squeezenet, image, layers, every=4)) <= 1e-5
 
 
 def test_a_seed_of_ones_own_shows_a_silent_unit_as_if_it_responded():

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import torch
+from agreement import assert_equals_sorting, in_batches
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracles import strongest_by_sorting
 from probe_nets import Plan, paper_net, plans
 from torch import Tensor, nn
 
-from reportgen.probe import NotFinite, ProbeError, Strongest, Unsupported, activations, strongest, trace
+from reportgen.probe import NotFinite, ProbeError, Unsupported, activations, strongest, trace
 
 
 class Quantised(nn.Module):
@@ -27,20 +27,6 @@ class Quantised(nn.Module):
         x = (self.conv(x) * self.levels).round()
         x = self.relu(x)
         return (self.linear(x.mean((2, 3))) * self.levels).round().relu()
-
-
-def in_batches(images: Tensor, size: int) -> Iterator[Tensor]:
-    yield from images.split(size)
-
-
-def assert_equals_sorting(found: Strongest, outputs: Tensor, k: int) -> None:
-    expected = strongest_by_sorting((outputs if outputs.dim() == 4 else outputs[..., None, None]).numpy(), k)
-    parts = [part.tolist() for part in (found.values, found.images, found.rows, found.columns)]
-    for number, best in enumerate(expected):
-        rows = list(zip(*(part[number] for part in parts), strict=True))
-        assert rows[: len(best)] == best
-        assert all(rest == (-torch.inf, -1, -1, -1) for rest in rows[len(best) :])
-    assert found.values.shape == (len(expected), k)
 
 
 @settings(max_examples=30, deadline=None)

@@ -1,0 +1,22 @@
+"""Where every figure comes from: the command, the code, the settings, the versions and what it was made of."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from reportgen.page.content import Content
+from reportgen.page.template import switches
+
+
+def made(content: Content) -> dict[str, Mapping[str, Any]]:
+    """What the page of provenance says of each analysis, by its name."""
+    asked = switches(content.run)
+    return {
+        section.name: {
+            "command": " ".join(filter(None, ("make figures", f"ANALYSIS={section.name}", asked))),
+            "code": f"reportgen/analyses/{section.name}.py",
+            "text": f"templates/sections/{section.name}.html.j2",
+            "data": f"data/{section.name}.npz",
+            **{key: section.artefact[key] for key in ("settings", "seed", "inputs", "versions", "fingerprint")},
+        }
+        for section in content.sections
+    }

@@ -1,0 +1,49 @@
+"""``FORMAT=single``: the whole page in one HTML file, for mail."""
+
+import base64
+import hashlib
+import re
+from pathlib import Path
+from typing import Final
+
+from reportgen.page.folder import publish
+
+NAME = "single.html"
+TYPES: Final = {".jpg": "image/jpeg", ".png": "image/png", ".svg": "image/svg+xml", ".json": "application/json"}
+# Names of the user's cannot look like these: their quotes are escaped.
+PICTURE = re.compile(r'src="(figures/[^"]+)"')
+STYLE = re.compile(r'<link rel="stylesheet" href="([^"]+)">')
+SCRIPT = re.compile(r'<script src="([^"]+)"( defer)?></script>')
+POLICY = re.compile(r'(<meta http-equiv="Content-Security-Policy" content=")[^"]*(">)')
+ELSEWHERE = re.compile(r'<a href="(?:data/[^"]+|report\.pdf|provenance\.html[^"]*)"[^>]*>(.*?)</a>', re.DOTALL)
+METRICS = 'href="metrics.json"'
+
+
+def write(report: Path) -> Path:
+    """Write ``single.html`` beside the page, with all that the page shows inside; returns its path.
+
+    Links to the arrays, the PDF and the page of provenance become plain text: those files stay behind.
+    """
+    page = (report / "index.html").read_text(encoding="utf-8")
+    page = ELSEWHERE.sub(r"<span>\1</span>", page)
+    page = page.replace(METRICS, f'href="{_address(report / "metrics.json")}" download="metrics.json"')
+    page = PICTURE.sub(lambda found: f'src="{_address(report / found[1])}"', page)
+    page = STYLE.sub(lambda found: f"<style>{(report / found[1]).read_text(encoding='utf-8')}</style>", page)
+    scripts = [(report / found[1]).read_text(encoding="utf-8") for found in SCRIPT.finditer(page)]
+    page = SCRIPT.sub("", page)
+    # A deferred script inside the page would not wait for what comes after it.
+    page = page.replace("</body>", "".join(f"<script>{script}</script>\n" for script in scripts) + "</body>")
+    allowed = " ".join(f"'sha256-{_hash(script)}'" for script in scripts) or "'none'"
+    policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {allowed}; base-uri 'none'"
+    page = POLICY.sub(lambda found: f"{found[1]}{policy}; form-action 'none'{found[2]}", page)
+    publish(report, "single", {NAME: page.encode()})
+    return report / NAME
+
+
+def _address(path: Path) -> str:
+    """A file as an address that holds its content."""
+    return f"data:{TYPES[path.suffix]};base64,{base64.b64encode(path.read_bytes()).decode()}"
+
+
+def _hash(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

@@ -1,0 +1,117 @@
+"""Every family of nets against slow roads to the same numbers: projections, occlusion, the strongest activations.
+
+Random weights, images of odd sizes, squares at borders and corners, batches that do not divide the images.
+"""
+
+import pytest
+import torch
+from agreement import (
+    assert_close,
+    assert_equals_backward,
+    assert_equals_sorting,
+    computing,
+    errors_against_captum,
+    in_batches,
+    random_image,
+)
+from families import FAMILIES, REFUSED, Family
+from oracles import covered_one_by_one, forward_with_hooks
+from torch import nn
+
+from reportgen.probe import Activation, Unsupported, activations, occlude, project, refusal, strongest, trace
+
+SQUARE, STRIDE = 9, 31  # pixels; the last square along each axis is flush with the edge
+
+
+# --- Projections ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_projections_equal_a_full_backward_pass(name: str) -> None:
+    family = FAMILIES[name]
+    net = family.make().double()
+    image = random_image(3, family.rows, family.columns, dtype=torch.float64)
+    layers = [*family.modules, trace(net, image[None]).relus[-1]]
+    assert assert_equals_backward(net, image, layers, 1e-9, every=3) > len(family.modules)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_projections_equal_captums_where_its_rules_are_the_papers(name: str) -> None:
+    family = FAMILIES[name]
+    net = family.make().double()
+    for module in net.modules():
+        if isinstance(module, nn.ReLU):
+            module.inplace = False
+    image = random_image(3, family.rows, family.columns, dtype=torch.float64)
+    worst = max(errors_against_captum(net, image, list(family.modules), every=4))
+    assert worst < 1e-9 if family.captum else worst > 1e-2
+
+
+# --- Occlusion ------------------------------------------------------------------------------------------------------------
+
+
+def assert_covers_as_one_by_one(family: Family, shares: tuple[float, ...]) -> str:
+    """Compare the net's output and the modules'; returns what was said of whole maps."""
+    net, image = family.make(), random_image(3, family.rows, family.columns)
+    fill = torch.tensor([0.3, -0.2, 0.1])
+    graph = trace(net, image[None])
+    outputs = [graph.output, *family.modules]
+    runs = [occlude(graph, image, SQUARE, STRIDE, fill, outputs)]
+    for share in shares:
+        with computing(share, batch=5):
+            runs.append(occlude(graph, image, SQUARE, STRIDE, fill, outputs))
+    assert runs[0].tops[-1] - runs[0].tops[-2] != STRIDE
+    places = torch.cartesian_prod(runs[0].tops, runs[0].lefts).tolist()
+    expected = covered_one_by_one(forward_with_hooks(net, ["", *family.modules]), image, SQUARE, places, fill)
+    for found in runs:
+        for layer, module in zip(outputs, ["", *family.modules], strict=True):
+            assert expected[module].std(0).max() > 0, "the square changes nothing"
+            assert_close(found.covered[layer].flatten(0, 1), expected[module], 1e-4)
+    return runs[0].whole
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_occlusion_equals_covering_one_by_one(name: str) -> None:
+    assert assert_covers_as_one_by_one(FAMILIES[name], shares=(1.0, 0.5)) == ""
+
+
+# --- The strongest activations --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_strongest_nine_equal_sorting_everything(name: str) -> None:
+    family = FAMILIES[name]
+    net, images = family.make(), random_image(11, 3, family.rows, family.columns)
+    forward = forward_with_hooks(net, family.modules)
+    outputs = [forward(batch) for batch in in_batches(images, 4)]
+    found = strongest(net, family.modules, in_batches(images, 4))
+    for module in family.modules:
+        assert_equals_sorting(found[module], torch.cat([output[module] for output in outputs]), 9)
+
+
+# --- What cannot be inverted ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_inverted_is_refused_by_name(name: str) -> None:
+    family = REFUSED[name]
+    net, image = family.make(), random_image(3, family.rows, family.columns)
+    graph = trace(net, image[None])
+    why = refusal(graph, family.layer)
+    assert why.startswith(f"layer {family.layer!r} cannot be projected: {family.what} (")
+    with pytest.raises(Unsupported, match="has no rule in the deconvnet"):
+        project(graph, image, [Activation(family.layer, 0, 0, 0)])
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_inverted_is_covered_and_ranked_all_the_same(name: str) -> None:
+    family = REFUSED[name]
+    said = assert_covers_as_one_by_one(family, shares=(1.0,))
+    assert said.startswith(f"there is no rule for windows of {family.whole} (")
+    net, images = family.make(), random_image(5, 3, family.rows, family.columns)
+    expected = forward_with_hooks(net, family.modules)(images)
+    found = activations(net, images, family.modules)
+    ranked = strongest(net, family.modules, [images], 2)
+    for module in family.modules:
+        assert_close(found[module], expected[module], 1e-6)
+        assert_equals_sorting(ranked[module], expected[module], 2)
