@@ -14,4 +14,7 @@ def read_through(page: Page) -> None:
     for place in range(0, height, 700):
         page.evaluate(f"scrollTo({{top: {place}, behavior: 'instant'}})")
         page.wait_for_timeout(15)
-    page.wait_for_load_state("networkidle")
+    page.evaluate(
+        """Promise.all([...document.images].filter((picture) => picture.checkVisibility() && !picture.complete)
+        .map((picture) => new Promise((done) => { picture.onload = picture.onerror = done; })))"""
+    )
