@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from reportgen import distributed, settings
+from reportgen import distributed, early, settings
 from reportgen.artifacts import DOCUMENT
 from reportgen.errors import UserError
 from reportgen.nets.sizes import sizes
@@ -96,7 +96,9 @@ def run(words: tuple[str, ...]) -> None:
     """Make the report: every stage that is due, in one process."""
     switches = read_switches(words)
     pipeline = open_pipeline(switches)
-    took = pipeline.make_due(GOALS)
+    took = pipeline.make_due(early.STAGES)
+    early.check(pipeline.settings, pipeline.build)
+    took |= pipeline.make_due(GOALS)
     summarise(pipeline, took, switches.get("FORMAT", ""))
 
 

@@ -199,13 +199,13 @@ def look(inputs: Inputs, number: int, top: Top, maps: Int[np.ndarray, " shown"])
     )
     details = tuple(
         tuple(
-            f"activation {top.values[number_, rank]:.3g}, {names[top.images[number_, rank]]}, "
+            f"activation {top.values[number_, rank]:.3g}, {kind}, {names[top.images[number_, rank]]}, "
             f"row {top.rows[number_, rank]}, column {top.columns[number_, rank]}"
-            if top.active[number_, rank]
+            if kind
             else "no activation above zero"
-            for rank in range(STRONGEST)
+            for rank, kind in enumerate(row)
         )
-        for number_ in maps
+        for number_, row in zip(maps, kinds, strict=True)
     )
     drawn = None if inputs.no_projection(number) else grey_at_zero(projected)
     return Pictures(maps, drawn, patches, active, kinds, details)
