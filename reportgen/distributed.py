@@ -83,14 +83,18 @@ def joined() -> Iterator[World]:
         return
     from torch import distributed
 
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    end_with(os.getppid())
     distributed.init_process_group()  # NCCL for what lies on a GPU, gloo for the rest
     yield World(distributed.get_rank(), distributed.get_world_size())
     distributed.destroy_process_group()  # not after an error: the others may be waiting, and torchrun ends them
 
 
-def _end_with(torchrun: int) -> None:
-    """End this process when torchrun is gone: killed with -9 it can end nobody."""
-    while os.getppid() == torchrun:
-        time.sleep(1)
-    os._exit(1)
+def end_with(parent: int) -> None:
+    """End this process when the one that started it is gone: killed with -9, torchrun can end nobody."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

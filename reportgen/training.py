@@ -315,8 +315,14 @@ class _Run:
         differentiate = partial(self.differentiate, images, labels, size)
         if self.world.size == 1:
             found, self.most = halved(differentiate, self.most)
-        else:  # begun anew, the averaging of gradients would wait for the other processes
-            found = differentiate(len(labels) or 1)
+        else:
+            try:
+                found = differentiate(len(labels) or 1)
+            except torch.OutOfMemoryError:  # begun anew, the averaging of gradients would wait for the other processes
+                raise UserError(
+                    f"GPUS={self.world.size}: a GPU has no memory for {len(labels)} images at once: lower "
+                    f"TRAINING_BATCH_SIZE={self.settings.batch_size}, which all processes share"
+                ) from None
         self.optimiser.step()
         return self.world.total(found[0]), self.world.total(found[1])
 
@@ -380,7 +386,8 @@ class _Batches:
             views = self.preprocessing.random_views(self.side, len(order), generator)
         else:
             views = self.preprocessing.centre_views(self.side, len(order))
-        batches = [range(len(order))[start:][: self.settings.batch_size] for start in self._starts]
+        size = self.settings.batch_size
+        batches = [range(start, min(start + size, len(order))) for start in range(0, len(order), size)]
         parts = [self._own(batch) for batch in batches]
         for batch, part, pixels in zip(batches, parts, self._stored([order[part] for part in parts]), strict=True):
             yield (
@@ -388,10 +395,6 @@ class _Batches:
                 self.labels[order[part]].to(self.device),
                 len(batch),
             )
-
-    @property
-    def _starts(self) -> range:
-        return range(0, len(self.images), self.settings.batch_size)
 
     def _own(self, batch: range) -> slice:
         """This process's part of a batch."""
