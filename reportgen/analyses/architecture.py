@@ -14,14 +14,13 @@ from jaxtyping import Float
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as settings_dataclass
 
-from reportgen.claims import Verdict, difference_part, jackknife_part, mean_part, not_tested
+from reportgen.claims import Part, Verdict, difference_part, jackknife_part, mean_part, not_tested
 from reportgen.figures.kinds import Figure, ImageGrid, LineChart, Panel, Series, Table
 from reportgen.inputs import Inputs, Learned
 from reportgen.measures import filters as measured
 from reportgen.measures import spectra
 from reportgen.observe.first_layers import (
     ALIASES,
-    RING,
     SECOND,
     FirstLayer,
     SecondLayer,
@@ -212,6 +211,7 @@ def numbers(result: Result) -> dict[str, Any]:
         "seeds": len(result.errors[AFTER]) if result.errors else 0,
         "diverged_pairs": result.diverged_pairs,
         "nets": {name: _of_net(result, name) for name in SAID if name in result.facts},
+        "grid": _grids(result),
         "recipes": {name: _of_recipe(result, name) for name in (UNCLIPPED, CLIPPED) if name in result.facts},
     }
 
@@ -240,26 +240,43 @@ def _of_net(result: Result, name: str) -> dict[str, Any]:
             "projections": len(second.projection_share),
             "field": second.field,
             "times_patch": float(np.exp(second.aliasing.mean())),
-            "peak": _peak(second),
         }
     return found
 
 
-def _peak(layer: SecondLayer) -> float | None:
-    """How far the projections' spectrum, over the patches', stands out at 1/4 cycle per pixel from its surroundings.
+def _grid(layer: SecondLayer) -> dict[str, Float[np.ndarray, " projection"]]:
+    """How far a grid of four pixels stands out of each projection's spectrum, compared with its patch's: logarithms.
 
-    1 where it runs straight on; not a part of the claim, whose bands also take in noise of all fine scales.
+    At its points on the axes, and at those on the diagonals; against those neighbours, of the line or of the ring, that
+    leave less of it in the mean. Not a part of the claim, whose bands are rings in which such points are diluted.
     """
-    centres = (ring_edges()[:-1] + ring_edges()[1:]) / 2
-    away = np.abs(centres - ALIASES[0]) / RING
-    times = [
-        layer.projection_rings[rings] / np.maximum(layer.patch_rings[rings], 1e-300)
-        for rings in (away < 1, (away > 2) & (away < 3))  # the two rings that meet there, one further out on each side
-    ]
-    if not all((values > 0).all() for values in times):
+    known = layer.lattice[~np.isnan(layer.lattice).any(axis=(1, 2))]
+    if not len(known):
+        return {}
+    least = known.mean(axis=0).argmin(axis=1)
+    return {place: known[:, row, least[row]] for row, place in enumerate(("axes", "diagonals"))}
+
+
+def _times(part: Part) -> dict[str, Any]:
+    """A logarithm with its interval as a factor; an end that is open is None."""
+    low, high = (float(np.exp(end)) if np.isfinite(end) else None for end in (part.low, part.high))
+    return {"estimate": float(np.exp(part.estimate)), "low": low, "high": high, "n": part.n}
+
+
+def _grids(result: Result) -> dict[str, Any] | None:
+    """The grid of each of the two nets, and how many times that of the net with long steps is the other's."""
+    found = [_grid(result.second[name]) for name in SAID if name in result.second]
+    if len(found) < len(SAID) or not all(found):
         return None
-    inside, around = (np.log(values).mean() for values in times)
-    return float(np.exp(inside - around))
+    rng = np.random.default_rng(0)
+    return {
+        place: {
+            BEFORE: _times(mean_part("", found[0][place], rng)),
+            AFTER: _times(mean_part("", found[1][place], rng)),
+            "ratio": _times(difference_part("", found[0][place], found[1][place], rng)),
+        }
+        for place in found[0]
+    }
 
 
 def _of_recipe(result: Result, name: str) -> dict[str, Any]:
@@ -301,6 +318,7 @@ def figures(result: Result) -> dict[str, Figure]:
                 result.images,
                 title=f"{letter} Layer 2 of {SAID[name]}",
                 net=f"the net with {SAID[name]}",
+                look_for="a fine grid of four pixels in the projections that the patches do not have",
             )
     if len(result.second) == len(SAID) and all(name in result.first for name in SAID):
         found["spectra"] = _spectra_chart(result)
@@ -385,7 +403,8 @@ def _spectra_chart(result: Result) -> LineChart:
         caption="Left: how the energy of a layer-1 filter is spread over spatial frequencies, mean over the filters; the "
         "band holds the middle half of them. The paper's middle frequencies are here those from 1/16 to 1/4 cycle per "
         f"pixel. Right: energy of layer-2 projections against that of the image patches behind them, {counts}, "
-        "one for each image. A stride of 4 px repeats what it reads at 1/4 and 1/2 cycle per pixel: look for peaks there.",
+        "one for each image. A stride of 4 px repeats what it reads at 1/4 and 1/2 cycle per pixel, but at single points: "
+        "each value here is a mean over a ring, in which they are diluted.",
         alt=f"Two panels of curves over spatial frequency; {'; '.join(said)}.",
         panels=(
             Panel("layer 1, filters", "cycles per pixel", "share of the energy (%)", tuple(first)),
@@ -395,7 +414,7 @@ def _spectra_chart(result: Result) -> LineChart:
 
 
 def _table(result: Result) -> Table:
-    found = numbers(result)["nets"]
+    found = {name: _of_net(result, name) for name in SAID if name in result.facts}
 
     def cell(net: Mapping[str, Any], key: str, text: str, times: float = 1) -> str:
         return "–" if net.get(key) is None else text.format(net[key] * times)

@@ -24,6 +24,7 @@ from reportgen.progress import track
 SECOND = 2  # the layer whose projections are looked at
 ALIASES = (1 / 4, 1 / 2)  # cycles per pixel: where a stride of 4 repeats what lies at frequency zero
 HALF_WIDTH = 1 / 32  # cycles per pixel
+PERIOD = 4  # pixels: of the grid that a stride of 4 leaves
 RING = 1 / 32  # cycles per pixel: width of the rings of a drawn spectrum
 
 
@@ -52,6 +53,7 @@ class SecondLayer:
     patch_share: Float[np.ndarray, " projection"]
     projection_rings: Float[np.ndarray, " ring"]  # share of the energy in each ring, mean over the projections
     patch_rings: Float[np.ndarray, " ring"]
+    lattice: Float[np.ndarray, "projection 2 2"]  # see `spectra.lattice_peaks`, projection minus patch; NaN: too small
 
     @property
     def aliasing(self) -> Float[np.ndarray, " projection"]:
@@ -94,6 +96,7 @@ def second_layer(inputs: Inputs, maps: int, most: int, rng: np.random.Generator)
         patch_share=found[1],
         projection_rings=found[2],
         patch_rings=found[3],
+        lattice=found[4],
     )
 
 
@@ -114,10 +117,12 @@ def measure(
         Float[np.ndarray, " projection"],
         Float[np.ndarray, " ring"],
         Float[np.ndarray, " ring"],
+        Float[np.ndarray, "projection 2 2"],
     ]
     | None
 ):
-    """Share of energy in the bands of aliasing, of each projection and of its patch, and the mean spectrum of both.
+    """Share of energy in the bands of aliasing, of each projection and of its patch, the mean spectrum of both, and how
+    far the grid of a stride of 4 stands out of each projection's spectrum, compared with its patch's.
 
     Both are cut to the part of the receptive field that lies inside the image. Projections and patches without any
     energy in the bands (a patch of one colour) are left out; None where nothing is left.
@@ -125,7 +130,7 @@ def measure(
     receptive = field_of(inputs, SECOND)
     grid = spectra.grid_for(min(receptive.size[0], inputs.preprocessing.crop))
     where = spectra.narrow_bands(grid, ALIASES, HALF_WIDTH)
-    shares, rings = [], []
+    shares, rings, lattice = [], [], []
     for (map_, rank), projection, pixels in projections(inputs, SECOND, top, units):
         box = receptive.inside(int(top.rows[map_, rank]), int(top.columns[map_, rank]))
         inside = (slice(box[0], box[2]), slice(box[1], box[3]))
@@ -136,10 +141,13 @@ def measure(
         if min(found) > 0:  # also leaves out what has no energy at all (NaN)
             shares.append(found)
             rings.append([spectra.profile(part, ring_edges()) for part in both])
+            sharp = min(box[2] - box[0], box[3] - box[1]) >= spectra.SHARP
+            projected, seen = (spectra.lattice_peaks(part, PERIOD) if sharp else np.full((2, 2), np.nan) for part in both)
+            lattice.append(projected - seen)
     if not shares:
         return None
     known, spectrum = np.array(shares), np.array(rings).mean(axis=0)
-    return known[:, 0], known[:, 1], spectrum[0], spectrum[1]
+    return known[:, 0], known[:, 1], spectrum[0], spectrum[1], np.array(lattice)
 
 
 def ring_edges() -> Float[np.ndarray, " edge"]:

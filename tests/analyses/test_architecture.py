@@ -48,7 +48,8 @@ def second(rng: np.random.Generator, aliasing: float) -> SecondLayer:
     patch = rng.uniform(0.01, 0.03, PROJECTIONS)
     projection = patch * np.exp(rng.normal(aliasing, 0.8, PROJECTIONS))
     rings = np.full(len(ring_edges()) - 1, 1 / (len(ring_edges()) - 1))
-    return SecondLayer(27, 88, pictures, projection, patch, rings, rings)
+    lattice = rng.normal(0.0, 0.5, (PROJECTIONS, 2, 2))
+    return SecondLayer(27, 88, pictures, projection, patch, rings, rings, lattice)
 
 
 def wrong(shares: list[float], seed: int, images: int = IMAGES) -> np.ndarray:
@@ -324,12 +325,50 @@ def test_the_panels_bear_the_papers_letters() -> None:
     assert drawn[f"{BEFORE}_layer2"].net == "the net with 11x11, stride 4"
 
 
-def test_a_grid_stands_out_from_the_frequencies_around_it_and_noise_does_not() -> None:
-    layer = second(np.random.default_rng(0), 0.0)
-    assert architecture._peak(layer) == pytest.approx(1)
-    centres = (ring_edges()[:-1] + ring_edges()[1:]) / 2
-    rising = layer.projection_rings * np.exp(3 * centres)
-    assert architecture._peak(replace(layer, projection_rings=rising)) == pytest.approx(1)
-    grid = rising * np.where(np.abs(centres - 1 / 4) < 1 / 32, 5, 1)
-    assert architecture._peak(replace(layer, projection_rings=grid)) == pytest.approx(5)
-    assert architecture._peak(replace(layer, projection_rings=0 * grid)) is None
+def planted_lattice(axes: tuple[float, float], diagonals: tuple[float, float], seed: int = 0) -> SecondLayer:
+    """A second layer whose grid stands out so many times, against lines and against rings."""
+    rng = np.random.default_rng(seed)
+    lattice = np.log([axes, diagonals]) + rng.normal(0, 0.5, (PROJECTIONS, 2, 2))
+    lattice[:20] = np.nan  # pictures cut to less than 26 px
+    return replace(second(rng, 0.0), lattice=lattice)
+
+
+def test_a_grid_stands_beside_the_verdict_and_neither_a_ring_nor_a_line_is_one() -> None:
+    grid, ring_and_line = planted_lattice((5, 3), (1, 1)), planted_lattice((5, 1), (1, 5), seed=1)
+    planted = replace(result(), second={BEFORE: grid, AFTER: ring_and_line})
+    found = architecture.numbers(planted)["grid"]
+    axes, diagonals = found["axes"], found["diagonals"]
+    assert axes[BEFORE]["estimate"] == pytest.approx(3, rel=0.15)
+    assert 1 < axes[BEFORE]["low"] < axes[BEFORE]["estimate"] < axes[BEFORE]["high"]
+    assert axes[AFTER]["low"] < 1 < axes[AFTER]["high"]  # a ring: it stands out against lines alone
+    assert diagonals[AFTER]["low"] < 1 < diagonals[AFTER]["high"]  # a line: against rings alone
+    assert axes["ratio"]["estimate"] == pytest.approx(axes[BEFORE]["estimate"] / axes[AFTER]["estimate"])
+    assert axes["ratio"]["low"] > 1
+    assert diagonals["ratio"]["low"] < 1 < diagonals["ratio"]["high"]
+    assert axes[BEFORE]["n"] == PROJECTIONS - 20
+    turned = replace(planted, second={BEFORE: ring_and_line, AFTER: grid})
+    assert architecture.numbers(turned)["grid"]["axes"]["ratio"]["high"] < 1
+
+
+def reading_wide(side: int, step: int, sparse: bool) -> nn.Module:
+    """A net whose projections are 27 px wide: of what layer 1 covers it reads the mean, or the middle pixel alone."""
+    wide = reading(side, step)
+    if sparse:
+        with torch.no_grad():
+            for map_, channel, strength in ((0, 0, 1.0), (1, 0, 0.1)):
+                wide[0].weight[map_].zero_()
+                wide[0].weight[map_, channel, side // 2, side // 2] = strength
+    return wide
+
+
+def test_the_grid_of_a_net_that_reads_every_fourth_pixel_is_found_and_one_that_reads_all_has_none() -> None:
+    found = found_in(planted_inputs(reading_wide(19, 4, sparse=True), reading_wide(23, 2, sparse=False), 20, 10))
+    grid = architecture.numbers(found)["grid"]
+    for place in ("axes", "diagonals"):
+        assert grid[place][BEFORE]["low"] > 1 > grid[place][AFTER]["low"]
+        assert grid[place]["ratio"]["low"] > 1
+
+
+def test_projections_of_a_few_pixels_have_no_grid_to_speak_of() -> None:
+    found = found_in(planted_inputs(reading(1, 4), reading(8, 2), 20, 10))
+    assert architecture.numbers(found)["grid"] is None
