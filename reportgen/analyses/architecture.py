@@ -131,19 +131,27 @@ def _clipping(result: Result, rng: np.random.Generator) -> Verdict:
         return not_tested(claim, why)
     if not all(name in result.first for name in names):
         return not_tested(claim, "layer 1 does not read the image")
+    why = _diverged(result, *names)
+    if not why and result.rescaled[CLIPPED] == 0:
+        epochs = result.facts[CLIPPED]["finished_epochs"]
+        why = f"clipping never acted in {epochs} epochs" + (": the two nets are the same" if _same(result) else "")
+        return Verdict(claim, (), why)  # a net against itself has a difference of zero, but no interval
     energies = [result.first[name].energy for name in names]
     leaders = [measured.leading(energy, LEADING) for energy in energies]
     shares = [measured.led_share(*pair) for pair in zip(energies, leaders, strict=True)]
     gap = shares[0] - shares[1]
     gap = gap[~np.isnan(gap)]
-    why = _diverged(result, *names)
-    if not why and result.rescaled[CLIPPED] == 0:
-        epochs = result.facts[CLIPPED]["finished_epochs"]
-        why = f"clipping never acted: in {epochs} epochs no filter's RMS came to exceed the radius"
     if not len(gap):
         return not_tested(claim, "no validation image excites layer 1 of both nets")
     name = f"energy in the strongest {len(leaders[0])} of {energies[0].shape[1]} filters: without clipping minus with"
     return Verdict(claim, (mean_part(name, gap, rng),), why)
+
+
+def _same(result: Result) -> bool:
+    """Whether the nets with and without clipping have the same filters, to the bit."""
+    return all(name in result.first for name in (UNCLIPPED, CLIPPED)) and np.array_equal(
+        result.first[UNCLIPPED].filters, result.first[CLIPPED].filters
+    )
 
 
 def _dead(result: Result, rng: np.random.Generator) -> Verdict:
@@ -212,6 +220,7 @@ def numbers(result: Result) -> dict[str, Any]:
         "diverged_pairs": result.diverged_pairs,
         "nets": {name: _of_net(result, name) for name in SAID if name in result.facts},
         "grid": _grids(result),
+        "same": _same(result),
         "recipes": {name: _of_recipe(result, name) for name in (UNCLIPPED, CLIPPED) if name in result.facts},
     }
 
@@ -300,7 +309,7 @@ def figures(result: Result) -> dict[str, Figure]:
     """Figure 6, and the numbers behind what it shows."""
     found: dict[str, Figure] = {}
     for name, letter in ((UNCLIPPED, "(a) "), (CLIPPED, "")):
-        if name in result.first:
+        if name in result.first and not (name == CLIPPED and _same(result)):  # the same picture is not shown twice
             found[name.replace("-", "_")] = _recipe_filters(result, name, letter)
     if all(name in result.first for name in (UNCLIPPED, CLIPPED)):
         found["energy"] = _energy_chart(result)
@@ -346,13 +355,16 @@ def _columns(count: int) -> int:
 
 def _recipe_filters(result: Result, name: str, letter: str) -> ImageGrid:
     layer, how = result.first[name], "without" if name == UNCLIPPED else "with"
+    if _same(result):
+        how = "with and without"
     diverged = result.facts[name]["diverged"]
     after = f" before training diverged in epoch {diverged}" if diverged is not None else ""
     return ImageGrid(
         title=f"{letter}Layer 1 trained {how} clipping",
         caption=f"The {len(layer.filters)} filters of layer 1 of the net with 7x7, stride 2, trained by the paper's recipe "
         f"{how} clipping of the filters' RMS{after}; grey is zero, all are scaled alike, by the largest weight of all. "
-        "Where one filter dominates, it alone has contrast.",
+        + ("The two nets' filters are the same to the bit, so they are shown once. " if _same(result) else "")
+        + "Where one filter dominates, it alone has contrast.",
         alt=f"A grid of {len(layer.filters)} small colour pictures, filters of layer 1 trained {how} clipping.",
         images=filter_pictures(layer.filters, alike=True),
         columns=_columns(len(layer.filters)),

@@ -102,10 +102,30 @@ def test_clipping_can_fall_either_way(led: tuple[float, float], verdict: str) ->
     assert "strongest 2 of 48 filters" in found.parts[0].name
 
 
-def test_where_clipping_never_acted_it_is_undecided_whatever_the_nets_are_like() -> None:
-    found = judged(result(led=(0.5, 0.1), rescaled=0.0), "clipping")
-    assert found.verdict == "undecided"
-    assert found.why == "clipping never acted: in 5 epochs no filter's RMS came to exceed the radius"
+def test_where_clipping_never_acted_it_is_undecided_and_a_net_against_itself_has_no_interval() -> None:
+    planted = result(led=(0.5, 0.1), rescaled=0.0)
+    found = judged(planted, "clipping")
+    assert (found.verdict, found.parts) == ("undecided", ())
+    assert found.why == "clipping never acted in 5 epochs"
+    alike = replace(planted, first=planted.first | {CLIPPED: planted.first[UNCLIPPED]})
+    found = judged(alike, "clipping")
+    assert (found.verdict, found.parts) == ("undecided", ())
+    assert found.why == "clipping never acted in 5 epochs: the two nets are the same"
+
+
+def test_filters_that_are_the_same_to_the_bit_are_shown_once() -> None:
+    inputs = planted_inputs(reading(11, 4), reading(7, 2), 20, 10)
+    found = found_in(inputs)
+    drawn = architecture.figures(found)
+    assert "paper_clipped" not in drawn
+    assert drawn["paper_unclipped"].title == "(a) Layer 1 trained with and without clipping"
+    assert "the same to the bit" in drawn["paper_unclipped"].caption
+    assert architecture.numbers(found)["same"]
+    other = replace(found.first[CLIPPED], filters=found.first[CLIPPED].filters + 1e-6)
+    found = replace(found, first=found.first | {CLIPPED: other})
+    drawn = architecture.figures(found)
+    assert drawn["paper_clipped"].title == "Layer 1 trained with clipping"
+    assert "the same to the bit" not in drawn["paper_unclipped"].caption
 
 
 POOR = {"dead": 0.5, "likeness": 0.6, "middle": 0.1}
