@@ -157,6 +157,12 @@ def test_of_two_layers_that_are_alike_neither_has_fewer_dead_features() -> None:
     assert [part.estimate for part in found.parts] == [0.0] * 3
 
 
+def test_where_no_filter_is_dead_the_difference_has_an_interval_all_the_same() -> None:
+    part = judged(result(GOOD, GOOD), "fewer-dead-features").parts[0]
+    assert (part.estimate, part.n, part.outcome) == (0.0, FILTERS, "undecided")
+    assert part.low < -0.1 < 0.1 < part.high
+
+
 @pytest.mark.parametrize(
     ("aliasing", "verdict"), [((1.0, 0.0), "holds"), ((0.0, 1.0), "contradicted"), ((0.1, 0.1), "undecided")]
 )
