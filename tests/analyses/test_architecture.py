@@ -128,6 +128,27 @@ def test_filters_that_are_the_same_to_the_bit_are_shown_once() -> None:
     assert "the same to the bit" not in drawn["paper_unclipped"].caption
 
 
+def test_larger_filters_look_more_distinct_only_as_long_as_they_have_more_weights() -> None:
+    rng = np.random.default_rng(0)
+    planted = result()
+    noise = {
+        name: replace(planted.first[name], filters=rng.normal(size=(FILTERS, side, side, 3)))
+        for name, side in ((BEFORE, 11), (AFTER, 7))
+    }
+    planted = replace(planted, first=planted.first | noise)
+    assert judged(planted, "fewer-dead-features").parts[1].outcome == "contradicted"  # the bias: both are noise
+    found = architecture.numbers(planted)["likeness_resized"]
+    assert found["side"] == 7
+    assert found["low"] < 0 < found["high"]
+
+
+@pytest.mark.parametrize(("before", "after", "sign"), [(0.6, 0.0, 1), (0.0, 0.6, -1)])
+def test_filters_that_are_more_alike_are_so_on_one_grid_too(before: float, after: float, sign: int) -> None:
+    found = architecture.numbers(result({"likeness": before}, {"likeness": after}))["likeness_resized"]
+    assert min(sign * found["low"], sign * found["high"]) > 0
+    assert found["estimate"] == pytest.approx(found[BEFORE] - found[AFTER])
+
+
 POOR = {"dead": 0.5, "likeness": 0.6, "middle": 0.1}
 GOOD = {"dead": 0.0, "likeness": 0.0, "middle": 0.7}
 

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
+from unittest.mock import create_autospec
 
 import jsonschema
 import pytest
@@ -12,6 +12,7 @@ from reportgen import summary
 from reportgen.artifacts import read_json
 from reportgen.claims import CLAIMS
 from reportgen.page.metrics import SCHEMA, VERSION
+from reportgen.pipeline import Pipeline
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def test_every_figure_names_its_files(metrics: dict, report: Path):
 
 
 def test_the_last_lines_of_a_run_say_why_a_claim_has_no_number(report: Path):
-    lines = list(summary.lines(SimpleNamespace(report=report), None))
+    lines = list(summary.lines(create_autospec(Pipeline, instance=True, report=report), None))
     assert "   undecided  clipping: 0.01 [-0.1, unbounded]" in lines
     why = "with 1 of the seeds one of the two did not train to the end"
     assert f"   undecided  better-architecture: {why}" in lines
