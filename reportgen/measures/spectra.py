@@ -10,7 +10,9 @@ from jaxtyping import Bool, Float
 FLAT = 1e-6  # of a picture's largest value: what varies less is rounding, in single precision
 GRID = 64  # points: pictures are padded with zeros to at least this, so that their spectra can be compared
 BESIDE = 5 / 64  # cycles per pixel from a point of a lattice to its neighbours
-SHARP = 26  # pixels: of a smaller picture, under the window, such a point would reach its neighbours (2/26 cycle per pixel)
+SHARP = (
+    26  # pixels: of a smaller picture, under the window, such a point would reach its neighbours (2/26 cycle per pixel)
+)
 
 
 def grid_for(side: int) -> int:

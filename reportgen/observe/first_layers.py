@@ -142,7 +142,9 @@ def measure(
             shares.append(found)
             rings.append([spectra.profile(part, ring_edges()) for part in both])
             sharp = min(box[2] - box[0], box[3] - box[1]) >= spectra.SHARP
-            projected, seen = (spectra.lattice_peaks(part, PERIOD) if sharp else np.full((2, 2), np.nan) for part in both)
+            projected, seen = (
+                spectra.lattice_peaks(part, PERIOD) if sharp else np.full((2, 2), np.nan) for part in both
+            )
             lattice.append(projected - seen)
     if not shares:
         return None

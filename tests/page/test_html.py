@@ -155,7 +155,12 @@ def test_hostile_names_are_shown_as_they_are(page: Page):
 
 def test_every_claim_has_its_row_and_verdict_in_words(page: Page, report: Path):
     text = (report / "index.html").read_text(encoding="utf-8")
-    expected = {"hierarchy": "holds", "grouping": "contradicted", "clipping": "undecided", "better-architecture": "undecided"}
+    expected = {
+        "hierarchy": "holds",
+        "grouping": "contradicted",
+        "clipping": "undecided",
+        "better-architecture": "undecided",
+    }
     for claim in CLAIMS:
         [row] = re.findall(rf'<tr id="claim-{claim.id}">.*?</tr>', text, re.DOTALL)
         verdict = expected.get(claim.id, "not tested")
