@@ -279,17 +279,16 @@ def _of_net(result: Result, name: str) -> dict[str, Any]:
     return found
 
 
-def _grid(layer: SecondLayer) -> dict[str, Float[np.ndarray, " projection"]]:
+def _grid(layer: SecondLayer) -> dict[str, Float[np.ndarray, " large"]]:
     """How far a grid of four pixels stands out of each projection's spectrum, compared with its patch's: logarithms.
 
     At its points on the axes, and at those on the diagonals; against those neighbours, of the line or of the ring, that
     leave less of it in the mean. Not a part of the claim, whose bands are rings in which such points are diluted.
     """
-    known = layer.lattice[~np.isnan(layer.lattice).any(axis=(1, 2))]
-    if not len(known):
+    if not len(layer.lattice):
         return {}
-    least = known.mean(axis=0).argmin(axis=1)
-    return {place: known[:, row, least[row]] for row, place in enumerate(("axes", "diagonals"))}
+    least = layer.lattice.mean(axis=0).argmin(axis=1)
+    return {place: layer.lattice[:, row, least[row]] for row, place in enumerate(("axes", "diagonals"))}
 
 
 def _times(part: Part) -> dict[str, Any]:

@@ -53,7 +53,9 @@ class SecondLayer:
     patch_share: Float[np.ndarray, " projection"]
     projection_rings: Float[np.ndarray, " ring"]  # share of the energy in each ring, mean over the projections
     patch_rings: Float[np.ndarray, " ring"]
-    lattice: Float[np.ndarray, "projection 2 2"]  # see `spectra.lattice_peaks`, projection minus patch; NaN: too small
+    lattice: Float[
+        np.ndarray, "large 2 2"
+    ]  # `spectra.lattice_peaks`, projection minus patch, where they are large enough
 
     @property
     def aliasing(self) -> Float[np.ndarray, " projection"]:
@@ -117,7 +119,7 @@ def measure(
         Float[np.ndarray, " projection"],
         Float[np.ndarray, " ring"],
         Float[np.ndarray, " ring"],
-        Float[np.ndarray, "projection 2 2"],
+        Float[np.ndarray, "large 2 2"],
     ]
     | None
 ):
@@ -141,15 +143,13 @@ def measure(
         if min(found) > 0:  # also leaves out what has no energy at all (NaN)
             shares.append(found)
             rings.append([spectra.profile(part, ring_edges()) for part in both])
-            sharp = min(box[2] - box[0], box[3] - box[1]) >= spectra.SHARP
-            projected, seen = (
-                spectra.lattice_peaks(part, PERIOD) if sharp else np.full((2, 2), np.nan) for part in both
-            )
-            lattice.append(projected - seen)
+            projected, seen = (spectra.lattice_peaks(part, PERIOD) for part in both)
+            if min(box[2] - box[0], box[3] - box[1]) >= spectra.SHARP and np.isfinite(projected - seen).all():
+                lattice.append(projected - seen)
     if not shares:
         return None
     known, spectrum = np.array(shares), np.array(rings).mean(axis=0)
-    return known[:, 0], known[:, 1], spectrum[0], spectrum[1], np.array(lattice)
+    return known[:, 0], known[:, 1], spectrum[0], spectrum[1], np.array(lattice).reshape(-1, 2, 2)
 
 
 def ring_edges() -> Float[np.ndarray, " edge"]:
