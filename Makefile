@@ -20,6 +20,7 @@
 #? COMPARE_EPOCHS | | how long each of the comparison nets is trained; the profile says, unless given
 #? SEEDS    | 1       | how often the two architectures are trained: from 6, a claim is about them
 #? DEVICE   | auto    | auto, cpu, cuda, cuda:1 or mps
+#? GPUS     | 1       | GPUs that share training and search; with DEVICE=cpu, processes
 #? BUILD    | build   | folder of the artefacts
 #? REPORT   | report  | folder of the report
 #? FORMAT   |         | single: also report/single.html, the whole page in one file

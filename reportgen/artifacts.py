@@ -105,6 +105,12 @@ def digest(content: Any) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
 
 
+def digest_file(path: Path) -> str:
+    """`digest` of a file's bytes, which need not fit in memory."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
 class FileDigests:
     """Digests of files by content, remembered by size and time so that an unchanged file is not read again."""
 
@@ -123,8 +129,7 @@ class FileDigests:
         known = self._known.get(key)
         if known and known[:2] == [status.st_size, status.st_mtime_ns]:
             return known[2]
-        with path.open("rb") as file:
-            value = hashlib.file_digest(file, "sha256").hexdigest()[:16]
+        value = digest_file(path)
         self._known[key] = [status.st_size, status.st_mtime_ns, value]
         self._changed = True
         return value

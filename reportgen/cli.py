@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from reportgen import settings
+from reportgen import distributed, early, settings
 from reportgen.artifacts import DOCUMENT
 from reportgen.errors import UserError
 from reportgen.nets.sizes import sizes
@@ -57,19 +57,28 @@ class Command(click.Group):
     def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
-        except UserError as error:
-            say(f"error: {error}")
-        except OSError as error:
-            if error.errno not in REFUSED:
-                raise
-            say(
-                f"error: {error.filename or 'disk'}: {error.strerror}: free some space, or choose another folder "
-                "with BUILD= and REPORT="
-            )
         except KeyboardInterrupt:
             say("interrupted: the same command goes on where this one stopped")
             sys.exit(130)
+        except Exception as error:
+            line = said(error)
+            if distributed.started():  # the process that started torchrun says it
+                from reportgen.launching import report
+
+                report(error, line)
+            elif line:
+                say(f"error: {line}")
+            else:
+                raise
         sys.exit(2)
+
+
+def said(error: Exception) -> str | None:
+    """What the user is told of an error; None where it is ours."""
+    if isinstance(error, OSError) and error.errno in REFUSED:
+        place = error.filename or "disk"
+        return f"{place}: {error.strerror}: free some space, or choose another folder with BUILD= and REPORT="
+    return str(error) if isinstance(error, UserError) else None
 
 
 @click.group(cls=Command)
@@ -87,7 +96,9 @@ def run(words: tuple[str, ...]) -> None:
     """Make the report: every stage that is due, in one process."""
     switches = read_switches(words)
     pipeline = open_pipeline(switches)
-    took = pipeline.make_due(GOALS)
+    took = pipeline.make_due(early.STAGES)
+    early.check(pipeline.settings, pipeline.build)
+    took |= pipeline.make_due(GOALS)
     summarise(pipeline, took, switches.get("FORMAT", ""))
 
 
@@ -104,7 +115,14 @@ def stage(name: str, words: tuple[str, ...]) -> None:
     """Make one stage, if its content is due; those before it must have been made."""
     pipeline = open_pipeline(read_switches(words))
     goal = pipeline.needed([name])[-1]
-    if pipeline.due(goal):
+    if distributed.started():
+        if distributed.size() != pipeline.settings.machine.gpus or not pipeline.stages[goal].shared:
+            raise UserError(
+                f"torchrun started {distributed.size()} processes for {goal}: say GPUS={distributed.size()}, "
+                "and share only the training of nets and features"
+            )
+        (pipeline.assist if distributed.rank() else pipeline.make_here)(goal)
+    elif pipeline.due(goal):
         pipeline.make(goal)
     else:  # its stamp was written anew with the content it had: for Make, the artefact is as new
         (pipeline.build / goal / DOCUMENT).touch()

@@ -2,6 +2,7 @@
 
 import torch
 
+from reportgen import distributed
 from reportgen.errors import UserError
 from reportgen.progress import say
 
@@ -9,8 +10,13 @@ from reportgen.progress import say
 def resolve_device(name: str) -> torch.device:
     """The device called ``auto`` (a CUDA GPU if there is one, else the CPU), ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
 
+    Of the processes that torchrun started each has a GPU of its own.
+
     Raises UserError where there is no such device here. ``mps`` is taken only by name, with a warning: untested.
     """
+    if name in ("auto", "cuda") and distributed.started() and torch.cuda.is_available():
+        torch.cuda.set_device(distributed.local_rank())  # NCCL asks for it
+        return torch.device("cuda", distributed.local_rank())
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name == "cpu":

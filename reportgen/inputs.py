@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -16,6 +16,8 @@ from reportgen.artifacts import DOCUMENT, read_arrays, read_json
 from reportgen.data.annotations import Annotations
 from reportgen.data.dataset import Dataset, Split, Transfer
 from reportgen.data.labels import as_seen
+from reportgen.distributed import ALONE, World
+from reportgen.progress import track
 
 if TYPE_CHECKING:
     import torch
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from reportgen.probe import Graph
 
 BATCH = 64  # images forwarded at once
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ class Inputs:
     reads: Collection[str] | None = None  # the stages whose artefacts may be opened; None: all that there are
     planted: Mapping[tuple[str, int], Inputs] = field(default_factory=dict)  # comparison nets that lie in no folder
     nodes: tuple[str, ...] = ()  # what the user says the paper's layers are; empty: the rule
+    world: World = ALONE  # the processes that share the search
 
     @classmethod
     def open(
@@ -207,9 +211,25 @@ class Inputs:
 
     def batches(self, split: Split, indices: np.ndarray | None = None) -> Iterator[torch.Tensor]:
         """Images of a split as the net reads them: centre crops, in order, in batches on the device."""
+        from reportgen.data.reading import stored
+
         chosen = np.arange(len(split)) if indices is None else indices
-        for start in range(0, len(chosen), self.batch):
-            yield self.preprocessing.centre(split.images[chosen[start : start + self.batch]]).to(self.device)
+        parts = [chosen[start : start + self.batch] for start in range(0, len(chosen), self.batch)]
+        for pixels in stored(split.images, parts, self.device):
+            yield self.preprocessing.centre(pixels)
+
+    def each(
+        self,
+        function: Callable[[torch.Tensor], Result],
+        split: Split,
+        indices: np.ndarray | None = None,
+        what: str = "",
+    ) -> Iterator[Result]:
+        """`function` of each batch of images; of smaller ones once the GPU has no memory for one. `what`: to be shown."""
+        from reportgen.probe.memory import by_batches
+
+        batches, images = self.batches(split, indices), len(split) if indices is None else len(indices)
+        return by_batches(function, track(batches, what, images, step=self.batch) if what else batches)
 
     def pixels(self, split: Split, index: int) -> np.ndarray:
         """What the net sees of one image, as RGB pixels: uint8 "row column 3"."""

@@ -57,6 +57,9 @@ class Stage:
     outputs: tuple[str, ...] = ()  # files in the report's folder that it makes
     commit: bool = False  # it writes down which commit this is
     given: Mapping[str, Any] = field(default_factory=dict)  # single values of the settings, beside `sections`
+    shared: bool = (
+        False  # several processes can make it together: its module has ``assist(work)`` for all but the first
+    )
 
     @property
     def folder(self) -> str:
@@ -90,6 +93,8 @@ def stages(settings: Settings) -> dict[str, Stage]:
             ("data",),
             ("model", "training", "data", "run", "compute"),
             doing="training the net",
+            given={"machine": {"gpus": settings.machine.gpus}},
+            shared=True,
         ),
         *(_comparison(net, settings) for net in compared),
     ]
@@ -103,6 +108,7 @@ def stages(settings: Settings) -> dict[str, Stage]:
                 (analysis.name, "layers", "run", "compute"),
                 also=also,
                 doing=analysis.title[0].lower() + analysis.title[1:],
+                shared=analysis.shared,
             )
         )
     for analysis in registry.ANALYSES:
@@ -145,9 +151,17 @@ def _comparison(net: variants.Compared, settings: Settings) -> Stage:
         "seed": settings.run.seed + net.turn,
         "model": {key: value for key, value in asdict(model).items() if key != "name"},
         "training": asdict(training),
+        "machine": {"gpus": settings.machine.gpus},
     }
-    doing = f"training {net.variant.name} for comparison"
-    return Stage(net.stage, "reportgen.stages.compare", ("data",), ("data", "compute"), doing=doing, given=given)
+    return Stage(
+        net.stage,
+        "reportgen.stages.compare",
+        ("data",),
+        ("data", "compute"),
+        doing=f"training {net.variant.name} for comparison",
+        given=given,
+        shared=True,
+    )
 
 
 def _present(reads: Iterable[str], compared: Iterable[variants.Compared]) -> tuple[str, ...]:
@@ -279,9 +293,34 @@ class Pipeline:
         return [name for name in self.stages if name in wanted]
 
     def make(self, name: str) -> float:
-        """Make one stage's artefact; returns the seconds it took."""
-        stage = self.stages[name]
-        work = Work(stage, self.settings, self.build, self.report, self.stamps[name], self.run())
+        """Make one stage's artefact, by several processes where they can share it; returns the seconds it took."""
+        if not self.shared(name):
+            return self.make_here(name)
+        started = time.monotonic()
+        self.check_gpus()
+        words = ["stage", name, *self.settings.words, f"BUILD={self.build}", f"REPORT={self.report}"]
+        import_module("reportgen.launching").launch(words, self.settings.machine.gpus)
+        return time.monotonic() - started
+
+    def check_gpus(self) -> None:
+        """Raise UserError where there are fewer than are asked for."""
+        import_module("reportgen.launching").check(self.settings.machine.gpus, self.settings.compute.device)
+
+    def shared(self, name: str) -> bool:
+        """Whether several processes make a stage together."""
+        return self.stages[name].shared and self.settings.machine.gpus > 1
+
+    def work(self, name: str) -> Work:
+        """What a stage is given."""
+        return Work(self.stages[name], self.settings, self.build, self.report, self.stamps[name], self.run())
+
+    def assist(self, name: str) -> None:
+        """Do what falls to this process of a stage that another one makes."""
+        import_module(self.stages[name].module).assist(self.work(name))
+
+    def make_here(self, name: str) -> float:
+        """Make one stage's artefact in this process; returns the seconds it took."""
+        stage, work = self.stages[name], self.work(name)
         started = time.monotonic()
         say(f"{name.replace('drawn/', 'draw ')}: {stage.doing}")
         with replace_folder(self.build / stage.folder) as folder:
@@ -298,7 +337,10 @@ class Pipeline:
         """Make what is due of the goals and of all they hang on; returns the seconds of each stage made."""
         for folder in {(self.build / stage.folder).parent for stage in self.stages.values()} | {self.report}:
             remove_leftovers(folder)
-        return {name: self.make(name) for name in self.needed(goals) if self.due(name)}
+        due = [name for name in self.needed(goals) if self.due(name)]
+        if any(self.shared(name) for name in due):
+            self.check_gpus()  # before the first stage, not after hours of it
+        return {name: self.make(name) for name in due}
 
     def run(self) -> dict[str, Any]:
         """What ``metrics.json`` says of the run as a whole."""

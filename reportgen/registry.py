@@ -12,6 +12,7 @@ class Analysis:
     name: str
     title: str
     reads: tuple[str, ...] = ("data", "net")  # the stages whose artefacts it opens; compare: all comparison nets
+    shared: bool = False  # its module has ``share(inputs)``: what other processes do of it, where there are several
 
     @property
     def module(self) -> ModuleType:
@@ -22,7 +23,7 @@ class Analysis:
 ANALYSES = (
     Analysis("trained", "The net and its data"),
     Analysis("schematics", "How the pictures are made"),
-    Analysis("features", "What each feature map responds to"),
+    Analysis("features", "What each feature map responds to", shared=True),
     Analysis("evolution", "How the features evolve during training"),
     Analysis("invariance", "What moving, scaling and turning the image changes"),
     Analysis(

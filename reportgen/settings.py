@@ -42,6 +42,13 @@ class ComputeSettings:
 
 
 @dataclass(frozen=True, config=STRICT)
+class MachineSettings:
+    """How the work is shared: what is found does not hang on it, but for the last bits of what is trained."""
+
+    gpus: Positive = 1  # processes that share training and search, each with a GPU, or on the CPU with DEVICE=cpu
+
+
+@dataclass(frozen=True, config=STRICT)
 class DataSettings:
     """The images: the embedded scenes, or a folder of the user's."""
 
@@ -144,6 +151,7 @@ class TransferSettings:
 SECTIONS: dict[str, type] = {
     "run": RunSettings,
     "compute": ComputeSettings,
+    "machine": MachineSettings,
     "data": DataSettings,
     "annotations": AnnotationSettings,
     "transfer": TransferSettings,
@@ -189,6 +197,7 @@ SWITCHES = (
     Switch("COMPARE_EPOCHS", ("compare", "epochs"), "how long each of the comparison nets is trained"),
     Switch("SEEDS", ("compare", "seeds"), "how often the two architectures are trained: from 6, a claim is about them"),
     Switch("DEVICE", ("compute", "device"), "auto, cpu, cuda, cuda:1 or mps"),
+    Switch("GPUS", ("machine", "gpus"), "GPUs that share training and search; with DEVICE=cpu, processes"),
     Switch("BUILD", None, "folder of the artefacts"),
     Switch("REPORT", None, "folder of the report"),
     Switch("FORMAT", None, "single: also report/single.html, the whole page in one file"),
@@ -212,6 +221,7 @@ class Settings:
 
     profile: str
     sections: Mapping[str, Any]
+    switches: Mapping[str, str] = dataclasses.field(default_factory=dict, compare=False)  # they were read from
 
     @property
     def run(self) -> RunSettings:
@@ -220,6 +230,10 @@ class Settings:
     @property
     def compute(self) -> ComputeSettings:
         return self.sections["compute"]
+
+    @property
+    def machine(self) -> MachineSettings:
+        return self.sections["machine"]
 
     @property
     def data(self) -> DataSettings:
@@ -252,6 +266,11 @@ class Settings:
     @property
     def compare(self) -> CompareSettings:
         return self.sections["compare"]
+
+    @property
+    def words(self) -> list[str]:
+        """The switches as words of a command, for another process."""
+        return [f"{name}={value}" for name, value in self.switches.items()]
 
     def document(self, *names: str) -> dict[str, Any]:
         """The named sections (all, if none is named) as JSON-able values."""
@@ -322,7 +341,8 @@ def load(switches: Mapping[str, str], sizes: Callable[[ModelSettings], tuple[int
         for key, pixels in zip(("size", "crop"), sizes(model), strict=True):
             if origin.get(("data", key), "").startswith(f"{known[profile]},"):  # nobody asked for the profile's
                 values["data"][key] = pixels
-    return Settings(profile, {name: _validate(name, types[name], values[name], origin) for name in types})
+    sections = {name: _validate(name, types[name], values[name], origin) for name in types}
+    return Settings(profile, sections, dict(switches))
 
 
 def _check_model(model: ModelSettings, values: Mapping[str, Any], origin: Mapping[tuple[str, str], str]) -> None:

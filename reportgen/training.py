@@ -8,9 +8,9 @@ import io
 import json
 import math
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any, Protocol, runtime_checkable
@@ -22,10 +22,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from reportgen.artifacts import digest, remove_leftovers, write_bytes, write_json
+from reportgen.data.reading import stored
 from reportgen.data.transforms import Preprocessing, as_tensor, measured
+from reportgen.distributed import ALONE, World
 from reportgen.errors import UserError
 from reportgen.nets.snapshots import SNAPSHOTS, load_net, save_net, snapshot_path, snapshots
 from reportgen.nets.zfnet import RESCALED_ON, ZFNet, initialise
+from reportgen.probe.memory import by_batches, halved
 from reportgen.progress import track
 from reportgen.recipes import Architecture, TrainingSettings, ended, learning_rate, snapshot_epochs
 
@@ -103,6 +106,7 @@ def train(
     device: torch.device,
     folder: Path,
     given_up: Event | None = None,
+    world: World = ALONE,
 ) -> History:
     """Train a net, or go on from the last epoch that an earlier call with the same arguments finished in `folder`.
 
@@ -112,13 +116,14 @@ def train(
     the architecture's. What another call's arguments left in `folder` is not continued but replaced. Once another thread
     sets `given_up`, it stops after the epoch that it is in.
 
+    The processes of `world` train one net: each takes its part of every batch, and the gradients are averaged; the
+    first of them writes. Up to rounding, and to dropout, of which each draws its own, that is what one would do alone.
+
     Raises Diverged where the loss is no longer finite, UserError where a split is empty or a label has no class.
     """
     _check(architecture, train_split, validation_split)
     architecture = replace(architecture, dropout=settings.dropout)
-    run = _Run(architecture, train_split, validation_split, preprocessing, settings, seed, device, folder)
-    for leftovers in (folder, folder / SNAPSHOTS):
-        remove_leftovers(leftovers)
+    run = _Run(architecture, train_split, validation_split, preprocessing, settings, seed, device, folder, world)
     history = run.resume()
     with _precision(settings, device):
         while not (ended(settings, history.errors(settings)) or (given_up and given_up.is_set())):
@@ -171,9 +176,10 @@ class _Run:
         seed: int,
         device: torch.device,
         folder: Path,
+        world: World,
     ) -> None:
         self.settings, self.preprocessing, self.seed = settings, preprocessing, seed
-        self.device, self.folder = device, folder
+        self.device, self.folder, self.world = device, folder, world
         self.split, self.validation = train_split, validation_split
         self.identity = {
             "architecture": asdict(architecture),
@@ -189,7 +195,9 @@ class _Run:
             momentum=settings.momentum,
             weight_decay=settings.weight_decay,
         )
-        self.batches = _Batches(train_split, preprocessing, settings, device)
+        self.batches = _Batches(train_split, preprocessing, settings, device, world)
+        self.model: nn.Module = self.net  # or what averages its gradients over the processes
+        self.most = settings.batch_size  # images at once, as memory allows
         kept = settings.snapshots or (*settings.early_snapshots, *snapshot_epochs(settings.epochs))
         self.snapshot_steps = {  # where several fall on one step, the latest names it
             max(1, round(epoch * len(self.batches))): epoch
@@ -201,18 +209,33 @@ class _Run:
         """Load the last finished epoch; where there is none, make and keep the untrained net."""
         path = self.folder / CHECKPOINT
         checkpoint = torch.load(path, map_location=self.device, weights_only=True) if path.exists() else None
+        self.world.gather(None)  # all have read it before the first may remove it
+        if self.writes:
+            for leftovers in (self.folder, self.folder / SNAPSHOTS):
+                remove_leftovers(leftovers)
         if checkpoint is None or checkpoint["identity"] != digest(self.identity):
-            return self.begin()
-        self.net.load_state_dict(checkpoint["net"])
-        self.optimiser.load_state_dict(checkpoint["optimiser"])
-        history = History.from_json(json.loads(checkpoint["history"]))
-        write_json(self.folder / HISTORY, history.as_json())  # a kill may have come before it was written
+            history = self.begin()
+        else:
+            self.net.load_state_dict(checkpoint["net"])
+            self.optimiser.load_state_dict(checkpoint["optimiser"])
+            history = History.from_json(json.loads(checkpoint["history"]))
+            if self.writes:
+                write_json(self.folder / HISTORY, history.as_json())  # a kill may have come before it was written
+        if self.world.size > 1:
+            gpus = [self.device] if self.device.type == "cuda" else None
+            self.model = nn.parallel.DistributedDataParallel(self.net, device_ids=gpus)
         return history
+
+    @property
+    def writes(self) -> bool:
+        """Whether this process is the one that writes."""
+        return self.world.rank == 0
 
     def begin(self) -> History:
         """Remove what another training left, and make the untrained net."""
-        for stale in (self.folder / CHECKPOINT, self.folder / HISTORY, *snapshots(self.folder).values()):
-            stale.unlink(missing_ok=True)
+        if self.writes:
+            for stale in (self.folder / CHECKPOINT, self.folder / HISTORY, *snapshots(self.folder).values()):
+                stale.unlink(missing_ok=True)
         generator = generator_for(self.seed, "initial weights")
         chosen = torch.randperm(len(self.split.images), generator=generator)[:RESCALED_ON].sort().values.numpy()
         images = self.preprocessing.centre(self.split.images[chosen])
@@ -222,6 +245,8 @@ class _Run:
 
     def save(self, history: History) -> None:
         """Keep a finished epoch. The checkpoint counts: the history beside it is written again on resuming."""
+        if not self.writes:
+            return
         buffer = io.BytesIO()
         torch.save(
             {
@@ -237,7 +262,8 @@ class _Run:
 
     def save_snapshot(self, epoch: float | int) -> None:
         """Keep the net as it is now."""
-        save_net(self.net, self.preprocessing, snapshot_path(self.folder, epoch))
+        if self.writes:
+            save_net(self.net, self.preprocessing, snapshot_path(self.folder, epoch))
 
     def epoch(self, number: int, history: History) -> Epoch:
         """Train on every image once, then evaluate."""
@@ -251,21 +277,21 @@ class _Run:
         what = f"epoch {number} of {settings.epochs}"
         batches = track(self.batches.epoch(generator), what, total=len(self.split.labels), step=settings.batch_size)
         rate = 0.0
-        with _seeded_dropout(generator, self.device):
-            for step, (images, labels) in enumerate(batches, start=1):
+        with _seeded_dropout(generator, self.device, self.world.rank):
+            for step, (images, labels, size) in enumerate(batches, start=1):
                 rate = learning_rate(settings, done + step, len(self.batches), errors)
                 for group in self.optimiser.param_groups:
                     group["lr"] = rate
-                logits, loss = self.step(images, labels)
+                loss, right = self.step(images, labels, size)
                 if not math.isfinite(loss.item()):
                     self.stop(number, f"step {step} of {len(self.batches)}", rate)
                 for name, share in clip_filters(self.net, settings.clip_rms).items():
                     clipped[name] += share
-                loss_sum = loss_sum + loss * len(labels)
-                correct = correct + (logits.argmax(1) == labels).sum()
+                loss_sum = loss_sum + loss * size
+                correct = correct + right
                 if done + step in self.snapshot_steps:
                     self.save_snapshot(self.snapshot_steps[done + step])
-        validation = evaluate(self.net, self.validation, self.preprocessing, self.device)
+        validation = evaluate(self.net, self.validation, self.preprocessing, self.device, world=self.world)
         validation_loss = cross_entropy(validation, self.validation.labels)
         if not math.isfinite(validation_loss):
             self.stop(number, "its end, on the validation images", rate)
@@ -281,15 +307,34 @@ class _Run:
             else {},
         )
 
-    def step(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """One update; the logits and the loss before it."""
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bfloat16"):
-            logits = self.net(images)
-            loss = functional.cross_entropy(logits, labels)
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+    def step(self, images: Tensor, labels: Tensor, size: int) -> tuple[Tensor, Tensor]:
+        """One update by this process's part of a batch of `size` images.
+
+        Returns the whole batch's mean loss before it, and how many of its images were right.
+        """
+        differentiate = partial(self.differentiate, images, labels, size)
+        if self.world.size == 1:
+            found, self.most = halved(differentiate, self.most)
+        else:  # begun anew, the averaging of gradients would wait for the other processes
+            found = differentiate(len(labels) or 1)
         self.optimiser.step()
-        return logits.detach(), loss.detach()
+        return self.world.total(found[0]), self.world.total(found[1])
+
+    def differentiate(self, images: Tensor, labels: Tensor, size: int, most: int) -> tuple[Tensor, Tensor]:
+        """Gradients of the mean loss of a batch of `size` images, of which these are some; `most` of them at once.
+
+        Returns what these images add to the mean loss, and how many of them are right.
+        """
+        self.optimiser.zero_grad(set_to_none=True)
+        loss, right = torch.zeros((), device=self.device), torch.zeros((), device=self.device)
+        for some, true in zip(images.split(most), labels.split(most), strict=True):
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bfloat16"):
+                logits = self.model(some)
+                part = functional.cross_entropy(logits, true, reduction="sum") / size
+            (part * self.world.size).backward()  # the processes' gradients are averaged, not added
+            loss += part.detach()
+            right += (logits.detach().argmax(1) == true).sum()
+        return loss, right
 
     def stop(self, epoch: int, where: str, rate: float) -> None:
         """Say that training diverged."""
@@ -304,13 +349,18 @@ class _Batches:
     """The training images, batch by batch, as the net reads them.
 
     On CUDA the stored pixels live on the GPU where they fit in a quarter of its memory; else each batch is read while
-    the one before it is trained on, and copied from pinned memory.
+    the one before it is trained on. Of several processes each gets its part of every batch.
     """
 
     def __init__(
-        self, split: Split, preprocessing: Preprocessing, settings: TrainingSettings, device: torch.device
+        self,
+        split: Split,
+        preprocessing: Preprocessing,
+        settings: TrainingSettings,
+        device: torch.device,
+        world: World,
     ) -> None:
-        self.preprocessing, self.settings, self.device = preprocessing, settings, device
+        self.preprocessing, self.settings, self.device, self.world = preprocessing, settings, device, world
         self.images = split.images
         self.side = split.images.shape[1]
         self.labels = torch.from_numpy(np.array(split.labels, dtype=np.int64))
@@ -323,36 +373,35 @@ class _Batches:
     def __len__(self) -> int:
         return math.ceil(len(self.images) / self.settings.batch_size)
 
-    def epoch(self, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-        """Every image once, in an order, with crops and flips, that `generator` draws."""
+    def epoch(self, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor, int]]:
+        """Every image once, in an order, with crops and flips, that `generator` draws; with the size of the whole batch."""
         order = torch.randperm(len(self.images), generator=generator)
         if self.settings.crops:
             views = self.preprocessing.random_views(self.side, len(order), generator)
         else:
             views = self.preprocessing.centre_views(self.side, len(order))
-        starts = range(0, len(order), self.settings.batch_size)
-        stored: Iterator[Tensor] = (self._stored(order[start : start + self.settings.batch_size]) for start in starts)
-        if self.device.type == "cuda" and self.resident is None:
-            stored = _one_ahead(stored)
-        for start, pixels in zip(starts, stored, strict=True):
-            part = slice(start, start + self.settings.batch_size)
-            labels = self.labels[order[part]].to(self.device)
-            yield self.preprocessing.view(pixels.to(self.device, non_blocking=True), views.part(part)), labels
+        batches = [range(len(order))[start:][: self.settings.batch_size] for start in self._starts]
+        parts = [self._own(batch) for batch in batches]
+        for batch, part, pixels in zip(batches, parts, self._stored([order[part] for part in parts]), strict=True):
+            yield (
+                self.preprocessing.view(pixels, views.part(part)),
+                self.labels[order[part]].to(self.device),
+                len(batch),
+            )
 
-    def _stored(self, chosen: Tensor) -> Tensor:
+    @property
+    def _starts(self) -> range:
+        return range(0, len(self.images), self.settings.batch_size)
+
+    def _own(self, batch: range) -> slice:
+        """This process's part of a batch."""
+        first, behind = (len(batch) * rank // self.world.size for rank in (self.world.rank, self.world.rank + 1))
+        return slice(batch.start + first, batch.start + behind)
+
+    def _stored(self, parts: list[Tensor]) -> Iterator[Tensor]:
         if self.resident is not None:
-            return self.resident[chosen.to(self.device)]
-        pixels = as_tensor(self.images[chosen.numpy()])
-        return pixels.pin_memory() if self.device.type == "cuda" else pixels
-
-
-def _one_ahead(items: Iterator[Tensor]) -> Iterator[Tensor]:
-    """The same items, each made in another thread while its predecessor is used."""
-    with ThreadPoolExecutor(1) as worker:
-        coming = worker.submit(next, items, None)
-        while (item := coming.result()) is not None:
-            coming = worker.submit(next, items, None)
-            yield item
+            return (self.resident[part.to(self.device)] for part in parts)
+        return stored(self.images, [part.numpy() for part in parts], self.device)
 
 
 def generator_for(seed: int, *purpose: str | int) -> torch.Generator:
@@ -363,9 +412,9 @@ def generator_for(seed: int, *purpose: str | int) -> torch.Generator:
 
 
 @contextmanager
-def _seeded_dropout(generator: torch.Generator, device: torch.device) -> Iterator[None]:
-    """Dropout draws from the global generator: give it a seed, and put it back afterwards."""
-    seed = int(torch.randint(2**62, (), generator=generator))
+def _seeded_dropout(generator: torch.Generator, device: torch.device, rank: int) -> Iterator[None]:
+    """Dropout draws from the global generator: give it a seed, another in each process, and put it back afterwards."""
+    seed = int(torch.randint(2**62, (), generator=generator)) + rank
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         yield
@@ -413,25 +462,28 @@ def evaluate(
     device: torch.device,
     batch: int = EVALUATION_BATCH,
     ten_crops: bool = False,
+    world: World = ALONE,
 ) -> Float[np.ndarray, "image class"]:
     """Logits of a net, which is on `device`, for every image of a split: of the centre crop, or of the paper's ten.
 
-    Of ten crops, the logarithm of the mean of their probabilities. The net's mode is put back.
+    Of ten crops, the logarithm of the mean of their probabilities. The net's mode is put back. The processes of `world`
+    share the batches; each of them gets all logits.
     """
+
+    def of(pixels: UInt8[Tensor, "image row column 3"]) -> Float[np.ndarray, "image class"]:
+        if not ten_crops:
+            return net(preprocessing.centre(pixels)).float().cpu().numpy()
+        crops = preprocessing.ten(pixels)
+        outputs = net(crops.flatten(0, 1).contiguous(memory_format=torch.channels_last)).float()
+        return (outputs.log_softmax(1).unflatten(0, crops.shape[:2]).logsumexp(1) - math.log(10)).cpu().numpy()
+
     training = net.training
     net.eval()
     try:
-        logits = []
-        for start in track(range(0, len(split.images), batch), "evaluating", total=len(split.images), step=batch):
-            stored = as_tensor(split.images[start : start + batch]).to(device)
-            if not ten_crops:
-                logits.append(net(preprocessing.centre(stored)).float().cpu())
-                continue
-            crops = preprocessing.ten(stored)
-            outputs = net(crops.flatten(0, 1).contiguous(memory_format=torch.channels_last)).float()
-            probabilities = outputs.log_softmax(1).unflatten(0, crops.shape[:2]).logsumexp(1) - math.log(10)
-            logits.append(probabilities.cpu())
-        return torch.cat(logits).numpy()
+        numbers = np.arange(len(split.images))
+        parts = world.share([numbers[start : start + batch] for start in range(0, len(numbers), batch)])
+        pixels = track(stored(split.images, parts, device), "evaluating", sum(map(len, parts)), step=batch)
+        return np.concatenate(world.collect(list(by_batches(of, pixels))))
     finally:
         net.train(training)
 

@@ -118,8 +118,20 @@ def test_an_image_that_there_is_not(tiny: Run, tmp_path: Path) -> None:
     assert line.startswith(
         "error: IMAGES=dgo/dog_00002.png: no test or validation image has that name; did you mean 'dog/"
     )
+    assert "occlusion:" not in done.stderr  # it is found before a net or an analysis is begun
     assert "Traceback" not in done.stderr
     assert (home / "report" / "metrics.json").read_bytes() == (tiny.report / "metrics.json").read_bytes()
+
+
+def test_too_few_images_of_other_classes(tiny: Run, tmp_path: Path) -> None:
+    home = copy_of(tiny, tmp_path)
+    for kind in ("cup", "saucer"):
+        (home / "few" / kind).mkdir(parents=True)
+        Image.new("RGB", (60, 60), (9, 99, 199)).save(home / "few" / kind / "1.png")
+    done = reportgen("run", "PROFILE=tiny", "TRANSFER=few", cwd=home)
+    assert done.returncode == 2
+    assert "error: TRANSFER=few: class 'cup' has 1 image, 1 of them kept for testing" in done.stderr
+    assert "generalisation:" not in done.stderr
 
 
 def test_a_device_that_is_not_there(tiny: Run, tmp_path: Path) -> None:

@@ -15,7 +15,9 @@ import torch
 from torch import nn
 
 from reportgen import training
+from reportgen.data.reading import one_ahead
 from reportgen.data.transforms import Preprocessing
+from reportgen.distributed import World
 from reportgen.errors import UserError
 from reportgen.nets import snapshots as storage
 from reportgen.nets.snapshots import load_net, save_net, snapshot_path, snapshots
@@ -255,9 +257,10 @@ def test_every_epoch_sees_every_image_once_in_an_order_and_with_crops_of_its_own
     numbered[..., 1] = np.arange(36)[None, :, None]  # the row, so that a crop shows where it was cut
     epochs = []
 
-    def step(_run, images, labels):
+    def step(_run, images, labels, size):
+        assert size == len(labels) == len(images)
         epochs[-1].append(PREPROCESSING.pixels(images)[:, 0, 0, :2])
-        return torch.zeros(len(labels), 3), torch.zeros(())
+        return torch.zeros(()), torch.zeros(())
 
     original = training._Run.epoch
     monkeypatch.setattr(training._Run, "step", step)
@@ -285,6 +288,31 @@ def test_one_step_is_the_formula(tmp_path):
     for name, weights in net.named_parameters():
         wanted = weights.detach() - 0.05 * (weights.grad + 0.1 * weights.detach())
         torch.testing.assert_close(after[name], wanted, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("images", [40, 2])
+def test_the_gradients_of_three_processes_average_to_those_of_one(tmp_path, images):
+    """Batches that three do not divide, and one with less than an image for each."""
+    split = Images(TRAINING.images[:images], TRAINING.labels[:images])
+    settings = replace(QUICK, batch_size=16)
+
+    def gradients(world: World) -> list[list[torch.Tensor]]:
+        own = training._Run(
+            replace(NET, dropout=0.0), split, VALIDATION, PREPROCESSING, settings, 0, CPU, tmp_path, world
+        )
+        initialise(own.net, "default", generator_for(0), PREPROCESSING.centre(TRAINING.images))
+        found = []
+        for pixels, labels, size in own.batches.epoch(generator_for(1)):
+            own.differentiate(pixels, labels, size, max(len(labels), 1))
+            found.append([weights.grad.clone() for weights in own.net.parameters()])
+        return found
+
+    alone = gradients(World())
+    shared = [gradients(World(rank, 3)) for rank in range(3)]
+    for step, expected in enumerate(alone):
+        for place, gradient in enumerate(expected):
+            mean = sum(own[step][place] for own in shared) / 3
+            torch.testing.assert_close(mean, gradient, rtol=1e-3, atol=1e-6)
 
 
 def test_a_diverging_loss_stops_with_the_way_out(tmp_path):
@@ -455,4 +483,4 @@ def test_evaluation_on_ten_crops_is_the_mean_probability():
 
 def test_reading_one_batch_ahead_keeps_the_order():
     batches = [torch.full((1,), number) for number in range(5)]
-    assert [int(batch) for batch in training._one_ahead(iter(batches))] == [0, 1, 2, 3, 4]
+    assert [int(batch) for batch in one_ahead(iter(batches))] == [0, 1, 2, 3, 4]

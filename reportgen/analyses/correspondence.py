@@ -10,7 +10,7 @@ random masks of its own size, several in each image. They lie wholly on the obje
 a second sort, shown beside, may lie off the object.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,6 +29,8 @@ from reportgen.paper import CORRESPONDENCE
 from reportgen.progress import track
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from reportgen.nets.layers import PaperLayer
 
 SCORED = (5, 7)  # the paper's layers
@@ -194,19 +196,28 @@ def features(
     Of a layer that is fully connected or a classifier's input, the mean over rows and columns where it has them.
     """
     from reportgen import probe
+    from reportgen.probe.memory import by_batches
 
-    found: dict[int, list[np.ndarray]] = {layer.number: [] for layer in layers}
     grey = inputs.preprocessing.grey()[:, None, None]
-    for start in range(0, len(images), inputs.batch):
-        batch = inputs.preprocessing.centre(parts.images[images[start : start + inputs.batch]])
-        for image, (top, left, side) in zip(batch, () if squares is None else squares[start:], strict=False):
-            image[:, top : top + side, left : left + side] = grey
+
+    def masked() -> Iterator["Tensor"]:
+        for start in range(0, len(images), inputs.batch):
+            batch = inputs.preprocessing.centre(parts.images[images[start : start + inputs.batch]])
+            for image, (top, left, side) in zip(batch, () if squares is None else squares[start:], strict=False):
+                image[:, top : top + side, left : left + side] = grey
+            yield batch
+
+    def of(batch: "Tensor") -> list[np.ndarray]:
         outputs = probe.activations(inputs.graph, batch, [layer.features for layer in layers])
+        found = []
         for layer in layers:
             output = outputs[layer.features]
             pooled = output.mean((2, 3)) if layer.kind != "convolution" and output.dim() == 4 else output.flatten(1)
-            found[layer.number].append(pooled.cpu().numpy())
-    return {number: np.concatenate(pieces) for number, pieces in found.items()}
+            found.append(pooled.cpu().numpy())
+        return found
+
+    pieces = zip(*by_batches(of, masked()), strict=True)
+    return {layer.number: np.concatenate(some) for layer, some in zip(layers, pieces, strict=True)}
 
 
 def _pictures(

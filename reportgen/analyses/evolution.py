@@ -262,12 +262,14 @@ def courses(inputs: Inputs, images: Int[np.ndarray, " compared"]) -> dict[int, c
     grams: dict[int, list[np.ndarray]] = {number: [] for number in names}
     for epoch in track(inputs.epochs, "compare features with the final ones", len(inputs.epochs), unit="snapshot"):
         then = inputs.at_epoch(epoch)
-        found: dict[str, list[np.ndarray]] = {name: [] for name in set(names.values())}
-        for batch in then.batches(inputs.data.val, images):
-            for name, output in probe.activations(then.graph, batch, list(found)).items():
-                found[name].append(output.flatten(1).float().cpu().numpy())
+
+        def features(batch: Any, graph: probe.Graph = then.graph) -> dict[str, np.ndarray]:
+            outputs = probe.activations(graph, batch, list(set(names.values())))
+            return {name: output.flatten(1).float().cpu().numpy() for name, output in outputs.items()}
+
+        found = list(then.each(features, inputs.data.val, images))
         for number, name in names.items():
-            grams[number].append(cka.gram(np.concatenate(found[name])))
+            grams[number].append(cka.gram(np.concatenate([part[name] for part in found])))
     return {number: cka.Course.of(np.stack(grams[number])) for number in names}
 
 

@@ -77,9 +77,7 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
     labels, known = inputs.data.val.labels, inputs.data.val.known
     if len(np.unique(labels[known])) == known.sum():  # no two images are of one class: nothing could agree
         known = np.zeros_like(known)
-    tops = search(inputs)
-    has_untrained = not inputs.loaded or 0 in inputs.epochs
-    untrained = search(inputs.at_epoch(0)) if has_untrained else {}
+    tops, untrained = share(inputs)
     responses = respond(inputs)
     layers = {}
     for number, top in tops.items():
@@ -94,7 +92,7 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
             pictures=look(inputs, number, top, chosen),
             agreement=same_class_share(top, labels, known),
             untrained_agreement=same_class_share(untrained[number], labels, known)
-            if has_untrained
+            if untrained is not None
             else np.full(len(top.values), np.nan),
             within=within,
             between=between,
@@ -108,8 +106,17 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
         images=len(labels),
         classes=len(inputs.data.classes),
         unlabelled=int((~inputs.data.val.known).sum()),
-        untrained=has_untrained,
+        untrained=untrained is not None,
     )
+
+
+def share(inputs: Inputs) -> tuple[dict[int, Top], dict[int, Top] | None]:
+    """The strongest activations of the net, and of the untrained one where it is known.
+
+    This is what several processes share: each of them calls it.
+    """
+    known = not inputs.loaded or 0 in inputs.epochs
+    return search(inputs), search(inputs.at_epoch(0)) if known else None
 
 
 def _smallest(labels: Int[np.ndarray, " image"], classes: int, loaded: bool) -> int:

@@ -20,13 +20,14 @@ from reportgen.data.geometry import flat
 from reportgen.data.sampling import of_different_classes, stratified
 from reportgen.data.transformations import SMALL_SCALE, SMALL_TURN, picture_views, plan_views, small_shift
 from reportgen.errors import UserError
-from reportgen.figures.kinds import Figure, ImageGrid, LineChart, Panel, Series, Table
+from reportgen.figures.kinds import Figure, ImageGrid, LineChart, Moved, Panel, Series, Table
 from reportgen.inputs import Inputs
 from reportgen.measures.curves import Curves, Statistic, mean_band, mean_of_pairs, relative
 from reportgen.observe.moved import TOP, compared_layers, distances_between, through_views
 
 EXAMPLES = 5
 STRAIGHT = (0.9, 1.0)  # R^2 of a quasi-linear curve
+WIDER = 1.6  # times what the net reads: more of a scene no move brings into view
 CONTROLS = {"_resampled": "resampling only", "_filled": "fill only"}  # what a curve's name ends with: what it is called
 LINES = (("shift", "translation", 0), ("scale", "scale", 1))  # what, its curve, where nothing has moved
 LETTERS = tuple(f"{row}{column}" for row in "abc" for column in (2, 3, 4))  # figure 5's
@@ -60,6 +61,7 @@ class Result:
     examples: Int[np.ndarray, " example"]  # the images that are shown, by their place in the sample
     pictures: UInt8[np.ndarray, "picture row column 3"]  # of the examples, transformed, row by row
     picture_rows: tuple[str, ...]
+    scenes: UInt8[np.ndarray, "example side side 3"]  # of the examples, untransformed, with what the moves bring into view
     crop: int  # side of what the net reads, pixels
     wide: bool  # whether the scenes around the images are known
     top_layer: int  # 7, or the last that the net has
@@ -92,10 +94,19 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
         examples=examples,
         pictures=np.concatenate([view.of(pixels) for view in rows.values()]),
         picture_rows=tuple(rows),
+        scenes=_scenes(source[images[examples]], crop),
         crop=crop,
         wide=data.wide is not None,
         top_layer=compared_layers(inputs)[1].number,
     )
+
+
+def _scenes(
+    pictures: UInt8[np.ndarray, "example row column 3"], crop: int
+) -> UInt8[np.ndarray, "example side side 3"]:
+    """Pictures with as much around them as the moves bring into view: their mirror image where nothing is known."""
+    margin = max(0, -(-(round(WIDER * crop) - pictures.shape[1]) // 2))
+    return np.pad(pictures, ((0, 0), (margin, margin), (margin, margin), (0, 0)), mode="reflect")
 
 
 def _symmetric_classes(inputs: Inputs, settings: Settings) -> list[str]:
@@ -325,6 +336,7 @@ def _examples(result: Result) -> LineChart:
         alt=f"Nine charts, {len(names)} curves each. Probability of the true class when turned: {'; '.join(ends)}.",
         panels=_panels(result, lines, "distance"),
         letters=LETTERS,
+        moved=Moved(result.scenes, result.crop, ("shift",) * 3 + ("scale",) * 3 + ("turn",) * 3),
     )
 
 

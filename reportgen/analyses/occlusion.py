@@ -34,7 +34,7 @@ def _one_or_more(value: int) -> int:
 
 def _fits(value: int) -> int:
     if value > PAPER_SIDE:
-        raise ValueError(f"larger than the image: use at most {PAPER_SIDE}, the pixels of one of its sides")
+        raise ValueError(f"larger than the image: use at most {PAPER_SIDE}, the pixels of a side of the paper's image")
     return value
 
 
@@ -75,7 +75,8 @@ class Result:
 def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Result:
     """Slide the square finely over the examples, coarsely over the sample."""
     data, side = inputs.data, inputs.preprocessing.crop
-    named = [choice.find_image(name, data) for name in settings.images]
+    names = {"test": data.test.names, "val": data.val.names}
+    named = [choice.find_image(name, names) for name in settings.images]
     size, stride = scaled(settings.size, side), scaled(settings.stride, side)
     correct = np.flatnonzero(covered.answers(inputs, data.test) == data.test.labels)
     objects = _objects(inputs)
@@ -174,6 +175,7 @@ def numbers(result: Result) -> dict[str, Any]:
             "images": len(located.images),
             "on_object": float(located.on_object.mean()),
             "on_background": float(located.on_background.mean()),
+            "on_object_median": float(np.median(located.on_object)),
             "more_on_object": float((located.on_object > located.on_background).mean()),
             "hits": float(located.hit.mean()),
             "chance": float(located.share.mean()),
@@ -189,6 +191,9 @@ def numbers(result: Result) -> dict[str, Any]:
             "empty_drop": float(genuine.empty_drop.mean()),
             "more_at_peak": float((genuine.peak_drop > genuine.empty_drop).mean()),
             "rank_correlation": float(genuine.correlation.mean()),
+            "middle_drop": float(genuine.middle_drop.mean()),
+            "corner_drop": float(genuine.corner_drop.mean()),
+            "middle_correlation": float(genuine.middle_correlation.mean()),
         },
     }
 
@@ -255,9 +260,9 @@ def _caption(result: Result, example: Example, number: int) -> str:
         f"most. (b) Activity of map {example.map} of layer {result.layer}, which holds this image's largest activation, "
         f"summed over rows and columns, as a share of the clean image's. "
         f"(c) {projected}. (d) Probability of the true class. (e) The most "
-        "probable class. In (b) and (d) the colours run from the lowest value to the highest, so mind the numbers beside "
-        "the bar; its arrow marks the clean image. Look whether (d) is dark on the object and nowhere else, and (b) where "
-        "the boxed projection has its strokes."
+        "probable class. In (b) and (d) the colours run from the lowest value, but at least over a tenth, to the highest, "
+        "so mind the numbers beside the bar; its arrow marks the clean image. Look whether (d) is dark on the object and "
+        "nowhere else, and (b) where the boxed projection has its strokes."
     )
 
 

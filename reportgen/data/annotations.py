@@ -228,9 +228,9 @@ def check_parts(annotated: Annotated) -> None:
     """Raise Unusable where a part is not marked or lies outside of the stored image, or the object is not known."""
     for name, seen, (x, y) in zip(annotated.part_names, annotated.seen, annotated.places, strict=True):
         if not seen:
-            raise Unusable(f"its {name} is not marked")
+            raise Unusable(f"its {name.replace('_', ' ')} is not marked")
         if not (0 <= x < annotated.width and 0 <= y < annotated.height):
-            raise Unusable(f"its {name} lies outside of the square that is kept")
+            raise Unusable(f"its {name.replace('_', ' ')} lies outside of the square that is kept of the image")
     if not (annotated.diameters > 0).all():
         raise Unusable("how large its parts are is not known: give a box")
     if annotated.object is None or not annotated.object.any():

@@ -1,26 +1,27 @@
 """Which images are looked at: those that the user names, a few by a rule, a random sample."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from jaxtyping import Bool, Int
 
-from reportgen.data.dataset import Dataset
 from reportgen.errors import UserError
 from reportgen.settings import nearest
 
 
-def find_image(name: str, data: Dataset) -> tuple[str, int]:
+def find_image(name: str, names: Mapping[str, Sequence[str]]) -> tuple[str, int]:
     """The split and the index of an image that the user names; raises UserError with the nearest name.
 
-    A name that stands in both splits is the test image's, unless it begins with ``val/``.
+    `names`: of the images of each split. A name that stands in both "test" and "val" is the test image's, unless it
+    begins with ``val/``.
     """
-    splits = {"test": data.test, "val": data.val}
     prefix, _, rest = name.partition("/")
-    for split, images in splits.items():
-        if name in images.names:
-            return split, images.names.index(name)
-        if prefix == split and rest in images.names:
-            return split, images.names.index(rest)
-    known = [*data.test.names, *data.val.names]
+    for split in ("test", "val"):
+        if name in names[split]:
+            return split, names[split].index(name)
+        if prefix == split and rest in names[split]:
+            return split, names[split].index(rest)
+    known = [*names["test"], *names["val"]]
     raise UserError(
         f"IMAGES={name}: no test or validation image has that name{nearest(name, known)} "
         "(write class/file, or val/class/file for a validation image)"

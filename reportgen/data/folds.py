@@ -1,5 +1,6 @@
 """Images for testing and, drawn several times from the rest, a few of each class for training."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,27 +33,38 @@ def draw_folds(
 ) -> Folds:
     """Keep `test_share` of the smallest class, and as many of each, for testing; draw each fold from the rest.
 
-    Raises UserError where a class leaves fewer training images than the largest of `counts`.
+    Raises UserError as `check_sizes` does.
     """
     labels, kinds, most = transfer.images.labels, len(transfer.classes), max(counts)
     sizes = np.bincount(labels, minlength=kinds)
-    smallest = int(sizes.argmin())
-    kept = _kept(int(sizes[smallest]), test_share)
-    pool = int(sizes[smallest]) - kept
-    if pool < most:
-        asked = ",".join(str(count) for count in counts)
-        enough = most + 1
-        while enough - _kept(enough, test_share) < most:
-            enough += 1
-        raise UserError(
-            f"TRANSFER={transfer.name}: class '{transfer.classes[smallest]}' has {sizes[smallest]} images, {kept} of "
-            f"them kept for testing, but GENERALISATION_COUNTS={asked} trains on {most} of each class: give at least "
-            f"{enough} images of each" + (f", or ask for at most {pool}" if pool > 0 else "")
-        )
+    check_sizes(dict(zip(transfer.classes, sizes.tolist(), strict=True)), counts, test_share, transfer.name)
+    kept = _kept(int(sizes.min()), test_share)
+    pool = int(sizes.min()) - kept
     orders = [rng.permutation(np.flatnonzero(labels == label)) for label in range(kinds)]
     test = np.concatenate([order[:kept] for order in orders])
     drawn = [[rng.permutation(order[kept:])[:most] for order in orders] for _ in range(folds)]
     return Folds(test, np.array(drawn), pool)
+
+
+def check_sizes(sizes: Mapping[str, int], counts: tuple[int, ...], test_share: float, source: str) -> None:
+    """Raise UserError where a class leaves fewer training images than the largest of `counts`.
+
+    `sizes`: how many images each class has.
+    """
+    smallest, most = min(sizes, key=lambda kind: sizes[kind]), max(counts)
+    kept = _kept(sizes[smallest], test_share)
+    pool = sizes[smallest] - kept
+    if pool >= most:
+        return
+    asked = ",".join(str(count) for count in counts)
+    enough = most + 1
+    while enough - _kept(enough, test_share) < most:
+        enough += 1
+    raise UserError(
+        f"TRANSFER={source}: class '{smallest}' has {sizes[smallest]} image{'s' if sizes[smallest] != 1 else ''}, {kept} of "
+        f"them kept for testing, but GENERALISATION_COUNTS={asked} trains on {most} of each class: give at least "
+        f"{enough} images of each" + (f", or ask for at most {pool}" if pool > 0 else "")
+    )
 
 
 def _kept(size: int, test_share: float) -> int:

@@ -159,14 +159,13 @@ def measured(
 
     With range 255 and without division it is the paper's: values between about -128 and 128.
     """
-    count, total, squares = 0, np.zeros(3), np.zeros(3)
+    pixels = np.zeros((3, 256), np.int64)  # of each value: sums of whole numbers are exact, and soon counted
     for start in np.arange(0, len(images), 64):  # in pieces: the images may not fit in memory
-        values = images[start : start + 64].reshape(-1, 3).astype(np.float64)
-        count += len(values)
-        total += values.sum(0)
-        squares += np.square(values).sum(0)
-    mean = total / count
-    deviation = np.sqrt(np.maximum(squares / count - mean**2, 1e-6))  # a flat channel stays finite
+        piece = images[start : start + 64]
+        pixels += np.stack([np.bincount(piece[..., channel].ravel(), minlength=256) for channel in (0, 1, 2)])
+    count, values = pixels[0].sum(), np.arange(256)
+    mean = pixels @ values / count
+    deviation = np.sqrt(np.maximum(pixels @ values**2 / count - mean**2, 1e-6))  # a flat channel stays finite
     scale = range / 255
     return Preprocessing(
         crop=crop,

@@ -88,12 +88,22 @@ class Panel:
     x_ticks: tuple[float, ...] = ()  # where the axis is marked, if it matters
 
 
+@dataclass(frozen=True)
+class Moved:
+    """The scenes whose moves a chart's x measures, one for each curve, for a page that shows them as they are there."""
+
+    scenes: UInt8[Array, "scene row column 3"]  # square, with all that the moves bring into view
+    window: int  # side of what is in view, pixels; in the middle while nothing has moved
+    ways: tuple[str, ...]  # of each panel, what x is: "shift" (pixels down), "scale" (ratio), "turn" (degrees anticlockwise)
+
+
 @dataclass(frozen=True, kw_only=True)
 class LineChart(Figure):
     """Curves in one or more panels, lettered (a), (b), ... when there are several and no other letters are given."""
 
     panels: tuple[Panel, ...]
     letters: tuple[str, ...] = ()  # one for each panel, or none
+    moved: Moved | None = None
 
 
 @dataclass(frozen=True)
@@ -214,7 +224,7 @@ KINDS: dict[str, type[Figure]] = {
 
 
 PIECES: dict[str, type] = {
-    kind.__name__: kind for kind in (Series, Panel, Points, LayerBox)
+    kind.__name__: kind for kind in (Series, Panel, Points, LayerBox, Moved)
 }  # what figures are made of
 
 

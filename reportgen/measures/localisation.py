@@ -100,6 +100,18 @@ def middle_square(area: int, side: int) -> Bool[np.ndarray, "side side"]:
     return mask
 
 
+def middle_and_corners(drops: Float[np.ndarray, "top left"]) -> tuple[float, float, float]:
+    """A grid of drops at its middle, at its corners (their mean), and how its order follows nearness to the middle.
+
+    The last is Spearman's rank correlation. Of an even number of rows or columns the middle is the place behind it.
+    """
+    rows, columns = np.indices(drops.shape)
+    distance = np.hypot(rows - (len(drops) - 1) / 2, columns - (drops.shape[1] - 1) / 2)
+    corners = drops[[0, 0, -1, -1], [0, -1, 0, -1]]
+    middle = drops[len(drops) // 2, drops.shape[1] // 2]
+    return float(middle), float(corners.mean()), rank_correlation(-distance.ravel(), drops.ravel())
+
+
 def peak_and_empty(
     energy: Float[np.ndarray, "row column"], size: int, window: tuple[int, int, int, int]
 ) -> tuple[tuple[int, int], tuple[int, int]] | None:

@@ -37,8 +37,11 @@ def image_of(inputs: Inputs, split: Split, index: int) -> Tensor:
 def answers(inputs: Inputs, split: Split) -> Int[np.ndarray, " image"]:
     """The class that the net takes each image for."""
     name = inputs.graph.output
-    found = [probe.activations(inputs.graph, batch, [name])[name] for batch in inputs.batches(split)]
-    return np.concatenate([batch.flatten(1).argmax(1).cpu().numpy() for batch in found])
+
+    def most_probable(batch: Tensor) -> np.ndarray:
+        return probe.activations(inputs.graph, batch, [name])[name].flatten(1).argmax(1).cpu().numpy()
+
+    return np.concatenate(list(inputs.each(most_probable, split)))
 
 
 @dataclass(frozen=True)
@@ -53,11 +56,13 @@ class Unit:
 def strongest_units(inputs: Inputs, split: Split, images: Int[np.ndarray, " image"]) -> list[Unit]:
     """For each image the unit of the layer that responds most; the first of equal ones."""
     name = watched(inputs).map
-    found = []
-    for batch in inputs.batches(split, images):
-        for output in probe.activations(inputs.graph, batch, [name])[name].cpu().numpy():
-            found.append(Unit(*(int(place) for place in np.unravel_index(output.argmax(), output.shape))))
-    return found
+
+    def strongest(batch: Tensor) -> list[Unit]:
+        outputs = probe.activations(inputs.graph, batch, [name])[name].cpu().numpy()
+        places = (np.unravel_index(output.argmax(), output.shape) for output in outputs)
+        return [Unit(*(int(number) for number in place)) for place in places]
+
+    return [unit for units in inputs.each(strongest, split, images) for unit in units]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The first two layers of a net, measured: what figure 6 of the paper lets one see (Zeiler & Fergus 2013, section 4.1)."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -19,7 +20,9 @@ from reportgen.observe.strongest import (
     projections,
     search,
 )
-from reportgen.progress import track
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SECOND = 2  # the layer whose projections are looked at
 ALIASES = (1 / 4, 1 / 2)  # cycles per pixel: where a stride of 4 repeats what lies at frequency zero
@@ -69,12 +72,13 @@ def first_layer(inputs: Inputs) -> FirstLayer | None:
     if weights is None:
         return None
     name = convolutions(inputs)[0].map
-    largest, energy = [], []
-    batches = inputs.batches(inputs.data.val)
-    for batch in track(batches, "responses of layer 1", len(inputs.data.val), step=inputs.batch):
+
+    def responses(batch: "Tensor") -> tuple[np.ndarray, np.ndarray]:
         maps = probe.activations(inputs.graph, batch, [name])[name].flatten(2)
-        largest.append(maps.amax(dim=2).amax(dim=0).cpu().numpy())
-        energy.append(maps.double().square().sum(dim=2).cpu().numpy())
+        return maps.amax(dim=2).amax(dim=0).cpu().numpy(), maps.double().square().sum(dim=2).cpu().numpy()
+
+    found = inputs.each(responses, inputs.data.val, what="responses of layer 1")
+    largest, energy = zip(*found, strict=True)
     return FirstLayer(weights, np.max(largest, axis=0), np.concatenate(energy))
 
 

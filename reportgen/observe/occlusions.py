@@ -90,6 +90,12 @@ class Genuineness:
     peak_drop: Float[np.ndarray, " image"]  # of the map's summed activation, as a share of the whole image's
     empty_drop: Float[np.ndarray, " image"]
     correlation: Float[np.ndarray, " image"]  # over all places: rank of the energy covered with rank of the drop
+    # What the middle of an image does without any projection, where objects and so most of the energy usually are:
+    middle_drop: Float[np.ndarray, " image"]  # with the square in the middle of the image
+    corner_drop: Float[np.ndarray, " image"]  # with it in a corner, mean of the four
+    middle_correlation: Float[
+        np.ndarray, " image"
+    ]  # over all places: rank of nearness to the middle with rank of the drop
 
 
 def sweep(inputs: Inputs, images: Int[np.ndarray, " image"], size: int, stride: int) -> Sweep:
@@ -141,7 +147,7 @@ def genuineness(inputs: Inputs, sweep: Sweep, size: int) -> Genuineness | None:
         drops = 1 - remaining[:, unit.map] / clean[unit.map]
         under = measure.square_sums(energy, size)[np.ix_(sweep.tops, sweep.lefts)]
         correlation = measure.rank_correlation(under.ravel(), 1 - activity.ravel())
-        found.append((index, unit.map, *squares, *drops, correlation))
+        found.append((index, unit.map, *squares, *drops, correlation, *measure.middle_and_corners(1 - activity)))
     return Genuineness(*(np.array(column) for column in zip(*found, strict=True))) if found else None
 
 

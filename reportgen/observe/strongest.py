@@ -8,17 +8,21 @@ from __future__ import annotations  # naming the probe's types must not import t
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
 from reportgen import probe
 from reportgen.data.dataset import Split
+from reportgen.distributed import World
 from reportgen.figures.kinds import FeatureMaps
 from reportgen.inputs import Inputs
 from reportgen.measures.pictures import WholeImage, cut, grey_at_zero
 from reportgen.progress import track
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 STRONGEST = 9
 COMPARED = 200  # images whose responses are kept, for comparing this net with another
@@ -55,15 +59,27 @@ class Pictures:
 
 
 def search(inputs: Inputs, numbers: Sequence[int] | None = None) -> dict[int, Top]:
-    """The nine strongest activations over the validation images, for all maps of the convolution layers."""
+    """The nine strongest activations over the validation images, for all maps of the convolution layers.
+
+    Where several processes share the search each takes whole batches, the same as one process alone would form.
+    """
     names = {layer.number: layer.map for layer in convolutions(inputs) if numbers is None or layer.number in numbers}
     what = "search the strongest activations" + (" of the untrained net" if inputs.epoch == 0 else "")
-    batches = track(inputs.batches(inputs.data.val), what, len(inputs.data.val), step=inputs.batch)
-    found = probe.strongest(inputs.graph, list(names.values()), batches, STRONGEST)
+    own = own_images(len(inputs.data.val), inputs.batch, inputs.world)
+    batches = track(inputs.batches(inputs.data.val, own), what, len(own), step=inputs.batch)
+    found = probe.strongest(inputs.graph, list(names.values()), batches, STRONGEST) if len(own) else {}
+    shares = inputs.world.gather({name: best.renumbered(own) for name, best in found.items()})
+    tops = {name: probe.merged([share[name] for share in shares if share]) for name in names.values()}
     return {
-        number: Top(*(getattr(found[name], part).numpy() for part in ("values", "images", "rows", "columns")))
+        number: Top(*(getattr(tops[name], part).numpy() for part in ("values", "images", "rows", "columns")))
         for number, name in names.items()
     }
+
+
+def own_images(images: int, batch: int, world: World) -> Int[np.ndarray, " own"]:
+    """The images of every batch that falls to this process: the i-th batch to the process i modulo their number."""
+    every = np.arange(images)
+    return every[every // batch % world.size == world.rank]
 
 
 def respond(inputs: Inputs) -> dict[int, Float[np.ndarray, "map image"]]:
@@ -71,12 +87,13 @@ def respond(inputs: Inputs) -> dict[int, Float[np.ndarray, "map image"]]:
     count = len(inputs.data.val)
     chosen = np.unique(np.linspace(0, count - 1, min(count, COMPARED)).round().astype(int))
     names = {layer.number: layer.map for layer in convolutions(inputs)}
-    found: dict[int, list[np.ndarray]] = {number: [] for number in names}
-    for batch in inputs.batches(inputs.data.val, chosen):
+
+    def largest(batch: Tensor) -> list[np.ndarray]:
         outputs = probe.activations(inputs.graph, batch, list(names.values()))
-        for number, name in names.items():
-            found[number].append(outputs[name].amax((2, 3)).cpu().numpy())
-    return {number: np.concatenate(parts).T.astype(np.float32) for number, parts in found.items()}
+        return [outputs[name].amax((2, 3)).cpu().numpy() for name in names.values()]
+
+    found = zip(*inputs.each(largest, inputs.data.val, chosen), strict=True)
+    return {number: np.concatenate(parts).T.astype(np.float32) for number, parts in zip(names, found, strict=True)}
 
 
 def convolutions(inputs: Inputs) -> list[Any]:
@@ -182,13 +199,13 @@ def look(inputs: Inputs, number: int, top: Top, maps: Int[np.ndarray, " shown"])
     )
     details = tuple(
         tuple(
-            f"activation {top.values[number_, rank]:.3g}, {names[top.images[number_, rank]]}, "
+            f"activation {top.values[number_, rank]:.3g}, {kind}, {names[top.images[number_, rank]]}, "
             f"row {top.rows[number_, rank]}, column {top.columns[number_, rank]}"
-            if top.active[number_, rank]
+            if kind
             else "no activation above zero"
-            for rank in range(STRONGEST)
+            for rank, kind in enumerate(row)
         )
-        for number_ in maps
+        for number_, row in zip(maps, kinds, strict=True)
     )
     drawn = None if inputs.no_projection(number) else grey_at_zero(projected)
     return Pictures(maps, drawn, patches, active, kinds, details)

@@ -73,13 +73,20 @@ def read(
     wanted = [layer for layer in known if layer.number in COMPARED or layer is top]
     found: dict[int, np.ndarray] = {}
     layers: dict[int, Read] = {}
-    batches = track(inputs.batches(images, used), "frozen features", len(used), step=inputs.batch)
-    for start, batch in zip(range(0, len(used), inputs.batch), batches, strict=False):
+    done = 0
+
+    def features(batch: "torch.Tensor") -> list[np.ndarray]:
+        values = []
         for layer, output in zip(wanted, _outputs(inputs, wanted, batch), strict=True):
             vectors, layers[layer.number] = pooled(layer, output)
-            values = vectors.float().cpu().numpy()
+            values.append(vectors.float().cpu().numpy())
+        return values
+
+    for part in inputs.each(features, images, used, "frozen features"):
+        for layer, values in zip(wanted, part, strict=True):
             rows = found.setdefault(layer.number, np.zeros((len(images), values.shape[1]), np.float32))
-            rows[used[start : start + len(values)]] = values
+            rows[used[done : done + len(values)]] = values
+        done += len(part[0])
     return found, tuple(layers.values()), top.number
 
 

@@ -15,6 +15,8 @@ from reportgen.registry import ANALYSES, Analysis
 __all__ = ["remove_report", "write"]
 
 STYLE = "report.css"
+# Classic scripts, in the order in which the page runs them: from file:// a browser loads no modules.
+SCRIPTS = tuple(f"scripts/{name}.js" for name in ("tools", "contents", "maps", "epochs", "occlusion", "curves"))
 
 
 def write(build: Path, report: Path, run: Mapping[str, Any], analyses: Sequence[Analysis] = ANALYSES) -> None:
@@ -24,12 +26,13 @@ def write(build: Path, report: Path, run: Mapping[str, Any], analyses: Sequence[
     Raises UserError for a figure that is missing, a name that a template does not define, a foreign file in the way.
     """
     content = gather(build, run, analyses)
-    page = render(content, "report.html.j2", "figures", print=False, has_pdf=pdf.available())
+    page = render(content, "report.html.j2", "figures", print=False, has_pdf=pdf.available(), scripts=SCRIPTS)
     provenance = render(content, "provenance.html.j2", "figures", print=False, made=made(content))
     document = metrics.document(content)
     numbers = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     files: dict[str, bytes | Path] = {"metrics.json": numbers.encode(), STYLE: templates() / "screen.css"}
     files["digest.md"] = digest.of_one(document).encode()
+    files |= {name: templates() / name for name in SCRIPTS}
     files |= _pictures(build, content)
     files |= {f"data/{section.name}.npz": build / section.name / "result.npz" for section in content.sections}
     files["provenance.html"] = provenance.encode()

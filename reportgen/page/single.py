@@ -11,7 +11,7 @@ from reportgen.page.folder import publish
 NAME = "single.html"
 TYPES: Final = {".jpg": "image/jpeg", ".png": "image/png", ".svg": "image/svg+xml", ".json": "application/json"}
 # Names of the user's cannot look like these: their quotes are escaped.
-PICTURE = re.compile(r'src="(figures/[^"]+)"')
+PICTURE = re.compile(r'(src|href)="(figures/[^"]+)"')
 STYLE = re.compile(r'<link rel="stylesheet" href="([^"]+)">')
 SCRIPT = re.compile(r'<script src="([^"]+)"( defer)?></script>')
 POLICY = re.compile(r'(<meta http-equiv="Content-Security-Policy" content=")[^"]*(">)')
@@ -27,7 +27,7 @@ def write(report: Path) -> Path:
     page = (report / "index.html").read_text(encoding="utf-8")
     page = ELSEWHERE.sub(r"<span>\1</span>", page)
     page = page.replace(METRICS, f'href="{_address(report / "metrics.json")}" download="metrics.json"')
-    page = PICTURE.sub(lambda found: f'src="{_address(report / found[1])}"', page)
+    page = PICTURE.sub(lambda found: f'{found[1]}="{_address(report / found[2])}"', page)
     page = STYLE.sub(lambda found: f"<style>{(report / found[1]).read_text(encoding='utf-8')}</style>", page)
     scripts = [(report / found[1]).read_text(encoding="utf-8") for found in SCRIPT.finditer(page)]
     page = SCRIPT.sub("", page)

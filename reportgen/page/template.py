@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from reportgen.errors import UserError
 from reportgen.page.content import VERDICTS, Content, Section
+from reportgen.page.opening import own_maps, story, strip
 from reportgen.page.words import FILTERS
 from reportgen.settings import said
 
@@ -35,6 +36,7 @@ def render(content: Content, page: str, pictures: str, folder: Path | None = Non
         undefined=jinja2.StrictUndefined,
         lstrip_blocks=True,
     )
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": True, "separators": (",", ":")}
     environment.filters |= {name: _of_defined(function) for name, function in FILTERS.items()}
     counts = {verdict: sum(claim["verdict"] == verdict for claim in content.claims) for verdict in VERDICTS}
     environment.globals |= {
@@ -54,7 +56,9 @@ def render(content: Content, page: str, pictures: str, folder: Path | None = Non
         first.render()
         second = _Sections(environment, content, first.numbers)
         sections = second.render()
-        return environment.get_template(page).render(sections=sections, strip=_strip(content), evidence=second.evidence)
+        return environment.get_template(page).render(
+            sections=sections, strip=strip(content), story=story(content), evidence=second.evidence
+        )
     except jinja2.UndefinedError as error:
         raise UserError(f"{_where(error)}: {error.message}") from error
     except jinja2.TemplateError as error:
@@ -115,7 +119,7 @@ class _Sections:
                 after=after,
                 analysis=section.name,
                 source=section.artefact,
-                larger=f"make figures LAYER={drawn['layer']} MAPS=all" if _all_maps(drawn) else "",
+                larger=f"make figures LAYER={drawn['layer']} MAPS=all" if own_maps(drawn) else "",
                 **more,
             )
 
@@ -127,13 +131,14 @@ class _Sections:
             link = Markup('<a class="ref" href="#{}">{}igure&nbsp;{}</a>')
             return link.format(identity, "F" if first else "f", self.known.get(identity, 0))
 
-        def claim(name: str) -> Markup:
-            """The verdict on a claim, with its numbers; it rests on the figure before it."""
+        def claim(name: str, figure: str = "") -> Markup:
+            """The verdict on a claim, with its numbers; it rests on that figure, or on the one before it."""
             found = next((entry for entry in self.content.claims if entry["id"] == name), None)
             if found is None:
                 raise UserError(f"sections/{section.name}.html.j2: the paper has no claim '{name}'")
-            if shown:
-                self.evidence[name] = shown[-1]
+            rests = [entry for entry in shown if not figure or entry["id"] == f"{section.name}-{figure}"]
+            if rests:
+                self.evidence[name] = rests[-1]
             return self._piece("claim.html.j2", claim=found)
 
         body = self._piece(
@@ -160,24 +165,6 @@ class _Sections:
                 f"sections/{section.name}.html.j2: analysis '{section.name}' made no figure '{name}' (it made: {there})"
             )
         return section.figures[name]
-
-
-def _all_maps(figure: Mapping[str, Any]) -> bool:
-    """Whether a figure shows feature maps of the report's own net, of which `make figures` draws more."""
-    return figure["kind"] == "FeatureMaps" and not figure["net"]
-
-
-def _strip(content: Content) -> list[dict[str, Any]]:
-    """One feature map of every layer of the net, for the head of the report: the first that responds to most images."""
-    strip = []
-    for section in content.sections:
-        for name, figure in section.figures.items():
-            if _all_maps(figure) and figure["maps"] and figure["maps"][0]["projections"]:
-                best = max(figure["maps"], key=lambda map_: map_["shown"])
-                strip.append(
-                    {"id": f"{section.name}-{name}", "analysis": section.name, "layer": figure["layer"], **best}
-                )
-    return strip
 
 
 def switches(run: Mapping[str, Any]) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from reportgen.probe.fields import ReceptiveField, receptive_field
     from reportgen.probe.graph import Graph, activations, trace
     from reportgen.probe.occlusion import Occlusion, OcclusionAt, occlude, occlude_at
-    from reportgen.probe.ranking import Strongest, strongest
+    from reportgen.probe.ranking import Strongest, merged, strongest
 
 # The modules bear other names than the functions: importing a submodule binds its name on the package.
 _HOMES = {
@@ -37,6 +37,7 @@ _HOMES = {
     "Unpooled": "deconvnet",
     "Unsupported": "errors",
     "activations": "graph",
+    "merged": "ranking",
     "occlude": "occlusion",
     "occlude_at": "occlusion",
     "project": "deconvnet",
@@ -61,6 +62,7 @@ __all__ = [
     "Unpooled",
     "Unsupported",
     "activations",
+    "merged",
     "occlude",
     "occlude_at",
     "project",

@@ -85,6 +85,7 @@ class Incremental:
         first = _first_unit(self.plan.entire)
         self.units = _Stage(self.plan.entire[first:], set())
         self.maps = _Stage(self.plan.entire[:first], self.units.reads)
+        self.most = min(len(corners) + 1, _BATCHES[1])  # squares that are computed together, if memory allows
         self.stand_in = image.new_empty((), device=graph.device)
         self.held: dict[str, Tensor] = {}  # clean maps from which windows are cut
         graph.run(image[None], {node.name: partial(self._keep, node.name) for node in self.plan.windowed})
@@ -93,8 +94,13 @@ class Incremental:
         if name in self.plan.cut | self.wanted:
             self.held[name] = output.clone(memory_format=torch.channels_last)
 
-    def outputs(self, square: Float[Tensor, "channel row column"]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """The wanted nodes, summed over rows and columns: clean, and with the square at each of the corners."""
+    def outputs(
+        self, square: Float[Tensor, "channel row column"], most: int
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """The wanted nodes, summed over rows and columns: clean, and with the square at each of the corners.
+
+        At most so many squares are computed together.
+        """
         groups = self.plan.groups()
         groups = torch.cat([groups, groups.new_tensor([_CLEAN])])
         found: dict[str, Tensor] = {}
@@ -102,10 +108,10 @@ class Incremental:
             (math.prod(self.graph.nodes[name].shape) for name in self.units.names | self.units.reads), default=0
         )
         # Linear layers read more weights than values: the more squares share them the better. Maps fill the cache.
-        for many in _batches(groups.argsort(stable=True), handed * square.element_size()):
+        for many in _batches(groups.argsort(stable=True), handed * square.element_size(), most):
             parts = [
                 self._through_maps(few, groups[few], square, found)
-                for few in _batches(many, self.plan.largest() * square.element_size())
+                for few in _batches(many, self.plan.largest() * square.element_size(), most)
             ]
             values = {name: torch.cat([part[name] for part in parts]) for name in self.units.reads}
             self._entire(self.units, many, values, found)
@@ -248,10 +254,9 @@ def _lay(into: Float[Tensor, "square map row column"], patch: _Patch) -> None:
         entire[:, top : top + rows, left : left + columns] = one
 
 
-def _batches(squares: Int[Tensor, " square"], bytes_each: int) -> Iterator[Int[Tensor, " square"]]:
+def _batches(squares: Int[Tensor, " square"], bytes_each: int, most: int) -> Iterator[Int[Tensor, " square"]]:
     """Parts of equal length, of about as many squares as memory allows."""
-    fewest, most = _BATCHES
-    length = min(max(_BATCH_BYTES // max(bytes_each, 1), fewest), most)
+    length = min(max(_BATCH_BYTES // max(bytes_each, 1), _BATCHES[0]), most)
     return iter(squares.tensor_split(max(round(len(squares) / length), 1)))
 
 

@@ -6,6 +6,7 @@ computed whole for every square; a net that incremental inference does not know 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from jaxtyping import Float, Int
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from reportgen.probe.errors import ProbeError, Unsupported
 from reportgen.probe.graph import Graph, activations, trace
 from reportgen.probe.incremental import Incremental, summed
+from reportgen.probe.memory import halved
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def occlude_at(
             if graph.unfollowed:
                 raise Unsupported(graph.unfollowed)
             run = Incremental(graph, image, list(wanted.values()), corners, size)
-            clean, covered = run.outputs(patch)
+            (clean, covered), _ = halved(partial(run.outputs, patch), run.most)
             whole = f"there is no rule for windows of {run.barrier}: behind it, whole maps" if run.barrier else ""
         except Unsupported as error:
             clean, covered = _one_by_one(graph, image, list(wanted.values()), corners, patch)

@@ -1,7 +1,10 @@
 """The strongest activations of every map of any layers, found in one pass (Zeiler & Fergus 2013, section 4, figure 2)."""
 
+import copy
+import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -10,6 +13,9 @@ from torch import Tensor, nn
 
 from reportgen.probe.errors import NotFinite, ProbeError, Unsupported
 from reportgen.probe.graph import Graph, trace
+from reportgen.probe.memory import halved
+
+NOTHING = "no images were given: nothing to find the strongest activations in"
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,25 @@ class Strongest:
     images: Int[Tensor, "map k"]  # running index over the batches
     rows: Int[Tensor, "map k"]
     columns: Int[Tensor, "map k"]
+
+    def renumbered(self, numbers: Int[np.ndarray, " image"]) -> "Strongest":
+        """The same, where the i-th of the images that were searched has the number ``numbers[i]``."""
+        known = torch.from_numpy(numbers)[self.images.clamp(min=0)]
+        return replace(self, images=torch.where(self.images < 0, self.images, known))
+
+
+def merged(parts: Sequence[Strongest]) -> Strongest:
+    """The k strongest of several searches of one layer, whose images bear different numbers; ties as in `Strongest`."""
+    if not parts:
+        raise ProbeError(NOTHING)
+    values, images, rows, columns = (
+        torch.cat([getattr(part, name) for part in parts], dim=1) for name in ("values", "images", "rows", "columns")
+    )
+    # Sorted by image, then stably by value: equal values stay in the order of their images. What is missing is last.
+    order = torch.where(images < 0, torch.iinfo(images.dtype).max, images).argsort(dim=1, stable=True)
+    order = order.gather(1, values.gather(1, order).argsort(dim=1, descending=True, stable=True))
+    best = order[:, : parts[0].values.shape[1]]
+    return Strongest(*(part.gather(1, best) for part in (values, images, rows, columns)))
 
 
 class _Ranking:
@@ -105,10 +130,16 @@ class _Ranking:
         places[row, place] = self.places[maps[row], order[row, place]]
         return np.take_along_axis(candidates, order, axis=1), places
 
+    def copy(self) -> "_Ranking":
+        """The same, to go on with by itself."""
+        own = copy.copy(self)
+        own.values, own.places = self.values.copy(), self.places.copy()
+        return own
+
     def result(self) -> Strongest:
         """The k best of all batches."""
         if self.seen == 0:
-            raise ProbeError("no images were given: nothing to find the strongest activations in")
+            raise ProbeError(NOTHING)
         missing = self.k - self.values.shape[1]
         values = np.pad(self.values, ((0, 0), (0, missing)), constant_values=-np.inf)
         places = np.pad(self.places, ((0, 0), (0, missing), (0, 0)), constant_values=-1)
@@ -135,7 +166,8 @@ def strongest(
     """Find the ``k`` strongest activations of every map of every named layer, in one pass over the batches.
 
     Images are numbered as they come. Layers without rows and columns are at row 0, column 0. Memory does not depend on
-    the number of images. The batches keep their memory format: channels_last is the faster from about 8 images up.
+    the number of images. The batches keep their memory format: channels_last is the faster from about 8 images up. Once
+    the GPU has no memory for a batch it and those that follow are halved.
 
     Raises NotFinite where an activation is NaN (the layer is named), UnknownLayer, Unsupported where a layer's output
     has no maps, ProbeError without batches. Source: Zeiler & Fergus 2013, section 4 ("the top 9 activations").
@@ -144,10 +176,21 @@ def strongest(
         raise ProbeError(f"k={k}: ask for one activation or more")
     rankings = {layer: _Ranking(layer, k) for layer in layers}
     graph: Graph | None = net if isinstance(net, Graph) else None
+    most = sys.maxsize  # images at once
     for batch in batches:
         if graph is None:
             graph = trace(net, batch[:1])
-        graph.run(batch, {layer: ranking.update for layer, ranking in rankings.items()})
+        tried = min(most, len(batch))
+        rankings, fits = halved(partial(_ranked, graph, batch, rankings), tried)
+        most = fits if fits < tried else most
+    return {layer: ranking.result() for layer, ranking in rankings.items()}
+
+
+def _ranked(graph: Graph, batch: Tensor, so_far: dict[str, _Ranking], most: int) -> dict[str, _Ranking]:
+    """The rankings with this batch, taken in by so many images at once."""
+    rankings = {layer: ranking.copy() for layer, ranking in so_far.items()}  # a part may be done when memory runs out
+    for images in batch.split(most):
+        graph.run(images, {layer: ranking.update for layer, ranking in rankings.items()})
         for ranking in rankings.values():
             ranking.end_batch()
-    return {layer: ranking.result() for layer, ranking in rankings.items()}
+    return rankings

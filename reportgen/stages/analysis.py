@@ -1,5 +1,7 @@
 """The analysis stage: compute, judge, and save the result and its figures as data."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ import numpy as np
 from reportgen import claims, probe
 from reportgen.artifacts import DOCUMENT, write_arrays, write_json
 from reportgen.compute import prepare
+from reportgen.distributed import joined
 from reportgen.errors import UserError
 from reportgen.figures.kinds import to_data
 from reportgen.inputs import Inputs
@@ -18,10 +21,24 @@ from reportgen.variants import FAMILY
 
 def make(work: Work, folder: Path) -> None:
     """Run one analysis on the net and the data."""
-    prepare(work.settings.compute)
     work.forget_others()
+    with opened(work) as inputs:
+        save(work, inputs, folder)
+
+
+def assist(work: Work) -> None:
+    """Do this process's share of an analysis that another one makes."""
+    with opened(work) as inputs:
+        work.analysis.module.share(inputs)
+
+
+@contextmanager
+def opened(work: Work) -> Iterator[Inputs]:
+    """What the analysis examines, together with the other processes where there are any."""
+    prepare(work.settings.compute)
     inputs = Inputs.open(work.build, work.settings.compute.device, work.workshop, work.stage.inputs)
-    save(work, replace(inputs, nodes=work.settings.layers.nodes), folder)
+    with joined() as world:
+        yield replace(inputs, nodes=work.settings.layers.nodes, world=world)
 
 
 def save(work: Work, inputs: Inputs, folder: Path) -> None:

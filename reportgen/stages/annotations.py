@@ -14,6 +14,7 @@ from reportgen.data.packing import Skipped
 from reportgen.errors import UserError
 from reportgen.given import named_set
 from reportgen.pipeline import Work
+from reportgen.progress import say
 from reportgen.stages.embedded import drawn_scenes
 
 
@@ -41,6 +42,8 @@ def make(work: Work, folder: Path) -> None:
     if given and parts is None:
         raise UserError(f"PARTS={given}: no image of it can be used ({_first(skipped)})")
     write_json(folder / DOCUMENT, {"objects": objects is not None, "parts": parts, "skipped": skipped})
+    if skipped:
+        say(f"  {len(skipped)} marked images cannot be used: the report says why ({_first(skipped)})")
 
 
 def _scaled(marked: Iterable[Annotated], size: int, skipped: Skipped) -> list[Annotated]:

@@ -4,41 +4,83 @@ A training that diverges does not end the report: the paper's recipe without cli
 the last finished epoch left, and the artefact says in which epoch the loss was no longer finite.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from reportgen import training
 from reportgen.artifacts import DOCUMENT, write_arrays, write_json
 from reportgen.compute import prepare
 from reportgen.data.dataset import Dataset, Split
+from reportgen.data.transforms import Preprocessing
 from reportgen.device import resolve_device
+from reportgen.distributed import joined
 from reportgen.nets.snapshots import save_net
 from reportgen.pipeline import Work
 from reportgen.progress import say
+from reportgen.recipes import Architecture, TrainingSettings
 from reportgen.stages.net import accuracy, architecture
-from reportgen.variants import BY_NAME
+from reportgen.variants import BY_NAME, Variant
 
 TRAIN_EVALUATED = 10_000  # of more training images, so many evenly spread are evaluated
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is trained, and how."""
+
+    data: Dataset
+    variant: Variant
+    seed: int
+    recipe: TrainingSettings
+    net: Architecture
+    preprocessing: Preprocessing
+    device: torch.device
+
+    @classmethod
+    def of(cls, work: Work) -> "Plan":
+        """The plan of a comparison net's stage."""
+        settings, compare, data = work.settings, work.settings.compare, Dataset.open(work.input("data"))
+        variant = BY_NAME[work.stage.given["variant"]["name"]]
+        recipe = variant.training(settings.training, compare.epochs, compare.paper_epochs)
+        return cls(
+            data,
+            variant,
+            work.stage.given["seed"],
+            recipe,
+            variant.applied(architecture(settings, len(data.classes), variant.base)),
+            training.input_preprocessing(recipe, data.train.images, settings.data.crop),
+            resolve_device(settings.compute.device),
+        )
+
+    def train(self, folder: Path) -> int | None:
+        """Train the net, together with the other processes where there are any; in which epoch it diverged, if it did."""
+        data, how = self.data, (self.preprocessing, self.recipe, self.seed, self.device)
+        with joined() as world:
+            try:
+                training.train(self.net, data.train, data.val, *how, folder, world=world)
+            except training.Diverged as stopped:
+                return stopped.epoch
+            return None
+
+
+def assist(work: Work) -> None:
+    """Train along with the process that makes the stage."""
+    prepare(work.settings.compute)
+    Plan.of(work).train(work.workshop)
 
 
 def make(work: Work, folder: Path) -> None:
     """Write the net, its history, what it says of every validation image and of the training images, its numbers."""
     prepare(work.settings.compute)
-    data = Dataset.open(work.input("data"))
-    settings, compare = work.settings, work.settings.compare
-    variant, seed = BY_NAME[work.stage.given["variant"]["name"]], work.stage.given["seed"]
-    recipe = variant.training(settings.training, compare.epochs, compare.paper_epochs)
-    net = variant.applied(architecture(settings, len(data.classes), variant.base))
-    preprocessing = training.input_preprocessing(recipe, data.train.images, settings.data.crop)
-    device = resolve_device(settings.compute.device)
     work.forget_others()
-    diverged: int | None = None
-    try:
-        training.train(net, data.train, data.val, preprocessing, recipe, seed, device, work.workshop)
-    except training.Diverged as stopped:
-        diverged = stopped.epoch
+    plan = Plan.of(work)
+    data, variant, recipe, net, preprocessing = plan.data, plan.variant, plan.recipe, plan.net, plan.preprocessing
+    diverged, device = plan.train(work.workshop), plan.device
+    if diverged is not None:
         say(f"  the loss is no longer finite in epoch {diverged}: the report goes on with the net of the epoch before")
     trained, history = training.finished(net, recipe, work.workshop)
     save_net(trained, preprocessing, folder / "net.safetensors")
@@ -50,7 +92,7 @@ def make(work: Work, folder: Path) -> None:
     write_arrays(folder / "predictions.npz", {"logits": logits, "labels": data.val.labels, "train_right": right})
     numbers: dict[str, Any] = {
         "variant": variant.name,
-        "seed": seed,
+        "seed": plan.seed,
         "recipe": recipe.recipe,
         "epochs": recipe.epochs,
         "finished_epochs": len(history.epochs),

@@ -1,5 +1,6 @@
 """The data stage: draw the scenes or list the user's folder, then decode every image once."""
 
+import itertools
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from reportgen.artifacts import DOCUMENT, digest, write_json
+from reportgen.artifacts import DOCUMENT, digest, digest_file, write_json
 from reportgen.data import scenes
 from reportgen.data.dataset import SPLITS, WIDE, count_images
 from reportgen.data.folders import MOST_SKIPPED, Listing, list_folder, list_for_loaded
@@ -33,7 +34,7 @@ def make(work: Work, folder: Path) -> None:
             names[split], labels[split] = names[listing.same[split]], labels[listing.same[split]]
             continue
         names[split], labels[split] = pack(folder, split, listing.splits[split], settings.size, skipped)
-        content.append(digest((folder / f"{split}.npy").read_bytes()))
+        content.append(digest_file(folder / f"{split}.npy"))
     _check(root, listing, names, labels, skipped, trained=not work.settings.model.loaded)
     if drawn:
         _pack_wide(folder, root, names["test"])
@@ -72,8 +73,12 @@ def _list(work: Work, root: Path) -> Listing:
 
 def _pack_wide(folder: Path, root: Path, names: list[str]) -> None:
     """The test scenes through a wider window, whose centre is the picture itself: what lies around it is scene."""
-    wide = [np.asarray(Image.open(root / "wide" / "test" / name).convert("RGB")) for name in names]
-    np.save(folder / f"{WIDE}.npy", np.stack(wide))
+    wide = (np.asarray(Image.open(root / "wide" / "test" / name).convert("RGB")) for name in names)
+    first = next(wide)
+    place, shape = folder / f"{WIDE}.npy", (len(names), *first.shape)
+    packed = np.lib.format.open_memmap(place, mode="w+", dtype=np.uint8, shape=shape)
+    for index, picture in enumerate(itertools.chain([first], wide)):
+        packed[index] = picture
 
 
 def _check(

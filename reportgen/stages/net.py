@@ -12,6 +12,7 @@ from reportgen.artifacts import DOCUMENT, write_arrays, write_json
 from reportgen.compute import prepare
 from reportgen.data.dataset import Dataset
 from reportgen.device import resolve_device
+from reportgen.distributed import joined
 from reportgen.nets.snapshots import SNAPSHOTS, load_net, save_net, snapshot_path, snapshots
 from reportgen.pipeline import Work
 from reportgen.recipes import KRIZHEVSKY, ZEILER_FERGUS, Architecture
@@ -35,21 +36,33 @@ def architecture(settings: Settings, classes: int, name: str = "") -> Architectu
     )
 
 
-def make(work: Work, folder: Path) -> None:
-    """Write the net, its snapshots, its history, what it says of every validation image, and its numbers."""
+def train(work: Work) -> training.History:
+    """Train the net in the work's workshop, together with the other processes where there are any."""
     prepare(work.settings.compute)
     data = Dataset.open(work.input("data"))
-    settings = work.settings.training
+    settings, seed = work.settings.training, work.settings.run.seed
     preprocessing = training.input_preprocessing(settings, data.train.images, work.settings.data.crop)
     device = resolve_device(work.settings.compute.device)
-    work.forget_others()
     net = architecture(work.settings, len(data.classes))
-    history = training.train(
-        net, data.train, data.val, preprocessing, settings, work.settings.run.seed, device, work.workshop
-    )
+    with joined() as world:
+        return training.train(
+            net, data.train, data.val, preprocessing, settings, seed, device, work.workshop, world=world
+        )
+
+
+assist = train
+
+
+def make(work: Work, folder: Path) -> None:
+    """Write the net, its snapshots, its history, what it says of every validation image, and its numbers."""
+    work.forget_others()
+    history = train(work)
+    data, settings = Dataset.open(work.input("data")), work.settings.training
+    device = resolve_device(work.settings.compute.device)
+    net = architecture(work.settings, len(data.classes))
     shutil.copytree(work.workshop / SNAPSHOTS, folder / SNAPSHOTS)
     last = snapshot_path(folder, len(history.epochs))
-    trained, _ = load_net(last)
+    trained, preprocessing = load_net(last)
     # its classes and their images' size, so that WEIGHTS= can load it elsewhere
     about: dict[str, Any] = {"classes": list(data.classes), "size": work.settings.data.size}
     save_net(trained, preprocessing, folder / "net.safetensors", **about)

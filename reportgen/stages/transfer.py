@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from reportgen.artifacts import DOCUMENT, digest, write_json
+from reportgen.artifacts import DOCUMENT, digest, digest_file, write_json
 from reportgen.data.folders import list_classes
 from reportgen.data.packing import Skipped, pack
 from reportgen.errors import UserError
@@ -37,6 +37,6 @@ def make(work: Work, folder: Path) -> None:
         "images": len(names),
         "images_of_class": {kind: labels.count(index) for index, kind in enumerate(classes)},
         "skipped": skipped,
-        "fingerprint": digest([digest((folder / "transfer.npy").read_bytes()), labels, list(classes)]),
+        "fingerprint": digest([digest_file(folder / "transfer.npy"), labels, list(classes)]),
     }
     write_json(folder / DOCUMENT, {"numbers": numbers, "names": names})

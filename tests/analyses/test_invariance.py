@@ -284,6 +284,7 @@ def planted(
         examples=np.arange(5),
         pictures=np.zeros((40, 8, 8, 3), np.uint8),
         picture_rows=tuple("abcdefgh"),
+        scenes=np.zeros((5, 12, 12, 3), np.uint8),
         crop=crop,
         wide=True,
         top_layer=7,
@@ -292,6 +293,18 @@ def planted(
 
 def verdict(judge: Any, **values: Any) -> str:
     return judge(planted(np.random.default_rng(0), **values), np.random.default_rng(1)).verdict
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_scene_seen_through_the_window_is_what_the_net_was_shown(known: bool) -> None:
+    result = look(Colour(), noise(4), [0, 1, 0, 1], known)
+    most = int(shifts(CROP)[-1])
+    corner = (result.scenes.shape[1] - CROP) // 2
+    for name, down in (("as it is", 0), (f"{most} px up", -most), (f"{most} px down", most)):
+        row = result.picture_rows.index(name) * len(result.examples)
+        window = result.scenes[:, corner - down : corner - down + CROP, corner : corner + CROP]
+        assert np.array_equal(window, result.pictures[row : row + len(result.examples)]), name
+    assert result.scenes.shape[1] >= 2**0.5 * CROP  # what a turn brings into view
 
 
 @pytest.mark.parametrize(

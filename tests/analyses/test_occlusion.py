@@ -250,7 +250,9 @@ def planted(rng: np.random.Generator, gap: float, hits: float, quieter: float, i
     located = Localisation(some, base + spread, base, hit, share, share, share)
     places = np.zeros((images, 2), np.int64)
     empty = rng.normal(0.1, 0.1, images)
-    genuine = Genuineness(some, some, places, places, empty + rng.normal(quieter, 0.2, images), empty, share)
+    genuine = Genuineness(
+        some, some, places, places, empty + rng.normal(quieter, 0.2, images), empty, share, empty, empty, share
+    )
     return Result(("a", "b"), 88, 19, 3, 5, "", {}, 0, True, None, located, genuine, None)
 
 

@@ -186,9 +186,15 @@ def test_a_whole_annotation_is_usable(tmp_path: Path) -> None:
     ("changes", "reason"),
     [
         ({"size": (60, 40)}, "annotated at 60x40 px, but its file has 120x80"),
-        ({"keypoints": [45, 30, 2, 0, 0, 0, 60, 55, 2]}, "its left_eye is not marked"),
-        ({"keypoints": [5, 30, 2, 75, 30, 2, 60, 55, 2]}, "its right_eye lies outside of the square that is kept"),
-        ({"keypoints": [45, 30, 2, 75, 30, 2, 60, 80, 2]}, "its nose lies outside of the square that is kept"),
+        ({"keypoints": [45, 30, 2, 0, 0, 0, 60, 55, 2]}, "its left eye is not marked"),
+        (
+            {"keypoints": [5, 30, 2, 75, 30, 2, 60, 55, 2]},
+            "its right eye lies outside of the square that is kept of the image",
+        ),
+        (
+            {"keypoints": [45, 30, 2, 75, 30, 2, 60, 80, 2]},
+            "its nose lies outside of the square that is kept of the image",
+        ),
         ({"bbox": None}, "where the object lies is not known: give a segmentation or a box"),
         ({"bbox": [0, 0, 4, 4]}, "where the object lies is not known: give a segmentation or a box"),  # cut away
         (

@@ -51,7 +51,7 @@ def test_too_few_images_are_named_with_the_way_out() -> None:
     )
     with pytest.raises(UserError, match=re.escape(message)):
         draw_folds(transfer(40, 12), (2, 15), 5, 0.5, np.random.default_rng(0))
-    with pytest.raises(UserError, match=r"class 'class 1' has 1 images, 1 of them kept .* 3 images of each$"):
+    with pytest.raises(UserError, match=r"class 'class 1' has 1 image, 1 of them kept .* 3 images of each$"):
         draw_folds(transfer(40, 1), (2,), 5, 0.5, np.random.default_rng(0))
     with pytest.raises(UserError, match="class 'class 1' has 0 images"):
         draw_folds(transfer(40, 0), (2,), 5, 0.5, np.random.default_rng(0))

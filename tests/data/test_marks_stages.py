@@ -132,8 +132,8 @@ def test_images_that_cannot_be_used_are_listed_with_the_reason(tmp_path: Path, s
     assert found["skipped"] == [
         {"file": "dog/2.png", "reason": "annotated at 60x80 px, but its file has 120x80"},
         {"file": "dog/broken.png", "reason": "not an image"},
-        {"file": "dog/0.png", "reason": "its left_eye is not marked"},
-        {"file": "dog/1.png", "reason": "its right_eye lies outside of the square that is kept"},
+        {"file": "dog/0.png", "reason": "its left eye is not marked"},
+        {"file": "dog/1.png", "reason": "its right eye lies outside of the square that is kept of the image"},
     ]
     assert found["parts"]["names"] == ["dog/3.png"]
 
@@ -151,7 +151,7 @@ def test_parts_of_other_names_are_left_out(tmp_path: Path, split_data: Path) -> 
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"keypoints": [0] * 9}, "the first, dog/0.png: its right_eye is not marked"),
+        ({"keypoints": [0] * 9}, "the first, dog/0.png: its right eye is not marked"),
         ({"category_id": 2, "keypoints": None, "part_sizes": None}, "it marks no parts"),
     ],
 )

@@ -48,6 +48,7 @@ class TestEveryKind:
         drawn = draw.draw({"name": samples[kind]}, tmp_path)["name"]
         pictures = [drawn["picture"]] if "picture" in drawn else []
         pictures += drawn.get("tiles", [])
+        pictures += [drawn[name] for name in ("clean", "moved") if drawn.get(name)]  # for the page's scripts
         pictures += [entry[part] for entry in drawn.get("maps", []) for part in ("projections", "patches")]
         assert len(pictures) == len(drawn["files"])
         for picture in pictures:

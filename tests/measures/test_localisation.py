@@ -119,3 +119,14 @@ def test_rank_correlation_and_what_does_not_vary() -> None:
     assert measure.rank_correlation(rising, -rising) == pytest.approx(-1)
     assert measure.rank_correlation(rising, np.ones(4)) == 0
     assert measure.rank_correlation(np.array([1e-9, 2e-9, 1]), np.array([2e-9, 1e-9, 1])) == 1  # rounding has no rank
+
+
+def test_the_middle_the_corners_and_nearness_to_the_middle() -> None:
+    rows, columns = np.indices((5, 7))
+    hill = 10 - np.hypot(rows - 2, columns - 3)
+    middle, corners, order = measure.middle_and_corners(hill)
+    assert middle == 10
+    assert corners == pytest.approx(10 - np.hypot(2, 3))
+    assert order == pytest.approx(1)
+    assert measure.middle_and_corners(-hill)[2] == pytest.approx(-1)
+    assert measure.middle_and_corners(np.ones((4, 4))) == (1, 1, 0)

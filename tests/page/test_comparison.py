@@ -76,7 +76,7 @@ def test_settings_versions_and_data_that_differ_are_named(older: dict[str, Any])
     newer["data"]["fingerprint"] = "other"
     found = changes(older, newer)
     assert [(item.name, item.before, item.now) for item in found.settings] == [
-        ("data.size", "96", "128"),
+        ("data.size", "48", "128"),
         ("occlusion.stride", "–", "4"),
     ]
     assert [item.name for item in found.versions] == ["numpy"]

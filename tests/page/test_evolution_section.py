@@ -89,7 +89,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_each_epoch_stands_above_the_middle_of_its_column(page: str) -> None:
     headings = re.findall(r'<svg class="epochs" width="(\d+)".*?</svg>', page)
-    pictures = re.findall(r'map0000-projections.jpg" width="(\d+)"', page)
+    pictures = re.findall(r'<div class="both"><img[^>]*map0000-projections.jpg" width="(\d+)"', page)
     assert headings == pictures
     assert len(headings) == 2
     side = (int(headings[1]) - 2 * GAP) / 3

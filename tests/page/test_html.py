@@ -20,7 +20,7 @@ from reportgen.errors import UserError
 from reportgen.page import html, single
 from reportgen.page.template import render, templates
 
-VOID = {"meta", "link", "img", "rect", "line", "circle", "br"}
+VOID = {"meta", "link", "img", "rect", "line", "circle", "br", "image", "input"}
 
 
 class Page(HTMLParser):
@@ -140,7 +140,10 @@ def test_nothing_is_loaded_from_elsewhere_and_nothing_can_run(page: Page, report
     assert rules["default-src"] == "'none'"
     assert set(rules["img-src"].split()) | set(rules["style-src"].split()) == {"'self'", "file:"}
     assert "unsafe" not in policy
-    assert not page.all("script", "style", "iframe", "object", "embed", "base")
+    assert set(rules["script-src"].split()) == {"'self'", "file:"}
+    assert not page.all("style", "iframe", "object", "embed", "base")
+    for script in page.all("script"):
+        assert script.get("type") == "application/json" or (report / script["src"]).is_file()
     for _, attributes in page.elements:
         assert "style" not in attributes
         assert not [name for name in attributes if name.startswith("on")]
@@ -216,7 +219,7 @@ def test_the_same_run_gives_the_same_bytes_wherever_it_is_written(build: Path, r
 def test_first_sight_is_small(page: Page, report: Path):
     """What a browser loads before anyone scrolls: the page, its style, the pictures that are not lazy."""
     eager = {picture["src"] for picture in page.all("img") if "loading" not in picture}
-    names = {"index.html", "report.css", *eager}
+    names = {"index.html", "report.css", *eager, *(script["src"] for script in page.all("script") if "src" in script)}
     assert sum((report / name).stat().st_size for name in names) < 2_000_000
 
 
@@ -297,7 +300,7 @@ def test_a_browser_shows_everything_and_complains_of_nothing(report: Path, tmp_p
     )
     assert "CONSOLE" not in done.stderr, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
     seen = Page(done.stdout)
-    assert not seen.all("script")
+    assert not [script for script in seen.all("script") if not script.get("src") and script.get("type") != "application/json"]
     assert len(seen.all("figure")) == sum(len(found) for found in figures().values())
     assert not [picture for picture in seen.all("img") if "onerror" in picture]
 

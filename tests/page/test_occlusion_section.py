@@ -27,6 +27,7 @@ EXAMPLE = {
 LOCALISATION = {
     "images": 98,
     "on_object": 0.1234,
+    "on_object_median": 0.0567,
     "on_background": -0.0123,
     "more_on_object": 0.9,
     "hits": 0.8,
@@ -35,6 +36,9 @@ LOCALISATION = {
     "overlap_of_middle": 0.3,
 }
 GENUINENESS = {
+    "middle_drop": 0.2,
+    "corner_drop": 0.05,
+    "middle_correlation": 0.4,
     "images": 97,
     "maps": 16,
     "peak_drop": 0.34,
@@ -64,7 +68,9 @@ def page(build: Path, verdict: str = "holds", figures: tuple[str, ...] = ("examp
     content = gather(build, RUN, FAKED)
     artefact = {"numbers": NUMBERS | changed, "settings": {}, "seed": 7, "fingerprint": "fingerprint"}
     picture = {"file": "x.svg", "width": 10, "height": 10}
-    words = {"kind": "Occlusion", "title": "T", "caption": "C.", "alt": "A.", "picture": picture}
+    words = {"kind": "Occlusion", "title": "T", "caption": "C.", "alt": "A.", "picture": picture, "clean": picture}
+    words |= {"side": 88, "size": 19, "tops": [0], "lefts": [0], "map": 17, "panels": [[0.1, 0.1, 0.5, 0.5]] * 4}
+    words |= {"classes": ["dog"], "clean_probability": 0.9, "probability": [[0.5]], "guesses": [[0]], "activation": [[1]]}
     section = Section("occlusion", "What happens", artefact, {name: words | {"files": ["x.svg"]} for name in figures})
     claims = tuple(
         claim | {"verdict": verdict, "section": "occlusion", "parts": [], "why": "as planted"}
@@ -73,7 +79,7 @@ def page(build: Path, verdict: str = "holds", figures: tuple[str, ...] = ("examp
         for claim in content.claims
     )
     found = render(
-        replace(content, sections=(section,), claims=claims), "report.html.j2", "figures", print=False, has_pdf=False
+        replace(content, sections=(section,), claims=claims), "report.html.j2", "figures", print=False, has_pdf=False, scripts=()
     )
     return " ".join(found.replace("&nbsp;", " ").replace("\u00a0", " ").split())
 

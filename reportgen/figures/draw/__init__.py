@@ -51,8 +51,9 @@ def draw(figures: Mapping[str, kinds.Figure], folder: Path) -> dict[str, Drawn]:
     Table has `picture`, the whole figure: {"file", "width", "height"} in CSS pixels. FeatureMaps add `layer` and
     `maps`, each with its `projections` and `patches` pictures; Evolution the same and `columns`, where its epochs stand
     in those pictures; ImageGrid of photographs adds `tiles`, one picture for each image; Table has `columns` and
-    `rows`; Occlusion adds what stands at every place of the square, for a page that follows the pointer. Raises
-    ValueError for a name that would not do as a file name.
+    `rows`; LineChart adds where its `panels` stand and their points, Occlusion what stands at every place of the
+    square, for a page that follows the pointer. Raises ValueError
+    for a name that would not do as a file name.
     """
     folder.mkdir(parents=True, exist_ok=True)
     drawn = {}

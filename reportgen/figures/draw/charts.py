@@ -22,11 +22,13 @@ from reportgen.figures.draw.style import (
     TEXT,
     TINY,
     WIDTH,
+    box,
     house_style,
     new_figure,
     save_svg,
     shorten,
 )
+from reportgen.figures.draw.tiles import GRID_LARGEST, enlarge, save_jpeg
 
 SINGLE = 330  # points: width of a chart with one panel
 PANEL_HEIGHT = 175
@@ -38,10 +40,44 @@ BLUES = LinearSegmentedColormap.from_list("blues", ["#f3f7fb", "#a9cbe6", "#4b93
 
 
 def line_chart(figure: kinds.LineChart, name: str, folder: Path) -> dict[str, Any]:
-    """Draw curves, up to three panels in a row, four as two rows of two."""
+    """Draw curves, up to three panels in a row, four as two rows of two.
+
+    The description adds, for a page that follows the pointer, `panels`: where each stands in the picture, and its curves;
+    and `moved`, where the chart has scenes: a picture with all of them in a row, each of `tile` pixels a side.
+    """
     with house_style():
-        picture = save_svg(compose_lines(figure), folder / f"{name}.svg")
-    return {"picture": picture, "files": [picture["file"]]}
+        canvas = compose_lines(figure)
+        picture = save_svg(canvas, folder / f"{name}.svg")
+    drawn = canvas.axes[: len(figure.panels)]  # axes that have no panel come last
+    panels = [_readable(axes, panel) for axes, panel in zip(drawn, figure.panels, strict=True)]
+    moved = None if figure.moved is None else _scenes(figure.moved, name, folder)
+    files = [part["file"] for part in (picture, moved) if part]
+    return {"picture": picture, "files": files, "panels": panels, "moved": moved}
+
+
+def _scenes(moved: kinds.Moved, name: str, folder: Path) -> dict[str, Any]:
+    side = moved.scenes.shape[1]
+    tile = min(side, 2 * GRID_LARGEST)
+    row = np.concatenate([enlarge(scene, tile) for scene in moved.scenes], axis=1)
+    words = {"tile": tile, "side": side, "window": moved.window, "ways": list(moved.ways)}
+    return save_jpeg(row, folder, f"{name}-scenes.jpg") | words
+
+
+def _readable(axes: Axes, panel: kinds.Panel) -> dict[str, Any]:
+    """A panel's words, its place and the limits of its axes, and its points with four digits."""
+
+    def short(values: np.ndarray) -> list[float | None]:
+        return [float(f"{value:.4g}") if np.isfinite(value) else None for value in values]
+
+    return {
+        "title": axes.get_title(loc="left"),
+        "x_label": panel.x_label,
+        "y_label": panel.y_label,
+        "box": box(axes),
+        "x_range": [round(float(end), 6) for end in axes.get_xlim()],
+        "y_range": [round(float(end), 6) for end in axes.get_ylim()],
+        "series": [{"name": line.name, "x": short(line.x), "y": short(line.y)} for line in panel.series],
+    }
 
 
 def compose_lines(figure: kinds.LineChart) -> Figure:

@@ -33,11 +33,13 @@ from reportgen.figures.draw.style import (
     save_svg,
     shorten,
 )
+from reportgen.figures.draw.tiles import save_jpeg
 
 SIDE = 116.0  # points: of each panel
 LEFTS = (30.0, 184.0, 338.0)  # points: of the three columns
 HEAD, FOOT, BETWEEN = 16.0, 30.0, 40.0  # points: above, below and between the rows
 HEIGHT = 2 * SIDE + HEAD + FOOT + BETWEEN
+UPPER = FOOT + SIDE + BETWEEN  # points: bottom of the upper row
 COLOURS = colormaps["viridis"]  # as dark in grey print as it is low, whatever colours one sees
 REGIONS = (BLUE, ORANGE, SKY, VERMILLION, GREEN, PURPLE, "#f0e442")  # the true class first
 REST = "#9aa3ab"  # all other classes together
@@ -56,15 +58,23 @@ Picture = np.ndarray
 def occlusion_panels(figure: kinds.Occlusion, name: str, folder: Path) -> dict[str, Any]:
     """Draw panels (a) to (e).
 
-    The description adds, for a page that follows the pointer: `side` of the image and `size` of the square in pixels,
-    `tops` and `lefts` of its places, `classes`, and by place the `probability` of the first of them, the most probable
-    class (`guesses`, an index into `classes`) and the map's `activation` as a share of the clean image's.
+    The description adds, for a page that follows the pointer: the `clean` image and the `panels` (where (a), (b), (d)
+    and (e) stand in the picture), `side` of the image and `size` of the square in pixels, `tops` and `lefts` of its
+    places, `classes`, and by place the `probability` of the first of them, the most probable class (`guesses`, an index
+    into `classes`) and the activation of `map` as a share of the clean image's.
     """
     with house_style():
         picture = save_svg(compose_occlusion(figure), folder / f"{name}.svg")
+    clean = save_jpeg(figure.image, folder, f"{name}-clean.jpg")
     return {
         "picture": picture,
-        "files": [picture["file"]],
+        "clean": clean,
+        "files": [picture["file"], clean["file"]],
+        "panels": [
+            [round(left / WIDTH, 5), round(1 - (bottom + SIDE) / HEIGHT, 5), round(SIDE / WIDTH, 5), round(SIDE / HEIGHT, 5)]
+            for left, bottom in ((LEFTS[0], UPPER), (LEFTS[1], UPPER), (LEFTS[0], FOOT), (LEFTS[1], FOOT))
+        ],
+        "map": int(figure.map),
         "side": int(figure.image.shape[0]),
         "size": int(figure.size),
         "tops": figure.tops.tolist(),
@@ -80,7 +90,7 @@ def occlusion_panels(figure: kinds.Occlusion, name: str, folder: Path) -> dict[s
 def compose_occlusion(figure: kinds.Occlusion) -> Figure:
     """The five panels as matplotlib's artists: (a) (b) (c) above (d) (e) and the legend."""
     canvas = new_figure(WIDTH, HEIGHT)
-    upper, lower = FOOT + SIDE + BETWEEN, FOOT
+    upper, lower = UPPER, FOOT
     true = shorten(figure.classes[0], 11)
     covered = _axes(canvas, LEFTS[0], upper, "(a) where it costs most", figure)
     covered.imshow(_squares(_with_square(figure)), extent=_extent(figure), interpolation="none")

@@ -96,6 +96,12 @@ def blank_axes(figure: Figure, width: float, height: float) -> Axes:
     return axes
 
 
+def box(axes: Axes) -> list[float]:
+    """Where axes stand in their figure: left, top, width and height as shares of it, from its upper left corner."""
+    place = axes.get_position()
+    return [round(float(part), 5) for part in (place.x0, 1 - place.y1, place.width, place.height)]
+
+
 def shorten(text: str, longest: int) -> str:
     """A text that fits: cut with an ellipsis, control characters and line breaks as blanks."""
     text = " ".join("".join(c if c.isprintable() else " " for c in text).split())

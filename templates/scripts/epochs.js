@@ -1,0 +1,45 @@
+// Feature evolution: one epoch of all maps at a time, chosen with a slider.
+"use strict";
+for (const figure of document.querySelectorAll(".figure.Evolution")) {
+  const courses = figure.querySelector(".courses");
+  const side = Number(courses.dataset.side);
+  const step = side + Number(courses.dataset.gap);
+  const epochs = [...courses.querySelectorAll(".epochs text")].map((text) => text.textContent);
+  const maps = [...courses.querySelectorAll(".course[id]")].map((course) => ({
+    name: course.querySelector(".name").textContent,
+    sheets: [...course.querySelectorAll(".strips img")],
+    lines: [...course.querySelectorAll("li")],
+    mark: course.querySelector(".strips .both").appendChild(make("span", { class: "column" })),
+    tiles: ["projection", "patch"].map((part) => make("div", { class: "tile", role: "img", "aria-label": part })),
+    line: make("p", {}),
+  }));
+  const said = make("output", {});
+  const slider = make("input", { type: "range", min: 0, max: epochs.length - 1, value: epochs.length - 1 });
+
+  function show() {
+    const column = slider.valueAsNumber;
+    said.textContent = epochs[column];
+    slider.setAttribute("aria-valuetext", `epoch ${epochs[column]}`);
+    for (const map of maps) {
+      const width = Number(map.sheets[0].getAttribute("width"));
+      place(map.mark, [(column * step) / width, 0, side / width, 1]);
+      map.tiles.forEach((tile, index) => cut(tile, map.sheets[index], column * step, 0, side));
+      map.line.replaceChildren(make("span", { class: "name" }, map.name), " ", ...map.lines[column].cloneNode(true).childNodes);
+    }
+  }
+
+  slider.addEventListener("input", show);
+  show();
+  courses.before(
+    make(
+      "div",
+      { class: "film" },
+      make("div", { class: "tools" }, make("label", {}, "Epoch ", slider), said),
+      make(
+        "div",
+        { class: "frames" },
+        ...maps.map((map) => make("div", { class: "frame" }, make("div", { class: "tiles" }, ...map.tiles), map.line)),
+      ),
+    ),
+  );
+}

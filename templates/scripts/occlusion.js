@@ -1,0 +1,54 @@
+// Occlusion: slide the grey square over the image, and read what the net gives with the square there.
+"use strict";
+for (const figure of document.querySelectorAll(".figure.Occlusion")) {
+  const data = dataOf(figure);
+  const stage = figure.querySelector(".stage");
+  const clean = stage.querySelector(".sheet");
+  const squares = data.panels.map((_, panel) => make("span", { class: panel ? "square" : "square grey", hidden: "" }));
+  const percent = (share) => `${(100 * share).toFixed(1)}\u00a0%`;
+  const readout = make(
+    "p",
+    { class: "readout", role: "status" },
+    "Slide over a picture, or focus it and use the arrow keys: what the net gives with the square at that place.",
+  );
+  const centre = (start) => (start + data.size / 2) / data.side;
+  let row = Math.floor(data.tops.length / 2);
+  let column = Math.floor(data.lefts.length / 2);
+
+  function show() {
+    const [top, left] = [data.tops[row], data.lefts[column]];
+    clean.hidden = false;
+    data.panels.forEach(([x, y, width, height], panel) => {
+      squares[panel].hidden = false;
+      const part = data.size / data.side;
+      place(squares[panel], [x + (width * left) / data.side, y + (height * top) / data.side, width * part, height * part]);
+    });
+    readout.replaceChildren(
+      `Square on rows ${top} to ${top + data.size - 1}, columns ${left} to ${left + data.size - 1}: `,
+      make("strong", {}, nameOf(data.classes[0]), ` ${percent(data.probability[row][column])}`),
+      ` (${percent(data.clean_probability)} uncovered). Most probable: `,
+      make("strong", {}, nameOf(data.classes[data.guesses[row][column]])),
+      `. Map ${data.map} at ${percent(data.activation[row][column])} of its activity.`,
+    );
+  }
+
+  /** The place whose centre is nearest to a point of any of the panels that are drawn on the image. */
+  function point(x, y) {
+    const panel = data.panels.find(([left, top, width, height]) => x >= left && y >= top && x <= left + width && y <= top + height);
+    if (!panel) return;
+    column = nearest(data.lefts.map(centre), (x - panel[0]) / panel[2]);
+    row = nearest(data.tops.map(centre), (y - panel[1]) / panel[3]);
+    show();
+  }
+
+  function step(across, down) {
+    column = Math.min(Math.max(column + across, 0), data.lefts.length - 1);
+    row = Math.min(Math.max(row + down, 0), data.tops.length - 1);
+    show();
+  }
+
+  place(clean, data.panels[0]);
+  stage.append(...squares);
+  stage.closest(".scroll").after(readout);
+  follow(stage, "The image under a grey square: move the square with the arrow keys", point, step);
+}

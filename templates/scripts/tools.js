@@ -1,0 +1,64 @@
+// What the other scripts share. They are classic scripts: from file:// a browser loads no modules and fetches nothing.
+"use strict";
+
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+/** A new element: make("p", { class: "name" }, "text", anotherElement). */
+function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+/** A name from the data, kept apart from the text around it whichever way it is written. */
+function nameOf(text) {
+  return make("bdi", {}, text);
+}
+
+/** The data that stand in the page beside a figure's picture. */
+function dataOf(figure) {
+  return JSON.parse(figure.querySelector("script[type='application/json']").textContent);
+}
+
+/** Put an element over a picture; the box is left, top, width and height as shares of the picture. */
+function place(element, box) {
+  ["left", "top", "width", "height"].forEach((side, index) => {
+    element.style[side] = `${100 * box[index]}%`;
+  });
+}
+
+/** Show in an element one square tile of a sheet of tiles; lengths in pixels of the sheet. */
+function cut(element, sheet, left, top, side) {
+  const position = (offset, whole) => `${whole > side ? (100 * offset) / (whole - side) : 0}%`;
+  const [width, height] = [sheet.getAttribute("width"), sheet.getAttribute("height")].map(Number);
+  element.style.backgroundImage = `url("${sheet.src}")`;
+  element.style.backgroundSize = `${(100 * width) / side}% ${(100 * height) / side}%`;
+  element.style.backgroundPosition = `${position(left, width)} ${position(top, height)}`;
+}
+
+/** The nearest of some numbers, by its index. */
+function nearest(numbers, value) {
+  return numbers.reduce((best, number, index) => (Math.abs(number - value) < Math.abs(numbers[best] - value) ? index : best), 0);
+}
+
+/**
+ * Let the pointer and the arrow keys move over a drawing.
+ * point(x, y) is called with shares of its width and height, step(dx, dy) with -1, 0 or 1.
+ */
+function follow(stage, label, point, step) {
+  stage.tabIndex = 0;
+  stage.setAttribute("role", "application");
+  stage.setAttribute("aria-label", label);
+  const moved = (event) => {
+    const box = stage.getBoundingClientRect();
+    point((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height);
+  };
+  stage.addEventListener("pointermove", moved);
+  stage.addEventListener("pointerdown", moved);
+  stage.addEventListener("keydown", (event) => {
+    if (!(event.key in ARROWS)) return;
+    event.preventDefault();
+    step(...ARROWS[event.key]);
+  });
+}

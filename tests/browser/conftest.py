@@ -1,0 +1,59 @@
+"""A real browser on the page of a finished report: Debian's Chromium, driven by Playwright."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pages import Open
+from playwright.sync_api import Browser, Page, sync_playwright
+from runs import Run
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The browser, started once."""
+    place = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
+    if place is None:
+        missing = pytest.fail if os.environ.get("CI") else pytest.skip
+        missing("no Chromium on this machine: apt-get install chromium")
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=place, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(chromium: Browser) -> Iterator[Open]:
+    """Opens a report's page: ``opened(folder or address, width=1440, **context)``.
+
+    In the end no page may have complained on the console, thrown, or asked for anything outside of its report.
+    """
+    wrong: list[str] = []
+    contexts = []
+
+    def see(report: Path | str, width: int = 1440, **context: Any) -> Page:
+        address = report if isinstance(report, str) else (report / "index.html").as_uri()
+        home = address.rpartition("/")[0] + "/"
+        contexts.append(chromium.new_context(viewport={"width": width, "height": 900}, **context))
+        page = contexts[-1].new_page()
+        page.on("console", lambda message: wrong.append(f"console: {message.text}"))
+        page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
+        page.on("dialog", lambda dialog: wrong.append(f"dialog: {dialog.message}"))
+        page.on("requestfailed", lambda request: wrong.append(f"failed: {request.url}"))
+        page.on("request", lambda request: request.url.startswith((home, "data:")) or wrong.append(request.url))
+        page.goto(address)
+        return page
+
+    yield see
+    for context in contexts:
+        context.close()
+    assert not wrong
+
+
+@pytest.fixture
+def page(opened: Open, tiny: Run) -> Page:
+    """The report of the profile `tiny` on a wide screen."""
+    return opened(tiny.report)

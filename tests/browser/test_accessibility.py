@@ -1,0 +1,54 @@
+"""WCAG 2.2 AA as far as axe-core can tell; the rest of what a keyboard needs."""
+
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from pages import WIDTHS, Open
+from playwright.sync_api import Page
+from runs import Run
+
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+RULES = {"runOnly": TAGS, "preload": False}  # what axe would load beforehand, the page's policy forbids
+
+
+def violations(page: Page) -> list[Any]:
+    """Each rule that is violated, with the first elements that do."""
+    found = Axe().run(page, options=RULES).response["violations"]
+    return [(rule["id"], rule["help"], [node["html"][:200] for node in rule["nodes"][:3]]) for rule in found]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_axe_finds_nothing(opened: Open, tiny: Run, width: int, scheme: str) -> None:
+    page = opened(tiny.report, width, color_scheme=scheme)
+    page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
+    assert violations(page) == []
+    page.locator("button.pair").first.click()
+    assert violations(page) == []
+
+
+def test_the_keyboard_reaches_everything_and_shows_where_it_is(opened: Open, tiny: Run) -> None:
+    page = opened(tiny.report)
+    can = "a[href], button:not(:disabled), input, summary, [tabindex='0']"
+    there = page.evaluate(
+        f"""[...document.querySelectorAll("{can}")].filter((part) => part.checkVisibility()
+            && !(part.type === "radio" && !part.checked)).length"""
+    )
+    reached = 0
+    while page.evaluate("document.activeElement !== document.body") or not reached:
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement === document.body"):
+            break
+        reached += 1
+        style = page.evaluate("(({outlineStyle, outlineWidth}) => [outlineStyle, outlineWidth])(getComputedStyle(document.activeElement))")
+        assert style[0] != "none", page.evaluate("document.activeElement.outerHTML.slice(0, 200)")
+        assert style[1] != "0px"
+        assert reached <= there
+    assert reached == there
+
+
+def test_nothing_moves_for_who_wants_it_still(opened: Open, tiny: Run) -> None:
+    behaviour = "getComputedStyle(document.documentElement).scrollBehavior"
+    assert opened(tiny.report, reduced_motion="reduce").evaluate(behaviour) == "auto"
+    assert opened(tiny.report, reduced_motion="no-preference").evaluate(behaviour) == "smooth"

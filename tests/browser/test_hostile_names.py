@@ -1,0 +1,70 @@
+"""Names that mean harm, in every place where a name can stand: nothing runs, everything is shown."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pages import Open
+from runs import Run
+
+from reportgen.artifacts import read_json, write_json
+from reportgen.page import html
+
+CLASSES = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "</script><script>alert(1)</script>",
+    "قطة \u202eevil",
+    "猫 🐱 &lt;b&gt;",
+    "'; alert(1); '",
+)
+FILE = '"><img src=x onerror=alert(1)>.jpg'
+
+
+@pytest.fixture(scope="session")
+def hostile(tiny: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny run's page, with other names for its classes and images in all that the page reads."""
+    home = tmp_path_factory.mktemp("hostile")
+    shutil.copytree(tiny.build, home / "build", symlinks=True)
+    run = read_json(tiny.report / "metrics.json")["run"]
+    classes = read_json(tiny.build / "data" / "artefact.json")["numbers"]["classes"]
+    names = {name: CLASSES[place % len(CLASSES)] for place, name in enumerate(classes)}
+
+    def renamed(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {names.get(key, key): renamed(part) for key, part in value.items()}
+        if isinstance(value, list):
+            return [renamed(part) for part in value]
+        if isinstance(value, str) and ".png" in value and "activation" in value:
+            return value.replace(".png", FILE)
+        return names.get(value, value) if isinstance(value, str) else value
+
+    for document in (home / "build").rglob("artefact.json"):
+        write_json(document, renamed(read_json(document)))
+    html.write(home / "build", home / "report", run)
+    return home / "report"
+
+
+def test_nothing_runs_and_everything_is_shown(opened: Open, hostile: Path) -> None:
+    page = opened(hostile)  # which fails where anything is asked for, thrown or alerted
+    assert page.locator('img[src="x"], [onerror]').count() == 0
+    text = page.locator("main").text_content() or ""
+    for name in (*CLASSES, FILE):
+        assert name in text
+
+
+def test_scripts_show_them_as_they_are(opened: Open, hostile: Path) -> None:
+    page = opened(hostile)
+    page.locator("button.pair").first.click()
+    assert FILE in page.locator(".viewer .nine").inner_text()
+    page.keyboard.press("Escape")
+    for figure, key in (("occlusion-example1", "ArrowRight"), ("invariance-examples", "ArrowRight")):
+        page.locator(f"#{figure} .stage").focus()
+        page.keyboard.press(key)
+        names = page.locator(f"#{figure} .readout bdi").all_text_contents()
+        assert names
+        assert set(names) <= set(CLASSES)
+    page.locator("#evolution-layer5 input").press("ArrowLeft")
+    assert page.locator('img[src="x"], [onerror], .viewer script').count() == 0
+    assert not page.evaluate("[...document.scripts].some((script) => script.text.includes('alert') && !script.type)")

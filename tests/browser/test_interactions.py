@@ -1,0 +1,200 @@
+"""What scripts add to the figures, by mouse and by keyboard."""
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+from runs import Run
+
+from reportgen.artifacts import read_arrays, read_json
+
+
+def drawn(tiny: Run, analysis: str) -> dict[str, Any]:
+    """The descriptions of an analysis' figures."""
+    return read_json(tiny.build / "drawn" / analysis / "artefact.json")["figures"]
+
+
+def background(tile: Locator) -> str:
+    return tile.evaluate("(element) => element.style.backgroundImage + element.style.backgroundPosition")
+
+
+@pytest.fixture
+def layer3(page: Page) -> Locator:
+    """Figure 2 of layer 3."""
+    return page.locator("#features-layer3")
+
+
+def test_projections_and_patches_can_be_shown_alone(layer3: Locator) -> None:
+    parts = {part: layer3.locator(f'[data-part="{part}"]').first for part in ("projections", "patches")}
+    for shown, hidden in (("projections", "patches"), ("patches", "projections")):
+        layer3.get_by_label(shown, exact=True).check()
+        expect(parts[shown]).to_be_visible()
+        expect(parts[hidden]).to_be_hidden()
+    layer3.get_by_label("projections and patches").check()
+    for part in parts.values():
+        expect(part).to_be_visible()
+
+
+def test_a_map_is_enlarged_to_its_nine_with_what_is_known_of_each(page: Page, layer3: Locator, tiny: Run) -> None:
+    said = drawn(tiny, "features")["layer3"]["maps"][1]
+    layer3.locator("button.pair").nth(1).click()
+    viewer = page.locator(".viewer")
+    expect(viewer.locator("h2")).to_have_text(f"Layer 3, map {said['map']}")
+    assert viewer.locator(".nine p").all_inner_texts() == said["details"]
+    assert len(said["details"]) == 9
+    assert re.match(r"activation [\d.e+-]+, \w+, .+, row \d+, column \d+", said["details"][0])
+    tiles = viewer.locator(".tile")
+    assert len({background(tiles.nth(place)) for place in range(18)}) == 18
+    page.keyboard.press("Escape")
+    expect(viewer).to_be_hidden()
+    expect(layer3.locator("button.pair").nth(1)).to_be_focused()
+
+
+def test_a_tile_is_cut_out_where_it_lies_in_its_sheet(page: Page, layer3: Locator) -> None:
+    """What the viewer shows is, pixel by pixel, the sheet's fifth tile: the one in the middle."""
+    layer3.locator("button.pair").first.click()
+    tile = page.locator(".viewer .nine li").nth(4).locator(".tile").last
+    place = tile.evaluate(
+        """(element) => {
+        const sheet = document.querySelector("#features-layer3 img[data-part='patches']");
+        const box = element.getBoundingClientRect(), style = getComputedStyle(element);
+        const width = parseFloat(style.backgroundSize) / 100 * box.width;
+        const shift = parseFloat(style.backgroundPosition) / 100 * (box.width - width);
+        return { left: -shift / width * sheet.getAttribute("width"), side: box.width / width * sheet.getAttribute("width") };
+        }"""
+    )
+    side, gap = (float(page.locator("#features-layer3 .maps").get_attribute(f"data-{name}") or 0) for name in ("side", "gap"))
+    assert place == pytest.approx({"left": side + gap, "side": side}, abs=0.1)
+
+
+def test_maps_and_layers_are_stepped_through_by_keyboard(page: Page, layer3: Locator, tiny: Run) -> None:
+    figures = drawn(tiny, "features")
+    number = {layer: [map_["map"] for map_ in figures[f"layer{layer}"]["maps"]] for layer in (2, 3, 4)}
+    heading = page.locator(".viewer h2")
+    layer3.locator("button.pair").first.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    expect(heading).to_have_text(f"Layer 3, map {number[3][1]}")
+    for key, layer, place in (
+        ("ArrowRight", 3, 2),
+        ("ArrowDown", 4, 2),
+        ("ArrowLeft", 4, 1),
+        ("ArrowUp", 3, 1),
+        ("ArrowUp", 2, 1),
+        ("ArrowLeft", 2, 0),
+        ("ArrowLeft", 2, 0),  # there is none before
+    ):
+        page.keyboard.press(key)
+        expect(heading).to_have_text(f"Layer {layer}, map {number[layer][place]}")
+    expect(page.get_by_role("button", name="map before")).to_be_disabled()
+    page.keyboard.press("Escape")
+    expect(page.locator("#features-layer2 button.pair").first).to_be_focused()
+
+
+def test_a_map_is_found_by_its_number(page: Page, layer3: Locator, tiny: Run) -> None:
+    numbers = [map_["map"] for map_ in drawn(tiny, "features")["layer3"]["maps"]]
+    absent = next(number for number in range(99) if number not in numbers)
+    field = layer3.get_by_label("Map number")
+    field.fill(str(absent))
+    field.press("Enter")
+    expect(layer3.get_by_role("status").first).to_contain_text(f"Map {absent} is not among those shown: {numbers[0]}")
+    field.fill(str(numbers[-1]))
+    field.press("Enter")
+    expect(page.locator(".viewer h2")).to_have_text(f"Layer 3, map {numbers[-1]}")
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.1f}\u00a0%"
+
+
+def test_the_square_follows_pointer_and_keyboard(page: Page, tiny: Run) -> None:
+    said = drawn(tiny, "occlusion")["example1"]
+    figure = page.locator("#occlusion-example1")
+    stage, readout = figure.locator(".stage"), figure.locator(".readout")
+    stage.scroll_into_view_if_needed()
+    box = stage.bounding_box()
+    assert box is not None
+    left, top, width, height = said["panels"][2]  # (d)
+    row, column = len(said["tops"]) - 1, 0
+
+    def told(row: int, column: int) -> None:
+        expect(readout).to_contain_text(f"rows {said['tops'][row]} to {said['tops'][row] + said['size'] - 1},")
+        expect(readout).to_contain_text(f"columns {said['lefts'][column]} to")
+        expect(readout).to_contain_text(f"{said['classes'][0]} {percent(said['probability'][row][column])}")
+        expect(readout).to_contain_text(f"Most probable: {said['classes'][said['guesses'][row][column]]}")
+        expect(readout).to_contain_text(f"Map {said['map']} at {percent(said['activation'][row][column])}")
+
+    page.mouse.move(
+        box["x"] + box["width"] * (left + width * (said["lefts"][column] + said["size"] / 2) / said["side"]),
+        box["y"] + box["height"] * (top + height * (said["tops"][row] + said["size"] / 2) / said["side"]),
+    )
+    told(row, column)
+    squares = figure.locator(".square:visible")
+    assert squares.count() == 4
+    for place in range(4):
+        square = squares.nth(place).bounding_box()
+        assert square is not None
+        across = (square["x"] - box["x"]) / box["width"]
+        expected = said["panels"][place][0] + said["panels"][place][2] * said["lefts"][column] / said["side"]
+        assert across == pytest.approx(expected, abs=0.004)
+    stage.focus()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowRight")
+    told(row - 1, column + 1)
+    for _ in range(20):
+        page.keyboard.press("ArrowLeft")
+    told(row - 1, 0)
+
+
+def test_curves_are_read_by_pointer_and_keyboard(page: Page, tiny: Run) -> None:
+    said = drawn(tiny, "invariance")["means"]
+    figure = page.locator("#invariance-means")
+    stage, readout = figure.locator(".stage"), figure.locator(".readout")
+    stage.scroll_into_view_if_needed()
+    panel = said["panels"][5]
+    line = panel["series"][0]
+    curves = read_arrays(tiny.build / "invariance" / "result.npz")
+    point = 3
+    share = (line["x"][point] - panel["x_range"][0]) / (panel["x_range"][1] - panel["x_range"][0])
+    box = stage.bounding_box()
+    assert box is not None
+    left, top, width, height = panel["box"]
+    page.mouse.move(box["x"] + box["width"] * (left + width * share), box["y"] + box["height"] * (top + height / 2))
+    expect(readout).to_contain_text(f"{panel['title']} at {panel['x_label']} {line['x'][point]:g}, probability:")
+    expect(readout).to_contain_text(f"{line['name']} {line['y'][point]:g}")
+    measured = [values for name, values in curves.items() if name.endswith("scale.probability")]
+    assert line["y"][point] == pytest.approx(measured[0].mean(axis=0)[point], rel=1e-3)
+    dot = figure.locator(".dot").first.bounding_box()
+    assert dot is not None
+    high = (line["y"][point] - panel["y_range"][0]) / (panel["y_range"][1] - panel["y_range"][0])
+    assert (dot["y"] + dot["height"] / 2 - box["y"]) / box["height"] == pytest.approx(top + height * (1 - high), abs=0.01)
+    stage.focus()
+    page.keyboard.press("ArrowRight")
+    expect(readout).to_contain_text(f"{panel['x_label']} {line['x'][point + 1]:g},")
+    page.keyboard.press("ArrowDown")
+    expect(readout).to_contain_text(said["panels"][6]["title"])
+
+
+def test_the_epochs_are_scrubbed(page: Page, tiny: Run) -> None:
+    said = drawn(tiny, "evolution")["layer5"]
+    figure = page.locator("#evolution-layer5")
+    slider = figure.get_by_label("Epoch")
+    frames = figure.locator(".frame")
+    assert frames.count() == len(said["maps"])
+    seen = []
+    for column in reversed(range(len(said["columns"]))):
+        epoch = said["columns"][column]["epoch"]
+        expect(slider).to_have_attribute("aria-valuetext", f"epoch {epoch}")
+        expect(figure.locator("output")).to_have_text(epoch)
+        for place, map_ in enumerate(said["maps"]):
+            expect(frames.nth(place)).to_contain_text(map_["details"][column])
+        mark, strip = figure.locator(".column").first.bounding_box(), figure.locator(".strips img").first.bounding_box()
+        assert mark is not None
+        assert strip is not None
+        middle = (mark["x"] + mark["width"] / 2 - strip["x"]) / strip["width"] * said["maps"][0]["projections"]["width"]
+        assert middle == pytest.approx(said["columns"][column]["middle"], abs=1.5)
+        seen.append(background(frames.first.locator(".tile").first))
+        slider.focus()
+        page.keyboard.press("ArrowLeft")
+    assert len(set(seen)) == len(said["columns"])
