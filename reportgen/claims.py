@@ -279,7 +279,7 @@ def _part(name: str, samples: Sequence[np.ndarray], rng: np.random.Generator, pa
     if units < 2:
         return Part(name, estimate, float("-inf"), float("inf"), units)
     if all(np.ptp(sample) == 0 for sample in samples):  # nothing varies: the bootstrap has nothing to resample
-        return Part(name, estimate, estimate, estimate, units)
+        return Part(name, estimate, *_constant(estimate, samples), units)
     interval = scipy.stats.bootstrap(
         samples,
         statistic,
@@ -292,6 +292,27 @@ def _part(name: str, samples: Sequence[np.ndarray], rng: np.random.Generator, pa
         rng=rng,
     ).confidence_interval
     return Part(name, estimate, float(interval.low), float(interval.high), units)
+
+
+def _constant(estimate: float, samples: Sequence[np.ndarray]) -> tuple[float, float]:
+    """Interval of a mean or a difference of samples that do not vary.
+
+    Of shares (samples of 0 and 1, or one sample of -1, 0 and 1, their paired differences) it is Newcombe's: the distances
+    of two shares from the ends of their Wilson intervals, as the two sides of a right angle (Statistics in Medicine 17,
+    1998, method 10). Of other numbers that do not vary nothing is known but the estimate.
+    """
+    paired = len(samples) == 1
+    counted = [samples[0] == 1, samples[0] == -1 if paired else samples[1] == 1]
+    allowed = (-1, 0, 1) if paired else (0, 1)
+    if not all(np.isin(sample, allowed).all() for sample in samples):
+        return estimate, estimate
+    tests = [scipy.stats.binomtest(int(share.sum()), len(share)) for share in counted]
+    (low, high), (other_low, other_high) = (test.proportion_ci(LEVEL, method="wilson") for test in tests)
+    first, second = (test.statistic for test in tests)
+    return (
+        estimate - float(np.hypot(first - low, other_high - second)),
+        estimate + float(np.hypot(high - first, second - other_low)),
+    )
 
 
 def weighted_part(

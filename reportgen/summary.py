@@ -1,6 +1,7 @@
 """The last lines of a run."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from reportgen.artifacts import read_json
 from reportgen.pipeline import Pipeline
@@ -24,13 +25,20 @@ def lines(pipeline: Pipeline, took: Mapping[str, float] | None) -> Iterator[str]
         yield f"     warning: {model['warning']}"
     verdicts = [claim for claim in metrics["claims"] if claim["verdict"] != "not tested"]
     for claim in verdicts:
-        yield f"{claim['verdict']:>12}  {claim['id']}: {claim['estimate']:.3g} [{_end(claim['low'])}, {_end(claim['high'])}]"
+        yield f"{claim['verdict']:>12}  {claim['id']}: {_measured(claim)}"
     untested = len(metrics["claims"]) - len(verdicts)
     if untested:
         yield f"{untested} of the paper's {len(metrics['claims'])} claims are not tested: the report says why"
     yield f"report: {pipeline.report / 'index.html'}"
     pdf = pipeline.report / "report.pdf"
     yield f"        {pdf}" if pdf.exists() else "        no PDF: see above"
+
+
+def _measured(claim: Mapping[str, Any]) -> str:
+    """The estimate with its interval, or why there is none."""
+    if claim["estimate"] is None:
+        return str(claim["why"])
+    return f"{claim['estimate']:.3g} [{_end(claim['low'])}, {_end(claim['high'])}]"
 
 
 def _end(value: float | None) -> str:

@@ -82,6 +82,38 @@ def test_samples_that_do_not_vary_and_samples_of_one() -> None:
     assert claims.mean_part("x", np.array([0.25]), rng).outcome == "undecided"
 
 
+@pytest.mark.parametrize(
+    ("ones", "sizes", "low", "high"),
+    [  # Newcombe 1998, table II, contrasts (e) to (h), method 10
+        ((0, 0), (10, 20), -0.1611, 0.2775),
+        ((0, 0), (10, 10), -0.2775, 0.2775),
+        ((1, 0), (10, 20), 0.6791, 1.0),
+        ((1, 0), (10, 10), 0.6075, 1.0),
+    ],
+)
+def test_a_difference_of_shares_that_do_not_vary_has_newcombes_interval(
+    ones: tuple[int, int], sizes: tuple[int, int], low: float, high: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples = [np.full(size, float(value)) for value, size in zip(ones, sizes, strict=True)]
+    wider = claims.difference_part("x", *samples, np.random.default_rng(0))
+    monkeypatch.setattr(claims, "LEVEL", 0.95)
+    found = claims.difference_part("x", *samples, np.random.default_rng(0))
+    assert (found.low, found.high) == pytest.approx((low, high), abs=5e-5)
+    assert found.estimate == ones[0] - ones[1]
+    assert wider.low < found.low
+    assert wider.high >= found.high
+
+
+def test_two_nets_that_get_the_same_images_wrong_are_not_certain_to_be_as_good() -> None:
+    found = claims.mean_part("x", np.zeros(48), np.random.default_rng(0))
+    assert found.outcome == "undecided"
+    assert found.low < -0.1
+    assert found.high == pytest.approx(-found.low)
+    always = claims.mean_part("x", np.ones(48), np.random.default_rng(0))
+    assert (always.outcome, always.estimate) == ("holds", 1.0)
+    assert 0.7 < always.low < 0.9
+
+
 def test_the_interval_of_a_weighted_mean_is_that_of_the_mean() -> None:
     sample = np.random.default_rng(0).normal(1.0, 2.0, 200)
     plain = claims.mean_part("mean", sample, np.random.default_rng(1))

@@ -137,10 +137,12 @@ def numbers(result: Result) -> dict[str, Any]:
     }
     if all(name in result.wrong for name in DEPTH):
         as_is, first, second, both = (float(result.wrong[name].mean()) for name in DEPTH)
+        cost = mean_part("", result.wrong[WITHOUT_BOTH] - result.wrong[AS_IS], np.random.default_rng(0))
         found["extra"] = {
             "without_34": first - as_is,
             "without_67": second - as_is,
             "without_both": both - as_is,
+            "without_both_interval": [cost.low, cost.high],  # at the claims' level
             "excess": excess(as_is, first, second, both),
         }
     return found
@@ -160,7 +162,7 @@ def _errors(result: Result, name: str) -> dict[str, Any]:
     whole = facts["diverged"] is None
     return {
         "train": facts["train_error"] if whole else None,
-        "validation": 1 - facts["top1"] if whole else None,
+        "validation": float(result.wrong[name].mean()) if whole else None,
         "validation5": 1 - facts["top5"] if whole and facts["top5"] is not None else None,
         "diverged": facts["diverged"],
         "parameters": facts["parameters"],
@@ -253,13 +255,13 @@ def _extra_chart(result: Result) -> BarChart:
     known = [printed[key] * 100 for key in ("without_34", "without_67")]
     known += [sum(known), printed["without_both"] * 100]
     names = ("without layers 3, 4", "without layers 6, 7", "the sum of these two", "without layers 3, 4, 6, 7")
-    spoken = ", ".join(f"{name} {value:.1f}" for name, value in zip(names, values, strict=True))
+    spoken = ", ".join(f"{name} {value:.1f}" for name, value in zip(names, values, strict=True)).replace(" -", " −")
     return BarChart(
         title="What removing layers costs",
         caption="Top-1 validation error of Krizhevsky’s net without some of its layers, minus that of the whole net, in "
         f"points; the line is a 95 % interval over {result.images} images, paired. In the paper: "
         + ", ".join(f"{value:.1f}" for value in known)
-        + ". If depth matters, the last bar is longer than the one above it.",
+        + ". If depth matters, the last bar ends further right than the one above it.",
         alt=f"Four bars, extra error in points: {spoken}.",
         names=names,
         values=values,

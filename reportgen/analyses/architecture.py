@@ -14,14 +14,13 @@ from jaxtyping import Float
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as settings_dataclass
 
-from reportgen.claims import Verdict, difference_part, jackknife_part, mean_part, not_tested
+from reportgen.claims import Part, Verdict, difference_part, jackknife_part, mean_part, not_tested
 from reportgen.figures.kinds import Figure, ImageGrid, LineChart, Panel, Series, Table
 from reportgen.inputs import Inputs, Learned
 from reportgen.measures import filters as measured
 from reportgen.measures import spectra
 from reportgen.observe.first_layers import (
     ALIASES,
-    RING,
     SECOND,
     FirstLayer,
     SecondLayer,
@@ -132,19 +131,27 @@ def _clipping(result: Result, rng: np.random.Generator) -> Verdict:
         return not_tested(claim, why)
     if not all(name in result.first for name in names):
         return not_tested(claim, "layer 1 does not read the image")
+    why = _diverged(result, *names)
+    if not why and result.rescaled[CLIPPED] == 0:
+        epochs = result.facts[CLIPPED]["finished_epochs"]
+        why = f"clipping never acted in {epochs} epochs" + (": the two nets are the same" if _same(result) else "")
+        return Verdict(claim, (), why)  # a net against itself has a difference of zero, but no interval
     energies = [result.first[name].energy for name in names]
     leaders = [measured.leading(energy, LEADING) for energy in energies]
     shares = [measured.led_share(*pair) for pair in zip(energies, leaders, strict=True)]
     gap = shares[0] - shares[1]
     gap = gap[~np.isnan(gap)]
-    why = _diverged(result, *names)
-    if not why and result.rescaled[CLIPPED] == 0:
-        epochs = result.facts[CLIPPED]["finished_epochs"]
-        why = f"clipping never acted: in {epochs} epochs no filter's RMS came to exceed the radius"
     if not len(gap):
         return not_tested(claim, "no validation image excites layer 1 of both nets")
     name = f"energy in the strongest {len(leaders[0])} of {energies[0].shape[1]} filters: without clipping minus with"
     return Verdict(claim, (mean_part(name, gap, rng),), why)
+
+
+def _same(result: Result) -> bool:
+    """Whether the nets with and without clipping have the same filters, to the bit."""
+    return all(name in result.first for name in (UNCLIPPED, CLIPPED)) and np.array_equal(
+        result.first[UNCLIPPED].filters, result.first[CLIPPED].filters
+    )
 
 
 def _dead(result: Result, rng: np.random.Generator) -> Verdict:
@@ -164,6 +171,31 @@ def _dead(result: Result, rng: np.random.Generator) -> Verdict:
         difference_part("middle frequencies: 7x7/2 minus 11x11/4", middle[1], middle[0], rng),
     )
     return Verdict(claim, parts, _diverged(result, BEFORE, AFTER))
+
+
+def _likeness_resized(result: Result) -> dict[str, Any] | None:
+    """Likeness to the nearest filter, 11x11/4 minus 7x7/2, all on the grid of the smaller filters.
+
+    Not a part of the claim: between filters of more weights, which agree by chance less, the cosine is lower.
+    """
+    if not all(name in result.first for name in SAID):
+        return None
+    filters = [result.first[name].filters for name in SAID]
+    side = min(some.shape[1] for some in filters)
+    before, after = (_known(measured.nearest_likeness(measured.resized(some, side))) for some in filters)
+    if not len(before) or not len(after):
+        return None
+    part = difference_part("", before, after, np.random.default_rng(0))
+    if not np.isfinite([part.low, part.high]).all():
+        return None
+    return {
+        "side": side,
+        BEFORE: float(before.mean()),
+        AFTER: float(after.mean()),
+        "estimate": part.estimate,
+        "low": part.low,
+        "high": part.high,
+    }
 
 
 def _aliasing(result: Result, rng: np.random.Generator) -> Verdict:
@@ -212,6 +244,9 @@ def numbers(result: Result) -> dict[str, Any]:
         "seeds": len(result.errors[AFTER]) if result.errors else 0,
         "diverged_pairs": result.diverged_pairs,
         "nets": {name: _of_net(result, name) for name in SAID if name in result.facts},
+        "grid": _grids(result),
+        "same": _same(result),
+        "likeness_resized": _likeness_resized(result),
         "recipes": {name: _of_recipe(result, name) for name in (UNCLIPPED, CLIPPED) if name in result.facts},
     }
 
@@ -240,26 +275,42 @@ def _of_net(result: Result, name: str) -> dict[str, Any]:
             "projections": len(second.projection_share),
             "field": second.field,
             "times_patch": float(np.exp(second.aliasing.mean())),
-            "peak": _peak(second),
         }
     return found
 
 
-def _peak(layer: SecondLayer) -> float | None:
-    """How far the projections' spectrum, over the patches', stands out at 1/4 cycle per pixel from its surroundings.
+def _grid(layer: SecondLayer) -> dict[str, Float[np.ndarray, " large"]]:
+    """How far a grid of four pixels stands out of each projection's spectrum, compared with its patch's: logarithms.
 
-    1 where it runs straight on; not a part of the claim, whose bands also take in noise of all fine scales.
+    At its points on the axes, and at those on the diagonals; against those neighbours, of the line or of the ring, that
+    leave less of it in the mean. Not a part of the claim, whose bands are rings in which such points are diluted.
     """
-    centres = (ring_edges()[:-1] + ring_edges()[1:]) / 2
-    away = np.abs(centres - ALIASES[0]) / RING
-    times = [
-        layer.projection_rings[rings] / np.maximum(layer.patch_rings[rings], 1e-300)
-        for rings in (away < 1, (away > 2) & (away < 3))  # the two rings that meet there, one further out on each side
-    ]
-    if not all((values > 0).all() for values in times):
+    if not len(layer.lattice):
+        return {}
+    least = layer.lattice.mean(axis=0).argmin(axis=1)
+    return {place: layer.lattice[:, row, least[row]] for row, place in enumerate(("axes", "diagonals"))}
+
+
+def _times(part: Part) -> dict[str, Any]:
+    """A logarithm with its interval as a factor; an end that is open is None."""
+    low, high = (float(np.exp(end)) if np.isfinite(end) else None for end in (part.low, part.high))
+    return {"estimate": float(np.exp(part.estimate)), "low": low, "high": high, "n": part.n}
+
+
+def _grids(result: Result) -> dict[str, Any] | None:
+    """The grid of each of the two nets, and how many times that of the net with long steps is the other's."""
+    found = [_grid(result.second[name]) for name in SAID if name in result.second]
+    if len(found) < len(SAID) or not all(found):
         return None
-    inside, around = (np.log(values).mean() for values in times)
-    return float(np.exp(inside - around))
+    rng = np.random.default_rng(0)
+    return {
+        place: {
+            BEFORE: _times(mean_part("", found[0][place], rng)),
+            AFTER: _times(mean_part("", found[1][place], rng)),
+            "ratio": _times(difference_part("", found[0][place], found[1][place], rng)),
+        }
+        for place in found[0]
+    }
 
 
 def _of_recipe(result: Result, name: str) -> dict[str, Any]:
@@ -283,7 +334,7 @@ def figures(result: Result) -> dict[str, Figure]:
     """Figure 6, and the numbers behind what it shows."""
     found: dict[str, Figure] = {}
     for name, letter in ((UNCLIPPED, "(a) "), (CLIPPED, "")):
-        if name in result.first:
+        if name in result.first and not (name == CLIPPED and _same(result)):  # the same picture is not shown twice
             found[name.replace("-", "_")] = _recipe_filters(result, name, letter)
     if all(name in result.first for name in (UNCLIPPED, CLIPPED)):
         found["energy"] = _energy_chart(result)
@@ -301,6 +352,7 @@ def figures(result: Result) -> dict[str, Figure]:
                 result.images,
                 title=f"{letter} Layer 2 of {SAID[name]}",
                 net=f"the net with {SAID[name]}",
+                look_for="a fine grid of four pixels in the projections that the patches do not have",
             )
     if len(result.second) == len(SAID) and all(name in result.first for name in SAID):
         found["spectra"] = _spectra_chart(result)
@@ -328,13 +380,16 @@ def _columns(count: int) -> int:
 
 def _recipe_filters(result: Result, name: str, letter: str) -> ImageGrid:
     layer, how = result.first[name], "without" if name == UNCLIPPED else "with"
+    if _same(result):
+        how = "with and without"
     diverged = result.facts[name]["diverged"]
     after = f" before training diverged in epoch {diverged}" if diverged is not None else ""
     return ImageGrid(
         title=f"{letter}Layer 1 trained {how} clipping",
         caption=f"The {len(layer.filters)} filters of layer 1 of the net with 7x7, stride 2, trained by the paper's recipe "
         f"{how} clipping of the filters' RMS{after}; grey is zero, all are scaled alike, by the largest weight of all. "
-        "Where one filter dominates, it alone has contrast.",
+        + ("The two nets' filters are the same to the bit, so they are shown once. " if _same(result) else "")
+        + "Where one filter dominates, it alone has contrast.",
         alt=f"A grid of {len(layer.filters)} small colour pictures, filters of layer 1 trained {how} clipping.",
         images=filter_pictures(layer.filters, alike=True),
         columns=_columns(len(layer.filters)),
@@ -385,7 +440,8 @@ def _spectra_chart(result: Result) -> LineChart:
         caption="Left: how the energy of a layer-1 filter is spread over spatial frequencies, mean over the filters; the "
         "band holds the middle half of them. The paper's middle frequencies are here those from 1/16 to 1/4 cycle per "
         f"pixel. Right: energy of layer-2 projections against that of the image patches behind them, {counts}, "
-        "one for each image. A stride of 4 px repeats what it reads at 1/4 and 1/2 cycle per pixel: look for peaks there.",
+        "one for each image. A stride of 4 px repeats what it reads at 1/4 and 1/2 cycle per pixel, but at single points: "
+        "each value here is a mean over a ring, in which they are diluted.",
         alt=f"Two panels of curves over spatial frequency; {'; '.join(said)}.",
         panels=(
             Panel("layer 1, filters", "cycles per pixel", "share of the energy (%)", tuple(first)),
@@ -395,7 +451,7 @@ def _spectra_chart(result: Result) -> LineChart:
 
 
 def _table(result: Result) -> Table:
-    found = numbers(result)["nets"]
+    found = {name: _of_net(result, name) for name in SAID if name in result.facts}
 
     def cell(net: Mapping[str, Any], key: str, text: str, times: float = 1) -> str:
         return "–" if net.get(key) is None else text.format(net[key] * times)

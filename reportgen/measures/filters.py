@@ -20,6 +20,16 @@ def nearest_likeness(filters: Float[np.ndarray, "map row column 3"]) -> Float[np
     return np.where(known.any(axis=1), nearest, np.nan)
 
 
+def resized(filters: Float[np.ndarray, "map row column 3"], side: int) -> Float[np.ndarray, "map side side 3"]:
+    """Filters on a coarser grid of `side` x `side`: each value is the mean over the area that it covers."""
+    old = filters.shape[1]
+    edges = np.arange(side + 1) * old / side
+    low, high = edges[:-1, None], edges[1:, None]
+    pixels = np.arange(old)
+    covers = (np.minimum(high, pixels + 1) - np.maximum(low, pixels)).clip(min=0) * side / old
+    return np.einsum("ir,jc,mrcx->mijx", covers, covers, filters, optimize=True)
+
+
 def middle_share(filters: Float[np.ndarray, "map row column 3"]) -> Float[np.ndarray, " map"]:
     """Share of each filter's spectral energy between 1/16 and 1/4 cycle per input pixel; NaN for one that is all zero."""
     grid = spectra.grid_for(filters.shape[1])

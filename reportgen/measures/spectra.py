@@ -9,6 +9,10 @@ from jaxtyping import Bool, Float
 
 FLAT = 1e-6  # of a picture's largest value: what varies less is rounding, in single precision
 GRID = 64  # points: pictures are padded with zeros to at least this, so that their spectra can be compared
+BESIDE = 5 / 64  # cycles per pixel from a point of a lattice to its neighbours
+SHARP = (
+    26  # pixels: of a smaller picture, under the window, such a point would reach its neighbours (2/26 cycle per pixel)
+)
 
 
 def grid_for(side: int) -> int:
@@ -69,3 +73,28 @@ def profile(
     sums = np.bincount(rings[inside], weights=spectrum[inside], minlength=len(edges) - 1)
     total = spectrum.sum()
     return sums / total if total > 0 else np.full(len(edges) - 1, np.nan)
+
+
+def lattice_peaks(spectrum: Float[np.ndarray, "grid grid"], period: int) -> Float[np.ndarray, "2 2"]:
+    """How far the points of a lattice of `period` pixels stand out of a spectrum: natural logarithms, 0 for not at all.
+
+    Rows: the points at 1/period cycle per pixel on the axes, and those with as much along both. Columns: against the two
+    neighbours of each on its line from frequency zero, and against the two on its ring. A ring stands out against the
+    first alone and a line against the second alone, a lattice against both. Each is a mean over the points of the mean
+    logarithm of energies, of 3 x 3 bins each; NaN where one has none.
+    """
+    grid = len(spectrum)
+    once, away = grid / period, BESIDE * grid
+    blocks = sum(np.roll(spectrum, (down, right), (0, 1)) for down in (-1, 0, 1) for right in (-1, 0, 1))
+    logarithm = np.log(blocks, out=np.full(spectrum.shape, np.nan), where=blocks > 0)
+
+    def at(radius: float, angle: float) -> float:
+        return float(logarithm[round(radius * np.sin(angle)) % grid, round(radius * np.cos(angle)) % grid])
+
+    found = np.zeros((2, 2))
+    for place, (radius, angles) in enumerate(((once, (0, np.pi / 2)), (np.sqrt(2) * once, (np.pi / 4, 3 * np.pi / 4)))):
+        for angle in angles:
+            line = (at(radius - away, angle) + at(radius + away, angle)) / 2
+            ring = (at(radius, angle - away / radius) + at(radius, angle + away / radius)) / 2
+            found[place] += (at(radius, angle) - np.array([line, ring])) / len(angles)
+    return found

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 SECOND = 2  # the layer whose projections are looked at
 ALIASES = (1 / 4, 1 / 2)  # cycles per pixel: where a stride of 4 repeats what lies at frequency zero
 HALF_WIDTH = 1 / 32  # cycles per pixel
+PERIOD = 4  # pixels: of the grid that a stride of 4 leaves
 RING = 1 / 32  # cycles per pixel: width of the rings of a drawn spectrum
 
 
@@ -55,6 +56,9 @@ class SecondLayer:
     patch_share: Float[np.ndarray, " projection"]
     projection_rings: Float[np.ndarray, " ring"]  # share of the energy in each ring, mean over the projections
     patch_rings: Float[np.ndarray, " ring"]
+    lattice: Float[
+        np.ndarray, "large 2 2"
+    ]  # `spectra.lattice_peaks`, projection minus patch, where they are large enough
 
     @property
     def aliasing(self) -> Float[np.ndarray, " projection"]:
@@ -98,6 +102,7 @@ def second_layer(inputs: Inputs, maps: int, most: int, rng: np.random.Generator)
         patch_share=found[1],
         projection_rings=found[2],
         patch_rings=found[3],
+        lattice=found[4],
     )
 
 
@@ -118,10 +123,12 @@ def measure(
         Float[np.ndarray, " projection"],
         Float[np.ndarray, " ring"],
         Float[np.ndarray, " ring"],
+        Float[np.ndarray, "large 2 2"],
     ]
     | None
 ):
-    """Share of energy in the bands of aliasing, of each projection and of its patch, and the mean spectrum of both.
+    """Share of energy in the bands of aliasing, of each projection and of its patch, the mean spectrum of both, and how
+    far the grid of a stride of 4 stands out of each projection's spectrum, compared with its patch's.
 
     Both are cut to the part of the receptive field that lies inside the image. Projections and patches without any
     energy in the bands (a patch of one colour) are left out; None where nothing is left.
@@ -129,7 +136,7 @@ def measure(
     receptive = field_of(inputs, SECOND)
     grid = spectra.grid_for(min(receptive.size[0], inputs.preprocessing.crop))
     where = spectra.narrow_bands(grid, ALIASES, HALF_WIDTH)
-    shares, rings = [], []
+    shares, rings, lattice = [], [], []
     for (map_, rank), projection, pixels in projections(inputs, SECOND, top, units):
         box = receptive.inside(int(top.rows[map_, rank]), int(top.columns[map_, rank]))
         inside = (slice(box[0], box[2]), slice(box[1], box[3]))
@@ -140,10 +147,13 @@ def measure(
         if min(found) > 0:  # also leaves out what has no energy at all (NaN)
             shares.append(found)
             rings.append([spectra.profile(part, ring_edges()) for part in both])
+            projected, seen = (spectra.lattice_peaks(part, PERIOD) for part in both)
+            if min(box[2] - box[0], box[3] - box[1]) >= spectra.SHARP and np.isfinite(projected - seen).all():
+                lattice.append(projected - seen)
     if not shares:
         return None
     known, spectrum = np.array(shares), np.array(rings).mean(axis=0)
-    return known[:, 0], known[:, 1], spectrum[0], spectrum[1]
+    return known[:, 0], known[:, 1], spectrum[0], spectrum[1], np.array(lattice).reshape(-1, 2, 2)
 
 
 def ring_edges() -> Float[np.ndarray, " edge"]:

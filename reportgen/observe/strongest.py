@@ -250,7 +250,14 @@ def dead_share(top: Top) -> float:
 
 
 def feature_maps(
-    number: int, pictures: Pictures, receptive: int, size: int, images: int, title: str = "", net: str = ""
+    number: int,
+    pictures: Pictures,
+    receptive: int,
+    size: int,
+    images: int,
+    title: str = "",
+    net: str = "",
+    look_for: str = "what the nine have in common",
 ) -> FeatureMaps:
     """Figure 2 for one layer; `net` says of which, where it is not the report's own."""
     cutting = (
@@ -269,7 +276,7 @@ def feature_maps(
     return FeatureMaps(
         title=title or f"Layer {number}",
         caption=f"{len(pictures.maps)} feature maps of layer {number}{of}, drawn at random. {what}{cutting}. Look for "
-        "what the nine have in common.",
+        f"{look_for}.",
         alt=f"For {len(pictures.maps)} feature maps of layer {number}{of}: "
         f"{'nine projections beside ' * projected}nine image patches. "
         + " ".join(

@@ -19,8 +19,7 @@ def of_one(now: Mapping[str, Any]) -> str:
         lines += [f"**Warning:** {_cell(now['model']['warning'])}", ""]
     lines += ["| | claim | verdict | measured |", "|---|---|---|---|"]
     for claim in now["claims"]:
-        tested = claim["verdict"] != "not tested"
-        measured = interval(claim) if tested else _cell(claim["why"])
+        measured = interval(claim) if claim["verdict"] != "not tested" and claim["parts"] else _cell(claim["why"])
         sign = SIGNS[claim["verdict"]]
         lines.append(f"| {sign} | `{claim['id']}` {_cell(claim['statement'])} | **{claim['verdict']}** | {measured} |")
     return _cut("\n".join(lines) + "\n")

@@ -178,3 +178,25 @@ def test_the_four_nets_of_the_claim_are_variants_without_those_layers() -> None:
         (6, 7),
         (3, 4, 6, 7),
     ]
+
+
+def test_the_loss_without_all_four_stands_beside_the_rule_that_does_not_ask_for_it() -> None:
+    helped = result((0.2, 0.1, 0.1, 0.1))
+    assert judged(helped).verdict == "holds"  # the gap: the error falls, only by less than the sum
+    extra = ablation.numbers(helped)["extra"]
+    assert extra["without_both"] == pytest.approx(-0.1)
+    assert extra["without_both_interval"][0] < extra["without_both"] < extra["without_both_interval"][1] < 0
+
+
+def test_an_error_is_the_same_number_wherever_it_is_printed() -> None:
+    found = found_in(planted_inputs(krizhevsky_0=(np.arange(40) < 7, 0, {"top1": 1 - 0.175})))
+    printed = ablation.numbers(found)["nets"]["krizhevsky"]["validation"]
+    assert printed == found.wrong["krizhevsky"].mean() == 7 / 40
+    assert printed != 1 - (1 - 0.175)  # what a difference from one leaves of it
+
+
+def test_what_the_error_falls_by_bears_a_true_minus() -> None:
+    drawn = ablation.figures(result((0.2, 0.1, 0.15, 0.1)))["extra"]
+    assert "without layers 3, 4 −10.0" in drawn.alt
+    assert "-10" not in drawn.alt
+    assert "further right" in drawn.caption

@@ -48,7 +48,8 @@ def second(rng: np.random.Generator, aliasing: float) -> SecondLayer:
     patch = rng.uniform(0.01, 0.03, PROJECTIONS)
     projection = patch * np.exp(rng.normal(aliasing, 0.8, PROJECTIONS))
     rings = np.full(len(ring_edges()) - 1, 1 / (len(ring_edges()) - 1))
-    return SecondLayer(27, 88, pictures, projection, patch, rings, rings)
+    lattice = rng.normal(0.0, 0.5, (PROJECTIONS, 2, 2))
+    return SecondLayer(27, 88, pictures, projection, patch, rings, rings, lattice)
 
 
 def wrong(shares: list[float], seed: int, images: int = IMAGES) -> np.ndarray:
@@ -101,10 +102,51 @@ def test_clipping_can_fall_either_way(led: tuple[float, float], verdict: str) ->
     assert "strongest 2 of 48 filters" in found.parts[0].name
 
 
-def test_where_clipping_never_acted_it_is_undecided_whatever_the_nets_are_like() -> None:
-    found = judged(result(led=(0.5, 0.1), rescaled=0.0), "clipping")
-    assert found.verdict == "undecided"
-    assert found.why == "clipping never acted: in 5 epochs no filter's RMS came to exceed the radius"
+def test_where_clipping_never_acted_it_is_undecided_and_a_net_against_itself_has_no_interval() -> None:
+    planted = result(led=(0.5, 0.1), rescaled=0.0)
+    found = judged(planted, "clipping")
+    assert (found.verdict, found.parts) == ("undecided", ())
+    assert found.why == "clipping never acted in 5 epochs"
+    alike = replace(planted, first=planted.first | {CLIPPED: planted.first[UNCLIPPED]})
+    found = judged(alike, "clipping")
+    assert (found.verdict, found.parts) == ("undecided", ())
+    assert found.why == "clipping never acted in 5 epochs: the two nets are the same"
+
+
+def test_filters_that_are_the_same_to_the_bit_are_shown_once() -> None:
+    inputs = planted_inputs(reading(11, 4), reading(7, 2), 20, 10)
+    found = found_in(inputs)
+    drawn = architecture.figures(found)
+    assert "paper_clipped" not in drawn
+    assert drawn["paper_unclipped"].title == "(a) Layer 1 trained with and without clipping"
+    assert "the same to the bit" in drawn["paper_unclipped"].caption
+    assert architecture.numbers(found)["same"]
+    other = replace(found.first[CLIPPED], filters=found.first[CLIPPED].filters + 1e-6)
+    found = replace(found, first=found.first | {CLIPPED: other})
+    drawn = architecture.figures(found)
+    assert drawn["paper_clipped"].title == "Layer 1 trained with clipping"
+    assert "the same to the bit" not in drawn["paper_unclipped"].caption
+
+
+def test_larger_filters_look_more_distinct_only_as_long_as_they_have_more_weights() -> None:
+    rng = np.random.default_rng(0)
+    planted = result()
+    noise = {
+        name: replace(planted.first[name], filters=rng.normal(size=(FILTERS, side, side, 3)))
+        for name, side in ((BEFORE, 11), (AFTER, 7))
+    }
+    planted = replace(planted, first=planted.first | noise)
+    assert judged(planted, "fewer-dead-features").parts[1].outcome == "contradicted"  # the bias: both are noise
+    found = architecture.numbers(planted)["likeness_resized"]
+    assert found["side"] == 7
+    assert found["low"] < 0 < found["high"]
+
+
+@pytest.mark.parametrize(("before", "after", "sign"), [(0.6, 0.0, 1), (0.0, 0.6, -1)])
+def test_filters_that_are_more_alike_are_so_on_one_grid_too(before: float, after: float, sign: int) -> None:
+    found = architecture.numbers(result({"likeness": before}, {"likeness": after}))["likeness_resized"]
+    assert min(sign * found["low"], sign * found["high"]) > 0
+    assert found["estimate"] == pytest.approx(found[BEFORE] - found[AFTER])
 
 
 POOR = {"dead": 0.5, "likeness": 0.6, "middle": 0.1}
@@ -134,6 +176,12 @@ def test_of_two_layers_that_are_alike_neither_has_fewer_dead_features() -> None:
     found = judged(alike, "fewer-dead-features")
     assert [part.outcome for part in found.parts] == ["undecided"] * 3
     assert [part.estimate for part in found.parts] == [0.0] * 3
+
+
+def test_where_no_filter_is_dead_the_difference_has_an_interval_all_the_same() -> None:
+    part = judged(result(GOOD, GOOD), "fewer-dead-features").parts[0]
+    assert (part.estimate, part.n, part.outcome) == (0.0, FILTERS, "undecided")
+    assert part.low < -0.1 < 0.1 < part.high
 
 
 @pytest.mark.parametrize(
@@ -324,12 +372,49 @@ def test_the_panels_bear_the_papers_letters() -> None:
     assert drawn[f"{BEFORE}_layer2"].net == "the net with 11x11, stride 4"
 
 
-def test_a_grid_stands_out_from_the_frequencies_around_it_and_noise_does_not() -> None:
-    layer = second(np.random.default_rng(0), 0.0)
-    assert architecture._peak(layer) == pytest.approx(1)
-    centres = (ring_edges()[:-1] + ring_edges()[1:]) / 2
-    rising = layer.projection_rings * np.exp(3 * centres)
-    assert architecture._peak(replace(layer, projection_rings=rising)) == pytest.approx(1)
-    grid = rising * np.where(np.abs(centres - 1 / 4) < 1 / 32, 5, 1)
-    assert architecture._peak(replace(layer, projection_rings=grid)) == pytest.approx(5)
-    assert architecture._peak(replace(layer, projection_rings=0 * grid)) is None
+def planted_lattice(axes: tuple[float, float], diagonals: tuple[float, float], seed: int = 0) -> SecondLayer:
+    """A second layer whose grid stands out so many times, against lines and against rings."""
+    rng = np.random.default_rng(seed)
+    lattice = np.log([axes, diagonals]) + rng.normal(0, 0.5, (PROJECTIONS, 2, 2))
+    return replace(second(rng, 0.0), lattice=lattice[20:])  # twenty were cut to less than 26 px
+
+
+def test_a_grid_stands_beside_the_verdict_and_neither_a_ring_nor_a_line_is_one() -> None:
+    grid, ring_and_line = planted_lattice((5, 3), (1, 1)), planted_lattice((5, 1), (1, 5), seed=1)
+    planted = replace(result(), second={BEFORE: grid, AFTER: ring_and_line})
+    found = architecture.numbers(planted)["grid"]
+    axes, diagonals = found["axes"], found["diagonals"]
+    assert axes[BEFORE]["estimate"] == pytest.approx(3, rel=0.15)
+    assert 1 < axes[BEFORE]["low"] < axes[BEFORE]["estimate"] < axes[BEFORE]["high"]
+    assert axes[AFTER]["low"] < 1 < axes[AFTER]["high"]  # a ring: it stands out against lines alone
+    assert diagonals[AFTER]["low"] < 1 < diagonals[AFTER]["high"]  # a line: against rings alone
+    assert axes["ratio"]["estimate"] == pytest.approx(axes[BEFORE]["estimate"] / axes[AFTER]["estimate"])
+    assert axes["ratio"]["low"] > 1
+    assert diagonals["ratio"]["low"] < 1 < diagonals["ratio"]["high"]
+    assert axes[BEFORE]["n"] == PROJECTIONS - 20
+    turned = replace(planted, second={BEFORE: ring_and_line, AFTER: grid})
+    assert architecture.numbers(turned)["grid"]["axes"]["ratio"]["high"] < 1
+
+
+def reading_wide(side: int, step: int, sparse: bool) -> nn.Module:
+    """A net whose projections are 27 px wide: of what layer 1 covers it reads the mean, or the middle pixel alone."""
+    wide = reading(side, step)
+    if sparse:
+        with torch.no_grad():
+            for map_, channel, strength in ((0, 0, 1.0), (1, 0, 0.1)):
+                wide[0].weight[map_].zero_()
+                wide[0].weight[map_, channel, side // 2, side // 2] = strength
+    return wide
+
+
+def test_the_grid_of_a_net_that_reads_every_fourth_pixel_is_found_and_one_that_reads_all_has_none() -> None:
+    found = found_in(planted_inputs(reading_wide(19, 4, sparse=True), reading_wide(23, 2, sparse=False), 20, 10))
+    grid = architecture.numbers(found)["grid"]
+    for place in ("axes", "diagonals"):
+        assert grid[place][BEFORE]["low"] > 1 > grid[place][AFTER]["low"]
+        assert grid[place]["ratio"]["low"] > 1
+
+
+def test_projections_of_a_few_pixels_have_no_grid_to_speak_of() -> None:
+    found = found_in(planted_inputs(reading(1, 4), reading(8, 2), 20, 10))
+    assert architecture.numbers(found)["grid"] is None

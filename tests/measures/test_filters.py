@@ -1,5 +1,6 @@
 """Filters: literal cases."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -43,3 +44,11 @@ def test_the_leading_filters_are_those_over_all_images() -> None:
     assert filters.leading(energy, 0.5).tolist() == [0, 1]
     assert len(filters.leading(np.ones((1, 96)), 0.05)) == 5
     assert len(filters.leading(np.ones((1, 48)), 0.05)) == 2
+
+
+def test_filters_on_a_coarser_grid_are_means_over_areas() -> None:
+    given = np.random.default_rng(0).normal(size=(5, 11, 11, 3)).astype(np.float32)
+    expected = [cv2.resize(filter_, (7, 7), interpolation=cv2.INTER_AREA) for filter_ in given]
+    np.testing.assert_allclose(filters.resized(given, 7), expected, atol=1e-5)
+    np.testing.assert_allclose(filters.resized(given, 11), given, atol=1e-6)
+    np.testing.assert_allclose(filters.resized(given, 1)[:, 0, 0], given.mean((1, 2)), atol=1e-6)

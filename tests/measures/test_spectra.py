@@ -100,3 +100,51 @@ def test_the_profile_adds_up_and_a_blank_picture_has_none() -> None:
 @pytest.mark.parametrize(("side", "grid"), [(1, 64), (51, 64), (64, 64), (65, 128), (88, 128), (224, 256)])
 def test_the_grid_holds_the_picture(side: int, grid: int) -> None:
     assert spectra.grid_for(side) == grid
+
+
+def noise(factor: np.ndarray, times: int = 60) -> np.ndarray:
+    """Mean peaks of pictures of noise whose spectrum is multiplied by a factor, with a lattice of 4 px."""
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(times):
+        white = np.fft.fft2(rng.normal(size=(GRID, GRID, 3)), axes=(0, 1))
+        picture = np.fft.ifft2(white * np.sqrt(factor)[..., None], axes=(0, 1)).real
+        found.append(spectra.lattice_peaks(spectra.energy(spectra.windowed(picture), GRID), 4))
+    return np.mean(found, axis=0)
+
+
+ROW, COLUMN = np.meshgrid(np.fft.fftfreq(GRID), np.fft.fftfreq(GRID), indexing="ij")
+
+
+def test_nothing_stands_out_of_noise_whether_white_or_pink() -> None:
+    for factor in (np.ones((GRID, GRID)), 1 / (0.01 + ROW**2 + COLUMN**2)):
+        np.testing.assert_allclose(noise(factor), 0, atol=0.3)
+
+
+@pytest.mark.parametrize("radius", [1 / 4, np.sqrt(2) / 4])
+def test_a_ring_stands_out_of_its_lines_but_not_of_itself(radius: float) -> None:
+    place = int(radius > 0.3)
+    found = noise(1 + 30 * (np.abs(np.hypot(ROW, COLUMN) - radius) < 1 / 32))[place]
+    assert found[0] > 2
+    assert abs(found[1]) < 0.3
+
+
+def test_stripes_of_every_width_stand_out_of_their_rings_but_not_of_their_line() -> None:
+    found = noise(1 + 30 * ((np.abs(ROW) < 1 / 32) | (np.abs(COLUMN) < 1 / 32)))[0]
+    assert abs(found[0]) < 0.3
+    assert found[1] > 2
+
+
+def test_a_grid_of_dots_stands_out_of_both_and_one_of_another_period_of_neither() -> None:
+    def dots(period: int) -> np.ndarray:
+        picture = np.random.default_rng(0).normal(0, 0.3, (51, 51, 3))
+        picture[::period, ::period] += 1
+        return spectra.lattice_peaks(spectra.energy(spectra.windowed(picture), GRID), 4)
+
+    assert (dots(4) > 2).all()
+    assert (dots(51) < 1).all()
+    assert (dots(5)[0] < 0).all()
+
+
+def test_a_spectrum_without_energy_has_no_peaks() -> None:
+    assert np.isnan(spectra.lattice_peaks(np.zeros((GRID, GRID)), 4)).all()

@@ -157,6 +157,21 @@ def test_a_report_without_another_has_its_claims_as_digest(older: dict[str, Any]
     assert "**Warning:** near chance \\| &lt;b&gt;" in text
     assert "no &lt;i&gt;labels" in text
     assert not any(sign in text for sign in ("<img", "<i>", "<b>", "@everyone"))
+    (numberless,) = [line for line in text.splitlines() if "`better-architecture`" in line]
+    assert "did not train to the end" in numberless
+    assert "∞" not in numberless
+
+
+def test_a_claim_that_lost_its_numbers_is_compared_by_its_verdict(older: dict[str, Any]) -> None:
+    newer = copy.deepcopy(older)
+    claim(newer, "hierarchy").update(
+        {"verdict": "undecided", "parts": [], "estimate": None, "low": None, "high": None, "n": 0, "why": "it diverged"}
+    )
+    for before, now in ((older, newer), (newer, older)):
+        found = changes(before, now)
+        assert [change.id for change in found.verdicts] == ["hierarchy"]
+        assert found.moved == ()
+        assert "hierarchy" in digest.of_changes(found, before, now, {})
 
 
 def test_what_is_no_report_is_named(two: tuple[Path, Path], tmp_path: Path) -> None:

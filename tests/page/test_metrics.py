@@ -2,14 +2,17 @@
 
 import json
 from pathlib import Path
+from unittest.mock import create_autospec
 
 import jsonschema
 import pytest
 from fake_build import CLASSES, NUMBERS, RUN
 
+from reportgen import summary
 from reportgen.artifacts import read_json
 from reportgen.claims import CLAIMS
 from reportgen.page.metrics import SCHEMA, VERSION
+from reportgen.pipeline import Pipeline
 
 
 @pytest.fixture
@@ -31,6 +34,7 @@ def test_the_schema_is_a_schema_and_the_metrics_follow_it(metrics: dict):
         lambda metrics: metrics["claims"][0].update(verdict="perhaps"),
         lambda metrics: metrics["claims"].pop(),
         lambda metrics: metrics["claims"][-1].update(why=""),
+        lambda metrics: metrics["claims"][9].update(why=""),  # undecided without a number: the reason is all there is
         lambda metrics: metrics["model"].update(top1=87),
         lambda metrics: metrics["data"].pop("fingerprint"),
         lambda metrics: metrics["figures"][0].update(files=["../elsewhere"]),
@@ -68,3 +72,10 @@ def test_every_figure_names_its_files(metrics: dict, report: Path):
         assert figure["files"]
         for file in figure["files"]:
             assert (report / file).is_file()
+
+
+def test_the_last_lines_of_a_run_say_why_a_claim_has_no_number(report: Path):
+    lines = list(summary.lines(create_autospec(Pipeline, instance=True, report=report), None))
+    assert "   undecided  clipping: 0.01 [-0.1, unbounded]" in lines
+    why = "with 1 of the seeds one of the two did not train to the end"
+    assert f"   undecided  better-architecture: {why}" in lines

@@ -37,7 +37,7 @@ def test_it_has_a_title_page_an_abstract_and_contents_with_page_numbers(reader: 
     assert "Looking into zfnet" in first
     second = " ".join(reader.pages[1].extract_text().split())
     assert "Abstract" in second
-    assert "one holds, one is contradicted and one is undecided" in second
+    assert "one holds, one is contradicted and two are undecided" in second
     assert "0.571 [0.49, 0.66], n = 48" in second
     contents = " ".join(page.extract_text() for page in reader.pages[1:3])
     assert "Contents" in contents

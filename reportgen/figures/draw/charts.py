@@ -180,7 +180,7 @@ def compose_bars(figure: kinds.BarChart) -> Figure:
     for place, value, end in zip(places, figure.values, ends, strict=True):
         if np.isfinite(value) and count <= NAMED:
             axes.annotate(
-                f"{value:.{digits}f}",
+                f"{value:.{digits}f}".replace("-", "−"),  # the minus of the axis
                 (max(end, 0), place),
                 (3, 0),
                 textcoords="offset points",
