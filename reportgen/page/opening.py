@@ -46,7 +46,7 @@ def story(content: Content) -> list[dict[str, Any]]:
     grown = [place for place, figure in found.items() if figure["kind"] == "Evolution" and figure["maps"]]
     moved = [place for place in found if place == ("invariance", "means")]
 
-    def told(place: tuple[str, str], parts: list[Drawn], **more: Any) -> dict[str, Any]:
+    def told(place: tuple[str, str], parts: Sequence[Drawn], **more: Any) -> dict[str, Any]:
         return {"id": "-".join(place), "analysis": place[0], "figure": found[place], "parts": parts, **more}
 
     chosen = []
@@ -73,7 +73,7 @@ def story(content: Content) -> list[dict[str, Any]]:
     return chosen
 
 
-def _both(map_: Drawn) -> list[Drawn]:
+def _both(map_: Drawn) -> list[dict[str, Any]]:
     """A map's projections, where there are any, and its patches."""
     words = {"projections": "projections", "patches": "image patches"}
     return [map_[part] | {"alt": f"Map {map_['map']}: {said}"} for part, said in words.items() if map_[part]]
