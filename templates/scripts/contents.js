@@ -13,7 +13,7 @@
 
   /** The last of some entries whose target begins above the middle of the screen; at the page's end, on the screen. */
   function reached(among) {
-    const end = scrollY + innerHeight > document.documentElement.scrollHeight - 2;
+    const end = scrollY + innerHeight > document.documentElement.scrollHeight - 8;
     return among.findLast(({ target }) => target.getBoundingClientRect().top < innerHeight / (end ? 1 : 2));
   }
 
