@@ -61,7 +61,9 @@ class Result:
     examples: Int[np.ndarray, " example"]  # the images that are shown, by their place in the sample
     pictures: UInt8[np.ndarray, "picture row column 3"]  # of the examples, transformed, row by row
     picture_rows: tuple[str, ...]
-    scenes: UInt8[np.ndarray, "example side side 3"]  # of the examples, untransformed, with what the moves bring into view
+    scenes: UInt8[
+        np.ndarray, "example side side 3"
+    ]  # of the examples, untransformed, with what the moves bring into view
     crop: int  # side of what the net reads, pixels
     wide: bool  # whether the scenes around the images are known
     top_layer: int  # 7, or the last that the net has
@@ -101,9 +103,7 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
     )
 
 
-def _scenes(
-    pictures: UInt8[np.ndarray, "example row column 3"], crop: int
-) -> UInt8[np.ndarray, "example side side 3"]:
+def _scenes(pictures: UInt8[np.ndarray, "example row column 3"], crop: int) -> UInt8[np.ndarray, "example side side 3"]:
     """Pictures with as much around them as the moves bring into view: their mirror image where nothing is known."""
     margin = max(0, -(-(round(WIDER * crop) - pictures.shape[1]) // 2))
     return np.pad(pictures, ((0, 0), (margin, margin), (margin, margin), (0, 0)), mode="reflect")

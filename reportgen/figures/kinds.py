@@ -94,7 +94,9 @@ class Moved:
 
     scenes: UInt8[Array, "scene row column 3"]  # square, with all that the moves bring into view
     window: int  # side of what is in view, pixels; in the middle while nothing has moved
-    ways: tuple[str, ...]  # of each panel, what x is: "shift" (pixels down), "scale" (ratio), "turn" (degrees anticlockwise)
+    ways: tuple[
+        str, ...
+    ]  # of each panel, what x is: "shift" (pixels down), "scale" (ratio), "turn" (degrees anticlockwise)
 
 
 @dataclass(frozen=True, kw_only=True)

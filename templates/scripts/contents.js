@@ -11,9 +11,10 @@
   let marked = [];
   let waiting = false;
 
-  /** The last of some entries whose target begins above the middle of the screen. */
+  /** The last of some entries whose target begins above the middle of the screen; at the page's end, on the screen. */
   function reached(among) {
-    return among.findLast(({ target }) => target.getBoundingClientRect().top < innerHeight / 2);
+    const end = scrollY + innerHeight > document.documentElement.scrollHeight - 8;
+    return among.findLast(({ target }) => target.getBoundingClientRect().top < innerHeight / (end ? 1 : 2));
   }
 
   function mark() {

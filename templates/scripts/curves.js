@@ -25,7 +25,7 @@ for (const figure of document.querySelectorAll(".figure.LineChart")) {
     const corner = -Math.floor((side - seen) / 2);
     place(picture, [corner / seen, corner / seen, side / seen, side / seen]);
     picture.style.transformOrigin = `${(100 * (seen / 2 - corner)) / side}% ${(100 * (seen / 2 - corner)) / side}%`;
-    cut(picture, stage.querySelector(".sheet"), index * tile, 0, tile);
+    whenNear(stage, () => cut(picture, stage.querySelector(".sheet"), index * tile, 0, tile));
     const frame = make("div", { class: "window", role: "img", "aria-label": `${name}, moved` }, picture);
     return { element: make("div", {}, frame, make("p", {}, nameOf(name), " ", value)), picture, value };
   }

@@ -16,6 +16,8 @@ for (const figure of document.querySelectorAll(".figure.Evolution")) {
   const said = make("output", {});
   const slider = make("input", { type: "range", min: 0, max: epochs.length - 1, value: epochs.length - 1 });
 
+  let near = false;
+
   function show() {
     const column = slider.valueAsNumber;
     said.textContent = epochs[column];
@@ -23,13 +25,17 @@ for (const figure of document.querySelectorAll(".figure.Evolution")) {
     for (const map of maps) {
       const width = Number(map.sheets[0].getAttribute("width"));
       place(map.mark, [(column * step) / width, 0, side / width, 1]);
-      map.tiles.forEach((tile, index) => cut(tile, map.sheets[index], column * step, 0, side));
+      if (near) map.tiles.forEach((tile, index) => cut(tile, map.sheets[index], column * step, 0, side));
       map.line.replaceChildren(make("span", { class: "name" }, map.name), " ", ...map.lines[column].cloneNode(true).childNodes);
     }
   }
 
   slider.addEventListener("input", show);
   show();
+  whenNear(figure, () => {
+    near = true;
+    show();
+  });
   courses.before(
     make(
       "div",

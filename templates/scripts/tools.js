@@ -37,6 +37,19 @@ function cut(element, sheet, left, top, side) {
   element.style.backgroundPosition = `${position(left, width)} ${position(top, height)}`;
 }
 
+/** Call something once, when an element comes near the screen: what nobody sees need not be loaded. */
+function whenNear(element, call) {
+  const watch = new IntersectionObserver(
+    (entries) => {
+      if (!entries.some((entry) => entry.isIntersecting)) return;
+      watch.disconnect();
+      call();
+    },
+    { rootMargin: "800px" },
+  );
+  watch.observe(element);
+}
+
 /** The nearest of some numbers, by its index. */
 function nearest(numbers, value) {
   return numbers.reduce((best, number, index) => (Math.abs(number - value) < Math.abs(numbers[best] - value) ? index : best), 0);

@@ -64,7 +64,9 @@ def test_a_tile_is_cut_out_where_it_lies_in_its_sheet(page: Page, layer3: Locato
         return { left: -shift / width * sheet.getAttribute("width"), side: box.width / width * sheet.getAttribute("width") };
         }"""
     )
-    side, gap = (float(page.locator("#features-layer3 .maps").get_attribute(f"data-{name}") or 0) for name in ("side", "gap"))
+    side, gap = (
+        float(page.locator("#features-layer3 .maps").get_attribute(f"data-{name}") or 0) for name in ("side", "gap")
+    )
     assert place == pytest.approx({"left": side + gap, "side": side}, abs=0.1)
 
 
@@ -168,7 +170,9 @@ def test_curves_are_read_by_pointer_and_keyboard(page: Page, tiny: Run) -> None:
     dot = figure.locator(".dot").first.bounding_box()
     assert dot is not None
     high = (line["y"][point] - panel["y_range"][0]) / (panel["y_range"][1] - panel["y_range"][0])
-    assert (dot["y"] + dot["height"] / 2 - box["y"]) / box["height"] == pytest.approx(top + height * (1 - high), abs=0.01)
+    assert (dot["y"] + dot["height"] / 2 - box["y"]) / box["height"] == pytest.approx(
+        top + height * (1 - high), abs=0.01
+    )
     stage.focus()
     page.keyboard.press("ArrowRight")
     expect(readout).to_contain_text(f"{panel['x_label']} {line['x'][point + 1]:g},")
@@ -176,9 +180,31 @@ def test_curves_are_read_by_pointer_and_keyboard(page: Page, tiny: Run) -> None:
     expect(readout).to_contain_text(said["panels"][6]["title"])
 
 
+def test_the_images_move_as_those_did_that_gave_the_values(page: Page, tiny: Run) -> None:
+    said = drawn(tiny, "invariance")["examples"]
+    figure = page.locator("#invariance-examples")
+    stage, scenes = figure.locator(".stage"), figure.locator(".scene")
+    stage.scroll_into_view_if_needed()
+    assert scenes.count() == len(said["panels"][0]["series"])
+    stage.focus()
+    page.keyboard.press("ArrowRight")
+    most = said["moved"]["window"] * 60 / 224
+    for expected in (f"translateY({-100 * round(most) / said['moved']['side']:.2f}", "scale(1", "rotate(0deg)"):
+        assert scenes.first.evaluate("(element) => element.style.transform").startswith(expected)
+        for _ in range(3):
+            page.keyboard.press("ArrowDown")
+        for _ in range(40):
+            page.keyboard.press("ArrowLeft")
+    window, scene = (
+        figure.locator(f".{name}").first.evaluate("(part) => part.offsetWidth") for name in ("window", "scene")
+    )
+    assert scene / window == pytest.approx(said["moved"]["side"] / said["moved"]["window"], abs=0.02)
+
+
 def test_the_epochs_are_scrubbed(page: Page, tiny: Run) -> None:
     said = drawn(tiny, "evolution")["layer5"]
     figure = page.locator("#evolution-layer5")
+    figure.scroll_into_view_if_needed()
     slider = figure.get_by_label("Epoch")
     frames = figure.locator(".frame")
     assert frames.count() == len(said["maps"])

@@ -101,7 +101,9 @@ def test_the_contents_follow_the_reader(page: Page) -> None:
     identity = figure.get_attribute("id")
     expect(page.locator(f'.contents a[aria-current][href="#{identity}"]')).to_have_count(1)
     assert marked.count() == 2  # the section and its figure
-    assert marked.last.evaluate("(link) => { const box = link.getBoundingClientRect(); return box.top >= 0 && box.bottom <= innerHeight; }")
+    assert marked.last.evaluate(
+        "(link) => { const box = link.getBoundingClientRect(); return box.top >= 0 && box.bottom <= innerHeight; }"
+    )
 
 
 def test_every_link_leads_somewhere(page: Page) -> None:

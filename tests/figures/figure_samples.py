@@ -143,6 +143,9 @@ def one_of_each_kind() -> dict[str, kinds.Figure]:
                 kinds.Panel("loss", "epoch", "loss (nats)", curves),
                 kinds.Panel("", "epoch", "%", curves[:1], (0, 9), level=5.0),
             ),
+            moved=kinds.Moved(
+                np.random.default_rng(5).integers(0, 256, (2, 16, 16, 3), dtype=np.uint8), 9, ("shift", "turn")
+            ),
         ),
         "BarChart": kinds.BarChart(
             **WORDS,

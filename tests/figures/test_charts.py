@@ -1,10 +1,13 @@
 """Artists are where the numbers say, in the house's colours."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from figure_samples import WORDS
 from matplotlib.colors import to_hex
 
+from reportgen.figures import draw
 from reportgen.figures.draw import charts
 from reportgen.figures.draw.style import BLUE, VERMILLION, house_style
 from reportgen.figures.kinds import BarChart, Heatmap, LineChart, Panel, Series
@@ -168,3 +171,21 @@ def test_panels_stand_in_rows_of_three_but_four_in_two_of_two(count: int, rows: 
     places = [one.get_position() for one in axes]
     assert len({round(place.x0, 2) for place in places}) == columns
     assert len({round(place.y0, 2) for place in places}) == rows
+
+
+def test_a_page_finds_every_point_by_the_panels_place_and_limits(tmp_path: Path):
+    panels = tuple(Panel(name, "e", "y", (series("a", 1, 4, 2), series("b", 2, np.nan))) for name in "xyz")
+    figure = LineChart(**WORDS, panels=panels)
+    canvas = charts.compose_lines(figure)
+    told = draw.draw({"name": figure}, tmp_path)["name"]["panels"]
+    width, height = canvas.bbox.size
+    for axes, panel in zip(canvas.axes, told, strict=True):
+        left, top, across, down = panel["box"]
+        (low, high), (bottom, ceiling) = panel["x_range"], panel["y_range"]
+        found = (
+            (left + across * (2 - low) / (high - low)) * width,
+            (1 - top - down * (ceiling - 4) / (ceiling - bottom)) * height,
+        )
+        assert found == pytest.approx(axes.transData.transform((2, 4)), abs=0.1)
+    assert [panel["title"] for panel in told] == ["(a) x", "(b) y", "(c) z"]
+    assert told[0]["series"][1] == {"name": "b", "x": [1, 2], "y": [2, None]}

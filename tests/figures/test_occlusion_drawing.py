@@ -12,7 +12,7 @@ from matplotlib.colors import to_rgb
 from reportgen.figures import draw
 from reportgen.figures.draw import occlusion as drawing
 from reportgen.figures.draw.scatter import compose_points
-from reportgen.figures.draw.style import BLUE, house_style
+from reportgen.figures.draw.style import BLUE, box, house_style
 from reportgen.figures.kinds import Points, Scatter
 
 
@@ -154,6 +154,12 @@ def test_what_a_page_needs_to_follow_the_pointer_is_said(tmp_path: Path):
     assert drawn["probability"][0][0] == pytest.approx(0.1)
     assert drawn["classes"][drawn["guesses"][0][0]] == figure.classes[1]
     assert drawn["activation"][0][1] == pytest.approx(9 / 9.5, abs=1e-4)
+
+
+def test_a_page_is_told_where_the_panels_on_the_image_stand(tmp_path: Path):
+    axes = by_title(drawing.compose_occlusion(sample()))
+    told = draw.draw({"name": sample()}, tmp_path)["name"]["panels"]
+    assert told == [pytest.approx(box(axes[letter]), abs=1e-4) for letter in ("(a)", "(b)", "(d)", "(e)")]
 
 
 def test_points_stand_where_they_were_measured_beside_the_line_of_equals():

@@ -300,7 +300,9 @@ def test_a_browser_shows_everything_and_complains_of_nothing(report: Path, tmp_p
     )
     assert "CONSOLE" not in done.stderr, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
     seen = Page(done.stdout)
-    assert not [script for script in seen.all("script") if not script.get("src") and script.get("type") != "application/json"]
+    assert not [
+        script for script in seen.all("script") if not script.get("src") and script.get("type") != "application/json"
+    ]
     assert len(seen.all("figure")) == sum(len(found) for found in figures().values())
     assert not [picture for picture in seen.all("img") if "onerror" in picture]
 

@@ -70,7 +70,13 @@ def page(build: Path, verdict: str = "holds", figures: tuple[str, ...] = ("examp
     picture = {"file": "x.svg", "width": 10, "height": 10}
     words = {"kind": "Occlusion", "title": "T", "caption": "C.", "alt": "A.", "picture": picture, "clean": picture}
     words |= {"side": 88, "size": 19, "tops": [0], "lefts": [0], "map": 17, "panels": [[0.1, 0.1, 0.5, 0.5]] * 4}
-    words |= {"classes": ["dog"], "clean_probability": 0.9, "probability": [[0.5]], "guesses": [[0]], "activation": [[1]]}
+    words |= {
+        "classes": ["dog"],
+        "clean_probability": 0.9,
+        "probability": [[0.5]],
+        "guesses": [[0]],
+        "activation": [[1]],
+    }
     section = Section("occlusion", "What happens", artefact, {name: words | {"files": ["x.svg"]} for name in figures})
     claims = tuple(
         claim | {"verdict": verdict, "section": "occlusion", "parts": [], "why": "as planted"}
@@ -79,7 +85,12 @@ def page(build: Path, verdict: str = "holds", figures: tuple[str, ...] = ("examp
         for claim in content.claims
     )
     found = render(
-        replace(content, sections=(section,), claims=claims), "report.html.j2", "figures", print=False, has_pdf=False, scripts=()
+        replace(content, sections=(section,), claims=claims),
+        "report.html.j2",
+        "figures",
+        print=False,
+        has_pdf=False,
+        scripts=(),
     )
     return " ".join(found.replace("&nbsp;", " ").replace("\u00a0", " ").split())
 

@@ -71,7 +71,12 @@ def occlusion_panels(figure: kinds.Occlusion, name: str, folder: Path) -> dict[s
         "clean": clean,
         "files": [picture["file"], clean["file"]],
         "panels": [
-            [round(left / WIDTH, 5), round(1 - (bottom + SIDE) / HEIGHT, 5), round(SIDE / WIDTH, 5), round(SIDE / HEIGHT, 5)]
+            [
+                round(left / WIDTH, 5),
+                round(1 - (bottom + SIDE) / HEIGHT, 5),
+                round(SIDE / WIDTH, 5),
+                round(SIDE / HEIGHT, 5),
+            ]
             for left, bottom in ((LEFTS[0], UPPER), (LEFTS[1], UPPER), (LEFTS[0], FOOT), (LEFTS[1], FOOT))
         ],
         "map": int(figure.map),
