@@ -4,7 +4,8 @@ A *map* of layer l is its convolution's ReLU output, before pooling and normalis
 is the block's output, after them. In a net that is not the paper's, layers 1-5 are five ReLU layers spread evenly over
 the depth of the convolutions, first and last included, and layer 7 is what the last linear layer (or 1x1 classifier)
 reads. Another activation function behind a convolution counts as a ReLU does; in a net without any, the convolutions
-themselves. Maps of one row and column, as gates of channels have them, are none. ``LAYERS=`` overrides.
+themselves. Maps of one row and column, as gates of channels have them, are none where there are
+larger ones. ``LAYERS=`` overrides.
 """
 
 from collections.abc import Iterator, Sequence
@@ -97,19 +98,15 @@ def _classifier(graph: Graph) -> str:
 
 def _activated(graph: Graph, before: Sequence[Node]) -> list[str]:
     """The nodes that can be layers: ReLUs and other activation functions behind a convolution, else convolutions."""
-    classifier = before[-1].name
-    maps = [node for node in before if node.spatial and node.shape[1] * node.shape[2] > 1 and node.name != classifier]
-    activated = [
-        node.name
-        for node in maps
-        if node.kind == "relu" or (node.kind == "pointwise" and _follows_convolution(graph, node))
-    ]
-    return activated or [node.name for node in maps if node.kind == "conv2d"]
+    spatial = [node for node in before[:-1] if node.spatial and node.kind in ("conv2d", "relu", "pointwise")]
+    maps = [node for node in spatial if node.shape[1] * node.shape[2] > 1] or spatial
+    activated = [node for node in maps if node.kind == "relu" or _follows_convolution(graph, node)]
+    return [node.name for node in activated or [node for node in maps if node.kind == "conv2d"]]
 
 
 def _follows_convolution(graph: Graph, node: Node) -> bool:
     """Whether a function of one signal stands behind a convolution, with nothing but scaling between them."""
-    if len(node.parents) != 1:
+    if node.kind == "conv2d" or len(node.parents) != 1:
         return False
     parent = graph.nodes[node.parents[0]]
     return parent.kind == "conv2d" or (parent.kind in ("scale", "identity") and _follows_convolution(graph, parent))
