@@ -78,7 +78,12 @@ def _left_alone() -> Iterator[None]:
 
 def _said(failures: "dict[int, ProcessFailure]", processes: int) -> str:
     """One line on the process that failed first; one that was killed left no word, and the others failed by its absence."""
-    rank, first = min(failures.items(), key=lambda item: item[1].error_file_data.get(ORDER, 0))
+
+    def order(item: "tuple[int, ProcessFailure]") -> tuple[bool, int]:
+        failure = item[1]  # torchrun ends the others with SIGTERM, and they may leave no word either
+        return failure.exitcode == -signal.SIGTERM, failure.error_file_data.get(ORDER, 0)
+
+    rank, first = min(failures.items(), key=order)
     if first.error_file_data.get("user"):
         return first.message
     said = first.message if first.exitcode < 0 or ORDER in first.error_file_data else f"exit status {first.exitcode}"

@@ -338,7 +338,7 @@ class Pipeline:
         for folder in {(self.build / stage.folder).parent for stage in self.stages.values()} | {self.report}:
             remove_leftovers(folder)
         due = [name for name in self.needed(goals) if self.due(name)]
-        if any(self.shared(name) for name in due):
+        if any(self.shared(name) and self.due(name) for name in self.stages):
             self.check_gpus()  # before the first stage, not after hours of it
         return {name: self.make(name) for name in due}
 

@@ -149,7 +149,9 @@ def test_a_net_that_ignores_its_input_leaves_the_claim_undecided() -> None:
     result = run(inputs(net, *bright_squares()))
     found = occlusion.judge(result, np.random.default_rng(1))[0]
     assert (found.id, found.verdict) == ("localises", "undecided")
-    assert [(part.estimate, part.low, part.high) for part in found.parts] == [pytest.approx((0, 0, 0), abs=1e-6)] * 2
+    for part in found.parts:
+        assert part.estimate == pytest.approx(0, abs=1e-6)
+        assert part.low < 0 < part.high  # nothing varies, which is not to be certain
     assert (result.examples["example1"].guesses == 1).all()
 
 
