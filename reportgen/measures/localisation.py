@@ -9,16 +9,12 @@ import numpy as np
 import scipy.stats
 from jaxtyping import Bool, Float, Int
 
+from reportgen.measures.squares import square_sums
+
 MOSTLY = 0.5  # of a square's area: from here on it lies on the object
 TIE = 1e-6  # of probability: drops that differ by less count as equal, float32 knows no better
 HALF = 0.5  # of the largest value: what a thresholded map keeps
 NOTHING = 1e-9  # of all energy: places with less are equally empty, rounding tells them apart
-
-
-def square_sums(values: Float[np.ndarray, "row column"], size: int) -> Float[np.ndarray, "top left"]:
-    """The sum of the values under a square, for every place where it lies inside."""
-    sums = np.pad(values.astype(np.float64).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
-    return sums[size:, size:] - sums[:-size, size:] - sums[size:, :-size] + sums[:-size, :-size]
 
 
 def coverage(

@@ -27,15 +27,23 @@ def union(squares: Int[np.ndarray, "square 3"], size: int) -> Bool[np.ndarray, "
     return covered
 
 
+def square_sums(values: np.ndarray, side: int) -> np.ndarray:
+    """The sum of the values ("row column") under a square of `side` pixels, for each place inside ("top left").
+
+    Empty where the square is larger than the image.
+    """
+    sums = np.pad(values.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    if side > min(values.shape):
+        return np.zeros((0, 0), sums.dtype)
+    return sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
+
+
 def covered_by_each(mask: Bool[np.ndarray, "row column"], side: int) -> Int[np.ndarray, "top left"]:
     """How many pixels of the mask a square of `side` pixels covers, for each place where it lies in the image.
 
     Empty where the square is larger than the image.
     """
-    sums = np.pad(mask.astype(np.int64).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
-    if side > min(mask.shape):
-        return np.zeros((0, 0), np.int64)
-    return sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
+    return square_sums(mask.astype(np.int64), side)
 
 
 def free_places(

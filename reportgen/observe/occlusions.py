@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from reportgen import probe
 from reportgen.inputs import Inputs
 from reportgen.measures import localisation as measure
+from reportgen.measures.squares import square_sums
 from reportgen.observe import covered
 from reportgen.observe.covered import Unit
 from reportgen.progress import track
@@ -145,7 +146,7 @@ def genuineness(inputs: Inputs, sweep: Sweep, size: int) -> Genuineness | None:
             continue
         clean, remaining = covered.cover(inputs, image, squares, size)
         drops = 1 - remaining[:, unit.map] / clean[unit.map]
-        under = measure.square_sums(energy, size)[np.ix_(sweep.tops, sweep.lefts)]
+        under = square_sums(energy, size)[np.ix_(sweep.tops, sweep.lefts)]
         correlation = measure.rank_correlation(under.ravel(), 1 - activity.ravel())
         found.append((index, unit.map, *squares, *drops, correlation, *measure.middle_and_corners(1 - activity)))
     return Genuineness(*(np.array(column) for column in zip(*found, strict=True))) if found else None

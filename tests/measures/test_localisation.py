@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from reportgen.measures import localisation as measure
+from reportgen.measures.squares import square_sums
 
 
 def test_the_sum_under_every_square() -> None:
     values = np.arange(9.0).reshape(3, 3)
-    np.testing.assert_array_equal(measure.square_sums(values, 2), [[8, 12], [20, 24]])
-    np.testing.assert_array_equal(measure.square_sums(values, 1), values)
-    assert measure.square_sums(values, 3).item() == 36
+    np.testing.assert_array_equal(square_sums(values, 2), [[8, 12], [20, 24]])
+    np.testing.assert_array_equal(square_sums(values, 1), values)
+    assert square_sums(values, 3).item() == 36
 
 
 def test_how_much_of_a_square_lies_on_the_mask() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from reportgen.artifacts import write_arrays, write_json
+from reportgen.artifacts import read_json, write_arrays, write_json
 from reportgen.figures import draw
 from reportgen.figures.kinds import (
     Architecture,
@@ -21,7 +21,8 @@ from reportgen.figures.kinds import (
     Panel,
     Series,
 )
-from reportgen.registry import ANALYSES
+from reportgen.page import html
+from reportgen.registry import ANALYSES, Analysis
 
 FAKED = tuple(analysis for analysis in ANALYSES if analysis.name in ("trained", "schematics", "features"))
 CLASSES = ("dog", "cat & co", "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "قطة \u202eevil", "猫 🐱")
@@ -289,3 +290,23 @@ def make_build(build: Path) -> None:
         write_arrays(build / name / "result.npz", {"x": np.arange(3)})
         folder = build / "drawn" / name
         write_json(folder / "artefact.json", {"figures": draw.draw(drawn, folder)})
+
+
+def page_with(
+    folder: Path,
+    analyses: tuple[Analysis, ...],
+    drawn: dict[str, Figure],
+    **said: Any,
+) -> str:
+    """The source of a page whose last analysis has this artefact (`said`) and these figures."""
+    build, name = folder / "build", analyses[-1].name
+    make_build(build)
+    write_json(
+        build / name / "artefact.json", read_json(build / "features" / "artefact.json") | {"analysis": name} | said
+    )
+    write_arrays(build / name / "result.npz", {"x": np.arange(3)})
+    place = build / "drawn" / name
+    place.mkdir(parents=True)
+    write_json(place / "artefact.json", {"figures": draw.draw(drawn, place)})
+    html.write(build, folder / "report", RUN, analyses)
+    return (folder / "report" / "index.html").read_text(encoding="utf-8")

@@ -7,13 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_build import CLASSES, FILE, RUN, make_build, verdict, words
+from fake_build import CLASSES, FILE, page_with, verdict, words
 
-from reportgen.artifacts import read_json, write_arrays, write_json
-from reportgen.figures import draw
 from reportgen.figures.draw.epochs import GAP
 from reportgen.figures.kinds import Evolution, Figure, LineChart, Panel, Series
-from reportgen.page import html
 from reportgen.registry import BY_NAME
 
 CLAIM = "lower-layers-converge-first"
@@ -64,17 +61,7 @@ def figures() -> dict[str, Figure]:
 
 def section(folder: Path, numbers: dict[str, Any], drawn: dict[str, Figure], said: dict[str, Any]) -> str:
     """The page's source with this section alone."""
-    build = folder / "build"
-    make_build(build)
-    artefact = read_json(build / "features" / "artefact.json")
-    artefact |= {"analysis": "evolution", "numbers": numbers, "verdicts": [said], "settings": {"maps": 2}}
-    write_json(build / "evolution" / "artefact.json", artefact)
-    write_arrays(build / "evolution" / "result.npz", {"x": np.arange(3)})
-    place = build / "drawn" / "evolution"
-    place.mkdir(parents=True)
-    write_json(place / "artefact.json", {"figures": draw.draw(drawn, place)})
-    html.write(build, folder / "report", RUN, ANALYSES)
-    return (folder / "report" / "index.html").read_text(encoding="utf-8")
+    return page_with(folder, ANALYSES, drawn, numbers=numbers, verdicts=[said], settings={"maps": 2})
 
 
 def text(page: str) -> str:

@@ -7,12 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_build import RUN, make_build, verdict, words
+from fake_build import page_with, verdict, words
 
-from reportgen.artifacts import read_json, write_arrays, write_json
-from reportgen.figures import draw
 from reportgen.figures.kinds import Figure, ImageGrid, LineChart, Panel, Series, Table
-from reportgen.page import html
 from reportgen.registry import BY_NAME
 
 
@@ -68,18 +65,9 @@ def figures() -> dict[str, Figure]:
 
 def section(folder: Path, numbers: dict[str, Any], drawn: dict[str, Figure], said: str) -> str:
     """The text of the page with this section alone, both claims judged so."""
-    build = folder / "build"
-    make_build(build)
-    artefact = read_json(build / "features" / "artefact.json")
     verdicts = [verdict(claim, said, why="no images" if said == "not tested" else "") for claim in CLAIMS]
-    artefact |= {"analysis": "generalisation", "numbers": numbers, "verdicts": verdicts, "settings": {"folds": 5}}
-    write_json(build / "generalisation" / "artefact.json", artefact)
-    write_arrays(build / "generalisation" / "result.npz", {"x": np.arange(3)})
-    place = build / "drawn" / "generalisation"
-    place.mkdir(parents=True)
-    write_json(place / "artefact.json", {"figures": draw.draw(drawn, place)})
-    html.write(build, folder / "report", RUN, (BY_NAME["generalisation"],))
-    page = (folder / "report" / "index.html").read_text(encoding="utf-8")
+    analyses = (BY_NAME["generalisation"],)
+    page = page_with(folder, analyses, drawn, numbers=numbers, verdicts=verdicts, settings={"folds": 5})
     return " ".join(unescape(re.sub("<[^>]+>", "", page)).replace("\xa0", " ").split())
 
 
