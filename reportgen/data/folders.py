@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
+from PIL import ImageFile as ImageReader
 
 from reportgen.data.dataset import SPLITS
 from reportgen.errors import UserError
@@ -163,6 +164,8 @@ def read_image(path: Path, size: int) -> UInt8[np.ndarray, "row column 3"]:
 
 def read_picture(opened: Callable[[], Image.Image], size: int) -> UInt8[np.ndarray, "row column 3"]:
     """`read_image` of an image that may lie in no file of its own."""
+    # WeasyPrint and others allow truncated files to the whole process, on import: half a picture would be an image.
+    ImageReader.LOAD_TRUNCATED_IMAGES = False
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's own notes on odd metadata and large files: the limit is ours

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from PIL import ImageFile as PillowFile
 
 from reportgen.data.folders import ImageFile, Unreadable, list_folder, read_image, read_images
 from reportgen.errors import UserError
@@ -79,12 +80,13 @@ def test_a_bomb_is_refused(tmp_path: Path) -> None:
         read_image(tmp_path / "bomb.png", 32)
 
 
-def test_a_truncated_file_and_a_text_are_unreadable(tmp_path: Path) -> None:
+def test_a_truncated_file_and_a_text_are_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     Image.fromarray(rng.integers(0, 255, (64, 64, 3), dtype=np.uint8)).save(tmp_path / "whole.png")
     (tmp_path / "half.png").write_bytes((tmp_path / "whole.png").read_bytes()[:2000])
     (tmp_path / "notes.txt").write_text("not an image")
     (tmp_path / "empty.jpg").touch()
+    monkeypatch.setattr(PillowFile, "LOAD_TRUNCATED_IMAGES", True)  # as WeasyPrint does on import
     for name, words in (("half.png", "truncated"), ("notes.txt", "not an image"), ("empty.jpg", "not an image")):
         with pytest.raises(Unreadable, match=words):
             read_image(tmp_path / name, 32)
