@@ -96,7 +96,8 @@ compare: $(READY)
 verify: $(READY)
 	@$(RUN) verify
 
-## run the tests
+## run the tests: all, or TESTS="tests/analyses -k squares"
+test: REPORTGEN_SWITCHES =
 test: $(TESTREADY)
 	@PYTHONPATH='$(SOURCES)' $(PY) -m pytest $(TESTS)
 

@@ -10,7 +10,6 @@ import math
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any, Protocol, runtime_checkable
@@ -26,9 +25,10 @@ from reportgen.data.reading import stored
 from reportgen.data.transforms import Preprocessing, as_tensor, measured
 from reportgen.distributed import ALONE, World
 from reportgen.errors import UserError
+from reportgen.gradients import Gradients
 from reportgen.nets.snapshots import SNAPSHOTS, load_net, save_net, snapshot_path, snapshots
 from reportgen.nets.zfnet import RESCALED_ON, ZFNet, initialise
-from reportgen.probe.memory import by_batches, halved
+from reportgen.probe.memory import by_batches
 from reportgen.progress import track
 from reportgen.recipes import Architecture, TrainingSettings, ended, learning_rate, snapshot_epochs
 
@@ -196,8 +196,6 @@ class _Run:
             weight_decay=settings.weight_decay,
         )
         self.batches = _Batches(train_split, preprocessing, settings, device, world)
-        self.model: nn.Module = self.net  # or what averages its gradients over the processes
-        self.most = settings.batch_size  # images at once, as memory allows
         kept = settings.snapshots or (*settings.early_snapshots, *snapshot_epochs(settings.epochs))
         self.snapshot_steps = {  # where several fall on one step, the latest names it
             max(1, round(epoch * len(self.batches))): epoch
@@ -221,9 +219,8 @@ class _Run:
             history = History.from_json(json.loads(checkpoint["history"]))
             if self.writes:
                 write_json(self.folder / HISTORY, history.as_json())  # a kill may have come before it was written
-        if self.world.size > 1:
-            gpus = [self.device] if self.device.type == "cuda" else None
-            self.model = nn.parallel.DistributedDataParallel(self.net, device_ids=gpus)
+        bfloat16 = self.settings.precision == "bfloat16"
+        self.gradients = Gradients(self.net, bfloat16, self.settings.batch_size, self.device, self.world)
         return history
 
     @property
@@ -312,35 +309,9 @@ class _Run:
 
         Returns the whole batch's mean loss before it, and how many of its images were right.
         """
-        differentiate = partial(self.differentiate, images, labels, size)
-        if self.world.size == 1:
-            found, self.most = halved(differentiate, self.most)
-        else:
-            try:
-                found = differentiate(len(labels) or 1)
-            except torch.OutOfMemoryError:  # begun anew, the averaging of gradients would wait for the other processes
-                raise UserError(
-                    f"GPUS={self.world.size}: a GPU has no memory for {len(labels)} images at once: lower "
-                    f"TRAINING_BATCH_SIZE={self.settings.batch_size}, which all processes share"
-                ) from None
+        found = self.gradients.of(images, labels, size)
         self.optimiser.step()
-        return self.world.total(found[0]), self.world.total(found[1])
-
-    def differentiate(self, images: Tensor, labels: Tensor, size: int, most: int) -> tuple[Tensor, Tensor]:
-        """Gradients of the mean loss of a batch of `size` images, of which these are some; `most` of them at once.
-
-        Returns what these images add to the mean loss, and how many of them are right.
-        """
-        self.optimiser.zero_grad(set_to_none=True)
-        loss, right = torch.zeros((), device=self.device), torch.zeros((), device=self.device)
-        for some, true in zip(images.split(most), labels.split(most), strict=True):
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bfloat16"):
-                logits = self.model(some)
-                part = functional.cross_entropy(logits, true, reduction="sum") / size
-            (part * self.world.size).backward()  # the processes' gradients are averaged, not added
-            loss += part.detach()
-            right += (logits.detach().argmax(1) == true).sum()
-        return loss, right
+        return found
 
     def stop(self, epoch: int, where: str, rate: float) -> None:
         """Say that training diverged."""

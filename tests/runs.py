@@ -27,7 +27,7 @@ def reportgen(*words: str, cwd: Path, **environment: str) -> subprocess.Complete
         env={**os.environ, "PYTHONPATH": str(REPOSITORY), "SOURCE_DATE_EPOCH": "0", **environment},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
 

@@ -19,6 +19,7 @@ from reportgen.artifacts import read_json
 from reportgen.cli import main
 from reportgen.distributed import World
 from reportgen.errors import UserError
+from reportgen.gradients import FELT_OUT
 from reportgen.inputs import BATCH
 from reportgen.observe.strongest import own_images
 from reportgen.pipeline import Pipeline
@@ -137,6 +138,44 @@ def test_one_that_dies_ends_the_run_with_its_own_word(one: Path, two: Path, tmp_
     assert len(read_json(workshop / "history.json")["epochs"]) == 1
     make(home, TWO, stage)
     np.testing.assert_allclose(curve(home, stage), curve(one, stage), rtol=1e-3, atol=1e-4)
+
+
+SMALL = """
+import torch
+from reportgen.gradients import Gradients
+steps, before = {steps}, Gradients.differentiate
+def differentiate(self, images, labels, size, most, **words):
+    def refuse(layer, outputs):  # on the way back, in the middle of the net
+        if self.world.rank == 1 and self.steps > steps and len(outputs[0]) > 3:
+            raise torch.OutOfMemoryError("planted")
+    hook = self.net.get_submodule("layer3").register_full_backward_pre_hook(refuse)
+    try:
+        return before(self, images, labels, size, most, **words)
+    finally:
+        hook.remove()
+Gradients.differentiate = differentiate
+"""
+
+
+def short_of_memory(two: Path, tmp_path: Path, steps: int) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """A training in which the second process has no memory for more than three images, after so many steps."""
+    home = tmp_path / "home"
+    shutil.copytree(two, home)
+    (tmp_path / "sitecustomize.py").write_text(SMALL.format(steps=steps))
+    paths = os.pathsep.join([str(tmp_path), str(REPOSITORY)])
+    return home, reportgen("stage", "compare/zfnet", *WORDS, cwd=home, PYTHONPATH=paths)
+
+
+def test_one_with_little_memory_halves_its_part(one: Path, two: Path, tmp_path: Path) -> None:
+    home, done = short_of_memory(two, tmp_path, steps=0)
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_allclose(curve(home, "compare/zfnet"), curve(one, "compare/zfnet"), rtol=1e-3, atol=1e-4)
+
+
+def test_memory_that_is_gone_later_ends_the_run(two: Path, tmp_path: Path) -> None:
+    _, done = short_of_memory(two, tmp_path, steps=FELT_OUT)
+    assert done.returncode == 2
+    assert "GPUS=2: a GPU no longer has memory for 16 images at once: make the same command again" in done.stderr
 
 
 def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:

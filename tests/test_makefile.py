@@ -23,7 +23,7 @@ def make(*words: str) -> subprocess.CompletedProcess[str]:
         },  # no commit, as in the run it is held against
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
 
@@ -54,6 +54,12 @@ def test_a_build_folder_with_spaces_has_one_job(tmp_path: Path) -> None:
     done = make("report", "PROFILE=tiny", f"BUILD={tmp_path}/my build", "JOBS=2")
     assert done.returncode == 2
     assert "my build: with JOBS=2 use a path without spaces" in done.stderr
+
+
+def test_a_choice_of_tests_is_no_switch_of_the_runs_in_them() -> None:
+    done = make("test", "TESTS=tests/test_cli.py -k a_folder_that_cannot_be_written")
+    assert done.returncode == 0, done.stdout
+    assert "1 passed" in done.stdout
 
 
 def test_two_jobs_give_the_bytes_of_one(tiny: Run, tmp_path: Path) -> None:

@@ -16,8 +16,6 @@ from torch import Tensor, nn
 from reportgen import training
 from reportgen.data.dataset import Dataset, Split
 from reportgen.data.transforms import Preprocessing
-from reportgen.distributed import World
-from reportgen.errors import UserError
 from reportgen.inputs import Inputs
 from reportgen.observe import strongest as observed
 from reportgen.probe import graph as graphs
@@ -198,17 +196,6 @@ def test_training_goes_on_with_the_same_gradients(way: str, tmp_path: Path, monk
     for one, other in zip(whole.epochs, halves.epochs, strict=True):
         assert one.train_loss == pytest.approx(other.train_loss, rel=1e-4)
         assert one.validation_loss == pytest.approx(other.validation_loss, rel=1e-4)
-
-
-def test_processes_that_train_together_say_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    architecture, images = replace(TINY, input_size=64, classes=3), photographs(6, 0)
-    recipe = TrainingSettings(batch_size=16)
-    run = training._Run(architecture, images, images, PREPROCESSING, recipe, 0, CPU, tmp_path, World(0, 2))
-    monkeypatch.setattr(run, "differentiate", lambda *_: refuse(3, 1))
-    with pytest.raises(
-        UserError, match="GPUS=2: a GPU has no memory for 3 images at once: lower TRAINING_BATCH_SIZE=16"
-    ):
-        run.step(torch.zeros(3, 3, 64, 64), torch.zeros(3, dtype=torch.int64), 6)
 
 
 def test_evaluation_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
