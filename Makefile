@@ -76,7 +76,7 @@ ifeq ($(JOBS),1)
 	@$(RUN) run
 else
 	@$(RUN) stamps
-	@$(MAKE) -j$(JOBS) artefacts
+	@$(MAKE) -f $(firstword $(MAKEFILE_LIST)) -j$(JOBS) artefacts
 	@$(RUN) summary
 endif
 

@@ -10,12 +10,12 @@ from runs import REPOSITORY, Run, bytes_of
 from reportgen.settings import SWITCHES
 
 
-def make(*words: str) -> subprocess.CompletedProcess[str]:
-    """Make in the repository, with this Python instead of an environment of its own."""
+def make(*words: str, cwd: Path = REPOSITORY) -> subprocess.CompletedProcess[str]:
+    """Make in the repository or elsewhere, with this Python instead of an environment of its own."""
     environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
     return subprocess.run(
-        ["make", *words, "VENV=none", f"PYTHON={sys.executable}"],
-        cwd=REPOSITORY,
+        ["make", "-f", REPOSITORY / "Makefile", *words, "VENV=none", f"PYTHON={sys.executable}"],
+        cwd=cwd,
         env={
             **environment,
             "SOURCE_DATE_EPOCH": "0",
@@ -63,13 +63,14 @@ def test_a_choice_of_tests_is_no_switch_of_the_runs_in_them() -> None:
 
 
 def test_two_jobs_give_the_bytes_of_one(tiny: Run, tmp_path: Path) -> None:
-    switches = ("PROFILE=tiny", f"BUILD={tmp_path}/build", f"REPORT={tmp_path}/report", "JOBS=2")
-    done = make("report", *switches)
+    """In a folder of the user's own, too."""
+    switches = ("PROFILE=tiny", "JOBS=2")
+    done = make("report", *switches, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "report: " in done.stdout
     assert bytes_of(tmp_path / "report") == bytes_of(tiny.report)
-    make("why", *switches, "FEATURES_MAPS=3")  # writes other stamps, and the next call the old ones again
-    again = make("report", *switches)
+    make("why", *switches, "FEATURES_MAPS=3", cwd=tmp_path)  # writes other stamps, and the next call the old ones again
+    again = make("report", *switches, cwd=tmp_path)
     assert again.returncode == 0
     assert "stage" not in again.stderr
     assert not [line for line in again.stderr.splitlines() if line.startswith(("data", "net", "draw"))]
