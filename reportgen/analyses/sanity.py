@@ -160,6 +160,7 @@ def look(
 ) -> dict[str, Float[np.ndarray, "unit row column 3"]]:
     """What the deconvnet and the gradient show of one unit in each image, as signed RGB pictures."""
     from reportgen.nets.randomised import gradients
+    from reportgen.probe.memory import halved
 
     shown: dict[str, list[np.ndarray]] = {method: [] for method in METHODS}
     for image, place in zip(images, places, strict=True):
@@ -167,9 +168,12 @@ def look(
         [projection] = probe.project(graph, image, [unit], seeds=[1.0])
         assert projection is not None  # the seed is not zero
         shown["deconvnet"].append(projection.full().cpu().numpy())
-    for start in range(0, len(images), inputs.batch):
-        some = slice(start, start + inputs.batch)
-        shown["gradient"] += list(gradients(graph, layer, images[some], places[some]).cpu().numpy())
+
+    def down(most: int) -> list[np.ndarray]:
+        parts = [slice(start, start + most) for start in range(0, len(images), most)]
+        return [one for some in parts for one in gradients(graph, layer, images[some], places[some]).cpu().numpy()]
+
+    shown["gradient"], _ = halved(down, inputs.batch)
     pictures = {method: np.stack(found).transpose(0, 2, 3, 1) for method, found in shown.items()}
     bgr = inputs.preprocessing.order == "BGR"
     return {method: found[..., ::-1] if bgr else found for method, found in pictures.items()}

@@ -37,24 +37,28 @@ def compared_layers(inputs: Inputs) -> tuple["PaperLayer", "PaperLayer"]:
 
 def look(inputs: Inputs, pixels: UInt8[np.ndarray, "image crop crop 3"], labels: Int[np.ndarray, " image"]) -> Seen:
     """Run the net on pictures and keep the feature vectors of layers 1 and 7 and the true class's probability."""
-    from reportgen.nets.layers import feature_vectors
+    import torch
 
-    outputs: dict[str, Any] = {}
+    from reportgen.data.transforms import as_tensor
+    from reportgen.nets.layers import feature_vectors
+    from reportgen.probe.memory import by_batches
+
     first, top = compared_layers(inputs)
     wanted = (first.features, top.features, inputs.graph.output)
 
-    def keep(name: str) -> Callable[[Any], None]:
-        return lambda output: outputs.__setitem__(name, output.clone())  # a later call may work in place
+    def outputs(some: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        kept: dict[str, torch.Tensor] = {}
 
-    inputs.graph.run(inputs.preprocessing.centre(pixels), {name: keep(name) for name in wanted})
-    logits = outputs[inputs.graph.output].flatten(1).cpu().double()
+        def keep(name: str) -> Callable[[torch.Tensor], None]:
+            return lambda output: kept.__setitem__(name, output.clone())  # a later call may work in place
+
+        inputs.graph.run(inputs.preprocessing.centre(some), {name: keep(name) for name in wanted})
+        lowest, highest, logits = (kept[name] for name in wanted)
+        return feature_vectors(first, lowest), feature_vectors(top, highest), logits.flatten(1).cpu().double()
+
+    lowest, highest, logits = map(torch.cat, zip(*by_batches(outputs, [as_tensor(pixels)]), strict=True))
     probabilities = logits.softmax(dim=1).numpy()
-    return Seen(
-        feature_vectors(first, outputs[first.features]),
-        feature_vectors(top, outputs[top.features]),
-        probabilities[np.arange(len(labels)), labels],
-        probabilities.argmax(axis=1),
-    )
+    return Seen(lowest, highest, probabilities[np.arange(len(labels)), labels], probabilities.argmax(axis=1))
 
 
 def through_views(

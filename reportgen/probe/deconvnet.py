@@ -22,6 +22,7 @@ from reportgen.probe import rules
 from reportgen.probe.errors import NotFinite, ProbeError, Unsupported
 from reportgen.probe.fields import Box, Span, reach, whole
 from reportgen.probe.graph import Graph, Node, trace
+from reportgen.probe.memory import halved
 
 # Windows that go down together: more of them share the cost of starting each operation, until they leave the caches.
 _WINDOW_VALUES = 6_000_000  # values in the largest signal of a batch
@@ -94,13 +95,18 @@ def project(
     found: list[Projection | None] = [None] * len(activations)
     for layer, indices in asked.items():
         active = [index for index in indices if values[index] != 0]
-        step = _batch_size(graph, layer)
-        for start in range(0, len(active), step):
-            some = active[start : start + step]
-            units = [activations[index] for index in some]
-            projected = _descend(graph, switches, units, torch.stack([values[index] for index in some]))
-            for index, projection in zip(some, projected, strict=True):
-                found[index] = projection
+
+        def descend(most: int, active: list[int] = active) -> list[Projection]:
+            parts = [active[start : start + most] for start in range(0, len(active), most)]
+            units = [[activations[index] for index in some] for some in parts]
+            seeds = [torch.stack([values[index] for index in some]) for some in parts]
+            return [
+                one for some, seed in zip(units, seeds, strict=True) for one in _descend(graph, switches, some, seed)
+            ]
+
+        projected, _ = halved(descend, _batch_size(graph, layer))
+        for index, projection in zip(active, projected, strict=True):
+            found[index] = projection
     return found
 
 

@@ -14,12 +14,14 @@ from probe_nets import paper_net
 from torch import Tensor, nn
 
 from reportgen import training
+from reportgen.analyses import sanity
 from reportgen.data.dataset import Dataset, Split
 from reportgen.data.transforms import Preprocessing
 from reportgen.inputs import Inputs
+from reportgen.observe import moved
 from reportgen.observe import strongest as observed
+from reportgen.probe import Activation, deconvnet, memory, occlude, project, strongest, trace
 from reportgen.probe import graph as graphs
-from reportgen.probe import memory, occlude, strongest, trace
 from reportgen.probe.memory import by_batches, halved
 from reportgen.recipes import TINY, TrainingSettings
 
@@ -154,6 +156,42 @@ def test_what_analyses_read_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None
     found = observed.respond(opened)
     for number, values in expected.items():
         np.testing.assert_allclose(found[number], values, rtol=1e-5, atol=1e-6)
+
+
+def test_moved_pictures_are_seen_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = inputs(photographs(10, 0), batch=16)
+    pixels, labels = opened.data.test.images[:, :64, :64], opened.data.test.labels
+    expected = moved.look(opened, pixels, labels)
+    small_memory(monkeypatch, 3)
+    found = moved.look(opened, pixels, labels)
+    torch.testing.assert_close(found.first, expected.first)
+    torch.testing.assert_close(found.top, expected.top)
+    np.testing.assert_allclose(found.probability, expected.probability, rtol=1e-5)
+    assert found.guess.tolist() == expected.guess.tolist()
+
+
+def test_gradients_and_projections_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = inputs(photographs(10, 0), batch=16)
+    layer = opened.graph.relus[1]
+    [images] = opened.batches(opened.data.val)
+    units = np.array([[number % 8, 3, 4] for number in range(10)])
+    of_one_image = [Activation(layer, *unit) for unit in units.tolist()]
+
+    def pictures() -> tuple[np.ndarray, list[Tensor]]:
+        projections = project(opened.graph, images[0], of_one_image, seeds=[1.0] * 10)
+        assert None not in projections
+        return (
+            sanity.look(opened, opened.graph, layer, images, units)["gradient"],
+            [projection.full() for projection in projections if projection is not None],
+        )
+
+    expected, down = pictures(), deconvnet._descend
+    small_memory(monkeypatch, 3)
+    monkeypatch.setattr(deconvnet, "_descend", lambda *given: (refuse(len(given[2]), 3), down(*given))[1])
+    found = pictures()
+    np.testing.assert_allclose(found[0], expected[0], rtol=1e-4, atol=1e-6)
+    for one, other in zip(found[1], expected[1], strict=True):
+        torch.testing.assert_close(one, other)
 
 
 class Hooks:
