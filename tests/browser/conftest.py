@@ -11,6 +11,8 @@ from pages import Open
 from playwright.sync_api import Browser, Page, sync_playwright
 from runs import Run
 
+from reportgen.page import single
+
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
@@ -35,7 +37,7 @@ def opened(chromium: Browser) -> Iterator[Open]:
     contexts = []
 
     def see(report: Path | str, width: int = 1440, **context: Any) -> Page:
-        address = report if isinstance(report, str) else (report / "index.html").as_uri()
+        address = report if isinstance(report, str) else (report if report.suffix else report / "index.html").as_uri()
         home = address.rpartition("/")[0] + "/"
         contexts.append(chromium.new_context(viewport={"width": width, "height": 900}, **context))
         page = contexts[-1].new_page()
@@ -53,7 +55,15 @@ def opened(chromium: Browser) -> Iterator[Open]:
     assert not wrong
 
 
-@pytest.fixture
-def page(opened: Open, tiny: Run) -> Page:
-    """The report of the profile `tiny` on a wide screen."""
-    return opened(tiny.report)
+@pytest.fixture(scope="session")
+def packed(tiny: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of the profile `tiny` in one file, alone in a folder."""
+    home = tmp_path_factory.mktemp("packed")
+    shutil.copytree(tiny.report, home / "report", symlinks=True)
+    return single.write(home / "report").rename(home / "single.html")
+
+
+@pytest.fixture(params=["folder", "one file"])
+def page(opened: Open, tiny: Run, packed: Path, request: pytest.FixtureRequest) -> Page:
+    """The report of the profile `tiny` on a wide screen, with its files beside it and packed in one."""
+    return opened(tiny.report if request.param == "folder" else packed)

@@ -8,7 +8,9 @@ import pytest
 from pages import Open
 from runs import Run
 
-from reportgen.artifacts import read_json, write_json
+from reportgen.artifacts import DOCUMENT, read_arrays, read_json, write_json
+from reportgen.figures import draw
+from reportgen.figures.kinds import from_data
 from reportgen.page import html
 
 CLASSES = (
@@ -18,13 +20,14 @@ CLASSES = (
     "قطة \u202eevil",
     "猫 🐱 &lt;b&gt;",
     "'; alert(1); '",
+    r"$\frac{1}{0}$ & co",
 )
 FILE = '"><img src=x onerror=alert(1)>.jpg'
 
 
 @pytest.fixture(scope="session")
 def hostile(tiny: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny run's page, with other names for its classes and images in all that the page reads."""
+    """The tiny run's page, with other names for its classes and images in all that is drawn and in all that it reads."""
     home = tmp_path_factory.mktemp("hostile")
     shutil.copytree(tiny.build, home / "build", symlinks=True)
     run = read_json(tiny.report / "metrics.json")["run"]
@@ -40,8 +43,12 @@ def hostile(tiny: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
             return value.replace(".png", FILE)
         return names.get(value, value) if isinstance(value, str) else value
 
-    for document in (home / "build").rglob("artefact.json"):
+    for document in (*(home / "build").rglob("artefact.json"), *(home / "build").rglob("figures.json")):
         write_json(document, renamed(read_json(document)))
+    for drawn in (home / "build" / "drawn").iterdir():
+        source = home / "build" / drawn.name
+        figures = from_data(read_json(source / "figures.json"), read_arrays(source / "figures.npz"))
+        write_json(drawn / DOCUMENT, {"figures": draw.draw(figures, drawn)})
     html.write(home / "build", home / "report", run)
     return home / "report"
 
@@ -52,6 +59,20 @@ def test_nothing_runs_and_everything_is_shown(opened: Open, hostile: Path) -> No
     text = page.locator("main").text_content() or ""
     for name in (*CLASSES, FILE):
         assert name in text
+
+
+def test_drawings_show_them_and_run_nothing(opened: Open, hostile: Path) -> None:
+    """Each on its own: inside the page, a browser lets no picture run anything."""
+    named = ""
+    drawings = sorted((hostile / "figures").rglob("*.svg"))
+    for drawing in drawings:
+        page = opened(drawing)
+        assert page.evaluate("document.documentElement.tagName") == "svg", drawing
+        assert page.evaluate("document.querySelectorAll('script, img, [onerror], [onload]').length") == 0, drawing
+        named += page.evaluate("document.documentElement.textContent")
+    assert len(drawings) > 10
+    for name in CLASSES:
+        assert name.replace("\u202e", "")[:9] in named  # where there is no room for it all, the rest is "…"
 
 
 def test_scripts_show_them_as_they_are(opened: Open, hostile: Path) -> None:
