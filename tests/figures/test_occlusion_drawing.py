@@ -61,7 +61,7 @@ def test_the_panels_bear_the_papers_letters_and_a_legend_names_the_classes():
         if "sum over" in axes.get_ylabel() or "probability" in axes.get_ylabel()
     ] == [
         drawing.ACTIVITY,
-        "probability",
+        "probability (%)",
     ]
 
 
@@ -86,8 +86,8 @@ def test_a_scale_spans_a_tenth_so_that_rounding_does_not_look_like_a_finding():
     rounding = 0.9 + 1e-6 * np.random.default_rng(0).random((5, 5))
     for values, low in ((rounding, 0.855), (np.linspace(0.6, 0.9, 25).reshape(5, 5), 0.6)):
         figure = drawing.compose_occlusion(replace(sample(), probability=values, clean_probability=0.95))
-        [bar] = [axes for axes in figure.axes if axes.get_ylabel() == "probability"]
-        assert bar.get_ylim() == pytest.approx((low, 0.95))
+        [bar] = [axes for axes in figure.axes if axes.get_ylabel() == "probability (%)"]
+        assert bar.get_ylim() == pytest.approx((100 * low, 95))
 
 
 def test_the_square_stands_where_the_true_class_is_lowest():

@@ -35,8 +35,8 @@ from reportgen.figures.draw.style import (
 )
 from reportgen.figures.draw.tiles import save_jpeg
 
-SIDE = 116.0  # points: of each panel
-LEFTS = (30.0, 184.0, 338.0)  # points: of the three columns
+SIDE = 112.0  # points: of each panel
+LEFTS = (30.0, 184.0, 340.0)  # points: of the three columns
 HEAD, FOOT, BETWEEN = 16.0, 30.0, 40.0  # points: above, below and between the rows
 HEIGHT = 2 * SIDE + HEAD + FOOT + BETWEEN
 UPPER = FOOT + SIDE + BETWEEN  # points: bottom of the upper row
@@ -104,7 +104,7 @@ def compose_occlusion(figure: kinds.Occlusion) -> Figure:
     _values(canvas, active, figure, figure.activation / whole * 100, figure.clean_activation / whole * 100, ACTIVITY)
     _projections(canvas, LEFTS[2], upper, figure)
     probable = _axes(canvas, LEFTS[0], lower, f"(d) probability of {true}", figure)
-    _values(canvas, probable, figure, figure.probability, figure.clean_probability, "probability")
+    _values(canvas, probable, figure, 100 * figure.probability, 100 * figure.clean_probability, "probability (%)")
     _regions(canvas, _axes(canvas, LEFTS[1], lower, "(e) most probable class", figure), figure)
     for axes in (covered, active, probable):
         _outline(axes, figure.outline)
