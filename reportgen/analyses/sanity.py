@@ -287,7 +287,7 @@ def _grid(result: Result, method: str, title: str) -> ImageGrid:
     below = f"then after layer {start.number} was randomised" + (
         f", after {start.number} and {start.number - 1}, and so on down to layer {lowest}" if steps > 1 else ""
     )
-    random = [f"{start.number}" + (f" to {start.number - step}" if step else "") for step in range(steps)]
+    random = [f"{start.number}" + (f"–{start.number - step}" if step else "") for step in range(steps)]
     headings = ("image", "trained", *(f"random {layers}" for layers in random))
     what = "projection" if method == "deconvnet" else "gradient with respect to the image"
     return ImageGrid(
