@@ -287,6 +287,8 @@ def _grid(result: Result, method: str, title: str) -> ImageGrid:
     below = f"then after layer {start.number} was randomised" + (
         f", after {start.number} and {start.number - 1}, and so on down to layer {lowest}" if steps > 1 else ""
     )
+    random = [f"{start.number}" + (f"–{start.number - step}" if step else "") for step in range(steps)]
+    headings = ("image", "trained", *(f"random {layers}" for layers in random))
     what = "projection" if method == "deconvnet" else "gradient with respect to the image"
     return ImageGrid(
         title=title,
@@ -297,7 +299,8 @@ def _grid(result: Result, method: str, title: str) -> ImageGrid:
         + "; ".join(result.titles)
         + ".",
         images=tiles.reshape(-1, *tiles.shape[2:]),
-        columns=2 + steps,
+        columns=len(headings),
+        titles=headings * len(tiles),
         row_titles=result.titles,
     )
 

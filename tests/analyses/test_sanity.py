@@ -195,6 +195,8 @@ def test_the_figures_name_every_layer_and_method() -> None:
     assert grid.columns == 1 + 6
     assert len(grid.images) == 3 * 7
     assert len(grid.row_titles) == 3
+    below = ("random 5", "random 5–4", "random 5–3", "random 5–2", "random 5–1")
+    assert grid.titles == 3 * ("image", "trained", *below)
     chart = figures["rank"]
     assert [panel.title for panel in chart.panels] == [f"from layer {number} down" for number in (2, 3, 4, 5)]
     for panel, start in zip(chart.panels, found.starts.values(), strict=True):

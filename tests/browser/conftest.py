@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pages import Open
 from playwright.sync_api import Browser, Page, sync_playwright
-from runs import Run
+from runs import Run, reportgen
 
 from reportgen.page import single
 
@@ -56,14 +56,23 @@ def opened(chromium: Browser) -> Iterator[Open]:
 
 
 @pytest.fixture(scope="session")
-def packed(tiny: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of the profile `tiny` in one file, alone in a folder."""
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run of the profile `smoke`, made once."""
+    home = tmp_path_factory.mktemp("smoke")
+    done = reportgen("run", "PROFILE=smoke", cwd=home)
+    assert done.returncode == 0, done.stderr
+    return Run(home, home / "build", home / "report")
+
+
+@pytest.fixture(scope="session")
+def packed(smoke: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of the profile `smoke` in one file, alone in a folder."""
     home = tmp_path_factory.mktemp("packed")
-    shutil.copytree(tiny.report, home / "report", symlinks=True)
+    shutil.copytree(smoke.report, home / "report", symlinks=True)
     return single.write(home / "report").rename(home / "single.html")
 
 
 @pytest.fixture(params=["folder", "one file"])
-def page(opened: Open, tiny: Run, packed: Path, request: pytest.FixtureRequest) -> Page:
-    """The report of the profile `tiny` on a wide screen, with its files beside it and packed in one."""
-    return opened(tiny.report if request.param == "folder" else packed)
+def page(opened: Open, smoke: Run, packed: Path, request: pytest.FixtureRequest) -> Page:
+    """The report of the profile `smoke` on a wide screen, with its files beside it and packed in one."""
+    return opened(smoke.report if request.param == "folder" else packed)

@@ -20,16 +20,16 @@ def violations(page: Page, part: str = "html") -> list[Any]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
-def test_axe_finds_nothing(opened: Open, tiny: Run, width: int, scheme: str) -> None:
-    page = opened(tiny.report, width, color_scheme=scheme)
+def test_axe_finds_nothing(opened: Open, smoke: Run, width: int, scheme: str) -> None:
+    page = opened(smoke.report, width, color_scheme=scheme)
     page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
     assert violations(page) == []
     page.locator("button.pair").first.click()
     assert violations(page, ".viewer") == []
 
 
-def test_the_keyboard_reaches_everything_and_shows_where_it_is(opened: Open, tiny: Run) -> None:
-    page = opened(tiny.report)
+def test_the_keyboard_reaches_everything_and_shows_where_it_is(opened: Open, smoke: Run) -> None:
+    page = opened(smoke.report)
     can = "a[href], button:not(:disabled), input, summary, [tabindex='0']"
     there = page.evaluate(
         f"""[...document.querySelectorAll("{can}")].filter((part) => part.checkVisibility()
@@ -47,7 +47,7 @@ def test_the_keyboard_reaches_everything_and_shows_where_it_is(opened: Open, tin
     assert page.evaluate("document.activeElement === document.body")
 
 
-def test_nothing_moves_for_who_wants_it_still(opened: Open, tiny: Run) -> None:
+def test_nothing_moves_for_who_wants_it_still(opened: Open, smoke: Run) -> None:
     behaviour = "getComputedStyle(document.documentElement).scrollBehavior"
-    assert opened(tiny.report, reduced_motion="reduce").evaluate(behaviour) == "auto"
-    assert opened(tiny.report, reduced_motion="no-preference").evaluate(behaviour) == "smooth"
+    assert opened(smoke.report, reduced_motion="reduce").evaluate(behaviour) == "auto"
+    assert opened(smoke.report, reduced_motion="no-preference").evaluate(behaviour) == "smooth"

@@ -28,12 +28,12 @@ FILE = '"><img src=x onerror=alert(1)>.jpg'
 
 
 @pytest.fixture(scope="session")
-def hostile(tiny: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny run's page, with other names for its classes and images in all that is drawn and in all that it reads."""
+def hostile(smoke: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The smoke run's page, with other names for its classes and images in all that is drawn and in all that it reads."""
     home = tmp_path_factory.mktemp("hostile")
-    shutil.copytree(tiny.build, home / "build", symlinks=True)
-    run = read_json(tiny.report / "metrics.json")["run"]
-    classes = read_json(tiny.build / "data" / "artefact.json")["numbers"]["classes"]
+    shutil.copytree(smoke.build, home / "build", symlinks=True)
+    run = read_json(smoke.report / "metrics.json")["run"]
+    classes = read_json(smoke.build / "data" / "artefact.json")["numbers"]["classes"]
     names = {name: CLASSES[place % len(CLASSES)] for place, name in enumerate(classes)}
 
     def renamed(value: Any) -> Any:

@@ -10,9 +10,9 @@ from runs import Run
 from reportgen.artifacts import read_arrays, read_json
 
 
-def drawn(tiny: Run, analysis: str) -> dict[str, Any]:
+def drawn(smoke: Run, analysis: str) -> dict[str, Any]:
     """The descriptions of an analysis' figures."""
-    return read_json(tiny.build / "drawn" / analysis / "artefact.json")["figures"]
+    return read_json(smoke.build / "drawn" / analysis / "artefact.json")["figures"]
 
 
 def background(tile: Locator) -> str:
@@ -36,8 +36,8 @@ def test_projections_and_patches_can_be_shown_alone(layer3: Locator) -> None:
         expect(part).to_be_visible()
 
 
-def test_a_map_is_enlarged_to_its_nine_with_what_is_known_of_each(page: Page, layer3: Locator, tiny: Run) -> None:
-    said = drawn(tiny, "features")["layer3"]["maps"][1]
+def test_a_map_is_enlarged_to_its_nine_with_what_is_known_of_each(page: Page, layer3: Locator, smoke: Run) -> None:
+    said = drawn(smoke, "features")["layer3"]["maps"][1]
     layer3.locator("button.pair").nth(1).click()
     viewer = page.locator(".viewer")
     expect(viewer.locator("h2")).to_have_text(f"Layer 3, map {said['map']}")
@@ -70,8 +70,8 @@ def test_a_tile_is_cut_out_where_it_lies_in_its_sheet(page: Page, layer3: Locato
     assert place == pytest.approx({"left": side + gap, "side": side}, abs=0.1)
 
 
-def test_maps_and_layers_are_stepped_through_by_keyboard(page: Page, layer3: Locator, tiny: Run) -> None:
-    figures = drawn(tiny, "features")
+def test_maps_and_layers_are_stepped_through_by_keyboard(page: Page, layer3: Locator, smoke: Run) -> None:
+    figures = drawn(smoke, "features")
     number = {layer: [map_["map"] for map_ in figures[f"layer{layer}"]["maps"]] for layer in (2, 3, 4)}
     heading = page.locator(".viewer h2")
     layer3.locator("button.pair").first.focus()
@@ -94,8 +94,8 @@ def test_maps_and_layers_are_stepped_through_by_keyboard(page: Page, layer3: Loc
     expect(page.locator("#features-layer2 button.pair").first).to_be_focused()
 
 
-def test_a_map_is_found_by_its_number(page: Page, layer3: Locator, tiny: Run) -> None:
-    numbers = [map_["map"] for map_ in drawn(tiny, "features")["layer3"]["maps"]]
+def test_a_map_is_found_by_its_number(page: Page, layer3: Locator, smoke: Run) -> None:
+    numbers = [map_["map"] for map_ in drawn(smoke, "features")["layer3"]["maps"]]
     absent = next(number for number in range(99) if number not in numbers)
     field = layer3.get_by_label("Map number")
     field.fill(str(absent))
@@ -110,8 +110,8 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f}\u00a0%"
 
 
-def test_the_square_follows_pointer_and_keyboard(page: Page, tiny: Run) -> None:
-    said = drawn(tiny, "occlusion")["example1"]
+def test_the_square_follows_pointer_and_keyboard(page: Page, smoke: Run) -> None:
+    said = drawn(smoke, "occlusion")["example1"]
     figure = page.locator("#occlusion-example1")
     stage, readout = figure.locator(".stage"), figure.locator(".readout")
     stage.scroll_into_view_if_needed()
@@ -149,14 +149,14 @@ def test_the_square_follows_pointer_and_keyboard(page: Page, tiny: Run) -> None:
     told(row - 1, 0)
 
 
-def test_curves_are_read_by_pointer_and_keyboard(page: Page, tiny: Run) -> None:
-    said = drawn(tiny, "invariance")["means"]
+def test_curves_are_read_by_pointer_and_keyboard(page: Page, smoke: Run) -> None:
+    said = drawn(smoke, "invariance")["means"]
     figure = page.locator("#invariance-means")
     stage, readout = figure.locator(".stage"), figure.locator(".readout")
     stage.scroll_into_view_if_needed()
     panel = said["panels"][5]
     line = panel["series"][0]
-    curves = read_arrays(tiny.build / "invariance" / "result.npz")
+    curves = read_arrays(smoke.build / "invariance" / "result.npz")
     point = 3
     share = (line["x"][point] - panel["x_range"][0]) / (panel["x_range"][1] - panel["x_range"][0])
     box = stage.bounding_box()
@@ -180,8 +180,8 @@ def test_curves_are_read_by_pointer_and_keyboard(page: Page, tiny: Run) -> None:
     expect(readout).to_contain_text(said["panels"][6]["title"])
 
 
-def test_the_images_move_as_those_did_that_gave_the_values(page: Page, tiny: Run) -> None:
-    said = drawn(tiny, "invariance")["examples"]
+def test_the_images_move_as_those_did_that_gave_the_values(page: Page, smoke: Run) -> None:
+    said = drawn(smoke, "invariance")["examples"]
     figure = page.locator("#invariance-examples")
     stage, scenes = figure.locator(".stage"), figure.locator(".scene")
     stage.scroll_into_view_if_needed()
@@ -201,8 +201,8 @@ def test_the_images_move_as_those_did_that_gave_the_values(page: Page, tiny: Run
     assert scene / window == pytest.approx(said["moved"]["side"] / said["moved"]["window"], abs=0.02)
 
 
-def test_the_epochs_are_scrubbed(page: Page, tiny: Run) -> None:
-    said = drawn(tiny, "evolution")["layer5"]
+def test_the_epochs_are_scrubbed(page: Page, smoke: Run) -> None:
+    said = drawn(smoke, "evolution")["layer5"]
     figure = page.locator("#evolution-layer5")
     figure.scroll_into_view_if_needed()
     slider = figure.get_by_label("Epoch")

@@ -13,8 +13,8 @@ from runs import Run
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_nothing_is_wider_than_the_screen_and_every_picture_arrives(opened: Open, tiny: Run, width: int) -> None:
-    page = opened(tiny.report, width)
+def test_nothing_is_wider_than_the_screen_and_every_picture_arrives(opened: Open, smoke: Run, width: int) -> None:
+    page = opened(smoke.report, width)
     read_through(page)
     assert page.evaluate("document.documentElement.scrollWidth") == width
     broken = "[...document.images].filter(i => i.checkVisibility() && !i.naturalWidth).map(i => i.src)"
@@ -22,8 +22,8 @@ def test_nothing_is_wider_than_the_screen_and_every_picture_arrives(opened: Open
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_nothing_jumps_while_the_pictures_arrive(opened: Open, tiny: Run, width: int) -> None:
-    page = opened(tiny.report, width)
+def test_nothing_jumps_while_the_pictures_arrive(opened: Open, smoke: Run, width: int) -> None:
+    page = opened(smoke.report, width)
     page.evaluate(
         """() => { window.moved = 0;
         new PerformanceObserver((list) => list.getEntries().forEach((entry) => { window.moved += entry.value; }))
@@ -33,8 +33,8 @@ def test_nothing_jumps_while_the_pictures_arrive(opened: Open, tiny: Run, width:
     assert page.evaluate("window.moved") < 0.01
 
 
-def test_the_first_sight_is_small_and_soon_there(opened: Open, tiny: Run) -> None:
-    page = opened(tiny.report)
+def test_the_first_sight_is_small_and_soon_there(opened: Open, smoke: Run) -> None:
+    page = opened(smoke.report)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     soonest = 1e9
@@ -48,8 +48,8 @@ def test_the_first_sight_is_small_and_soon_there(opened: Open, tiny: Run) -> Non
     assert soonest < 1000
 
 
-def test_without_scripts_every_word_and_picture_is_there(opened: Open, tiny: Run, page: Page) -> None:
-    plain = opened(tiny.report, java_script_enabled=False)
+def test_without_scripts_every_word_and_picture_is_there(opened: Open, smoke: Run, page: Page) -> None:
+    plain = opened(smoke.report, java_script_enabled=False)
     for part in ("figure", "figcaption", "main p", "main td", "main li", "main img:not([hidden])"):
         assert plain.locator(f"{part}:visible").count() > 0
     assert plain.locator("figure").count() == page.locator("figure").count()
@@ -57,21 +57,21 @@ def test_without_scripts_every_word_and_picture_is_there(opened: Open, tiny: Run
     assert plain.locator("dialog, .tools, .readout").count() == 0
 
 
-def test_a_folder_that_was_moved_still_opens(opened: Open, tiny: Run, tmp_path: Path) -> None:
+def test_a_folder_that_was_moved_still_opens(opened: Open, smoke: Run, tmp_path: Path) -> None:
     moved = tmp_path / "a folder, with # and % in its name"
-    shutil.copytree(tiny.report, moved)
+    shutil.copytree(smoke.report, moved)
     page = opened(moved)
     read_through(page)
     page.locator("button.pair").first.click()
     assert page.locator(".viewer .tile").first.is_visible()
 
 
-def test_it_is_the_same_page_from_a_server(opened: Open, tiny: Run) -> None:
+def test_it_is_the_same_page_from_a_server(opened: Open, smoke: Run) -> None:
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, *words: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tiny.report))) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(smoke.report))) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         page = opened(f"http://127.0.0.1:{server.server_port}/index.html")
         read_through(page)
@@ -80,8 +80,8 @@ def test_it_is_the_same_page_from_a_server(opened: Open, tiny: Run) -> None:
         server.shutdown()
 
 
-def test_the_policy_keeps_out_what_care_might_let_in(chromium: Browser, tiny: Run, tmp_path: Path) -> None:
-    shutil.copytree(tiny.report, tmp_path / "report")
+def test_the_policy_keeps_out_what_care_might_let_in(chromium: Browser, smoke: Run, tmp_path: Path) -> None:
+    shutil.copytree(smoke.report, tmp_path / "report")
     index = tmp_path / "report" / "index.html"
     smuggled = '<script>document.title = "in"</script><img src="" onerror="document.title = \'in\'">'
     index.write_text(index.read_text().replace("<main", f"{smuggled}<main", 1))
