@@ -54,7 +54,7 @@ def story(content: Content) -> list[dict[str, Any]]:
         best = _best(found[place])
         chosen.append(told(place, _both(best), map=best["map"]))
     for place in looks[:1]:
-        covered, _, probable, _ = (_around(box, 0.064, 0.06, 0.0615, 0.075) for box in found[place]["panels"])
+        covered, _, probable, _ = (_around(box, 0.064, 0.06, 0.08, 0.075) for box in found[place]["panels"])
         parts = [
             _part(found[place], covered, "The image under a grey square"),
             _part(found[place], probable, "A map of the true class's probability by the square's place"),

@@ -1,17 +1,19 @@
 """Names that mean harm, in every place where a name can stand: nothing runs, everything is shown."""
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pages import Open
+from pypdf import PdfReader
 from runs import Run
 
 from reportgen.artifacts import DOCUMENT, read_arrays, read_json, write_json
 from reportgen.figures import draw
 from reportgen.figures.kinds import from_data
-from reportgen.page import html
+from reportgen.page import html, pdf
 
 CLASSES = (
     "<script>alert(1)</script>",
@@ -89,3 +91,17 @@ def test_scripts_show_them_as_they_are(opened: Open, hostile: Path) -> None:
     page.locator("#evolution-layer5 input").press("ArrowLeft")
     assert page.locator('img[src="x"], [onerror], .viewer script').count() == 0
     assert not page.evaluate("[...document.scripts].some((script) => script.text.includes('alert') && !script.type)")
+
+
+def test_the_pdf_shows_them_and_runs_nothing(hostile: Path, tmp_path: Path) -> None:
+    pdf.write(hostile.parent / "build", tmp_path, read_json(hostile / "metrics.json")["run"])
+    reader = PdfReader(tmp_path / "report.pdf")
+    assert "/JavaScript" not in str(reader.root_object)
+    text = "".join("".join(page.extract_text().split()) for page in reader.pages)
+    for name in (*CLASSES, FILE):
+        assert longest_latin(name) in text
+
+
+def longest_latin(name: str) -> str:
+    """The part of a name that stands in a PDF letter by letter: other scripts are turned round and shaped."""
+    return max(re.findall(r"[!-~]+", "".join(name.split())), key=len)

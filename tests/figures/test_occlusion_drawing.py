@@ -14,6 +14,8 @@ from reportgen.figures.draw import occlusion as drawing
 from reportgen.figures.draw.scatter import compose_points
 from reportgen.figures.draw.style import BLUE, box, house_style
 from reportgen.figures.kinds import Points, Scatter
+from reportgen.page.content import Content, Section
+from reportgen.page.opening import story
 
 
 @pytest.fixture(autouse=True)
@@ -177,3 +179,20 @@ def test_several_panels_of_points_are_lettered():
     panel = Points("drops", "x", "y", np.zeros(2), np.zeros(2))
     figure = compose_points(Scatter(**WORDS, panels=(panel, panel)))
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["(a) drops", "(b) drops"]
+
+
+def test_what_opens_the_page_is_cut_out_with_all_its_words(tmp_path: Path):
+    """Title, ticks and labels of (a) and (d), and the bar of (d), but nothing of the panels beside them."""
+    drawn = draw.draw({"example1": sample()}, tmp_path)["example1"]
+    [told] = story(Content({}, {}, {}, (Section("occlusion", "", {}, {"example1": drawn}),), ()))
+    figure = drawing.compose_occlusion(sample())
+    panels = by_title(figure)
+    [bar] = [axes for axes in figure.axes if axes.get_ylabel() == "probability (%)"]
+    for part, own, beside in zip(told["parts"], ("(a)", "(d)"), ("(b)", "(e)"), strict=True):
+        cut = part["box"]
+        right = cut["left"] + cut["width"]
+        for axes in (panels[own], *([bar] if own == "(d)" else [])):
+            words = axes.get_tightbbox()  # points, from the lower left corner
+            assert cut["left"] <= words.x0 * 96 / 72 + 1
+            assert words.x1 * 96 / 72 <= right
+        assert right < panels[beside].get_window_extent().x0 * 96 / 72
