@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -134,9 +134,10 @@ class FileDigests:
         self._changed = True
         return value
 
-    def of_tree(self, folder: Path) -> str:
-        """Digest of every visible file below a folder: names and content."""
+    def of_tree(self, folder: Path, but: Collection[str] = ()) -> str:
+        """Digest of every visible file below a folder, `but` for some that lie in it: names and content."""
         files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+        files = [path for path in files if path.relative_to(folder).parts[0] not in but]
         return digest([[path.relative_to(folder).as_posix(), self.of(path)] for path in files])
 
     def save(self) -> None:

@@ -35,6 +35,10 @@ from reportgen.settings import Settings, jsonable, nearest
 
 PACKAGE = Path(__file__).parent
 REPOSITORY = PACKAGE.parent
+UNREAD = {  # templates of the others
+    "page": ("print.html.j2", "print.css", "compare.html.j2"),
+    "pdf": ("report.html.j2", "screen.css", "scripts", "provenance.html.j2", "compare.html.j2"),
+}
 RULES = "rules.mk"  # in the folder of the stamps
 DISTRIBUTIONS = {
     "PIL": "pillow",
@@ -237,7 +241,7 @@ class Pipeline:
                 stamp["files"] = FILES[stage.name](self.settings, digests)
             if stage.commit:
                 stamp["commit"] = [self.commit, self.date]
-                stamp["templates"] = digests.of_tree(templates())
+                stamp["templates"] = digests.of_tree(templates(), but=UNREAD[stage.name])
                 stamp["profile"] = [self.settings.profile, self.settings.document()]
             stamp["fingerprint"] = digest(stamp)
             stamps[stage.name] = stamp

@@ -1,6 +1,7 @@
 """Causes and effects: what a change makes again, and what it leaves alone."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -88,11 +89,29 @@ def test_a_setting_makes_again_what_hangs_on_it(tmp_path: Path, switches: dict[s
     assert first[1].startswith("its settings changed: ")
 
 
-def test_a_template_makes_the_page_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("changed", "effects"),
+    [
+        ("macros.html.j2", ENDS),
+        ("sections/occlusion.html.j2", ENDS),
+        ("report.html.j2", {"page"}),
+        ("screen.css", {"page"}),
+        ("scripts/maps.js", {"page"}),
+        ("print.html.j2", {"pdf"}),
+        ("print.css", {"pdf"}),
+        ("compare.html.j2", set()),
+    ],
+)
+def test_a_template_makes_again_what_reads_it(
+    changed: str, effects: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pretend(open_pipeline(tmp_path))
-    (tmp_path / "templates").mkdir()
-    monkeypatch.setattr(pipeline, "templates", lambda: tmp_path / "templates")
-    assert due(open_pipeline(tmp_path)) == ENDS
+    copy = tmp_path / "templates"
+    shutil.copytree(pipeline.templates(), copy)
+    monkeypatch.setattr(pipeline, "templates", lambda: copy)
+    assert due(open_pipeline(tmp_path)) == set()
+    (copy / changed).write_text("other")
+    assert due(open_pipeline(tmp_path)) == effects
 
 
 def test_a_commit_makes_the_page_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

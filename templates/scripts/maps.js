@@ -74,7 +74,9 @@
         ),
       ),
     );
+    const focused = document.activeElement;
     for (const button of ways.children) button.disabled = !neighbour(map, ARROWS[button.dataset.key]);
+    if (focused.disabled) close.focus(); // a disabled button would take the arrow keys out of the viewer
     if (!viewer.open) viewer.showModal();
   }
 

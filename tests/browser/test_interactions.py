@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+from pages import Open
 from playwright.sync_api import Locator, Page, expect
 from runs import Run
 
@@ -90,8 +91,21 @@ def test_maps_and_layers_are_stepped_through_by_keyboard(page: Page, layer3: Loc
         page.keyboard.press(key)
         expect(heading).to_have_text(f"Layer {layer}, map {number[layer][place]}")
     expect(page.get_by_role("button", name="map before")).to_be_disabled()
+    page.get_by_role("button", name="map after").click()
+    page.get_by_role("button", name="map before").click()  # which disables itself
+    page.keyboard.press("ArrowRight")
+    expect(heading).to_have_text(f"Layer 2, map {number[2][1]}")
+    page.keyboard.press("ArrowLeft")
     page.keyboard.press("Escape")
     expect(page.locator("#features-layer2 button.pair").first).to_be_focused()
+
+
+def test_a_map_is_larger_in_the_viewer_on_a_telephone_too(opened: Open, smoke: Run) -> None:
+    page = opened(smoke.report, width=360)
+    page.locator("#features-layer3 button.pair").first.click()
+    tiles = page.locator(".viewer .nine .tile")
+    widths = [tiles.nth(place).evaluate("(tile) => tile.offsetWidth") for place in range(18)]
+    assert min(widths) > 120
 
 
 def test_a_map_is_found_by_its_number(page: Page, layer3: Locator, smoke: Run) -> None:
