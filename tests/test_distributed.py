@@ -46,10 +46,12 @@ def pipeline(home: Path, switches: dict[str, str] = TWO) -> Pipeline:
 
 def make(home: Path, switches: dict[str, str], *names: str) -> None:
     """Some stages and what they hang on; processes that are started find the package and the folder."""
+    threads = torch.get_num_threads()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(home)
         patch.setenv("PYTHONPATH", str(REPOSITORY))
         pipeline(Path(), switches).make_due(names)
+    torch.set_num_threads(threads)  # other tests hold the last bits of this process against those of another
 
 
 @pytest.fixture(scope="module")
