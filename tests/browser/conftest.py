@@ -44,7 +44,11 @@ def opened(chromium: Browser) -> Iterator[Open]:
         page.on("console", lambda message: wrong.append(f"console: {message.text}"))
         page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
         page.on("dialog", lambda dialog: wrong.append(f"dialog: {dialog.message}"))
-        page.on("requestfailed", lambda request: wrong.append(f"failed: {request.url}"))
+        # Aborted: a page that is left or loaded again no longer wants what is still on its way.
+        page.on(
+            "requestfailed",
+            lambda request: request.failure == "net::ERR_ABORTED" or wrong.append(f"failed: {request.url}"),
+        )
         page.on("request", lambda request: request.url.startswith((home, "data:")) or wrong.append(request.url))
         page.goto(address)
         return page
