@@ -111,26 +111,32 @@ def test_only_what_is_trained_hangs_on_their_number(tmp_path: Path) -> None:
 
 
 DYING = """
-import os, signal
+import time
 from reportgen import training
-from reportgen.errors import UserError
-from reportgen.inputs import BATCH
 original = training._Run.save
 def save(self, history):
     original(self, history)
     if len(history.epochs) == 1 and self.world.rank == 1:
+        while not (self.folder / training.HISTORY).exists():  # the first process is ended with this one
+            time.sleep(0.01)
         raise RuntimeError("planted\\nin two lines")
 training._Run.save = save
 """
 
 
+def training_with(planted: str, two: Path, tmp_path: Path) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """Two processes that train a comparison net, with code that each of them runs first."""
+    home = tmp_path / "home"
+    shutil.copytree(two, home)
+    (tmp_path / "sitecustomize.py").write_text(planted)
+    paths = os.pathsep.join([str(tmp_path), str(REPOSITORY)])
+    return home, reportgen("stage", "compare/zfnet", *WORDS, cwd=home, PYTHONPATH=paths)
+
+
 def test_one_that_dies_ends_the_run_with_its_own_word(one: Path, two: Path, tmp_path: Path) -> None:
     """And the next run goes on after the epoch that was finished, along the curve of an undisturbed one."""
-    home, stage = tmp_path / "home", "compare/zfnet"
-    shutil.copytree(two, home)
-    (tmp_path / "sitecustomize.py").write_text(DYING)
-    paths = os.pathsep.join([str(tmp_path), str(REPOSITORY)])
-    done = reportgen("stage", stage, *WORDS, cwd=home, PYTHONPATH=paths)
+    stage = "compare/zfnet"
+    home, done = training_with(DYING, two, tmp_path)
     assert done.returncode == 2
     first, last = done.stderr.splitlines()
     assert first == "compare/zfnet: training zfnet for comparison"
@@ -161,11 +167,7 @@ Gradients.differentiate = differentiate
 
 def short_of_memory(two: Path, tmp_path: Path, steps: int) -> tuple[Path, subprocess.CompletedProcess[str]]:
     """A training in which the second process has no memory for more than three images, after so many steps."""
-    home = tmp_path / "home"
-    shutil.copytree(two, home)
-    (tmp_path / "sitecustomize.py").write_text(SMALL.format(steps=steps))
-    paths = os.pathsep.join([str(tmp_path), str(REPOSITORY)])
-    return home, reportgen("stage", "compare/zfnet", *WORDS, cwd=home, PYTHONPATH=paths)
+    return training_with(SMALL.format(steps=steps), two, tmp_path)
 
 
 def test_one_with_little_memory_halves_its_part(one: Path, two: Path, tmp_path: Path) -> None:
