@@ -7,7 +7,7 @@ from jaxtyping import install_import_hook
 
 install_import_hook("reportgen", "shapes.checked")
 
-from runs import REAL_DATA, Run, reportgen  # noqa: E402 (the hook comes before anything of ours is imported)
+from runs import REAL_DATA, Run, whole  # noqa: E402 (the hook comes before anything of ours is imported)
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +21,4 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The whole pipeline, once."""
-    home = tmp_path_factory.mktemp("tiny")
-    done = reportgen("run", "PROFILE=tiny", cwd=home)
-    assert done.returncode == 0, done.stderr
-    return Run(home, home / "build", home / "report")
+    return whole("tiny", tmp_path_factory.mktemp("tiny"))

@@ -12,7 +12,7 @@ REAL_DATA = Path(os.environ.get("REPORTGEN_REAL_DATA", REPOSITORY / "../shared")
 
 @dataclass(frozen=True)
 class Run:
-    """A run of the profile `tiny`, made once for all tests that only read it."""
+    """A run, made once for all tests that only read it."""
 
     home: Path  # where it ran: the drawn scenes lie in home/data
     build: Path
@@ -30,6 +30,13 @@ def reportgen(*words: str, cwd: Path, **environment: str) -> subprocess.Complete
         timeout=900,
         check=False,
     )
+
+
+def whole(profile: str, home: Path) -> Run:
+    """The whole pipeline in a profile."""
+    done = reportgen("run", f"PROFILE={profile}", cwd=home)
+    assert done.returncode == 0, done.stderr
+    return Run(home, home / "build", home / "report")
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:

@@ -1,12 +1,12 @@
 """How a net responds to pictures that have moved: distances of feature vectors, and the true class's probability."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
+from reportgen import probe
 from reportgen.data.geometry import Transformation, flat, moved
 from reportgen.data.transformations import Plan
 from reportgen.inputs import Inputs
@@ -47,13 +47,8 @@ def look(inputs: Inputs, pixels: UInt8[np.ndarray, "image crop crop 3"], labels:
     wanted = (first.features, top.features, inputs.graph.output)
 
     def outputs(some: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        kept: dict[str, torch.Tensor] = {}
-
-        def keep(name: str) -> Callable[[torch.Tensor], None]:
-            return lambda output: kept.__setitem__(name, output.clone())  # a later call may work in place
-
-        inputs.graph.run(inputs.preprocessing.centre(some), {name: keep(name) for name in wanted})
-        lowest, highest, logits = (kept[name] for name in wanted)
+        found = probe.activations(inputs.graph, inputs.preprocessing.centre(some), wanted)
+        lowest, highest, logits = (found[name] for name in wanted)
         return feature_vectors(first, lowest), feature_vectors(top, highest), logits.flatten(1).cpu().double()
 
     lowest, highest, logits = map(torch.cat, zip(*by_batches(outputs, [as_tensor(pixels)]), strict=True))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pages import Open
 from playwright.sync_api import Browser, Page, sync_playwright
-from runs import Run, reportgen
+from runs import Run, whole
 
 from reportgen.page import single
 
@@ -62,10 +62,7 @@ def opened(chromium: Browser) -> Iterator[Open]:
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run of the profile `smoke`, made once."""
-    home = tmp_path_factory.mktemp("smoke")
-    done = reportgen("run", "PROFILE=smoke", cwd=home)
-    assert done.returncode == 0, done.stderr
-    return Run(home, home / "build", home / "report")
+    return whole("smoke", tmp_path_factory.mktemp("smoke"))
 
 
 @pytest.fixture(scope="session")
