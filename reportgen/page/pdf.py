@@ -2,7 +2,10 @@
 
 import datetime
 import importlib.util
-from collections.abc import Mapping, Sequence
+import logging
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ from reportgen.artifacts import digest
 from reportgen.page.content import gather
 from reportgen.page.folder import publish
 from reportgen.page.template import render, templates
+from reportgen.progress import say
 from reportgen.registry import ANALYSES, Analysis
 
 NAME = "report.pdf"
@@ -19,6 +23,7 @@ FACES = {  # matplotlib ships these: the PDF looks alike, byte by byte, on every
     "Report Sans": ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSans-Oblique", "DejaVuSans-BoldOblique"),
     "Report Mono": ("DejaVuSansMono", "DejaVuSansMono-Bold", "DejaVuSansMono-Oblique", "DejaVuSansMono-BoldOblique"),
 }
+MOST_LETTERS = 12  # that are named where no font has them
 STYLES = (("normal", "normal"), ("bold", "normal"), ("normal", "italic"), ("bold", "italic"))  # weight, slope
 
 
@@ -69,10 +74,32 @@ def write(build: Path, report: Path, run: Mapping[str, Any], analyses: Sequence[
     # A base, so that no address is taken for a relative one; what lies there is never read.
     document = weasyprint.HTML(string=page, base_url="file:///", url_fetcher=fetcher)
     identifier = digest([content.run, [section.artefact["fingerprint"] for section in content.sections]])
-    content_bytes = document.write_pdf(
-        stylesheets=styles, font_config=fonts, pdf_identifier=identifier.encode(), uncompressed_pdf=False
-    )
+    with missing_letters():
+        content_bytes = document.write_pdf(
+            stylesheets=styles, font_config=fonts, pdf_identifier=identifier.encode(), uncompressed_pdf=False
+        )
     publish(report, "pdf", {NAME: content_bytes})
+
+
+@contextmanager
+def missing_letters() -> Iterator[None]:
+    """Say once which letters WeasyPrint found no font for; it puts a box in place of each."""
+    found: set[str] = set()
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if missing := re.search(r'unsupported by fonts: "(.)"', record.getMessage()):
+                found.add(missing[1])
+
+    logger, handler = logging.getLogger("weasyprint"), Handler()
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+    if found:
+        some = " ".join(sorted(found)[:MOST_LETTERS])
+        say(f"  report.pdf: no font of this machine has {some}: install one (Debian, Ubuntu: fonts-noto)")
 
 
 def _fetcher(weasyprint: Any, drawn: Path) -> Any:
