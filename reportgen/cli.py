@@ -122,6 +122,7 @@ def stage(name: str, words: tuple[str, ...]) -> None:
                 "and share only the training of nets and features"
             )
         (pipeline.assist if distributed.rank() else pipeline.make_here)(goal)
+        distributed.leave()
     elif pipeline.due(goal):
         pipeline.make(goal)
     else:  # its stamp was written anew with the content it had: for Make, the artefact is as new
