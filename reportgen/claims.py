@@ -70,8 +70,8 @@ CLAIMS = (
         "At the top layer, distance grows quasi-linearly with translation and scale.",
         "shown by figure 5, not counted",
         "section 4, figure 5",
-        "R^2 of a straight line of the mean layer-7 distance against the size of the shift and against scale - 1 over the paper's "
-        "ranges, the untransformed point left out: in [0.9, 1]; and each R^2 minus layer 1's. Unit: images.",
+        "R² of a straight line of the mean layer-7 distance against the size of the shift and against scale − 1 over the paper's "
+        "ranges, the untransformed point left out: in [0.9, 1]; and each R² minus layer 1's. Unit: images.",
     ),
     Claim(
         "output-stable",

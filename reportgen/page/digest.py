@@ -19,7 +19,8 @@ def of_one(now: Mapping[str, Any]) -> str:
         lines += [f"**Warning:** {_cell(now['model']['warning'])}", ""]
     lines += ["| | claim | verdict | measured |", "|---|---|---|---|"]
     for claim in now["claims"]:
-        measured = interval(claim) if claim["verdict"] != "not tested" and claim["parts"] else _cell(claim["why"])
+        tested = claim["verdict"] != "not tested" and claim["parts"]
+        measured = f"{interval(claim)}, n = {claim['n']:,}" if tested else _cell(claim["why"])
         sign = SIGNS[claim["verdict"]]
         lines.append(f"| {sign} | `{claim['id']}` {_cell(claim['statement'])} | **{claim['verdict']}** | {measured} |")
     return _cut("\n".join(lines) + "\n")

@@ -16,7 +16,7 @@ __all__ = ["remove_report", "write"]
 
 STYLE = "report.css"
 # Classic scripts, in the order in which the page runs them: from file:// a browser loads no modules.
-SCRIPTS = tuple(f"scripts/{name}.js" for name in ("tools", "contents", "maps", "epochs", "occlusion", "curves"))
+SCRIPTS = tuple(f"scripts/{name}.js" for name in ("tools", "contents", "wide", "maps", "epochs", "occlusion", "curves"))
 
 
 def write(build: Path, report: Path, run: Mapping[str, Any], analyses: Sequence[Analysis] = ANALYSES) -> None:

@@ -1,6 +1,7 @@
-"""Templates in, one page out: figures are numbered in the order in which the sections show them."""
+"""Templates in, one page out: figures and tables are numbered in the order in which the sections show them."""
 
 import shlex
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from markupsafe import Markup
 from reportgen.errors import UserError
 from reportgen.page.content import VERDICTS, Content, Section
 from reportgen.page.opening import own_maps, story, strip
-from reportgen.page.words import FILTERS
+from reportgen.page.words import FILTERS, NO_BREAK
 from reportgen.settings import said
 
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -54,7 +55,7 @@ def render(content: Content, page: str, pictures: str, folder: Path | None = Non
     try:
         first = _Sections(environment, content, {})
         first.render()
-        second = _Sections(environment, content, first.numbers)
+        second = _Sections(environment, content, first.labels)
         sections = second.render()
         return environment.get_template(page).render(
             sections=sections, strip=strip(content), story=story(content), evidence=second.evidence
@@ -86,17 +87,20 @@ def _where(error: BaseException) -> str:
 
 
 class _Sections:
-    """Renders every section; figures get their numbers in the order in which they are shown."""
+    """Renders every section; figures, and tables, get their numbers in the order in which they are shown."""
 
-    def __init__(self, environment: jinja2.Environment, content: Content, known: Mapping[str, int]) -> None:
+    def __init__(self, environment: jinja2.Environment, content: Content, known: Mapping[str, str]) -> None:
         self.environment = environment
         self.content = content
-        self.known = known  # numbers of an earlier pass, for references to figures that come later
-        self.numbers: dict[str, int] = {}  # of every figure by its id
-        self.evidence: dict[str, dict[str, Any]] = {}  # claim -> the figure that stands before its verdict
+        self.known = known  # labels of an earlier pass, for references to figures that come later
+        self.labels: dict[str, str] = {}  # of every figure by its id: "Figure 7", "Table 2"
+        self.counts: Counter[str] = Counter()
+        self.evidence: dict[
+            str, dict[str, Any]
+        ] = {}  # claim -> the figures it rests on, and what is to be known beside it
 
     def render(self) -> list[dict[str, Any]]:
-        """Every section as {"name", "title", "body", "figures"}."""
+        """Every section as {"name", "title", "body", "figures": [{"id", "label", "title"}]}."""
         return [self._section(section) for section in self.content.sections]
 
     def _section(self, section: Section) -> dict[str, Any]:
@@ -106,16 +110,18 @@ class _Sections:
             """Show a figure of this section; `after` says which of the paper's it follows."""
             drawn = self._drawn(section, name)
             identity = f"{section.name}-{name}"
-            if identity in self.numbers:
+            if identity in self.labels:
                 raise UserError(f"sections/{section.name}.html.j2: figure '{name}' is shown twice")
-            self.numbers[identity] = len(self.numbers) + 1
-            shown.append({"id": identity, "number": self.numbers[identity], "title": drawn["title"]})
+            what = "Table" if drawn["kind"] == "Table" else "Figure"
+            self.counts[what] += 1
+            label = self.labels[identity] = f"{what} {self.counts[what]}"
+            shown.append({"id": identity, "label": label, "title": drawn["title"]})
             return self._piece(
                 "figure.html.j2",
                 figure=drawn,
                 name=name,
                 id=identity,
-                number=self.numbers[identity],
+                label=label,
                 after=after,
                 analysis=section.name,
                 source=section.artefact,
@@ -124,21 +130,23 @@ class _Sections:
             )
 
         def ref(name: str, analysis: str = section.name, first: bool = False) -> Markup:
-            """A link to a figure: "figure 7", or "Figure 7" where it begins a sentence."""
+            """A link to a figure or table: "figure 7", or "Figure 7" where it begins a sentence."""
             identity = f"{analysis}-{name}"
             place = next((part for part in self.content.sections if part.name == analysis), section)
             self._drawn(place, name)
-            link = Markup('<a class="ref" href="#{}">{}igure&nbsp;{}</a>')
-            return link.format(identity, "F" if first else "f", self.known.get(identity, 0))
+            label = self.known.get(identity, "").replace(" ", NO_BREAK)
+            return Markup('<a class="ref" href="#{}">{}</a>').format(identity, label if first else label.lower())
 
-        def claim(name: str, figure: str = "") -> Markup:
-            """The verdict on a claim, with its numbers; it rests on that figure, or on the one before it."""
+        def claim(name: str, *figures: str, beside: str = "") -> Markup:
+            """The verdict on a claim, with its numbers; it rests on those figures, or on the one before it.
+
+            `beside`: what the table of claims says under the verdict, because without it the verdict would mislead.
+            """
             found = next((entry for entry in self.content.claims if entry["id"] == name), None)
             if found is None:
                 raise UserError(f"sections/{section.name}.html.j2: the paper has no claim '{name}'")
-            rests = [entry for entry in shown if not figure or entry["id"] == f"{section.name}-{figure}"]
-            if rests:
-                self.evidence[name] = rests[-1]
+            rests = [entry for entry in shown if entry["id"].removeprefix(f"{section.name}-") in figures] or shown[-1:]
+            self.evidence[name] = {"figures": rests, "beside": " ".join(beside.split())}
             return self._piece("claim.html.j2", claim=found)
 
         body = self._piece(

@@ -36,7 +36,7 @@ for (const figure of document.querySelectorAll(".figure.LineChart")) {
     const change = { shift: `translateY(${(100 * x) / moved.side}%)`, scale: `scale(${x})`, turn: `rotate(${-x}deg)` }[way];
     panels[panel].series.forEach(({ x: xs, y }, index) => {
       scenes[index].picture.style.transform = change;
-      scenes[index].value.textContent = y[xs.indexOf(x)];
+      scenes[index].value.textContent = numberOf(y[xs.indexOf(x)]);
     });
   }
 
@@ -58,8 +58,8 @@ for (const figure of document.querySelectorAll(".figure.LineChart")) {
     if (moved) move(x);
     readout.replaceChildren(
       ...(title ? [make("strong", {}, title), " "] : []),
-      `at ${x_label} ${x}, ${y_label}: `,
-      ...here.flatMap(({ name, y }, index) => [index ? "; " : "", nameOf(name), " ", make("strong", {}, String(y))]),
+      `at ${x_label} ${numberOf(x)}, ${y_label}: `,
+      ...here.flatMap(({ name, y }, index) => [index ? "; " : "", nameOf(name), " ", make("strong", {}, numberOf(y))]),
     );
   }
 

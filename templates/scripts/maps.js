@@ -47,7 +47,7 @@
 
   function tile(map, part, rank, words) {
     const sheet = map.querySelector(`img[data-part="${part}"]`);
-    if (!sheet) return [];
+    if (!sheet || ![part, "both", undefined].includes(map.closest(".figure").dataset.show)) return [];
     const { side, gap } = map.closest(".maps").dataset;
     const step = Number(side) + Number(gap);
     const element = make("div", { class: "tile", role: "img", "aria-label": words });
@@ -128,10 +128,10 @@
     const form = make("form", { role: "search" }, make("label", {}, "Map number ", field), make("button", {}, "Find"), answer);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      const wanted = field.value.trim();
-      const found = mapsOf(figure).find((map) => map.dataset.map === wanted);
+      const wanted = Number(field.value.match(/\d+/)?.[0] ?? NaN); // 5, 05 or "map 5"
+      const found = mapsOf(figure).find((map) => Number(map.dataset.map) === wanted);
       const there = mapsOf(figure).map((map) => map.dataset.map);
-      answer.textContent = found || !wanted ? "" : `Map ${wanted} is not among those shown: ${there.join(", ")}.`;
+      answer.textContent = found ? "" : `${Number.isNaN(wanted) ? "Give a number of" : `Map ${wanted} is not among`} those shown: ${there.join(", ")}.`;
       if (found) show(found);
     });
     return form;

@@ -16,6 +16,11 @@ function nameOf(text) {
   return make("bdi", {}, text);
 }
 
+/** A number with a true minus. */
+function numberOf(value) {
+  return String(value).replace("-", "−");
+}
+
 /** The data that stand in the page beside a figure's picture. */
 function dataOf(figure) {
   return JSON.parse(figure.querySelector("script[type='application/json']").textContent);

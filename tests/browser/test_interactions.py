@@ -52,6 +52,37 @@ def test_a_map_is_enlarged_to_its_nine_with_what_is_known_of_each(page: Page, la
     expect(layer3.locator("button.pair").nth(1)).to_be_focused()
 
 
+def test_the_viewer_shows_the_kind_that_was_chosen(page: Page, layer3: Locator) -> None:
+    layer3.get_by_label("patches", exact=True).check()
+    layer3.locator("button.pair").first.click()
+    tiles = page.locator(".viewer .tile")
+    expect(tiles).to_have_count(9)
+    for place in range(9):
+        expect(tiles.nth(place)).to_have_attribute("aria-label", f"Patch {place + 1}")
+
+
+def test_the_viewers_buttons_stay_on_a_telephones_screen(opened: Open, smoke: Run) -> None:
+    page = opened(smoke.report, width=360)
+    page.locator("#features-layer3 button.pair").first.click()
+    for name in ("Close", "map after"):
+        expect(page.locator(".viewer").get_by_role("button", name=name)).to_be_in_viewport(ratio=1)
+    page.locator(".viewer").evaluate("(viewer) => viewer.scrollTo({ top: 9999, behavior: 'instant' })")
+    for name in ("Close", "map after"):
+        expect(page.locator(".viewer").get_by_role("button", name=name)).to_be_in_viewport(ratio=1)
+
+
+def test_what_is_wider_than_the_screen_fades_where_there_is_more(opened: Open, smoke: Run) -> None:
+    page = opened(smoke.report, width=360)
+    box = page.locator(".figure.Occlusion .scroll").first
+    expect(box).to_have_class("scroll more-behind")
+    box.evaluate("(box) => box.scrollTo({ left: 40, behavior: 'instant' })")
+    expect(box).to_have_class("scroll more-behind more-before")
+    box.evaluate("(box) => box.scrollTo({ left: 9999, behavior: 'instant' })")
+    expect(box).to_have_class("scroll more-before")
+    page.set_viewport_size({"width": 1440, "height": 900})
+    expect(box).to_have_class("scroll")
+
+
 def test_a_tile_is_cut_out_where_it_lies_in_its_sheet(page: Page, layer3: Locator) -> None:
     """What the viewer shows is, pixel by pixel, the sheet's fifth tile: the one in the middle."""
     layer3.locator("button.pair").first.click()
@@ -115,9 +146,14 @@ def test_a_map_is_found_by_its_number(page: Page, layer3: Locator, smoke: Run) -
     field.fill(str(absent))
     field.press("Enter")
     expect(layer3.get_by_role("status").first).to_contain_text(f"Map {absent} is not among those shown: {numbers[0]}")
-    field.fill(str(numbers[-1]))
+    for said in (f"{numbers[-1]}", f"0{numbers[-1]}", f"map {numbers[-1]}"):
+        field.fill(said)
+        field.press("Enter")
+        expect(page.locator(".viewer h2")).to_have_text(f"Layer 3, map {numbers[-1]}")
+        page.keyboard.press("Escape")
+    field.fill("the last")
     field.press("Enter")
-    expect(page.locator(".viewer h2")).to_have_text(f"Layer 3, map {numbers[-1]}")
+    expect(layer3.get_by_role("status").first).to_contain_text(f"Give a number of those shown: {numbers[0]}")
 
 
 def percent(share: float) -> str:

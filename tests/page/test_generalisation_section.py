@@ -124,3 +124,18 @@ def test_without_other_images_the_section_says_so(tmp_path: Path) -> None:
     said = section(tmp_path, {"tested": False}, {}, "not tested")
     assert "This run has no images of other classes to try that on: TRANSFER= names a folder" in said
     assert "No images." in said
+
+
+def test_tables_are_numbered_apart_from_figures_and_named_so_where_they_are_referred_to(tmp_path: Path) -> None:
+    said = section(tmp_path, NUMBERS, figures(), "holds")
+    found = re.findall(r"((?:Figure|Table) \d)\. (\w+)\.", said)
+    assert found == [
+        ("Figure 1", "Gallery"),
+        ("Table 1", "From_scratch"),
+        ("Table 2", "By_count_table"),
+        ("Figure 2", "By_count"),
+        ("Table 3", "By_layer_table"),
+        ("Figure 3", "By_layer"),
+    ]
+    assert "(figure 2, table 2)" in said
+    assert "table 3 says how many numbers that is" in said

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from fake_build import CLASSES, FAKED, FILE, RUN, figures
+from fake_build import CLASSES, FAKED, FILE, RUN, figures, part, verdict
 from runs import REPOSITORY
 
 from reportgen.claims import CLAIMS
@@ -20,6 +20,7 @@ from reportgen.errors import UserError
 from reportgen.page import html, single
 from reportgen.page.template import render, templates
 
+Alter = Callable[[str, Callable[[Any], None]], Path]
 VOID = {"meta", "link", "img", "rect", "line", "circle", "br", "image", "input"}
 
 
@@ -190,6 +191,51 @@ def test_a_claim_links_to_the_figure_it_rests_on_and_prints_its_rule(report: Pat
     assert rule in unescape(row)
 
 
+def test_the_first_screen_counts_the_verdicts(report: Path):
+    text = (report / "index.html").read_text(encoding="utf-8")
+    [tally] = re.findall(r'<ul class="tally".*?</ul>', text, re.DOTALL)
+    said = [" ".join(Page(item).text.split()[1:]) for item in re.findall(r"<li>.*?</li>", tally, re.DOTALL)]
+    assert said == ["1 holds", "1 contradicted", "2 undecided", "12 not tested"]
+    assert text.index(tally) < text.index('<ul class="strip">')
+
+
+def test_a_verdict_says_what_decided_it(altered: Alter, tmp_path: Path):
+    def spread(document: Any) -> None:
+        document["verdicts"][0] = verdict(
+            "hierarchy",
+            "undecided",
+            part("the upper", 0.5, 0.4, 0.6, "holds"),
+            part("the lower", 0.1, -0.1, 0.3, "undecided"),
+        )
+
+    build = altered("features/artefact.json", spread)
+    html.write(build, tmp_path / "report", RUN, FAKED)
+    text = unescape((tmp_path / "report" / "index.html").read_text())
+    for claim, why in (
+        ("hierarchy", "The interval spans the bound: the lower."),
+        ("grouping", "The interval lies beyond the bound: layer 5."),
+        ("clipping", "Clipping never acted."),
+    ):
+        [row] = re.findall(rf'<tr id="claim-{claim}">.*?</tr>', text, re.DOTALL)
+        assert why in row
+
+
+def test_a_claim_may_rest_on_several_figures_and_be_read_beside_something(build: Path, tmp_path: Path):
+    folder = tmp_path / "templates"
+    shutil.copytree(templates(), folder)
+    section = folder / "sections" / "features.html.j2"
+    alone = '{{ claim("hierarchy") }}'
+    assert alone in section.read_text()
+    both = '{{ claim("hierarchy", "layer1", "layer5", "absent", beside="chance <would>  do as well.") }}'
+    section.write_text(section.read_text().replace(alone, both))
+    text = render(
+        html.gather(build, RUN, FAKED), "report.html.j2", "figures", folder, print=False, has_pdf=False, scripts=()
+    )
+    [row] = re.findall(r'<tr id="claim-hierarchy">.*?</tr>', text, re.DOTALL)
+    assert re.findall(r'<a href="#(features-\w+)">Figure', row) == ["features-layer1", "features-layer5"]
+    assert "Beside it: chance &lt;would&gt; do as well." in row
+
+
 def test_numbers_in_the_prose_are_the_results(page: Page):
     assert "right 87.4 % of the time" in page.text.replace("\xa0", " ")
     assert "validation loss of 0.432 nats" in page.text
@@ -221,9 +267,6 @@ def test_first_sight_is_small(page: Page, report: Path):
     eager = {picture["src"] for picture in page.all("img") if "loading" not in picture}
     names = {"index.html", "report.css", *eager, *(script["src"] for script in page.all("script") if "src" in script)}
     assert sum((report / name).stat().st_size for name in names) < 2_000_000
-
-
-Alter = Callable[[str, Callable[[Any], None]], Path]
 
 
 def test_a_missing_figure_stops_the_build_by_name(altered: Alter, tmp_path: Path):
