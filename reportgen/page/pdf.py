@@ -76,7 +76,11 @@ def write(build: Path, report: Path, run: Mapping[str, Any], analyses: Sequence[
     identifier = digest([content.run, [section.artefact["fingerprint"] for section in content.sections]])
     with missing_letters():
         content_bytes = document.write_pdf(
-            stylesheets=styles, font_config=fonts, pdf_identifier=identifier.encode(), uncompressed_pdf=False
+            stylesheets=styles,
+            font_config=fonts,
+            pdf_identifier=identifier.encode(),
+            pdf_variant="pdf/ua-1",  # tagged: a screen reader finds headings, tables, and what pictures show
+            uncompressed_pdf=False,
         )
     publish(report, "pdf", {NAME: content_bytes})
 

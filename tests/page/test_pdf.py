@@ -4,6 +4,7 @@ import builtins
 import logging
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fake_build import CLASSES, FAKED, RUN, Printed, figures
@@ -139,6 +140,32 @@ def test_the_machines_own_fonts_are_for_foreign_scripts_alone(reader: PdfReader)
     said = "".join(strangers)
     assert set(said) & {"猫", "🐱"}  # a machine need not have fonts for both
     assert not [character for character in said if character.isascii() and not character.isspace()]
+
+
+def test_a_screen_reader_finds_headings_tables_and_what_every_picture_shows(reader: PdfReader):
+    root = reader.root_object
+    assert root["/Lang"] == "en"
+    assert root["/MarkInfo"]["/Marked"]
+    assert root["/ViewerPreferences"]["/DisplayDocTitle"]
+    found: dict[str, list[str]] = {}
+
+    def walk(element: Any) -> None:
+        element = element.get_object()
+        if not isinstance(element, dict):
+            return
+        if "/S" in element:
+            found.setdefault(element["/S"], []).append(str(element.get("/Alt", "")))
+        below = element.get("/K", [])
+        for part in below if isinstance(below, list) else [below]:
+            walk(part)
+
+    walk(root["/StructTreeRoot"])
+    assert len(found["/H2"]) >= 6
+    assert "/Table" in found
+    assert "/TH" in found
+    assert len(found["/Figure"]) > 80
+    assert [said for said in found["/Figure"] if len(said) < 4] == []
+    assert any("What Curves shows" in said for said in found["/Figure"])
 
 
 def test_it_is_small(printed: Printed, reader: PdfReader):
