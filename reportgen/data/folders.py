@@ -12,9 +12,9 @@ from jaxtyping import UInt8
 from PIL import Image, ImageOps
 from PIL import ImageFile as ImageReader
 
-from reportgen.data.dataset import SPLITS
 from reportgen.errors import UserError
 
+SPLITS = ("train", "val", "test")
 MOST_SKIPPED = 0.01  # of all files; more, and the folder is not what the user thinks it is
 MOST_PIXELS = 100_000_000  # in one image: about 300 MB once decoded
 SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
