@@ -110,9 +110,10 @@ def test_the_next_part_is_decoded_while_this_one_is_used(both: tuple[np.ndarray,
 
 def test_reading_more_images_needs_no_more_memory(both: tuple[np.ndarray, Files]) -> None:
     """At its peak, as Python and numpy count it."""
+    part = 16 * 128 * 128 * 3
 
     def peak(batches: int) -> int:
-        files = Files(both[1].paths[:8] * 2 * batches, SIZE)
+        files = Files(both[1].paths[:8] * 2 * batches, 128)
         parts = np.arange(len(files)).reshape(batches, 16)
         tracemalloc.start()
         for _ in stored(files, list(parts), CPU):
@@ -123,8 +124,8 @@ def test_reading_more_images_needs_no_more_memory(both: tuple[np.ndarray, Files]
 
     peak(2)  # what is made once
     few, many = peak(3), peak(30)
-    assert few > 16 * SIZE * SIZE * 3  # it is counted
-    assert many < few + 16 * SIZE * SIZE * 3  # as much as one part more
+    assert few > part  # it is counted
+    assert many < few + 2 * part  # the reader may be a part ahead, or not yet; all of them would be 30
 
 
 def made(root: Path, build: Path, **switches: str) -> dict[str, Any]:
@@ -162,9 +163,10 @@ def test_the_fingerprint_hangs_on_every_pixel(tmp_path: Path) -> None:
         pictures(tmp_path / "images" / kind, 4)
     before = made(tmp_path / "images", tmp_path / "before", DATA_PACK="false")
     place = tmp_path / "images" / "b" / "003.png"
-    pixels = np.asarray(Image.open(place)).copy()
-    pixels[pixels.shape[0] // 2, pixels.shape[1] // 2] = 255 - pixels[pixels.shape[0] // 2, pixels.shape[1] // 2]
-    Image.fromarray(pixels).save(place, exif=Image.open(place).getexif())
+    with Image.open(place) as picture:
+        middle = (picture.width // 2, picture.height // 2)
+        picture.putpixel(middle, tuple(255 - value for value in picture.getpixel(middle)))
+        picture.save(place, exif=picture.getexif())
     after = made(tmp_path / "images", tmp_path / "after", DATA_PACK="false")
     assert before["content"] != after["content"]
 
