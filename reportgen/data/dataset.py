@@ -14,8 +14,8 @@ from jaxtyping import Bool, Int, UInt8
 
 from reportgen.artifacts import DOCUMENT, read_json
 from reportgen.data.decoding import Files, Images
-from reportgen.data.folders import SPLITS
 
+SPLITS = ("train", "val", "test")
 WIDE = "test-wide"
 
 

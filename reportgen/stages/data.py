@@ -10,8 +10,8 @@ from PIL import Image
 
 from reportgen.artifacts import DOCUMENT, digest, write_json
 from reportgen.data import scenes
-from reportgen.data.dataset import WIDE, count_images
-from reportgen.data.folders import MOST_SKIPPED, SPLITS, ImageFile, Listing, list_folder, list_for_loaded
+from reportgen.data.dataset import SPLITS, WIDE, count_images
+from reportgen.data.folders import MOST_SKIPPED, ImageFile, Listing, list_folder, list_for_loaded
 from reportgen.data.packing import Skipped, pack
 from reportgen.errors import UserError
 from reportgen.pipeline import Work

@@ -12,9 +12,9 @@ from PIL import Image
 
 from reportgen import pipeline, settings
 from reportgen.artifacts import DOCUMENT, read_json
-from reportgen.data.dataset import Dataset
+from reportgen.data.dataset import SPLITS, Dataset
 from reportgen.data.decoding import Files
-from reportgen.data.folders import SPLITS, ImageFile, Listing
+from reportgen.data.folders import ImageFile, Listing
 from reportgen.data.packing import pack
 from reportgen.data.reading import stored
 from reportgen.stages import data
