@@ -61,6 +61,7 @@ class DataSettings:
     transfer: Positive = 60  # scenes of each class that the net never sees
     val_share: Share = 0.15  # of a folder that has no val/ of its own
     test_share: Share = 0.15
+    pack: bool = True  # store every image, decoded; else files are decoded whenever they are read: slower, no disk
 
 
 NAMED_SETS = ("CIFAR10", "STL10", "Caltech101", "Imagenette", "OxfordIIITPet", "ImageNet")  # torchvision's, by name

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from reportgen.artifacts import digest, remove_leftovers, write_bytes, write_json
+from reportgen.data.decoding import Images
 from reportgen.data.reading import stored
 from reportgen.data.transforms import Preprocessing, as_tensor, measured
 from reportgen.distributed import ALONE, World
@@ -50,7 +51,7 @@ class Split(Protocol):
     """Images and what they show."""
 
     @property
-    def images(self) -> UInt8[np.ndarray, "image row column 3"]: ...
+    def images(self) -> Images: ...
     @property
     def labels(self) -> Int[np.ndarray, " image"]: ...
 
@@ -88,9 +89,7 @@ class History:
         return cls(tuple(Epoch(**epoch) for epoch in document["epochs"]))
 
 
-def input_preprocessing(
-    settings: TrainingSettings, images: UInt8[np.ndarray, "image row column 3"], crop: int
-) -> Preprocessing:
+def input_preprocessing(settings: TrainingSettings, images: Images, crop: int) -> Preprocessing:
     """The preprocessing that a recipe asks for, its mean (and deviation) measured on the training images."""
     paper = settings.inputs == "paper"
     return measured(images, crop, range=255.0 if paper else 1.0, divide=not paper)

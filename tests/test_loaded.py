@@ -287,6 +287,29 @@ def test_a_net_that_cannot_be_projected_has_a_report_all_the_same(home: Path) ->
     assert (home / "report" / "report.pdf").exists()
 
 
+def test_without_stored_images_the_report_finds_the_same(home: Path) -> None:
+    found = []
+    for pack in ("true", "false"):
+        done = reportgen("run", *words(USUAL | {"DATA_PACK": pack}), cwd=home)
+        assert done.returncode == 0, done.stderr
+        assert (home / "build" / "data" / "val.npy").exists() == (pack == "true")
+        metrics = read_json(home / "report" / "metrics.json")
+        found.append({name: metrics[name] for name in ("data", "model", "analyses", "claims")})
+    assert found[0] == found[1]
+
+
+def test_a_file_that_vanishes_between_the_stages_is_named_with_a_way_out(home: Path) -> None:
+    pipeline = made(home, "data", DATA_PACK="false")
+    (home / "images" / "light" / "03.png").unlink()
+    with pytest.raises(
+        UserError, match=r"^images/light/03\.png: .*No such file.*: put it back, or use DATA_PACK=true"
+    ) as said:
+        pipeline.make_due(["net"])
+    assert "\n" not in str(said.value)
+    made(home, DATA_PACK="true")
+    assert numbers(home)["labelled_images"] == 19
+
+
 def test_a_net_that_branches_on_values_has_a_report_that_says_what_is_not_known(home: Path) -> None:
     done = reportgen("run", *words(USUAL | {"MODEL": "brightness_net:branching"}), cwd=home)
     assert done.returncode == 0, done.stderr

@@ -10,7 +10,7 @@ import torchvision
 
 from reportgen import probe
 from reportgen.data.dataset import Dataset, Split
-from reportgen.data.folders import read_image
+from reportgen.data.decoding import read_image
 from reportgen.data.transforms import Preprocessing
 from reportgen.inputs import Inputs
 from reportgen.observe import strongest

@@ -15,7 +15,7 @@ from reportgen import probe
 from reportgen.analyses import occlusion
 from reportgen.data.annotations import Annotations
 from reportgen.data.dataset import Dataset, Split
-from reportgen.data.folders import read_image
+from reportgen.data.decoding import read_image
 from reportgen.data.transforms import Preprocessing
 from reportgen.inputs import Inputs
 from reportgen.observe import covered

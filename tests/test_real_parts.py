@@ -10,7 +10,7 @@ from test_real import real_inputs
 from reportgen import probe
 from reportgen.analyses import correspondence
 from reportgen.data.annotations import Annotations, Parts, check_parts, read_coco, stored
-from reportgen.data.folders import read_image
+from reportgen.data.decoding import read_image
 from reportgen.inputs import Inputs
 
 pytestmark = pytest.mark.real

@@ -8,7 +8,8 @@ import safetensors.torch
 import torchvision
 
 from reportgen.data.dataset import Dataset, Split, Transfer
-from reportgen.data.folders import list_classes, read_image
+from reportgen.data.decoding import read_image
+from reportgen.data.folders import list_classes
 from reportgen.data.folds import draw_folds
 from reportgen.data.transforms import Preprocessing
 from reportgen.inputs import Inputs

@@ -1,7 +1,8 @@
-"""A data set as the stages read it: every image decoded once, scaled, cut to a square, and mapped from disk.
+"""A data set as the stages read it: every image scaled, cut to a square, and mapped from disk or decoded when read.
 
 The data stage writes one folder: ``<split>.npy`` (uint8 "image row column 3"), ``<split>-labels.npy``, and in
-``artefact.json`` the classes, the files' names and what was skipped. Nothing holds the images in memory.
+``artefact.json`` the classes, the files' names and what was skipped; with ``DATA_PACK=false`` the files' paths in the
+place of ``<split>.npy``. Nothing holds the images in memory.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Int, UInt8
 
 from reportgen.artifacts import DOCUMENT, read_json
+from reportgen.data.decoding import Files, Images
 
 SPLITS = ("train", "val", "test")
 WIDE = "test-wide"
@@ -21,7 +23,7 @@ WIDE = "test-wide"
 class Split:
     """Images of one part of a data set."""
 
-    images: UInt8[np.ndarray, "image row column 3"]  # mapped from disk
+    images: Images
     labels: Int[np.ndarray, " image"]
     names: tuple[str, ...]  # "class/file", as in the user's folder
     labelled: Bool[np.ndarray, " image"] | None = None  # where the label is known, not the net's guess; None: all are
@@ -52,10 +54,13 @@ class Dataset:
         """Map what the data stage wrote."""
         document = read_json(folder / DOCUMENT)
         files = {name: document.get("same", {}).get(name, name) for name in SPLITS}  # two splits may be one
-        splits = {name: open_split(folder, files[name], document["names"][name]) for name in SPLITS}
+        numbers = document["numbers"]
+        unpacked = {name: Files(paths, numbers["size"]) for name, paths in document.get("paths", {}).items()}
+        splits = {
+            name: open_split(folder, files[name], document["names"][name], unpacked.get(files[name])) for name in SPLITS
+        }
         place = folder / f"{WIDE}.npy"
         wide = np.load(place, mmap_mode="r") if place.exists() else None
-        numbers = document["numbers"]
         return cls(numbers["name"], tuple(numbers["classes"]), document["content"], **splits, wide=wide)
 
 
@@ -79,9 +84,9 @@ class Transfer:
         return cls(numbers["name"], tuple(numbers["classes"]), numbers["fingerprint"], images)
 
 
-def open_split(folder: Path, name: str, names: Sequence[str]) -> Split:
-    """Map what `reportgen.data.packing.pack` wrote."""
-    images = np.load(folder / f"{name}.npy", mmap_mode="r")
+def open_split(folder: Path, name: str, names: Sequence[str], files: Files | None = None) -> Split:
+    """Map what `reportgen.data.packing.pack` wrote; with `files`, whose images it did not store, its labels alone."""
+    images = np.load(folder / f"{name}.npy", mmap_mode="r") if files is None else files
     return Split(images, np.load(folder / f"{name}-labels.npy"), tuple(names))
 
 

@@ -1,7 +1,6 @@
-"""Folders of images: finding them, splitting them, and reading whatever a photograph turns out to be."""
+"""Folders of images: finding them, splitting them, reading them in order."""
 
 import os
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -9,14 +8,13 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageOps
-from PIL import ImageFile as ImageReader
+from PIL import Image
 
 from reportgen.data.dataset import SPLITS
+from reportgen.data.decoding import Unreadable, read_image, read_picture
 from reportgen.errors import UserError
 
 MOST_SKIPPED = 0.01  # of all files; more, and the folder is not what the user thinks it is
-MOST_PIXELS = 100_000_000  # in one image: about 300 MB once decoded
 SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
 
@@ -37,10 +35,6 @@ class Listing:
     classes: tuple[str, ...]
     splits: dict[str, tuple[ImageFile, ...]]
     same: dict[str, str] = field(default_factory=dict)  # a split that has the images of another: {"test": "val"}
-
-
-class Unreadable(Exception):
-    """Why a file cannot be used, in a few words."""
 
 
 def list_folder(root: Path, val_share: float, test_share: float, seed: int) -> Listing:
@@ -152,56 +146,6 @@ def _files(folder: Path, kind: str, label: int) -> list[ImageFile]:
     place = folder / kind
     paths = sorted(path for path in place.rglob("*") if path.is_file() and not path.name.startswith("."))
     return [ImageFile(path, f"{kind}/{path.relative_to(place).as_posix()}", label) for path in paths]
-
-
-def read_image(path: Path, size: int) -> UInt8[np.ndarray, "row column 3"]:
-    """Read any image as an RGB square: turned upright, shorter side scaled to `size`, centre cut (section 3).
-
-    Grey, palette, CMYK and 16-bit images become RGB; what is transparent becomes white. Raises Unreadable.
-    """
-    return read_picture(lambda: Image.open(path), size)
-
-
-def read_picture(opened: Callable[[], Image.Image], size: int) -> UInt8[np.ndarray, "row column 3"]:
-    """`read_image` of an image that may lie in no file of its own."""
-    # WeasyPrint and others allow truncated files to the whole process, on import: half a picture would be an image.
-    ImageReader.LOAD_TRUNCATED_IMAGES = False
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's own notes on odd metadata and large files: the limit is ours
-            with opened() as image:
-                if image.width * image.height > MOST_PIXELS:
-                    raise Unreadable(f"{image.width}x{image.height} pixels are more than {MOST_PIXELS:,}")
-                image.draft("RGB", (2 * size, 2 * size))  # a JPEG is decoded no larger than needed
-                upright = ImageOps.exif_transpose(image)
-                return np.asarray(_square(_rgb(upright), size))
-    except Image.UnidentifiedImageError:
-        raise Unreadable("not an image") from None
-    except Image.DecompressionBombError:
-        raise Unreadable(f"more than {MOST_PIXELS:,} pixels") from None
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
-        raise Unreadable(str(error).split("\n")[0] or type(error).__name__) from None
-
-
-def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I") or image.mode == "F":  # 16 bits and more of grey
-        values = np.asarray(image, dtype=np.float64)
-        top = 65535.0 if values.max(initial=0) > 255 else 255.0
-        image = Image.fromarray((values.clip(0, top) / top * 255).round().astype(np.uint8))
-    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        shown = image.convert("RGBA")
-        ground = Image.new("RGBA", shown.size, "white")
-        return Image.alpha_composite(ground, shown).convert("RGB")
-    return image.convert("RGB")
-
-
-def _square(image: Image.Image, size: int) -> Image.Image:
-    scale = size / min(image.size)
-    width, height = (max(size, round(side * scale)) for side in image.size)
-    if (width, height) != image.size:
-        image = image.resize((width, height), Image.Resampling.BICUBIC)
-    left, top = (width - size) // 2, (height - size) // 2
-    return image.crop((left, top, left + size, top + size))
 
 
 def read_images(

@@ -89,8 +89,16 @@ def _files(data: Any, part: str, classes: tuple[str, ...]) -> list[list[ImageFil
     found: list[list[ImageFile]] = [[] for _ in classes]
     for index, label in enumerate(_labels(data)):
         name = f"{classes[label]}/{part}-{index:06d}"
-        found[label].append(ImageFile(HOME, name, label, _picture(data, index)))
+        found[label].append(_file(data, index, name, label))
     return found
+
+
+def _file(data: Any, index: int, name: str, label: int) -> ImageFile:
+    """One image: a file where the set is a list of files (ImageNet, Imagenette), else what the set itself gives."""
+    samples = getattr(data, "samples", None) or getattr(data, "_samples", None)
+    if samples:
+        return ImageFile(Path(samples[index][0]), name, label)
+    return ImageFile(HOME, name, label, _picture(data, index))
 
 
 def _labels(data: Any) -> list[int]:

@@ -1,7 +1,8 @@
 """Decoding image files once, into one array that later stages map from disk."""
 
+import hashlib
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,32 +14,31 @@ Skipped = list[dict[str, str]]  # {"file", "reason"}
 
 
 def pack(
-    folder: Path, name: str, files: Sequence[ImageFile], size: int, skipped: Skipped
-) -> tuple[list[str], list[int]]:
+    folder: Path, name: str, files: Sequence[ImageFile], size: int, skipped: Skipped, store: bool = True
+) -> tuple[list[ImageFile], str]:
     """Decode files into ``<name>.npy`` (uint8 "image row column 3") and their labels into ``<name>-labels.npy``.
 
-    Returns the names and labels of the files that the arrays hold; the others are added to `skipped` with the reason.
+    Returns the files that can be read, which the arrays hold in this order, and a digest of their pixels; the others are
+    added to `skipped` with the reason. Without `store` the files are read all the same, but no ``<name>.npy`` is written.
     """
-    names: list[str] = []
-    labels: list[int] = []
+    kept: list[ImageFile] = []
+    pixels = hashlib.sha256()
 
     def skip(file: ImageFile, reason: str) -> None:
         skipped.append({"file": file.name, "reason": reason})
 
-    def images() -> Iterator[tuple[ImageFile, np.ndarray]]:
-        yield from track(read_images(files, size, skip), f"decode {name}", len(files))
-
-    place = folder / f"{name}.npy"
-    packed = np.lib.format.open_memmap(place, mode="w+", dtype=np.uint8, shape=(len(files), size, size, 3))
-    for file, image in images():
-        packed[len(names)] = image
-        names.append(file.name)
-        labels.append(file.label)
-    if len(names) < len(files):  # files were skipped: write the array again at its true length
+    place, shape = folder / f"{name}.npy", (len(files), size, size, 3)
+    packed = np.lib.format.open_memmap(place, mode="w+", dtype=np.uint8, shape=shape) if store else None
+    for file, image in track(read_images(files, size, skip), f"decode {name}", len(files)):
+        if packed is not None:
+            packed[len(kept)] = image
+        pixels.update(image.data)
+        kept.append(file)
+    if packed is not None and len(kept) < len(files):  # files were skipped: write the array again at its true length
         whole = place.with_suffix(".whole")
-        shorter = np.lib.format.open_memmap(whole, mode="w+", dtype=np.uint8, shape=(len(names), size, size, 3))
-        for start in range(0, len(names), 1024):
-            shorter[start : start + 1024] = packed[start : min(start + 1024, len(names))]
+        shorter = np.lib.format.open_memmap(whole, mode="w+", dtype=np.uint8, shape=(len(kept), *shape[1:]))
+        for start in range(0, len(kept), 1024):
+            shorter[start : start + 1024] = packed[start : min(start + 1024, len(kept))]
         shutil.move(whole, place)
-    np.save(folder / f"{name}-labels.npy", np.asarray(labels, dtype=np.int64))
-    return names, labels
+    np.save(folder / f"{name}-labels.npy", np.asarray([file.label for file in kept], dtype=np.int64))
+    return kept, pixels.hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""Stored images on their way to the net: read from disk while the net is busy with those before."""
+"""Images on their way to the net: read from disk, or decoded, while the net is busy with those before."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,23 +9,25 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
+from reportgen.data.decoding import Files, Images
 from reportgen.data.transforms import as_tensor
 
 Item = TypeVar("Item")
 
 
 def stored(
-    images: UInt8[np.ndarray, "image row column 3"], parts: Sequence[np.ndarray], device: torch.device
+    images: Images, parts: Sequence[np.ndarray], device: torch.device
 ) -> Iterator[UInt8[Tensor, "_image row column 3"]]:
     """The images of each part, given by their numbers, on the device.
 
-    Where they are mapped from disk or go to a GPU, a part is read, into pinned memory, while the one before it is used.
+    Where they are mapped from disk, decoded, or go to a GPU (from pinned memory), a part is read while the one before it
+    is used. No more than these two are held.
     """
     cuda = device.type == "cuda"
     read = (as_tensor(images[part]) for part in parts)
     if cuda:
         read = (pixels.pin_memory() for pixels in read)
-    waits = len(parts) > 1 and (cuda or isinstance(images, np.memmap))
+    waits = len(parts) > 1 and (cuda or isinstance(images, np.memmap | Files))
     for pixels in one_ahead(read) if waits else read:
         yield pixels.to(device, non_blocking=True)
 

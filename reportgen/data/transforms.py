@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor
 
+from reportgen.data.decoding import Images
 from reportgen.errors import UserError
 
 Number = float | int
@@ -152,9 +153,7 @@ class Preprocessing:
         return rows - self.crop, columns - self.crop
 
 
-def measured(
-    images: UInt8[np.ndarray, "image row column 3"], crop: int, range: Number = 1.0, divide: bool = True
-) -> Preprocessing:
+def measured(images: Images, crop: int, range: Number = 1.0, divide: bool = True) -> Preprocessing:
     """The preprocessing that gives these images mean 0 and, unless `divide` is false, unit variance per channel.
 
     With range 255 and without division it is the paper's: values between about -128 and 128.

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from reportgen import probe
+from reportgen.data.decoding import Files
 from reportgen.data.geometry import Transformation, flat, moved
 from reportgen.data.transformations import Plan
 from reportgen.inputs import Inputs
@@ -57,7 +58,10 @@ def look(inputs: Inputs, pixels: UInt8[np.ndarray, "image crop crop 3"], labels:
 
 
 def through_views(
-    inputs: Inputs, source: UInt8[np.ndarray, "stored side side 3"], images: Int[np.ndarray, " image"], plan: Plan
+    inputs: Inputs,
+    source: UInt8[np.ndarray, "stored side side 3"] | Files,
+    images: Int[np.ndarray, " image"],
+    plan: Plan,
 ) -> tuple[dict[str, Curves], Seen]:
     """Every image through every view, and as it is. What a view leaves as it was, pixel for pixel, counts as unmoved."""
     import torch

@@ -8,7 +8,8 @@ import numpy as np
 
 from reportgen.artifacts import DOCUMENT, read_json, write_json
 from reportgen.data.annotations import Annotated, Unusable, check_parts, read_coco, stored
-from reportgen.data.folders import Unreadable, list_folder, list_for_loaded, read_image
+from reportgen.data.decoding import Unreadable, read_image
+from reportgen.data.folders import list_folder, list_for_loaded
 from reportgen.data.masks import read_masks
 from reportgen.data.packing import Skipped
 from reportgen.errors import UserError

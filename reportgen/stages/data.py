@@ -1,4 +1,4 @@
-"""The data stage: draw the scenes or list the user's folder, then decode every image once."""
+"""The data stage: draw the scenes or list the user's folder, then decode every image once, and store it if asked to."""
 
 import itertools
 from importlib import import_module
@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from reportgen.artifacts import DOCUMENT, digest, digest_file, write_json
+from reportgen.artifacts import DOCUMENT, digest, write_json
 from reportgen.data import scenes
 from reportgen.data.dataset import SPLITS, WIDE, count_images
-from reportgen.data.folders import MOST_SKIPPED, Listing, list_folder, list_for_loaded
+from reportgen.data.folders import MOST_SKIPPED, ImageFile, Listing, list_folder, list_for_loaded
 from reportgen.data.packing import Skipped, pack
 from reportgen.errors import UserError
 from reportgen.pipeline import Work
@@ -26,15 +26,20 @@ def make(work: Work, folder: Path) -> None:
     root = drawn_scenes(work) if drawn else Path(settings.source)
     listing = _list(work, root)
     skipped: Skipped = []
-    names: dict[str, list[str]] = {}
-    labels: dict[str, list[int]] = {}
+    files: dict[str, list[ImageFile]] = {}
+    paths: dict[str, list[str]] = {}  # of the splits that are not stored
     content: list[str] = []
     for split in SPLITS:
         if split in listing.same:
-            names[split], labels[split] = names[listing.same[split]], labels[listing.same[split]]
+            files[split] = files[listing.same[split]]
             continue
-        names[split], labels[split] = pack(folder, split, listing.splits[split], settings.size, skipped)
-        content.append(digest_file(folder / f"{split}.npy"))
+        store = settings.pack or any(file.picture for file in listing.splits[split])  # the latter are no files
+        files[split], pixels = pack(folder, split, listing.splits[split], settings.size, skipped, store)
+        content.append(pixels)
+        if not store:
+            paths[split] = [str(file.path) for file in files[split]]
+    names = {split: [file.name for file in kept] for split, kept in files.items()}
+    labels = {split: [file.label for file in kept] for split, kept in files.items()}
     _check(root, listing, names, labels, skipped, trained=not work.settings.model.loaded)
     if drawn:
         _pack_wide(folder, root, names["test"])
@@ -53,7 +58,13 @@ def make(work: Work, folder: Path) -> None:
     }
     write_json(
         folder / DOCUMENT,
-        {"numbers": numbers, "names": names, "same": listing.same, "content": numbers["fingerprint"]},
+        {
+            "numbers": numbers,
+            "names": names,
+            "paths": paths,
+            "same": listing.same,
+            "content": numbers["fingerprint"],
+        },
     )
     if skipped:
         say(f"  {len(skipped)} files were skipped: the report lists them")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from reportgen.artifacts import DOCUMENT, digest, digest_file, write_json
+from reportgen.artifacts import DOCUMENT, digest, write_json
 from reportgen.data.folders import list_classes
 from reportgen.data.packing import Skipped, pack
 from reportgen.errors import UserError
@@ -20,7 +20,8 @@ def make(work: Work, folder: Path) -> None:
     root = drawn_scenes(work) / "transfer" if drawn else Path(source)
     classes, files = list_classes(root, f"TRANSFER={source}")
     skipped: Skipped = []
-    names, labels = pack(folder, "transfer", files, work.settings.data.size, skipped)
+    kept, pixels = pack(folder, "transfer", files, work.settings.data.size, skipped)
+    labels = [file.label for file in kept]
     for label, kind in enumerate(classes):
         if label not in labels:
             why = next(
@@ -34,9 +35,9 @@ def make(work: Work, folder: Path) -> None:
         "name": "embedded scenes of classes that the net never saw" if drawn else root.resolve().name,
         "drawn": drawn,
         "classes": list(classes),
-        "images": len(names),
+        "images": len(kept),
         "images_of_class": {kind: labels.count(index) for index, kind in enumerate(classes)},
         "skipped": skipped,
-        "fingerprint": digest([digest_file(folder / "transfer.npy"), labels, list(classes)]),
+        "fingerprint": digest([pixels, labels, list(classes)]),
     }
-    write_json(folder / DOCUMENT, {"numbers": numbers, "names": names})
+    write_json(folder / DOCUMENT, {"numbers": numbers, "names": [file.name for file in kept]})

@@ -17,7 +17,7 @@ from torch import nn
 from reportgen.analyses import invariance
 from reportgen.analyses.invariance import Result, Settings
 from reportgen.data.dataset import Dataset, Split
-from reportgen.data.folders import read_image
+from reportgen.data.decoding import read_image
 from reportgen.data.transformations import COARSE_SCALES, COARSE_TURNS, SCALES, TURNS, shifts, small_shift
 from reportgen.data.transforms import Preprocessing
 from reportgen.errors import UserError

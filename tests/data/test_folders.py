@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 from PIL import ImageFile as PillowFile
 
-from reportgen.data.folders import ImageFile, Unreadable, list_folder, read_image, read_images
+from reportgen.data.decoding import Unreadable, read_image
+from reportgen.data.folders import ImageFile, list_folder, read_images
 from reportgen.errors import UserError
 
 

@@ -13,7 +13,7 @@ from reportgen import pipeline, settings
 from reportgen.artifacts import DOCUMENT, read_json, write_json
 from reportgen.data.annotations import Annotations
 from reportgen.data.dataset import Transfer
-from reportgen.data.folders import read_image
+from reportgen.data.decoding import read_image
 from reportgen.errors import UserError
 from reportgen.stages import annotations, data, transfer
 

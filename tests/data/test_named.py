@@ -31,6 +31,7 @@ def test_a_set_that_lies_there_is_used(tmp_path: Path, monkeypatch: pytest.Monke
     assert listing.same == {"test": "val"}
     assert [file.label for file in listing.splits["val"]] == [0, 0, 1, 1]
     assert listing.splits["train"] == ()
+    assert all(file.path.is_file() and file.picture is None for file in listing.splits["val"])
     images = [image for _, image in read_images(listing.splits["val"], 32, lambda *_: pytest.fail("skipped"))]
     assert [round(image[..., 0].mean() / 100) for image in images] == [0, 0, 1, 1]
     assert all(image.shape == (32, 32, 3) for image in images)
