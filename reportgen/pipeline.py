@@ -5,15 +5,13 @@ the versions of the libraries they import and the fingerprints of the stages bef
 that content changes, so Make, which compares times, redoes exactly what hangs on a change.
 """
 
-import ast
 import os
 import platform
 import shutil
-import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from importlib import import_module, metadata
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +30,7 @@ from reportgen.errors import UserError
 from reportgen.given import FILES, named_set
 from reportgen.progress import say
 from reportgen.settings import Settings, jsonable, nearest
+from reportgen.sources import checked_out, closure, version
 
 PACKAGE = Path(__file__).parent
 REPOSITORY = PACKAGE.parent
@@ -40,12 +39,6 @@ UNREAD = {  # templates of the others
     "pdf": ("report.html.j2", "screen.css", "scripts", "provenance.html.j2", "compare.html.j2"),
 }
 RULES = "rules.mk"  # in the folder of the stamps
-DISTRIBUTIONS = {
-    "PIL": "pillow",
-    "cv2": "opencv-python-headless",
-    "skimage": "scikit-image",
-    "sklearn": "scikit-learn",
-}  # where the import has another name
 
 
 @dataclass(frozen=True)
@@ -222,7 +215,7 @@ class Pipeline:
         self.build = build
         self.report = report
         self.stages = stages(settings)
-        self.commit, self.date = _commit()
+        self.commit = checked_out()
         self.stamps = self._stamps()
 
     def _stamps(self) -> dict[str, dict[str, Any]]:
@@ -230,17 +223,17 @@ class Pipeline:
         digests = FileDigests(self.build / "stamps" / "digests.json")
         stamps: dict[str, dict[str, Any]] = {}
         for stage in self.stages.values():
-            sources, libraries = _closure([stage.module, *([stage.also] if stage.also else [])])
+            sources, libraries = closure([stage.module, *([stage.also] if stage.also else [])])
             stamp: dict[str, Any] = {
                 "settings": (self.settings.document(*stage.sections) if stage.sections else {}) | jsonable(stage.given),
                 "sources": {name: digests.of(path) for name, path in sources.items()},
-                "libraries": {name: _version(name) for name in libraries} | {"python": platform.python_version()},
+                "libraries": {name: version(name) for name in libraries} | {"python": platform.python_version()},
                 "inputs": {name: stamps[name]["fingerprint"] for name in stage.inputs},
             }
             if stage.name in FILES:
                 stamp["files"] = FILES[stage.name](self.settings, digests)
             if stage.commit:
-                stamp["commit"] = [self.commit, self.date]
+                stamp["commit"] = [self.commit.without(_unread(stage)), self.commit.date]
                 stamp["templates"] = digests.of_tree(templates(), but=UNREAD[stage.name])
                 stamp["profile"] = [self.settings.profile, self.settings.document()]
             stamp["fingerprint"] = digest(stamp)
@@ -316,7 +309,7 @@ class Pipeline:
 
     def work(self, name: str) -> Work:
         """What a stage is given."""
-        return Work(self.stages[name], self.settings, self.build, self.report, self.stamps[name], self.run())
+        return Work(self.stages[name], self.settings, self.build, self.report, self.stamps[name], self.run(name))
 
     def assist(self, name: str) -> None:
         """Do what falls to this process of a stage that another one makes."""
@@ -346,18 +339,18 @@ class Pipeline:
             self.check_gpus()  # before the first stage, not after hours of it
         return {name: self.make(name) for name in due}
 
-    def run(self) -> dict[str, Any]:
-        """What ``metrics.json`` says of the run as a whole."""
+    def run(self, name: str) -> dict[str, Any]:
+        """What a stage says of the run as a whole, as in ``metrics.json``."""
         libraries = sorted({name for stamp in self.stamps.values() for name in stamp["libraries"]})
         return {
-            "commit": self.commit,
-            "date": self.date,
+            "commit": self.commit.without(_unread(self.stages[name])),
+            "date": self.commit.date,
             "profile": self.settings.profile,
             "seed": self.settings.run.seed,
             "device": self.settings.compute.device,
             "settings": self.settings.document(),
-            "versions": {"reportgen": _version("reportgen")}
-            | {name: platform.python_version() if name == "python" else _version(name) for name in libraries},
+            "versions": {"reportgen": version("reportgen")}
+            | {name: platform.python_version() if name == "python" else version(name) for name in libraries},
         }
 
     def why(self) -> Iterator[tuple[str, str]]:
@@ -377,6 +370,11 @@ def templates() -> Path:
     """The folder of the page's templates: beside the package in a checkout, inside it once installed."""
     beside = REPOSITORY / "templates"
     return beside if beside.is_dir() else PACKAGE / "templates"
+
+
+def _unread(stage: Stage) -> list[Path]:
+    """Templates that a stage does not read."""
+    return [templates() / name for name in UNREAD.get(stage.name, ())]
 
 
 def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
@@ -405,87 +403,3 @@ def _read_or_none(path: Path) -> Any:
         return read_json(path)
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
-
-
-def _commit() -> tuple[str | None, int]:
-    """The commit of the folder we work in ("-dirty" with changes) and its time, seconds since 1970."""
-
-    def git(*words: str) -> str | None:
-        try:
-            answer = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
-        except FileNotFoundError:
-            return None
-        return answer.stdout.strip() if answer.returncode == 0 else None
-
-    known = (git("log", "-1", "--format=%H %ct") or "").split()
-    commit, date = (known[0], int(known[1])) if known else (None, 0)
-    if commit and git("status", "--porcelain", "--untracked-files=no"):
-        commit += "-dirty"
-    return commit, int(os.environ.get("SOURCE_DATE_EPOCH", date))
-
-
-def _version(name: str) -> str:
-    if name == "reportgen":
-        from reportgen import __version__
-
-        return __version__
-    try:
-        return metadata.version(DISTRIBUTIONS.get(name, name))
-    except metadata.PackageNotFoundError:
-        return "none"
-
-
-def _closure(modules: Iterable[str]) -> tuple[dict[str, Path], list[str]]:
-    """Every source file of ours that these modules import, and the libraries that those import."""
-    sources: dict[str, Path] = {}
-    libraries: set[str] = set()
-    waiting = list(modules)
-    while waiting:
-        module = waiting.pop()
-        path = _source(module)
-        if path is None or module in sources:
-            continue
-        sources[module] = path
-        for name in _imports(module, path):
-            top = name.split(".")[0]
-            if top == "reportgen":
-                waiting.append(name)
-            else:
-                libraries.add(top)
-    standard = _standard()
-    return dict(sorted(sources.items())), sorted(libraries - standard)
-
-
-def _imports(module: str, path: Path) -> Iterator[str]:
-    package = path.name == "__init__.py"
-    if package and "__getattr__" in path.read_text(encoding="utf-8"):  # it imports its modules when they are asked for
-        yield from (f"{module}.{other.stem}" for other in path.parent.glob("*.py") if other.stem != "__init__")
-    for node in ast.walk(_tree(path)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            parts = module.split(".")
-            base = ".".join(parts[: len(parts) - node.level + package]) if node.level else ""
-            name = ".".join(part for part in (base, node.module or "") if part)
-            yield name
-            yield from (f"{name}.{alias.name}" for alias in node.names if name.startswith("reportgen"))
-
-
-def _source(module: str) -> Path | None:
-    place = REPOSITORY.joinpath(*module.split("."))
-    return next((path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file()), None)
-
-
-_TREES: dict[Path, ast.Module] = {}
-
-
-def _tree(path: Path) -> ast.Module:
-    if path not in _TREES:
-        _TREES[path] = ast.parse(path.read_text(encoding="utf-8"))
-    return _TREES[path]
-
-
-def _standard() -> frozenset[str]:
-    import sys
-
-    return frozenset(sys.stdlib_module_names)

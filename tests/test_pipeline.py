@@ -2,14 +2,17 @@
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
+from runs import REPOSITORY
 
 from reportgen import pipeline, registry, settings
 from reportgen.artifacts import DOCUMENT, write_json
 from reportgen.errors import UserError
 from reportgen.pipeline import Pipeline
+from reportgen.sources import Commit, checked_out
 
 ANALYSES = set(registry.BY_NAME)
 DRAWINGS = {f"drawn/{name}" for name in ANALYSES}
@@ -116,8 +119,56 @@ def test_a_template_makes_again_what_reads_it(
 
 def test_a_commit_makes_the_page_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(open_pipeline(tmp_path))
-    monkeypatch.setattr(pipeline, "_commit", lambda: ("0123abc", 7))
+    monkeypatch.setattr(pipeline, "checked_out", lambda: Commit("0123abc", 7, ()))
     assert due(open_pipeline(tmp_path)) == ENDS
+
+
+@pytest.mark.parametrize(
+    ("changed", "effects"),
+    [
+        ("README.md", ENDS),
+        ("templates/macros.html.j2", ENDS),
+        ("templates/screen.css", {"page"}),
+        ("templates/scripts/maps.js", {"page"}),
+        ("templates/print.css", {"pdf"}),
+        ("templates/compare.html.j2", set()),
+    ],
+)
+def test_what_differs_from_the_commit_counts_where_it_is_read(
+    changed: str, effects: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the first change of a template in a clean checkout would make the PDF again, which takes longest."""
+    monkeypatch.setattr(pipeline, "checked_out", lambda: Commit("0123abc", 7, ()))
+    pretend(open_pipeline(tmp_path))
+    monkeypatch.setattr(pipeline, "checked_out", lambda: Commit("0123abc", 7, (REPOSITORY / changed,)))
+    opened = open_pipeline(tmp_path)
+    assert due(opened) == effects
+    dirty = {name for name in ENDS if opened.run(name)["commit"] == "0123abc-dirty"}
+    assert dirty == effects
+
+
+def test_git_says_what_differs_from_the_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert checked_out() == Commit(None, 0, ())
+    (tmp_path / "below").mkdir()
+    for name in ("kept", "changed é", "below/gone"):
+        (tmp_path / name).write_text("one")
+    identity = ["-c", "user.name=they", "-c", "user.email=they@example.org"]
+    for words in (["init", "-q"], ["add", "-A"], [*identity, "commit", "-qm", "first"]):
+        subprocess.run(["git", *words], check=True)
+    clean = checked_out()
+    assert clean.changed == ()
+    assert clean.without([]) == clean.name
+    assert clean.date > 1_700_000_000
+    (tmp_path / "changed é").write_text("two")
+    (tmp_path / "below" / "gone").unlink()
+    (tmp_path / "untracked").touch()
+    monkeypatch.chdir(tmp_path / "below")
+    found = checked_out()
+    assert set(found.changed) == {tmp_path / "changed é", tmp_path / "below" / "gone"}
+    assert found.without([tmp_path / "below"]) == f"{found.name}-dirty"
+    assert found.without([tmp_path]) == found.name
 
 
 def test_a_source_makes_again_what_imports_it(tmp_path: Path) -> None:

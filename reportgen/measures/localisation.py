@@ -6,7 +6,7 @@ A square is named by its first covered row and column of pixels; `size` is its s
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.stats
+import scipy  # its statistics load when they are first used
 from jaxtyping import Bool, Float, Int
 
 from reportgen.measures.squares import square_sums
