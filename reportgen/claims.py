@@ -34,7 +34,7 @@ CLAIMS = (
         "hierarchy",
         "Features grow from edges to textures to class-specific parts and objects: the nine images of a map agree on "
         "a class more often the deeper the layer.",
-        "shown by figure 2, not counted",
+        "shown by its figure 2, not counted",
         "section 4, figure 2",
         "Share of same-class pairs among a map's nine strongest images: layer 5 minus layer 1, and layer 5 minus the "
         "same layer of the untrained net. Unit: maps.",
@@ -42,7 +42,7 @@ CLAIMS = (
     Claim(
         "grouping",
         "Within one map the nine stimuli are alike, more than they are like another map's.",
-        "shown by figure 2, not counted",
+        "shown by its figure 2, not counted",
         "section 4, figure 2",
         "For each of layers 2-5: similarity of a map's nine patches to each other minus their similarity to patches of "
         "other maps of the layer (patches resampled to 32 px, HOG and mean colour, pairs from one image left out). "
@@ -60,7 +60,7 @@ CLAIMS = (
     Claim(
         "small-transformations-first-layer",
         "A small transformation moves layer 1 far more than layer 7.",
-        "shown by figure 5, not counted",
+        "shown by its figure 5, not counted",
         "section 4, figure 5",
         "At 5 px of 224 (in proportion), scale 1.05 and 5 degrees: distance relative to that between different images, "
         "layer 1 minus layer 7. Unit: images.",
@@ -68,7 +68,7 @@ CLAIMS = (
     Claim(
         "quasi-linear-top",
         "At the top layer, distance grows quasi-linearly with translation and scale.",
-        "shown by figure 5, not counted",
+        "shown by its figure 5, not counted",
         "section 4, figure 5",
         "R² of a straight line of the mean layer-7 distance against the size of the shift and against scale − 1 over the paper's "
         "ranges, the untransformed point left out: in [0.9, 1]; and each R² minus layer 1's. Unit: images.",
@@ -77,7 +77,7 @@ CLAIMS = (
         "output-stable",
         "The true label's probability is stable to translation and scale, not to rotation, save for rotationally "
         "symmetric objects.",
-        "shown by figure 5, not counted",
+        "shown by its figure 5, not counted",
         "section 4, figure 5",
         "Mean of min(1, p(true, transformed)/p(true, clean)) over the paper's range, correctly classified images: "
         "translation minus rotation, scale minus rotation, rotation of symmetric classes minus of the others. "
@@ -86,7 +86,7 @@ CLAIMS = (
     Claim(
         "clipping",
         "Without clipping the filters' RMS, a few layer-1 filters dominate.",
-        "one filter dominates in figure 6(a)",
+        "one filter dominates in its figure 6(a)",
         "section 4.1, figure 6(a)",
         "Two nets by the recipe 'paper', with and without clipping: share of an image's layer-1 response energy that lies in "
         "the 5 % of filters strongest over all images (at least one), without minus with. Where clipping never acted, or a "
@@ -97,7 +97,7 @@ CLAIMS = (
         "fewer-dead-features",
         "A 7x7 first layer with stride 2 has fewer dead and more distinctive filters than 11x11 with stride 4, and "
         "covers the middle frequencies.",
-        "shown by figure 6(b, c), not counted",
+        "shown by its figure 6(b, c), not counted",
         "section 4.1, figure 6(b, c)",
         "11x11/4 minus 7x7/2, layer 1: share of dead filters; mean cosine similarity of a filter to its nearest other; "
         "7x7/2 minus 11x11/4: share of spectral energy between 1/16 and 1/4 cycle per pixel. Unit: filters.",
@@ -105,7 +105,7 @@ CLAIMS = (
     Claim(
         "less-aliasing",
         "Layer-2 projections of the 7x7/2 net are freer of aliasing.",
-        "shown by figure 6(d, e), not counted",
+        "shown by its figure 6(d, e), not counted",
         "section 4.1, figure 6(d, e)",
         "Share of a layer-2 projection's spectral energy in narrow bands around 1/4 and 1/2 cycle per pixel, relative "
         "to the image patch (logarithm of the ratio of the two shares): 11x11/4 minus 7x7/2. Unit: projections, one for "
@@ -122,7 +122,7 @@ CLAIMS = (
     Claim(
         "localises",
         "Covering the object drops the correct class's probability, covering background does not.",
-        "shown by figure 7, not counted",
+        "shown by its figure 7, not counted",
         "section 4.2, figure 7",
         "Drop of the true class's probability, square at least half on the object minus square on background; "
         "pointing-game hits minus the object's share of the area. Unit: images.",
@@ -130,7 +130,7 @@ CLAIMS = (
     Claim(
         "visualisation-is-genuine",
         "Covering what the projection shows drops that map's activity.",
-        "shown by figure 7, not counted",
+        "shown by its figure 7, not counted",
         "section 4.2, figure 7",
         "Relative drop of the map's summed activation, covering the peak of the projection's energy minus covering an "
         "equal area inside the receptive field that the projection leaves empty. Unit: images.",

@@ -25,8 +25,8 @@ IMAGENET: dict[str, tuple[float | None, float | None, float | None]] = {
     "Krizhevsky et al., 1 net, with 2011 data": (39.0, 16.6, None),
     "Krizhevsky et al., 7 nets, with 2011 data": (36.7, 15.4, 15.3),
     "their replication of Krizhevsky et al., 1 net": (40.5, 18.1, None),
-    "1 net of figure 3": (38.4, 16.5, None),
-    "5 nets of figure 3 (a)": (36.7, 15.3, 15.3),
+    "1 net of the paper’s figure 3": (38.4, 16.5, None),
+    "5 nets of the paper’s figure 3 (a)": (36.7, 15.3, 15.3),
     "1 net, layers 3, 4, 5: 512, 1024, 512 maps (b)": (37.5, 16.0, 16.1),
     "6 nets, (a) and (b) combined": (36.0, 14.7, 14.8),
 }

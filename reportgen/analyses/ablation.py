@@ -30,8 +30,8 @@ NONE = "–"
 PAPER_ROWS = {"krizhevsky": paper.ABLATION_KRIZHEVSKY, "zfnet": paper.ABLATION_ZEILER_FERGUS}
 TABLE_2 = {  # rows of the paper's table 2 of which this run has a counterpart: the variant, and whether of all seeds
     "their replication of Krizhevsky et al., 1 net": ("krizhevsky", False),
-    "1 net of figure 3": ("zfnet", False),
-    "5 nets of figure 3 (a)": ("zfnet", True),
+    "1 net of the paper’s figure 3": ("zfnet", False),
+    "5 nets of the paper’s figure 3 (a)": ("zfnet", True),
     "1 net, layers 3, 4, 5: 512, 1024, 512 maps (b)": ("zfnet-wider-3-4-5", False),
 }
 
@@ -175,7 +175,7 @@ def figures(result: Result) -> dict[str, Figure]:
     """Tables 3, 2 and 6, and what removing layers cost."""
     found: dict[str, Figure] = {
         "table3_krizhevsky": _table3(result, "krizhevsky", "Krizhevsky’s net"),
-        "table3_zfnet": _table3(result, "zfnet", "the net of figure 3"),
+        "table3_zfnet": _table3(result, "zfnet", "the paper’s own net"),
     }
     if all(name in result.wrong for name in DEPTH):
         found["extra"] = _extra_chart(result)
@@ -261,7 +261,7 @@ def _extra_chart(result: Result) -> BarChart:
         caption="Top-1 validation error of Krizhevsky’s net without some of its layers, minus that of the whole net, in "
         f"points; the line is a 95 % interval over {result.images} images, paired. In the paper: "
         + ", ".join(f"{value:.1f}" for value in known)
-        + ". If depth matters, the last bar ends further right than the one above it.",
+        + ". If depth matters, the last bar ends right of zero, and further right than the one above it.",
         alt=f"Four bars, extra error in points: {spoken}.",
         names=names,
         values=values,

@@ -232,7 +232,7 @@ def _gallery(found: Comparison) -> ImageGrid:
         which = f"each of {len(found.gallery_classes)} of the {len(found.classes)} classes"
     return ImageGrid(
         title="The other images",
-        caption=f"{columns} images of {which} on which its features are tried, drawn at random from those for training "
+        caption=f"{columns} images of {which} on which the net’s features are tried, drawn at random from those for training "
         "and for testing.",
         alt=f"A grid of pictures, one row for each class: {', '.join(found.gallery_classes)}.",
         images=found.gallery,
@@ -333,7 +333,7 @@ def _by_layer(found: Comparison) -> LineChart:
         caption=f"Share of {len(found.labels)} test images that a linear classifier gets right, mean over the classes, "
         f"by the layer whose features it reads; {found.counts[-1]} training images of each class. Mean of "
         f"{found.linear.shape[2]} folds, the band is one standard deviation over them on either side. In the "
-        "paper's numbers accuracy rises with depth, steeply at first.",
+        "paper's numbers accuracy rises with depth, steeply at first and hardly at the end.",
         alt="Curves of accuracy by layer: "
         + "; ".join(
             f"{curve.name} from {curve.y[0]:.0f} % at layer {x[0]:.0f} to {curve.y[-1]:.0f} % at layer {x[-1]:.0f}"

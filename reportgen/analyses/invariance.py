@@ -269,7 +269,17 @@ def numbers(result: Result) -> dict[str, Any]:
         },
         "left": {name: _mean(share_left(result, name)) for name in result.curves}
         | {"symmetric": _mean(turned[result.symmetric]), "others": _mean(turned[~result.symmetric])},
+        "left_at_ends": {name: _left_at_ends(result, name) for name in ("translation", "scale")},
     }
+
+
+def _left_at_ends(result: Result, curve: str) -> float | None:
+    """The share of the true class's probability that the largest changes leave, where the net is right on the image."""
+    found = result.curves[curve]
+    origin = 1 if curve == "scale" else 0
+    reach = np.abs(found.values - origin)
+    share = np.minimum(1, found.probability[:, reach == reach.max()] / result.probability[:, None])
+    return _mean(share[result.correct])
 
 
 def _finite(value: float) -> float | None:

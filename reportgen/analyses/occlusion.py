@@ -250,8 +250,8 @@ def _caption(result: Result, example: Example, number: int) -> str:
     if number:
         why = "by the same rule" if number < result.chosen else "as IMAGES= asks"
         return (
-            f"{example.split.capitalize()} image {example.name}, chosen {why}; the panels are those of the first of these "
-            f"figures.{edge} (b) and (c) are of map {example.map} of layer {result.layer}."
+            f"{example.split.capitalize()} image {example.name}, chosen {why}; the panels are as in the first figure of "
+            f"this section.{edge} (b) and (c) are of map {example.map} of layer {result.layer}."
         )
     return (
         f"{example.split.capitalize()} image {example.name}, chosen among {result.rule}. A grey square of {result.size} px "
@@ -260,7 +260,7 @@ def _caption(result: Result, example: Example, number: int) -> str:
         f"most. (b) Activity of map {example.map} of layer {result.layer}, which holds this image's largest activation, "
         f"summed over rows and columns, as a share of the clean image's. "
         f"(c) {projected}. (d) Probability of the true class. (e) The most "
-        "probable class. In (b) and (d) the colours run from the lowest value, but at least over a tenth, to the highest, "
+        "probable class. In (b) and (d) the colours span what there is, or else a tenth of the largest value, "
         "so mind the numbers beside the bar; its arrow marks the clean image. Look whether (d) is dark on the object and "
         "nowhere else, and (b) where the boxed projection has its strokes."
     )

@@ -351,7 +351,9 @@ def _table(result: Result) -> Table:
                 values = getattr(getattr(start, method), measure)
                 other = getattr(getattr(start, f"{method}_other"), measure)
                 cells = (values[1].mean(), values[-1].mean(), other.mean())
-                printed.append((f"{start.number}", method, words, *(_hundredths(cell) for cell in cells)))
+                printed.append(
+                    (f"{start.number}", method, words, *(_hundredths(round(cell, DIGITS)) for cell in cells))
+                )
     return Table(
         title="The same in numbers",
         caption="How alike the pictures are to those of the trained net (1: equal) after the unit’s own layer was randomised, and "

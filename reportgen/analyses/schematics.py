@@ -215,7 +215,7 @@ def figures(result: Result) -> dict[str, Figure]:
         "architecture": Architecture(
             title="The net",
             caption="The net of this report, drawn from the module itself: what each layer does, the size of what "
-            "leaves it, and the side of its receptive field, the part of the image that one value can see.",
+            "leaves it, and the side of its receptive field, the part of the image that one value can see before it is pooled.",
             alt="The layers in order: "
             + "; ".join(f"{box.name}: {', '.join(box.operations)}" for box in result.boxes)
             + ".",

@@ -1,4 +1,4 @@
-"""What opens the page: a feature map of every layer, and the pictures that tell the story."""
+"""What opens the page: a feature map of every layer, the pictures that tell the story, and how far to believe them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -21,6 +21,17 @@ def strip(content: Content) -> list[dict[str, Any]]:
         for analysis, name, figure in _figures(content)
         if own_maps(figure) and figure["maps"] and figure["maps"][0]["projections"]
     ]
+
+
+def doubt(content: Content) -> dict[str, Any] | None:
+    """How alike projections of the deepest layer stay when it is randomised, and those of two units are; None if unknown."""
+    layers = [
+        layer for part in content.sections if part.name == "sanity" for layer in part.artefact["numbers"]["layers"]
+    ]
+    if not layers:
+        return None
+    deep = layers[-1]
+    return {"layer": deep["number"], "own": deep["deconvnet"]["rank"][1], "other": deep["deconvnet_other"]["rank"][0]}
 
 
 def _figures(content: Content) -> Iterator[tuple[str, str, Drawn]]:

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from reportgen.errors import UserError
 from reportgen.page.content import VERDICTS, Content, Section
-from reportgen.page.opening import own_maps, story, strip
+from reportgen.page.opening import doubt, own_maps, story, strip
 from reportgen.page.words import FILTERS, NO_BREAK
 from reportgen.settings import said
 
@@ -50,6 +50,7 @@ def render(content: Content, page: str, pictures: str, folder: Path | None = Non
         "layers": content.layers,
         "pictures": pictures,
         "switches": switches(content.run),
+        "doubt": doubt(content),
         **more,
     }
     try:
@@ -146,7 +147,7 @@ class _Sections:
             if found is None:
                 raise UserError(f"sections/{section.name}.html.j2: the paper has no claim '{name}'")
             rests = [entry for entry in shown if entry["id"].removeprefix(f"{section.name}-") in figures] or shown[-1:]
-            self.evidence[name] = {"figures": rests, "beside": " ".join(beside.split())}
+            self.evidence[name] = {"figures": rests, "beside": Markup(" ").join(beside.split())}
             return self._piece("claim.html.j2", claim=found)
 
         body = self._piece(

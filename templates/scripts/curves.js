@@ -8,7 +8,7 @@ for (const figure of document.querySelectorAll(".figure.LineChart")) {
   const readout = make(
     "p",
     { class: "readout", role: "status" },
-    "Slide over a chart, or focus it and use the arrow keys: the values of its curves.",
+    "Slide over a chart, tap it, or focus it and use the arrow keys: the values of its curves.",
   );
   // Every x at which a panel has a point, in order.
   const places = panels.map((panel) => [...new Set(panel.series.flatMap((line) => line.x))].sort((a, b) => a - b));
@@ -80,7 +80,7 @@ for (const figure of document.querySelectorAll(".figure.LineChart")) {
   }
 
   stage.append(rule, dots);
-  stage.closest(".scroll").after(readout);
-  if (moved) readout.after(make("div", { class: "moved" }, ...scenes.map(({ element }) => element)));
+  const pictures = moved ? [make("div", { class: "moved" }, ...scenes.map(({ element }) => element))] : [];
+  stage.closest(".scroll").after(make("div", { class: "below" }, readout, ...pictures));
   follow(stage, `${figure.dataset.title}: left and right move along the curves, up and down change the chart`, point, step);
 }

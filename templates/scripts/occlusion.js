@@ -9,7 +9,7 @@ for (const figure of document.querySelectorAll(".figure.Occlusion")) {
   const readout = make(
     "p",
     { class: "readout", role: "status" },
-    "Slide over a picture, or focus it and use the arrow keys: what the net gives with the square at that place.",
+    "Slide over a picture, tap it, or focus it and use the arrow keys: what the net gives with the square at that place.",
   );
   const centre = (start) => (start + data.size / 2) / data.side;
   let row = Math.floor(data.tops.length / 2);
@@ -49,6 +49,6 @@ for (const figure of document.querySelectorAll(".figure.Occlusion")) {
 
   place(clean, data.panels[0]);
   stage.append(...squares);
-  stage.closest(".scroll").after(readout);
+  stage.closest(".scroll").after(make("div", { class: "below" }, readout));
   follow(stage, "The image under a grey square: move the square with the arrow keys", point, step);
 }

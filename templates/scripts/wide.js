@@ -1,11 +1,14 @@
-// What is wider than the screen says so: it fades out on the side on which there is more.
+// What is wider than the screen says so, and fades out on the side on which there is more.
 "use strict";
 for (const box of document.querySelectorAll(".scroll")) {
+  const hint = make("p", { class: "small", "aria-hidden": "true", hidden: "" }, "Wider than the screen: slide it to the side ↔");
   const look = () => {
-    const left = box.scrollWidth - box.clientWidth - box.scrollLeft;
+    const room = box.scrollWidth - box.clientWidth;
+    hint.hidden = room <= 1;
     box.classList.toggle("more-before", box.scrollLeft > 1);
-    box.classList.toggle("more-behind", left > 1);
+    box.classList.toggle("more-behind", room - box.scrollLeft > 1);
   };
+  box.before(hint);
   box.addEventListener("scroll", look, { passive: true });
   new ResizeObserver(look).observe(box);
 }

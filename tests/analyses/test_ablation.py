@@ -78,7 +78,7 @@ def test_what_was_not_trained_is_not_tested_and_what_diverged_is_undecided() -> 
 def test_without_any_net_the_tables_quote_the_paper_and_have_no_columns_of_dashes() -> None:
     drawn = ablation.figures(Result({}, {}, {}, IMAGES))
     assert rows_of(drawn["table3_zfnet"])["as is"] == ("33.1", "38.4", "16.5")
-    assert rows_of(drawn["table2"])["1 net of figure 3"] == ("38.4", "16.5", "–")
+    assert rows_of(drawn["table2"])["1 net of the paper’s figure 3"] == ("38.4", "16.5", "–")
     for name in ("table3_krizhevsky", "table3_zfnet", "table2"):
         table = drawn[name]
         assert isinstance(table, Table)
@@ -125,7 +125,7 @@ def test_the_tables_hold_this_runs_errors_beside_the_papers() -> None:
     assert len(rows) == len(paper.ABLATION_ZEILER_FERGUS)
     rows = rows_of(drawn["table2"])
     assert rows["their replication of Krizhevsky et al., 1 net"] == ("25.0", "10.0", "40.5", "18.1", "–")
-    assert rows["1 net of figure 3"] == ("–", "–", "38.4", "16.5", "–")
+    assert rows["1 net of the paper’s figure 3"] == ("–", "–", "38.4", "16.5", "–")
     assert "not reproduced" in drawn["table6"].title
     assert rows_of(drawn["table6"])["the paper, frozen features and a new softmax"] == ("79.0", "5")
 
@@ -145,7 +145,7 @@ def test_nets_of_several_seeds_are_averaged() -> None:
     entry = found_in(inputs).ensembles["zfnet"]
     assert (entry.nets, entry.top1) == (3, 0.25)  # two of three are wrong for the first and the last five
     rows = rows_of(ablation.figures(found_in(inputs))["table2"])
-    assert rows["5 nets of figure 3 (a) (here 3 nets)"][0] == "25.0"
+    assert rows["5 nets of the paper’s figure 3 (a) (here 3 nets)"][0] == "25.0"
     one = found_in(planted_inputs(zfnet_0=(FIRST < 10, 0, {})))
     assert one.ensembles == {}
 

@@ -174,8 +174,8 @@ def test_every_claim_has_its_row_and_verdict_in_words(page: Page, report: Path):
         if verdict == "not tested":
             assert "The data have no masks." in row or "No analysis of this report measures it." in row
     assert (
-        "Of the paper’s sixteen claims, this run tests four: one holds, one is contradicted and two are undecided."
-        in page.text
+        "Of the paper’s sixteen claims, this run tests four: one holds, one is contradicted and two are undecided, "
+        "one of these for want of anything to measure." in page.text
     )
     assert "0.571 [0.49, 0.66]" in page.text
     assert "0.01 [−0.1, ∞]" in page.text
@@ -224,16 +224,25 @@ def test_a_claim_may_rest_on_several_figures_and_be_read_beside_something(build:
     folder = tmp_path / "templates"
     shutil.copytree(templates(), folder)
     section = folder / "sections" / "features.html.j2"
-    alone = '{{ claim("hierarchy") }}'
-    assert alone in section.read_text()
-    both = '{{ claim("hierarchy", "layer1", "layer5", "absent", beside="chance <would>  do as well.") }}'
-    section.write_text(section.read_text().replace(alone, both))
+    source = section.read_text()
+    for before, after in (
+        (
+            '{{ claim("hierarchy", beside=falls) }}',
+            '{{ claim("hierarchy", "layer1", "layer5", "absent", beside=said) }}',
+        ),
+        ('{{ claim("grouping") }}', '{{ claim("grouping", beside="chance <would>  do as well.") }}'),
+    ):
+        assert before in source
+        source = source.replace(before, after)
+    section.write_text("{% set said %}\n  It&#8217;s 1 &lt; 2.\n{% endset %}" + source)
     text = render(
         html.gather(build, RUN, FAKED), "report.html.j2", "figures", folder, print=False, has_pdf=False, scripts=()
     )
     [row] = re.findall(r'<tr id="claim-hierarchy">.*?</tr>', text, re.DOTALL)
     assert re.findall(r'<a href="#(features-\w+)">Figure', row) == ["features-layer1", "features-layer5"]
-    assert "Beside it: chance &lt;would&gt; do as well." in row
+    assert "Beside it: It&#8217;s 1 &lt; 2.</span>" in row
+    [row] = re.findall(r'<tr id="claim-grouping">.*?</tr>', text, re.DOTALL)
+    assert "Beside it: chance &lt;would&gt; do as well.</span>" in row
 
 
 def test_numbers_in_the_prose_are_the_results(page: Page):

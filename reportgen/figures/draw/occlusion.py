@@ -296,8 +296,8 @@ def _legend(canvas: Figure, names: list[str], shares: list[float]) -> None:
         swatch = canvas.add_axes((LEFTS[2] / WIDTH, bottom / HEIGHT, 18 / WIDTH, height / HEIGHT))
         swatch.imshow(_hatched(np.full((36, 72), kind)), aspect="auto", interpolation="none")
         swatch.set_axis_off()
-        said = f"{100 * share:.0f} %" if share == 0 or share >= 0.01 else "< 1 %"
-        words = f"{name}  {said}" + (" (true)" if kind == 0 else "")
+        rounded = "< 1 %" if 0 < share < 0.01 else "> 99 %" if 0.99 < share < 1 else f"{100 * share:.0f} %"
+        words = f"{name}  {rounded}" + (" (true)" if kind == 0 else "")
         canvas.text((LEFTS[2] + 24) / WIDTH, (bottom + height / 2) / HEIGHT, words, fontsize=SMALL, va="center")
 
 
