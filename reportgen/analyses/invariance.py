@@ -278,8 +278,9 @@ def _left_at_ends(result: Result, curve: str) -> float | None:
     found = result.curves[curve]
     origin = 1 if curve == "scale" else 0
     reach = np.abs(found.values - origin)
-    share = np.minimum(1, found.probability[:, reach == reach.max()] / result.probability[:, None])
-    return _mean(share[result.correct])
+    right = result.correct
+    share = found.probability[right][:, reach == reach.max()] / result.probability[right, None]
+    return _mean(np.minimum(1, share))
 
 
 def _finite(value: float) -> float | None:

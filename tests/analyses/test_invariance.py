@@ -353,6 +353,18 @@ def test_what_the_net_gains_does_not_count_and_what_it_mistakes_neither() -> Non
     np.testing.assert_array_equal(np.isnan(left), ~result.correct)
 
 
+def test_what_the_largest_changes_leave_is_told_apart_from_what_all_leave() -> None:
+    result = planted(np.random.default_rng(0), left=(0.9, 0.9, 0.4, 0.6))
+    shift, scale = result.curves["translation"], result.curves["scale"]
+    shift.probability[:, [0, -1]] = result.probability[:, None] * [0.5, 0.1]
+    scale.probability[:, -1] = result.probability * 0.2
+    shift.probability[~result.correct] = 0  # these do not count
+    result.probability[~result.correct] = 0
+    found = invariance.numbers(result)
+    assert found["left_at_ends"] == pytest.approx({"translation": 0.3, "scale": 0.2})
+    assert found["left"]["translation"] > 0.8
+
+
 def test_without_symmetric_classes_stability_is_not_tested_unless_the_rest_contradicts_it() -> None:
     result = replace(planted(np.random.default_rng(0)), symmetric=np.zeros(144, bool))
     found = invariance._stable(result, np.random.default_rng(1))

@@ -79,8 +79,11 @@ def test_what_is_wider_than_the_screen_fades_where_there_is_more(opened: Open, s
     expect(box).to_have_class("scroll more-behind more-before")
     box.evaluate("(box) => box.scrollTo({ left: 9999, behavior: 'instant' })")
     expect(box).to_have_class("scroll more-before")
+    hint = page.locator(".figure.Occlusion").first.get_by_text("Wider than the screen")
+    expect(hint).to_be_visible()
     page.set_viewport_size({"width": 1440, "height": 900})
     expect(box).to_have_class("scroll")
+    expect(hint).to_be_hidden()
 
 
 def test_a_tile_is_cut_out_where_it_lies_in_its_sheet(page: Page, layer3: Locator) -> None:
@@ -228,6 +231,21 @@ def test_curves_are_read_by_pointer_and_keyboard(page: Page, smoke: Run) -> None
     expect(readout).to_contain_text(f"{panel['x_label']} {line['x'][point + 1]:g},")
     page.keyboard.press("ArrowDown")
     expect(readout).to_contain_text(said["panels"][6]["title"])
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+def test_the_values_stay_on_the_screen_below_a_chart_that_is_taller(opened: Open, smoke: Run, width: int) -> None:
+    page = opened(smoke.report, width=width)
+    figure = page.locator("#invariance-examples")
+    page.set_viewport_size({"width": width, "height": 700})
+    figure.evaluate("(figure) => figure.scrollIntoView({ behavior: 'instant' })")
+    box = figure.locator(".stage").bounding_box()
+    assert box is not None
+    assert box["height"] > 700
+    page.mouse.move(box["x"] + 150, 250)
+    expect(figure.locator(".readout")).to_contain_text("distance:")
+    expect(figure.locator(".readout")).to_be_in_viewport(ratio=1)
+    expect(figure.locator(".moved .window").first).to_be_in_viewport(ratio=1)
 
 
 def test_the_images_move_as_those_did_that_gave_the_values(page: Page, smoke: Run) -> None:
