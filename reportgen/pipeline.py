@@ -30,10 +30,8 @@ from reportgen.errors import UserError
 from reportgen.given import FILES, named_set
 from reportgen.progress import say
 from reportgen.settings import Settings, jsonable, nearest
-from reportgen.sources import checked_out, closure, version
+from reportgen.sources import checked_out, closure, templates, version
 
-PACKAGE = Path(__file__).parent
-REPOSITORY = PACKAGE.parent
 UNREAD = {  # templates of the others
     "page": ("print.html.j2", "print.css", "compare.html.j2"),
     "pdf": ("report.html.j2", "screen.css", "scripts", "provenance.html.j2", "compare.html.j2"),
@@ -364,12 +362,6 @@ class Pipeline:
 def report_beside(build: Path, report: Path) -> str:
     """Where the report lies, seen from the build folder: the two may be moved together."""
     return Path(os.path.relpath(report, build)).as_posix()
-
-
-def templates() -> Path:
-    """The folder of the page's templates: beside the package in a checkout, inside it once installed."""
-    beside = REPOSITORY / "templates"
-    return beside if beside.is_dir() else PACKAGE / "templates"
 
 
 def _unread(stage: Stage) -> list[Path]:

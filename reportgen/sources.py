@@ -13,7 +13,8 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-REPOSITORY = Path(__file__).parent.parent
+PACKAGE = Path(__file__).resolve().parent
+REPOSITORY = PACKAGE.parent
 DISTRIBUTIONS = {
     "PIL": "pillow",
     "cv2": "opencv-python-headless",
@@ -40,6 +41,12 @@ def closure(modules: Iterable[str]) -> tuple[dict[str, Path], list[str]]:
             else:
                 libraries.add(top)
     return dict(sorted(sources.items())), sorted(libraries - sys.stdlib_module_names)
+
+
+def templates() -> Path:
+    """The folder of the page's templates: beside the package in a checkout, inside it once installed."""
+    beside = REPOSITORY / "templates"
+    return beside if beside.is_dir() else PACKAGE / "templates"
 
 
 def version(library: str) -> str:

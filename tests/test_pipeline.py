@@ -268,7 +268,7 @@ def test_make_is_told_which_stage_hangs_on_which(tmp_path: Path) -> None:
     assert len(rules) == len(made.stages)
     assert "$(BUILD)/net/artefact.json: $(BUILD)/data/artefact.json" in rules
     assert "$(BUILD)/drawn/features/artefact.json: $(BUILD)/features/artefact.json" in rules
-    assert f"-include $(BUILD)/stamps/{pipeline.RULES}" in (pipeline.REPOSITORY / "Makefile").read_text()
+    assert f"-include $(BUILD)/stamps/{pipeline.RULES}" in (REPOSITORY / "Makefile").read_text()
 
 
 def test_a_users_annotations_and_images_of_other_classes(tmp_path: Path) -> None:

@@ -314,10 +314,21 @@ def numbers(result: Result) -> dict[str, Any]:
                 "entries": layer.entries,
                 "gap": float(np.mean([pairing.mean(gap) for gap in layer.gaps])),
                 "scores": {line.key: _line(line, layer, result) for line in lines},
+                "opposite_gap": _opposite_gap([_line(line, layer, result)["opposite"] for line in lines]),
             }
             for layer in layers
         ],
     }
+
+
+def _opposite_gap(opposite: list[float | None]) -> float | None:
+    """Of features that both masks change, how much more often they part under random masks on the object than under parts.
+
+    `opposite`: of each row of table 1, the parts first, then random masks on the object, then anywhere.
+    """
+    *parts, random, _ = opposite
+    known = [share for share in parts if share is not None]
+    return random - sum(known) / len(known) if known and random is not None else None
 
 
 def _line(line: Row, layer: Layer, result: Result) -> dict[str, float | None]:

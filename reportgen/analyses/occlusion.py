@@ -193,9 +193,16 @@ def numbers(result: Result) -> dict[str, Any]:
             "rank_correlation": float(genuine.correlation.mean()),
             "middle_drop": float(genuine.middle_drop.mean()),
             "corner_drop": float(genuine.corner_drop.mean()),
+            "middle_share": _middle_share(genuine),
             "middle_correlation": float(genuine.middle_correlation.mean()),
         },
     }
+
+
+def _middle_share(genuine: Genuineness) -> float | None:
+    """How much of the difference that the claim is judged by covering the middle and a corner makes, without a projection."""
+    gap = float(genuine.peak_drop.mean() - genuine.empty_drop.mean())
+    return float(genuine.middle_drop.mean() - genuine.corner_drop.mean()) / gap if gap > 0 else None
 
 
 def _example_numbers(result: Result, number: int) -> dict[str, Any]:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 LOWEST_START = 2  # the paper's layer; below layer 1's filters there is nothing to randomise
 METHODS = ("deconvnet", "gradient")
+CLEARLY = 0.1  # of a rank correlation: less is called no difference
+REMAINS = 0.15  # a rank correlation from which on a part of the picture is said to remain
 DIGITS = 3  # of the means: pixels that nearly tie change ranks with the last bit, which hangs on the number of threads
 
 
@@ -234,23 +236,39 @@ def judge(result: Result, rng: np.random.Generator) -> list[Verdict]:
 
 def numbers(result: Result) -> dict[str, Any]:
     """What the section's prose speaks of: means over the units, step by step."""
+    layers = _means(result)
+    return {"images": result.images, "layers": layers, "belief": _belief(layers[-1]) if layers else None}
+
+
+def _belief(deepest: dict[str, Any]) -> dict[str, Any]:
+    """How far projections of the deepest layer are to be believed, by their rank correlations."""
+    own, everything = deepest["deconvnet"]["rank"][1], deepest["deconvnet"]["rank"][-1]
+    other = deepest["deconvnet_other"]["rank"][0]
     return {
-        "images": result.images,
-        "layers": [
-            {
-                "number": start.number,
-                "units": len(start.units),
-                **{
-                    method: {
-                        measure: getattr(getattr(start, method), measure).mean(axis=1).round(DIGITS).tolist()
-                        for measure in Likeness._fields
-                    }
-                    for method in (*METHODS, *(f"{method}_other" for method in METHODS))
-                },
-            }
-            for start in result.starts.values()
-        ],
+        "layer": deepest["number"],
+        "own": own,  # with the trained net's projection, the unit's own layer randomised
+        "all": everything,  # all layers randomised
+        "other": other,  # of two units of the trained net
+        "of_the_unit": own < other - CLEARLY,
+        "of_the_net": everything < REMAINS,
     }
+
+
+def _means(result: Result) -> list[dict[str, Any]]:
+    return [
+        {
+            "number": start.number,
+            "units": len(start.units),
+            **{
+                method: {
+                    measure: getattr(getattr(start, method), measure).mean(axis=1).round(DIGITS).tolist()
+                    for measure in Likeness._fields
+                }
+                for method in (*METHODS, *(f"{method}_other" for method in METHODS))
+            },
+        }
+        for start in result.starts.values()
+    ]
 
 
 def figures(result: Result) -> dict[str, Figure]:

@@ -16,6 +16,9 @@ from PIL import ImageFile as ImageReader
 from reportgen.errors import UserError
 
 MOST_PIXELS = 100_000_000  # in one image: about 300 MB once decoded
+# Pillow's own notes on odd metadata and large files: the limit is ours. Said once: catching them around every image changes
+# the filters of the whole process, and is not safe where several threads decode.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 class Unreadable(Exception):
@@ -35,14 +38,12 @@ def read_picture(opened: Callable[[], Image.Image], size: int) -> UInt8[np.ndarr
     # WeasyPrint and others allow truncated files to the whole process, on import: half a picture would be an image.
     ImageReader.LOAD_TRUNCATED_IMAGES = False
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's own notes on odd metadata and large files: the limit is ours
-            with opened() as image:
-                if image.width * image.height > MOST_PIXELS:
-                    raise Unreadable(f"{image.width}x{image.height} pixels are more than {MOST_PIXELS:,}")
-                image.draft("RGB", (2 * size, 2 * size))  # a JPEG is decoded no larger than needed
-                upright = ImageOps.exif_transpose(image)
-                return np.asarray(_square(_rgb(upright), size))
+        with opened() as image:
+            if image.width * image.height > MOST_PIXELS:
+                raise Unreadable(f"{image.width}x{image.height} pixels are more than {MOST_PIXELS:,}")
+            image.draft("RGB", (2 * size, 2 * size))  # a JPEG is decoded no larger than needed
+            upright = ImageOps.exif_transpose(image)
+            return np.asarray(_square(_rgb(upright), size))
     except Image.UnidentifiedImageError:
         raise Unreadable("not an image") from None
     except Image.DecompressionBombError:

@@ -13,8 +13,9 @@ from reportgen.page import digest, metrics
 from reportgen.page.changes import Changes, changes
 from reportgen.page.folder import publish
 from reportgen.page.matching import Pair, match_reports, pictured
-from reportgen.page.template import SIGNS, templates
+from reportgen.page.template import SIGNS
 from reportgen.page.words import FILTERS
+from reportgen.sources import templates
 
 MOST_PAIRS = 6  # of each layer that are pictured
 

@@ -9,8 +9,9 @@ from reportgen.page import digest, metrics, pdf
 from reportgen.page.content import Content, gather
 from reportgen.page.folder import publish, remove_report
 from reportgen.page.provenance import made
-from reportgen.page.template import render, templates
+from reportgen.page.template import render
 from reportgen.registry import ANALYSES, Analysis
+from reportgen.sources import templates
 
 __all__ = ["remove_report", "write"]
 

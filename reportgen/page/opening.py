@@ -24,14 +24,8 @@ def strip(content: Content) -> list[dict[str, Any]]:
 
 
 def doubt(content: Content) -> dict[str, Any] | None:
-    """How alike projections of the deepest layer stay when it is randomised, and those of two units are; None if unknown."""
-    layers = [
-        layer for part in content.sections if part.name == "sanity" for layer in part.artefact["numbers"]["layers"]
-    ]
-    if not layers:
-        return None
-    deep = layers[-1]
-    return {"layer": deep["number"], "own": deep["deconvnet"]["rank"][1], "other": deep["deconvnet_other"]["rank"][0]}
+    """What the analysis `sanity` found of projections in general; None where it found nothing."""
+    return next((part.artefact["numbers"]["belief"] for part in content.sections if part.name == "sanity"), None)
 
 
 def _figures(content: Content) -> Iterator[tuple[str, str, Drawn]]:

@@ -12,9 +12,10 @@ from typing import Any
 from reportgen.artifacts import digest
 from reportgen.page.content import gather
 from reportgen.page.folder import publish
-from reportgen.page.template import render, templates
+from reportgen.page.template import render
 from reportgen.progress import say
 from reportgen.registry import ANALYSES, Analysis
+from reportgen.sources import templates
 
 NAME = "report.pdf"
 PICTURES = "drawn://pictures"  # the address below which the pictures lie
@@ -102,7 +103,8 @@ def missing_letters() -> Iterator[None]:
     finally:
         logger.removeHandler(handler)
     if found:
-        some = " ".join(sorted(found)[:MOST_LETTERS])
+        more = f" and {len(found) - MOST_LETTERS} more" if len(found) > MOST_LETTERS else ""
+        some = " ".join(sorted(found)[:MOST_LETTERS]) + more
         say(f"  report.pdf: no font of this machine has {some}: install one (Debian, Ubuntu: fonts-noto)")
 
 

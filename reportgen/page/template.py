@@ -14,15 +14,9 @@ from reportgen.page.content import VERDICTS, Content, Section
 from reportgen.page.opening import doubt, own_maps, story, strip
 from reportgen.page.words import FILTERS, NO_BREAK
 from reportgen.settings import said
+from reportgen.sources import templates
 
-PACKAGE = Path(__file__).resolve().parent.parent
 SIGNS = {"holds": "✓", "contradicted": "✗", "undecided": "?", "not tested": "–"}
-
-
-def templates() -> Path:
-    """The folder of the templates: beside the package in a checkout, inside it once installed."""
-    beside = PACKAGE.parent / "templates"
-    return beside if beside.is_dir() else PACKAGE / "templates"
 
 
 def render(content: Content, page: str, pictures: str, folder: Path | None = None, **more: Any) -> str:
@@ -146,7 +140,13 @@ class _Sections:
             found = next((entry for entry in self.content.claims if entry["id"] == name), None)
             if found is None:
                 raise UserError(f"sections/{section.name}.html.j2: the paper has no claim '{name}'")
-            rests = [entry for entry in shown if entry["id"].removeprefix(f"{section.name}-") in figures] or shown[-1:]
+            rests = [entry for entry in shown if entry["id"].removeprefix(f"{section.name}-") in figures]
+            if figures and not rests and found["verdict"] != "not tested":
+                raise UserError(
+                    f"sections/{section.name}.html.j2: the claim '{name}' rests on {' and '.join(map(repr, figures))}, "
+                    "which is not shown before it"
+                )
+            rests = rests if figures else shown[-1:]
             self.evidence[name] = {"figures": rests, "beside": Markup(" ").join(beside.split())}
             return self._piece("claim.html.j2", claim=found)
 

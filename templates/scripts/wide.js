@@ -1,7 +1,7 @@
 // What is wider than the screen says so, and fades out on the side on which there is more.
 "use strict";
 for (const box of document.querySelectorAll(".scroll")) {
-  const hint = make("p", { class: "small", "aria-hidden": "true", hidden: "" }, "Wider than the screen: slide it to the side ↔");
+  const hint = make("p", { class: "small wide", "aria-hidden": "true", hidden: "" }, "Wider than the screen: slide it to the side ↔");
   const look = () => {
     const room = box.scrollWidth - box.clientWidth;
     hint.hidden = room <= 1;

@@ -130,12 +130,14 @@ def test_masks_of_noise_change_random_features_at_random() -> None:
     """Features that compare a pixel with mid-grey: over noise the sign of a change is a coin's, over a part it is not."""
     weights = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
     found = result_of(Planted(sees(weights, [1.0, 1.0, 1.0])), animals(30), mask_scale=1.0, draws=8)
-    result = correspondence.numbers(found)["layers"][1]["scores"]
+    layer = correspondence.numbers(found)["layers"][1]
+    result = layer["scores"]
     for part in PART_NAMES:
         assert result[part]["mean"] == 0.0  # red is always above grey, green and blue below
         assert result[part]["changed"] == 1.0
     assert result["random"]["mean"] == pytest.approx(0.5, abs=0.05)
     assert result["random"]["opposite"] == pytest.approx(0.5, abs=0.05)
+    assert layer["opposite_gap"] == result["random"]["opposite"]  # under masks of the parts none parts
     [verdict] = correspondence.judge(found, np.random.default_rng(0))
     assert [part.outcome for part in verdict.parts[:3]] == ["holds"] * 3
 
@@ -146,6 +148,7 @@ def test_a_net_that_ignores_its_input_scores_zero_and_decides_nothing() -> None:
     assert scores(found, "layer7") == scores(found)
     score = correspondence.numbers(found)["layers"][0]["scores"]["random"]
     assert (score["changed"], score["opposite"]) == (0.0, None)
+    assert correspondence.numbers(found)["layers"][0]["opposite_gap"] is None
     [verdict] = correspondence.judge(found, np.random.default_rng(0))
     assert verdict.verdict == "undecided"
     assert [part.estimate for part in verdict.parts] == [0.0] * 4

@@ -280,6 +280,16 @@ def test_genuineness_can_fall_either_way(quieter: float, verdict: str) -> None:
     assert (found.id, found.verdict) == ("visualisation-is-genuine", verdict)
 
 
+def test_what_the_middle_explains_is_a_share_of_what_the_claim_is_judged_by() -> None:
+    result = planted(np.random.default_rng(0), 0.1, 0.8, 0.15)
+    genuine = replace(result.genuineness, corner_drop=result.genuineness.middle_drop - 0.06)
+    said = occlusion.numbers(replace(result, genuineness=genuine))["genuineness"]
+    assert said["middle_share"] == pytest.approx(0.06 / (said["peak_drop"] - said["empty_drop"]))
+    assert 0.3 < said["middle_share"] < 0.5
+    backwards = planted(np.random.default_rng(0), 0.1, 0.8, -0.15)
+    assert occlusion.numbers(backwards)["genuineness"]["middle_share"] is None
+
+
 def test_the_settings_pixels_are_of_224_and_scale_with_the_image() -> None:
     assert [occlusion.scaled(48, side) for side in (224, 88, 44)] == [48, 19, 9]
     assert occlusion.scaled(1, 44) == 1

@@ -172,7 +172,21 @@ def test_a_net_that_never_responds_has_nothing_to_show() -> None:
     assert found.starts == {}
     assert sanity.figures(found) == {}
     assert sanity.numbers(found)["layers"] == []
+    assert sanity.numbers(found)["belief"] is None
     assert sanity.judge(found, np.random.default_rng(0)) == []
+
+
+@pytest.mark.parametrize(
+    ("own", "everything", "believed"),
+    [(0.86, 0.3, (False, False)), (0.8, 0.1, (False, True)), (0.4, 0.15, (True, False)), (0.4, 0.1, (True, True))],
+)
+def test_pictures_are_believed_by_what_randomising_does_to_them(
+    own: float, everything: float, believed: tuple[bool, bool]
+) -> None:
+    layer = {"number": 5, "deconvnet": {"rank": [1.0, own, 0.7, everything]}, "deconvnet_other": {"rank": [0.86, 0.2]}}
+    found = sanity._belief(layer)
+    assert (found["of_the_unit"], found["of_the_net"]) == believed
+    assert (found["layer"], found["own"], found["all"], found["other"]) == (5, own, everything, 0.86)
 
 
 def test_a_unit_that_falls_silent_is_shown_all_the_same() -> None:

@@ -233,6 +233,18 @@ def test_curves_are_read_by_pointer_and_keyboard(page: Page, smoke: Run) -> None
     expect(readout).to_contain_text(said["panels"][6]["title"])
 
 
+def test_printed_nothing_fades_and_nothing_speaks_of_sliding(opened: Open, smoke: Run) -> None:
+    page = opened(smoke.report, width=360)
+    box = page.locator(".figure.Occlusion .scroll").first
+    fades = "(box) => getComputedStyle(box).maskImage !== 'none'"
+    expect(box).to_have_class("scroll more-behind")
+    assert box.evaluate(fades)
+    page.emulate_media(media="print")
+    assert not box.evaluate(fades)
+    expect(page.locator(".figure.Occlusion").first.get_by_text("Wider than the screen")).to_be_hidden()
+    expect(page.locator(".figure.Occlusion .readout").first).to_be_hidden()
+
+
 @pytest.mark.parametrize("width", [360, 1440])
 def test_the_values_stay_on_the_screen_below_a_chart_that_is_taller(opened: Open, smoke: Run, width: int) -> None:
     page = opened(smoke.report, width=width)

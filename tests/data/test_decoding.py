@@ -1,6 +1,8 @@
 """Images that are decoded whenever they are read: the same pixels, the same artefact, and never all at once."""
 
 import tracemalloc
+import warnings
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -12,12 +14,15 @@ from PIL import Image
 
 from reportgen import pipeline, settings
 from reportgen.artifacts import DOCUMENT, read_json
-from reportgen.data.dataset import SPLITS, Dataset
+from reportgen.data.dataset import SPLITS, Dataset, Split
 from reportgen.data.decoding import Files
 from reportgen.data.folders import ImageFile, Listing
 from reportgen.data.packing import pack
 from reportgen.data.reading import stored
+from reportgen.nets.snapshots import snapshot_path
+from reportgen.recipes import TINY, TrainingSettings
 from reportgen.stages import data
+from reportgen.training import input_preprocessing, train
 
 SIZE = 40
 CPU = torch.device("cpu")
@@ -43,6 +48,28 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[np.ndarray, Files]:
     paths = pictures(folder / "images", 9)
     pack(folder, "val", [ImageFile(Path(path), path, 0) for path in paths], SIZE, [])
     return np.load(folder / "val.npy", mmap_mode="r"), Files(paths, SIZE)
+
+
+def test_decoding_leaves_the_warnings_of_the_process_alone(both: tuple[np.ndarray, Files]) -> None:
+    """It runs in threads beside everything else; to catch warnings there would be to lose those of others."""
+    before = list(warnings.filters)
+    for _ in range(20):
+        _ = both[1][:]
+    assert warnings.filters == before
+
+
+def test_a_net_trained_on_files_is_the_one_trained_on_the_array(both: tuple[np.ndarray, Files], tmp_path: Path) -> None:
+    labels = np.arange(9) % 3
+    ends = []
+    for name, images in zip(("packed", "files"), both, strict=True):
+        split = Split(images, labels, ("",) * 9)
+        recipe = TrainingSettings(epochs=2, batch_size=4, learning_rate=0.02)
+        preprocessing = input_preprocessing(recipe, images, 32)
+        net = replace(TINY, input_size=32, classes=3)
+        history = train(net, split, split, preprocessing, recipe, 0, CPU, tmp_path / name)
+        weights = snapshot_path(tmp_path / name, 2).read_bytes()
+        ends.append((preprocessing, history, weights))
+    assert ends[0] == ends[1]
 
 
 INSIDE = slice(3, 30)

@@ -18,7 +18,8 @@ from runs import REPOSITORY
 from reportgen.claims import CLAIMS
 from reportgen.errors import UserError
 from reportgen.page import html, single
-from reportgen.page.template import render, templates
+from reportgen.page.template import render
+from reportgen.sources import templates
 
 Alter = Callable[[str, Callable[[Any], None]], Path]
 VOID = {"meta", "link", "img", "rect", "line", "circle", "br", "image", "input"}

@@ -38,6 +38,7 @@ LOCALISATION = {
 GENUINENESS = {
     "middle_drop": 0.2,
     "corner_drop": 0.05,
+    "middle_share": 0.46,
     "middle_correlation": 0.4,
     "images": 97,
     "maps": 16,

@@ -127,8 +127,10 @@ def test_its_fonts_are_inside(reader: PdfReader):
     assert {"Report-Serif", "Report-Sans", "Report-Mono"} <= {name.split("+")[-1] for name in names}
 
 
-def test_the_machines_own_fonts_are_for_foreign_scripts_alone(reader: PdfReader):
+def test_the_machines_own_fonts_are_for_foreign_scripts_alone(reader: PdfReader, printed: Printed):
     """All else is set in the fonts that come with us, so that it looks alike on every machine."""
+    if all(any(letter in complaint for complaint in printed.complaints) for letter in "猫🐱"):
+        pytest.skip("no font of this machine has foreign letters")
     strangers: list[str] = []
 
     def visit(text, matrix, text_matrix, font, size) -> None:
