@@ -71,7 +71,7 @@ def story(content: Content) -> list[dict[str, Any]]:
     for place in moved if not grown else []:
         answers = [panel["box"] for panel in found[place]["panels"][2::3]]  # the last column: the true class
         parts = [
-            _part(found[place], _around(box, 0.1, 0.04, 0.02, 0.07), f"The true class's probability by {change}")
+            _part(found[place], _around(box, 0.1, 0.04, 0.02, 0.055), f"The true class's probability by {change}")
             for box, change in zip(answers, ("shift", "scale", "turn"), strict=True)
         ]
         chosen.append(told(place, parts))
