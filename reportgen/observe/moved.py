@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from reportgen import probe
-from reportgen.data.decoding import Images
+from reportgen.data.decoding import Files
 from reportgen.data.geometry import Transformation, flat, moved
 from reportgen.data.transformations import Plan
 from reportgen.inputs import Inputs
@@ -59,7 +59,7 @@ def look(inputs: Inputs, pixels: UInt8[np.ndarray, "image crop crop 3"], labels:
 
 def through_views(
     inputs: Inputs,
-    source: Images,
+    source: UInt8[np.ndarray, "stored side side 3"] | Files,  # not `Images`: these are more than `images` names
     images: Int[np.ndarray, " image"],
     plan: Plan,
 ) -> tuple[dict[str, Curves], Seen]:
