@@ -113,6 +113,21 @@ def test_it_says_what_was_measured(build: Path) -> None:
     assert "<script>alert" not in text.split('id="occlusion"')[1]
 
 
+@pytest.mark.parametrize(
+    ("middle", "share", "said"),
+    [
+        (0.2, 0.46, "So about 46 % of the difference that the claim is judged by could be had by covering the middle"),
+        (0.2, 1.5, "this test does not tell them from a guess"),
+        (0.2, None, "this test does not tell them from a guess"),  # the projections make no difference at all
+        (0.01, -0.1, "The middle of the image explains nothing of the difference"),
+        (0.01, None, "The middle of the image explains nothing of the difference"),
+    ],
+)
+def test_what_the_middle_of_the_image_explains(middle: float, share: float | None, said: str, build: Path) -> None:
+    text = page(build, genuineness=GENUINENESS | {"middle_drop": middle, "middle_share": share})
+    assert said in text
+
+
 @pytest.mark.parametrize("verdict", ["holds", "undecided", "not tested"])
 def test_only_a_verdict_against_the_paper_is_discussed(verdict: str, build: Path) -> None:
     assert "claim is contradicted" not in page(build, verdict)
