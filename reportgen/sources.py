@@ -7,7 +7,7 @@ import ast
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -69,9 +69,8 @@ class Commit:
     date: int  # seconds since 1970; 0 where nothing says when
     changed: tuple[Path, ...]  # tracked files that differ from it
 
-    def without(self, unread: Iterable[Path]) -> str | None:
+    def without(self, unread: Sequence[Path]) -> str | None:
         """Its name, with "-dirty" behind it where files were changed that do not lie below one of these."""
-        unread = list(unread)
         touched = any(not any(path.is_relative_to(other) for other in unread) for path in self.changed)
         return f"{self.name}-dirty" if self.name and touched else self.name
 

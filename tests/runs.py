@@ -5,6 +5,10 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pypdf import PageObject
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 REAL_DATA = Path(os.environ.get("REPORTGEN_REAL_DATA", REPOSITORY / "../shared")).resolve()
@@ -37,6 +41,11 @@ def whole(profile: str, home: Path) -> Run:
     done = reportgen("run", f"PROFILE={profile}", cwd=home)
     assert done.returncode == 0, done.stderr
     return Run(home, home / "build", home / "report")
+
+
+def words_of(page: "PageObject") -> str:
+    """A page of a PDF as text. Where the machine has no font for a name, pypdf reads all of a font in two bytes a letter."""
+    return page.extract_text().replace("\0", "")
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:

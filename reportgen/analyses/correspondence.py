@@ -313,10 +313,11 @@ def numbers(result: Result) -> dict[str, Any]:
                 "number": layer.number,
                 "entries": layer.entries,
                 "gap": float(np.mean([pairing.mean(gap) for gap in layer.gaps])),
-                "scores": {line.key: _line(line, layer, result) for line in lines},
-                "opposite_gap": _opposite_gap([_line(line, layer, result)["opposite"] for line in lines]),
+                "scores": scores,
+                "opposite_gap": _opposite_gap([score["opposite"] for score in scores.values()]),
             }
             for layer in layers
+            for scores in [{line.key: _line(line, layer, result) for line in lines}]
         ],
     }
 

@@ -156,9 +156,12 @@ def small_transformations(result: Result) -> list[Small]:
     return found
 
 
-def share_left(result: Result, curve: str) -> Float[np.ndarray, " image"]:
-    """How much of the true class's probability a curve leaves on average; NaN where the net mistakes the image."""
-    share = result.curves[curve].share_left(result.probability, 1 if curve.startswith("scale") else 0)
+def share_left(result: Result, curve: str, ends: bool = False) -> Float[np.ndarray, " image"]:
+    """How much of the true class's probability a curve leaves on average, or at its ends; NaN where the net mistakes the image."""
+    found = result.curves[curve]
+    share = (found.left_at_ends if ends else found.share_left)(
+        result.probability, 1 if curve.startswith("scale") else 0
+    )
     return np.where(result.correct, share, np.nan)
 
 
@@ -269,18 +272,8 @@ def numbers(result: Result) -> dict[str, Any]:
         },
         "left": {name: _mean(share_left(result, name)) for name in result.curves}
         | {"symmetric": _mean(turned[result.symmetric]), "others": _mean(turned[~result.symmetric])},
-        "left_at_ends": {name: _left_at_ends(result, name) for name in ("translation", "scale")},
+        "left_at_ends": {name: _mean(share_left(result, name, ends=True)) for name in ("translation", "scale")},
     }
-
-
-def _left_at_ends(result: Result, curve: str) -> float | None:
-    """The share of the true class's probability that the largest changes leave, where the net is right on the image."""
-    found = result.curves[curve]
-    origin = 1 if curve == "scale" else 0
-    reach = np.abs(found.values - origin)
-    right = result.correct
-    share = found.probability[right][:, reach == reach.max()] / result.probability[right, None]
-    return _mean(np.minimum(1, share))
 
 
 def _finite(value: float) -> float | None:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -215,11 +214,9 @@ def stored(annotated: Annotated, size: int) -> Annotated:
 def _size_of(path: Path) -> tuple[int, int]:
     """Width and height of an image file, turned upright; only its head is read."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's own notes on large files: reading the image has its own limit
-            with Image.open(path) as image:
-                turned = image.getexif().get(ExifTags.Base.Orientation, 1) in SIDEWAYS
-                return (image.height, image.width) if turned else image.size
+        with Image.open(path) as image:
+            turned = image.getexif().get(ExifTags.Base.Orientation, 1) in SIDEWAYS
+            return (image.height, image.width) if turned else image.size
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         raise Unusable("not an image") from None
 

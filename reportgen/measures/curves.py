@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy  # its parts load when they are first used
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 Statistic = Callable[[np.ndarray], np.ndarray]  # of how often each unit was drawn, "resample unit": " resample"
 
@@ -43,8 +43,17 @@ class Curves:
 
         What is gained does not count.
         """
-        share = np.minimum(1, self.probability / before[:, None].clip(min=1e-12))
-        return share[:, self.values != origin].mean(axis=1)
+        return self._left(before, self.values != origin)
+
+    def left_at_ends(self, before: Float[np.ndarray, " image"], origin: float) -> Float[np.ndarray, " image"]:
+        """Likewise of the values furthest from the origin alone."""
+        away = np.abs(self.values - origin)
+        return self._left(before, away == away.max())
+
+    def _left(
+        self, before: Float[np.ndarray, " image"], chosen: Bool[np.ndarray, " value"]
+    ) -> Float[np.ndarray, " image"]:
+        return np.minimum(1, self.probability[:, chosen] / before[:, None].clip(min=1e-12)).mean(axis=1)
 
 
 def mean_band(

@@ -38,10 +38,11 @@ class Content:
     @property
     def layers(self) -> list[Mapping[str, Any]]:
         """The net's layers, as the schematics describe them."""
-        return next(
-            (list(part.artefact["numbers"].get("layers", [])) for part in self.sections if part.name == "schematics"),
-            [],
-        )
+        return list(self.numbers("schematics").get("layers", []))
+
+    def numbers(self, analysis: str) -> Mapping[str, Any]:
+        """An analysis' numbers; none where the report does not have it."""
+        return next((part.artefact["numbers"] for part in self.sections if part.name == analysis), {})
 
 
 def gather(build: Path, run: Mapping[str, Any], analyses: Sequence[Analysis] = ANALYSES) -> Content:

@@ -1,4 +1,4 @@
-"""What opens the page: a feature map of every layer, the pictures that tell the story, and how far to believe them."""
+"""What opens the page: a feature map of every layer, and the pictures that tell the story."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -21,11 +21,6 @@ def strip(content: Content) -> list[dict[str, Any]]:
         for analysis, name, figure in _figures(content)
         if own_maps(figure) and figure["maps"] and figure["maps"][0]["projections"]
     ]
-
-
-def doubt(content: Content) -> dict[str, Any] | None:
-    """What the analysis `sanity` found of projections in general; None where it found nothing."""
-    return next((part.artefact["numbers"]["belief"] for part in content.sections if part.name == "sanity"), None)
 
 
 def _figures(content: Content) -> Iterator[tuple[str, str, Drawn]]:

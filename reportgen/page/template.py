@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from reportgen.errors import UserError
 from reportgen.page.content import VERDICTS, Content, Section
-from reportgen.page.opening import doubt, own_maps, story, strip
+from reportgen.page.opening import own_maps, story, strip
 from reportgen.page.words import FILTERS, NO_BREAK
 from reportgen.settings import said
 from reportgen.sources import templates
@@ -44,7 +44,7 @@ def render(content: Content, page: str, pictures: str, folder: Path | None = Non
         "layers": content.layers,
         "pictures": pictures,
         "switches": switches(content.run),
-        "doubt": doubt(content),
+        "doubt": content.numbers("sanity").get("belief"),  # what was found of projections in general
         **more,
     }
     try:
@@ -90,9 +90,7 @@ class _Sections:
         self.known = known  # labels of an earlier pass, for references to figures that come later
         self.labels: dict[str, str] = {}  # of every figure by its id: "Figure 7", "Table 2"
         self.counts: Counter[str] = Counter()
-        self.evidence: dict[
-            str, dict[str, Any]
-        ] = {}  # claim -> the figures it rests on, and what is to be known beside it
+        self.evidence: dict[str, dict[str, Any]] = {}  # of a claim: the figures it rests on, what to read beside it
 
     def render(self) -> list[dict[str, Any]]:
         """Every section as {"name", "title", "body", "figures": [{"id", "label", "title"}]}."""

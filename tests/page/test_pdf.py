@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from fake_build import CLASSES, FAKED, RUN, Printed, figures
 from pypdf import PageObject, PdfReader
+from runs import words_of
 
 from reportgen.page import pdf
 
@@ -18,11 +19,6 @@ Matrix = tuple[float, float, float, float, float, float]  # of a PDF: x' = ax + 
 @pytest.fixture(scope="session")
 def reader(printed: Printed) -> PdfReader:
     return PdfReader(printed.path)
-
-
-def words_of(page: PageObject) -> str:
-    """A page's text. Where the machine has no font for a name, pypdf reads all of a font's text in two bytes a letter."""
-    return page.extract_text().replace("\0", "")
 
 
 @pytest.fixture(scope="session")
