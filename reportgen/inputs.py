@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from reportgen.nets.layers import PaperLayer
     from reportgen.probe import Graph
 
-BATCH = 64  # images forwarded at once
+BATCH = {"cpu": 64, "cuda": 256}  # images forwarded at once: few keep a GPU waiting for Python
 Result = TypeVar("Result")
 
 
@@ -61,7 +61,7 @@ class Inputs:
     net_numbers: dict[str, Any]
     device_name: str
     epoch: float | None = None  # None: the trained net
-    batch: int = BATCH
+    batch_size: int | None = None  # images forwarded at once; None: as many as the device likes
     workshop: Path | None = None  # a folder that outlives a kill, for what can be resumed
     stage: str = "net"  # that trained the net
     reads: Collection[str] | None = None  # the stages whose artefacts may be opened; None: all that there are
@@ -87,14 +87,14 @@ class Inputs:
         data: Dataset,
         annotations: Annotations | None = None,
         transfer: Transfer | None = None,
-        batch: int = BATCH,
+        batch: int | None = None,
         learned: Learned | None = None,
         compared: Mapping[tuple[str, int], Inputs] | None = None,
     ) -> Inputs:
         """A net and images that lie in no build folder."""
         numbers = learned.numbers if learned else {}
         device = str(next(net.parameters()).device)
-        made = cls(Path(), data, {}, numbers, device, batch=batch, planted=compared or {})
+        made = cls(Path(), data, {}, numbers, device, batch_size=batch, planted=compared or {})
         known: dict[str, Any] = {"_opened": (net.eval(), preprocessing)}
         known |= {"annotations": annotations, "transfer": transfer, **({"learned": learned} if learned else {})}
         made.__dict__.update(known)  # what the cached properties would open
@@ -162,6 +162,11 @@ class Inputs:
         from reportgen.device import resolve_device
 
         return resolve_device(self.device_name)
+
+    @cached_property
+    def batch(self) -> int:
+        """How many images are forwarded at once."""
+        return self.batch_size or BATCH.get(self.device.type, BATCH["cpu"])
 
     @cached_property
     def _opened(self) -> tuple[torch.nn.Module, Preprocessing]:

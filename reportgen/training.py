@@ -8,10 +8,12 @@ import io
 import json
 import math
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, nullcontext
+from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from threading import Event
+from time import monotonic
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -24,11 +26,13 @@ from reportgen.artifacts import digest, remove_leftovers, write_bytes, write_jso
 from reportgen.data.decoding import Images
 from reportgen.data.reading import stored
 from reportgen.data.transforms import Preprocessing, as_tensor, measured
+from reportgen.device import tf32
 from reportgen.distributed import ALONE, World
 from reportgen.errors import UserError
 from reportgen.gradients import Gradients
 from reportgen.nets.snapshots import SNAPSHOTS, load_net, save_net, snapshot_path, snapshots
 from reportgen.nets.zfnet import RESCALED_ON, ZFNet, initialise
+from reportgen.probe.fetching import Fetched
 from reportgen.probe.memory import by_batches
 from reportgen.progress import track
 from reportgen.recipes import Architecture, TrainingSettings, ended, learning_rate, snapshot_epochs
@@ -36,6 +40,7 @@ from reportgen.recipes import Architecture, TrainingSettings, ended, learning_ra
 CHECKPOINT = "checkpoint.pt"
 HISTORY = "history.json"
 EVALUATION_BATCH = 128  # images
+KEEPING = 0.1  # share of the time that a training may spend on writing what it would resume from
 
 
 class Diverged(UserError):
@@ -107,10 +112,12 @@ def train(
     given_up: Event | None = None,
     world: World = ALONE,
 ) -> History:
-    """Train a net, or go on from the last epoch that an earlier call with the same arguments finished in `folder`.
+    """Train a net, or go on from the last epoch that an earlier call with the same arguments kept in `folder`.
 
     Writes ``history.json``, ``checkpoint.pt`` and ``snapshots/epoch-003.safetensors`` (`snapshots` lists them; 000 is
-    the untrained net, the last one the result), each whole or not at all. On a CPU with the same number of threads an
+    the untrained net, the last one the result), each whole or not at all. Every finished epoch is kept, but where epochs
+    are so short that writing them would take more than a tenth of the time: what a kill costs is an epoch, or ten times
+    as long as writing takes. On a CPU with the same number of threads an
     interrupted training ends in the same weights, bit for bit, as an uninterrupted one. `settings.dropout` replaces
     the architecture's. What another call's arguments left in `folder` is not continued but replaced. Once another thread
     sets `given_up`, it stops after the epoch that it is in.
@@ -124,13 +131,18 @@ def train(
     architecture = replace(architecture, dropout=settings.dropout)
     run = _Run(architecture, train_split, validation_split, preprocessing, settings, seed, device, folder, world)
     history = run.resume()
-    with _precision(settings, device):
-        while not (ended(settings, history.errors(settings)) or (given_up and given_up.is_set())):
-            number = len(history.epochs) + 1
-            history = History((*history.epochs, run.epoch(number, history)))
-            if number < settings.epochs and ended(settings, history.errors(settings)):
-                run.save_snapshot(number)  # it is the last after all
-            run.save(history)
+    with nullcontext() if settings.precision == "float32" else tf32():
+        try:
+            while not (ended(settings, history.errors(settings)) or (given_up and given_up.is_set())):
+                number = len(history.epochs) + 1
+                history = History((*history.epochs, run.epoch(number, history)))
+                if number < settings.epochs and ended(settings, history.errors(settings)):
+                    run.save_snapshot(number)  # it is the last after all
+                run.keep(history)
+        except (Exception, KeyboardInterrupt):
+            run.save()
+            raise
+        run.save()
     return history
 
 
@@ -195,6 +207,8 @@ class _Run:
             weight_decay=settings.weight_decay,
         )
         self.batches = _Batches(train_split, preprocessing, settings, device, world)
+        self.finished: tuple[History, Any] | None = None  # not on disk yet
+        self.saved, self.saving = monotonic(), 0.0  # when, and how long it took
         kept = settings.snapshots or (*settings.early_snapshots, *snapshot_epochs(settings.epochs))
         self.snapshot_steps = {  # where several fall on one step, the latest names it
             max(1, round(epoch * len(self.batches))): epoch
@@ -239,22 +253,26 @@ class _Run:
         self.save_snapshot(0)
         return History()
 
-    def save(self, history: History) -> None:
-        """Keep a finished epoch. The checkpoint counts: the history beside it is written again on resuming."""
-        if not self.writes:
+    def keep(self, history: History) -> None:
+        """Keep a finished epoch: in memory, and on disk unless that would take more than `KEEPING` of the time."""
+        if self.writes:
+            self.finished = history, deepcopy((self.net.state_dict(), self.optimiser.state_dict()))
+            if monotonic() - self.saved >= self.saving / KEEPING:
+                self.save()
+
+    def save(self) -> None:
+        """Write the last finished epoch. The checkpoint counts: the history beside it is written again on resuming."""
+        if self.finished is None:
             return
+        history, (net, optimiser) = self.finished
+        began = monotonic()
         buffer = io.BytesIO()
-        torch.save(
-            {
-                "identity": digest(self.identity),
-                "history": json.dumps(history.as_json()),
-                "net": self.net.state_dict(),
-                "optimiser": self.optimiser.state_dict(),
-            },
-            buffer,
-        )
+        document = {"identity": digest(self.identity), "history": json.dumps(history.as_json())}
+        torch.save({**document, "net": net, "optimiser": optimiser}, buffer)
         write_bytes(self.folder / CHECKPOINT, buffer.getvalue())
         write_json(self.folder / HISTORY, history.as_json())
+        self.finished, self.saved = None, monotonic()
+        self.saving = self.saved - began
 
     def save_snapshot(self, epoch: float | int) -> None:
         """Keep the net as it is now."""
@@ -272,21 +290,23 @@ class _Run:
         done = (number - 1) * len(self.batches)
         what = f"epoch {number} of {settings.epochs}"
         batches = track(self.batches.epoch(generator), what, total=len(self.split.labels), step=settings.batch_size)
-        rate = 0.0
+        rate, taken = 0.0, None
         with _seeded_dropout(generator, self.device, self.world.rank):
             for step, (images, labels, size) in enumerate(batches, start=1):
                 rate = learning_rate(settings, done + step, len(self.batches), errors)
                 for group in self.optimiser.param_groups:
                     group["lr"] = rate
                 loss, right = self.step(images, labels, size)
-                if not math.isfinite(loss.item()):
-                    self.stop(number, f"step {step} of {len(self.batches)}", rate)
+                self.check(taken)  # the step before: to ask for this one's loss would keep a GPU waiting
+                taken = _Step(number, f"step {step} of {len(self.batches)}", rate, Fetched(loss))
                 for name, share in clip_filters(self.net, settings.clip_rms).items():
                     clipped[name] += share
                 loss_sum = loss_sum + loss * size
                 correct = correct + right
                 if done + step in self.snapshot_steps:
+                    self.check(taken)
                     self.save_snapshot(self.snapshot_steps[done + step])
+        self.check(taken)
         validation = evaluate(self.net, self.validation, self.preprocessing, self.device, world=self.world)
         validation_loss = cross_entropy(validation, self.validation.labels)
         if not math.isfinite(validation_loss):
@@ -312,6 +332,11 @@ class _Run:
         self.optimiser.step()
         return found
 
+    def check(self, step: "_Step | None") -> None:
+        """Stop where a step's loss is not finite."""
+        if step is not None and not math.isfinite(step.loss.read()[0].item()):
+            self.stop(step.epoch, step.where, step.rate)
+
     def stop(self, epoch: int, where: str, rate: float) -> None:
         """Say that training diverged."""
         raise Diverged(
@@ -319,6 +344,16 @@ class _Run:
             f"lower LEARNING_RATE (for instance to {self.settings.learning_rate / 3:.1g}) and train again",
             epoch,
         )
+
+
+@dataclass(frozen=True)
+class _Step:
+    """An update whose loss is not known yet."""
+
+    epoch: int
+    where: str
+    rate: float
+    loss: Fetched
 
 
 class _Batches:
@@ -356,13 +391,17 @@ class _Batches:
             views = self.preprocessing.random_views(self.side, len(order), generator)
         else:
             views = self.preprocessing.centre_views(self.side, len(order))
+        # A GPU gets them for the whole epoch: it would wait for each batch's.
+        views, labels = views.to(self.device), self.labels[order].to(self.device)
+        if self.resident is not None:
+            order = order.to(self.device)
         size = self.settings.batch_size
         batches = [range(start, min(start + size, len(order))) for start in range(0, len(order), size)]
         parts = [self._own(batch) for batch in batches]
         for batch, part, pixels in zip(batches, parts, self._stored([order[part] for part in parts]), strict=True):
             yield (
                 self.preprocessing.view(pixels, views.part(part)),
-                self.labels[order[part]].to(self.device),
+                labels[part],
                 len(batch),
             )
 
@@ -373,7 +412,7 @@ class _Batches:
 
     def _stored(self, parts: list[Tensor]) -> Iterator[Tensor]:
         if self.resident is not None:
-            return (self.resident[part.to(self.device)] for part in parts)
+            return (self.resident[part] for part in parts)
         return stored(self.images, [part.numpy() for part in parts], self.device)
 
 
@@ -390,21 +429,6 @@ def _seeded_dropout(generator: torch.Generator, device: torch.device, rank: int)
     seed = int(torch.randint(2**62, (), generator=generator)) + rank
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
-        yield
-
-
-@contextmanager
-def _precision(settings: TrainingSettings, device: torch.device) -> Iterator[None]:
-    """Let CUDA multiply in TF32 only where the settings say so; the flags are put back."""
-    if device.type != "cuda":
-        yield
-        return
-    cudnn: Any = torch.backends.cudnn  # its `conv` is unknown to the type checker
-    flags: tuple[Any, ...] = (torch.backends.cuda.matmul, cudnn.conv)
-    with ExitStack() as stack:
-        for flag in flags:
-            stack.callback(setattr, flag, "fp32_precision", flag.fp32_precision)
-            flag.fp32_precision = "ieee" if settings.precision == "float32" else "tf32"
         yield
 
 

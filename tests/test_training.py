@@ -84,7 +84,7 @@ def die(*_args, **_kwargs):
     raise Killed
 
 
-def killer_of(original, when):
+def killer_of(original, when, error=Killed):
     """The function itself, but dying at a call for which `when(count, *args)` holds."""
     calls = 0
 
@@ -92,7 +92,7 @@ def killer_of(original, when):
         nonlocal calls
         calls += 1
         if when(calls, *args):
-            die()
+            raise error
         return original(*args, **kwargs)
 
     return function
@@ -122,6 +122,7 @@ def history_beside(path: Path) -> str:
 @pytest.mark.parametrize("kill", KILLS)
 @pytest.mark.parametrize("recipe", SETTINGS)
 def test_a_killed_training_ends_as_an_uninterrupted_one(whole, tmp_path, monkeypatch, kill, recipe):
+    monkeypatch.setattr(training, "KEEPING", math.inf)  # every epoch is written, however short
     owner, name, when = KILLS[kill]
     with monkeypatch.context() as patch:
         patch.setattr(owner, name, killer_of(getattr(owner, name), when))
@@ -137,7 +138,8 @@ def test_a_real_kill_between_writing_and_renaming_the_checkpoint(whole, tmp_path
 import os, signal, sys
 from pathlib import Path
 sys.path[:0] = sys.argv[2:]
-from test_training import QUICK, Path, run
+from test_training import QUICK, Path, math, run, training
+training.KEEPING = math.inf
 original, checkpoints = Path.replace, []
 def replace(path, target):
     if "checkpoint" in path.name:
@@ -156,6 +158,51 @@ run(Path(sys.argv[1]))
     assert len(json.loads((tmp_path / "history.json").read_text())["epochs"]) == 1
     run(tmp_path)
     assert contents(tmp_path) == contents(whole["default"])
+
+
+@pytest.fixture
+def slow_disk(monkeypatch) -> list[int]:
+    """An epoch takes 0.3 seconds, writing what is resumed from a whole one; after which epochs that was done."""
+    now, last, written = 0.0, 0, []
+    original = training._Run.epoch
+
+    def epoch(run, number, history):
+        nonlocal now, last
+        done = original(run, number, history)
+        now, last = now + 0.3, number
+        return done
+
+    def write(path: Path, content: bytes) -> None:
+        nonlocal now
+        now += 1
+        written.append(last)
+        storage.write_bytes(path, content)
+
+    monkeypatch.setattr(training, "monotonic", lambda: now)
+    monkeypatch.setattr(training, "write_bytes", write)
+    monkeypatch.setattr(training._Run, "epoch", epoch)
+    return written
+
+
+def test_writing_what_is_resumed_from_takes_a_tenth_of_the_time(slow_disk, tmp_path):
+    settings = replace(QUICK, epochs=40, snapshots=(40.0,))
+    run(tmp_path, settings)
+    assert slow_disk == [1, 35, 40]  # the first, another after ten seconds, the last
+    assert len(training.finished(NET, settings, tmp_path)[1].epochs) == 40
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, UserError("no memory")])
+def test_what_ends_a_training_does_not_cost_its_finished_epochs(slow_disk, tmp_path, monkeypatch, error):
+    settings = replace(QUICK, epochs=9, snapshots=(9.0,))
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "evaluate", killer_of(evaluate, lambda count, *_: count == 6, error))
+        with pytest.raises(type(error) if isinstance(error, Exception) else error):
+            run(tmp_path, settings)
+    assert slow_disk == [1, 5]
+    assert len(training.finished(NET, settings, tmp_path)[1].epochs) == 5
+    run(tmp_path, settings)
+    run(tmp_path / "whole", settings)
+    assert (tmp_path / "history.json").read_bytes() == (tmp_path / "whole" / "history.json").read_bytes()
 
 
 def test_a_finished_training_is_not_repeated(whole, monkeypatch):

@@ -5,6 +5,7 @@ than the net's crop.
 """
 
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -30,6 +31,10 @@ class Views(NamedTuple):
     def part(self, images: slice) -> "Views":
         """The views of some of the images."""
         return Views(self.tops[images], self.lefts[images], self.mirrored[images])
+
+    def to(self, device: torch.device) -> "Views":
+        """The same, on a device."""
+        return Views(*(part.to(device) for part in self))
 
 
 @dataclass(frozen=True)
@@ -80,10 +85,8 @@ class Preprocessing:
         """
         if self.order == "BGR":
             pixels = pixels.flip(-1)
-        factor = torch.tensor([self.range / 255 / deviation for deviation in self.deviation], dtype=torch.float32)
-        shift = torch.tensor([-mean / deviation for mean, deviation in zip(self.mean, self.deviation, strict=True)])
-        scaled = torch.addcmul(shift.to(pixels.device), pixels.float(), factor.to(pixels.device))
-        return scaled.movedim(-1, -3)
+        shift, factor = _shift_and_factor(self, pixels.device)
+        return torch.addcmul(shift, pixels.float(), factor).movedim(-1, -3)
 
     def pixels(self, images: Float[Tensor, "*image 3 row column"]) -> UInt8[np.ndarray, "*image row column 3"]:
         """What the net reads, as RGB pixels again: the inverse of `normalise`, rounded, clipped to 0..255."""
@@ -114,12 +117,12 @@ class Preprocessing:
     ) -> Float[Tensor, "image 3 crop crop"]:
         """One crop of each image, as the net reads it; the images' device does the work."""
         stored = as_tensor(images)
-        span = torch.arange(self.crop)
+        views = views.to(stored.device)
+        span = torch.arange(self.crop, device=stored.device)
         rows = views.tops[:, None] + span
         columns = views.lefts[:, None] + torch.where(views.mirrored[:, None], self.crop - 1 - span, span)
-        numbers = torch.arange(len(stored))[:, None, None]
-        index = [item.to(stored.device) for item in (numbers, rows[:, :, None], columns[:, None, :])]
-        return self.normalise(stored[index[0], index[1], index[2]])
+        numbers = torch.arange(len(stored), device=stored.device)
+        return self.normalise(stored[numbers[:, None, None], rows[:, :, None], columns[:, None, :]])
 
     def random_views(self, side: int, images: int, generator: torch.Generator) -> Views:
         """Draw a crop and a flip for each of `images` images of `side` pixels, all places equally probable."""
@@ -151,6 +154,16 @@ class Preprocessing:
                 "prepare larger images or use a smaller crop"
             )
         return rows - self.crop, columns - self.crop
+
+
+@lru_cache(maxsize=16)  # a GPU would wait for them before every batch
+def _shift_and_factor(preprocessing: Preprocessing, device: torch.device) -> tuple[Tensor, Tensor]:
+    """What is added to a pixel's channels, and what they are multiplied by before."""
+    factors = [preprocessing.range / 255 / deviation for deviation in preprocessing.deviation]
+    shifts = [-mean / deviation for mean, deviation in zip(preprocessing.mean, preprocessing.deviation, strict=True)]
+    with torch.inference_mode(False):
+        shift, factor = torch.tensor([shifts, factors], dtype=torch.float32, device=device)
+        return shift, factor
 
 
 def measured(images: Images, crop: int, range: Number = 1.0, divide: bool = True) -> Preprocessing:

@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from reportgen.probe.errors import NotFinite, ProbeError, Unsupported
+from reportgen.probe.fetching import Fetched
 from reportgen.probe.graph import Graph, trace
 from reportgen.probe.memory import halved
 
@@ -65,7 +66,8 @@ class _Ranking:
         self.width = 1  # columns of the maps
         self.values = np.empty((0, 0), np.float32)  # map, up to k: descending; equal values in order of their images
         self.places = np.empty((0, 0, 2), np.int64)  # map, up to k, (image, location)
-        self._pending: tuple[Tensor, Tensor] | None = None
+        self._batch: Fetched | None = None  # what `update` left on the GPU
+        self._before: Fetched | None = None  # the batch before it, not merged yet
 
     def update(self, output: Tensor) -> None:
         """Merge a batch's activations (image map row column, or image unit) into the k best."""
@@ -75,23 +77,25 @@ class _Ranking:
                 f"layer {self.layer!r} gives {shape}: its maps are found in (image, map, row, column) or (image, unit)"
             )
         self.width = output.shape[3] if output.dim() == 4 else 1
-        maxima = output.amax((2, 3)) if output.dim() == 4 else output  # image map
         if output.is_cuda:
-            # Waiting for the device would stall it: every location is found there, and all is merged after the batch.
-            everywhere = (
-                output.flatten(2).argmax(2) if output.dim() == 4 else torch.zeros_like(maxima, dtype=torch.int64)
-            )
-            self._pending = (maxima.clone(), everywhere)
+            # Asking which images enter would stall the GPU: every location is found there.
+            self._batch = Fetched(*(output.flatten(2).max(2) if output.dim() == 4 else (output,)))
         else:
+            maxima = output.amax((2, 3)) if output.dim() == 4 else output  # image map
             self._merge(maxima, lambda images, maps: _locations(output, images, maps))
 
     def end_batch(self) -> None:
-        """Merge what `update` left on the device."""
-        if self._pending is not None:
-            maxima, everywhere = self._pending
-            self._pending = None
-            locations = everywhere.cpu()
-            self._merge(maxima.cpu(), lambda images, maps: locations[images, maps])
+        """Merge what the batch before this one left on the GPU, which is busy with this one meanwhile."""
+        self._catch_up()
+        self._before, self._batch = self._batch, None
+
+    def _catch_up(self) -> None:
+        if self._before is None:
+            return
+        maxima, *rest = self._before.read()
+        locations = rest[0] if rest else torch.zeros_like(maxima, dtype=torch.int64)
+        self._before = None
+        self._merge(maxima, lambda images, maps: locations[images, maps])
 
     def _merge(self, maxima: Tensor, locate: Callable[[Tensor, Tensor], Tensor]) -> None:
         batch = maxima.detach().float().numpy().T  # map image
@@ -138,6 +142,7 @@ class _Ranking:
 
     def result(self) -> Strongest:
         """The k best of all batches."""
+        self._catch_up()
         if self.seen == 0:
             raise ProbeError(NOTHING)
         missing = self.k - self.values.shape[1]
