@@ -82,6 +82,9 @@ class OnGpu(Tensor):
     def untyped_storage(self) -> torch.UntypedStorage:
         return self.held.untyped_storage()  # whoever asks wants to know which tensors share memory
 
+    def tolist(self) -> Any:
+        return self.cpu().tolist()
+
     def data_ptr(self) -> int:
         return self.held.data_ptr()
 

@@ -196,13 +196,16 @@ def features(
     Of a layer that is fully connected or a classifier's input, the mean over rows and columns where it has them.
     """
     from reportgen import probe
+    from reportgen.data.reading import stored
     from reportgen.probe.memory import by_batches
 
-    grey = inputs.preprocessing.grey()[:, None, None]
+    grey = inputs.preprocessing.grey()[:, None, None].to(inputs.device)
+    starts = range(0, len(images), inputs.batch)
 
     def masked() -> Iterator["Tensor"]:
-        for start in range(0, len(images), inputs.batch):
-            batch = inputs.preprocessing.centre(parts.images[images[start : start + inputs.batch]])
+        pixels = stored(parts.images, [images[start : start + inputs.batch] for start in starts], inputs.device)
+        for start, some in zip(starts, pixels, strict=True):
+            batch = inputs.preprocessing.centre(some)
             for image, (top, left, side) in zip(batch, () if squares is None else squares[start:], strict=False):
                 image[:, top : top + side, left : left + side] = grey
             yield batch

@@ -13,6 +13,7 @@ import torch
 from reportgen.artifacts import write_json
 from reportgen.bench import activations, occlusion
 from reportgen.bench.measuring import Measurement, seconds
+from reportgen.device import resolve_device
 from reportgen.nets.zfnet import ZFNet, initialise
 from reportgen.pipeline import Pipeline
 from reportgen.progress import say
@@ -21,12 +22,13 @@ from reportgen.recipes import ZEILER_FERGUS
 
 def measure(pipeline: Pipeline) -> None:
     """Measure everything, print a table, write ``bench.json``."""
+    device = resolve_device(pipeline.settings.compute.device)
     torch.manual_seed(0)
     net = ZFNet(ZEILER_FERGUS).eval()
     initialise(net, "paper", torch.Generator().manual_seed(0))
-    net = net.to(memory_format=torch.channels_last)
-    found = [activations.search_ratio(net), activations.search_memory(net), *activations.projection_ratios(net)]
-    found += [*occlusion.ratios(net), *pdf_seconds(pipeline)]
+    net = net.to(memory_format=torch.channels_last).to(device)
+    found = [activations.search_ratio(net, device), activations.search_memory(net, device)]
+    found += [*activations.projection_ratios(net, device), *occlusion.ratios(net, device), *pdf_seconds(pipeline)]
     rows = [{**asdict(item), "holds": item.holds} for item in found]
     write_json(pipeline.build / "bench.json", rows)
     for item in found:

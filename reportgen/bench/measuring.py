@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
 
+import torch
+
 ROUNDS = 7
 
 
@@ -25,11 +27,18 @@ class Measurement:
 
 
 def seconds(function: Callable[[], object]) -> float:
-    """How long one call takes."""
+    """How long one call takes, and what it asked of the GPU."""
     gc.collect()
+    _finish()
     started = time.perf_counter()
     function()
+    _finish()
     return time.perf_counter() - started
+
+
+def _finish() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
 
 
 def ratio_of(first: Callable[[], object], second: Callable[[], object], rounds: int = ROUNDS) -> float:

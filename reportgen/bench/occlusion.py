@@ -14,16 +14,16 @@ SQUARE = 32  # of the grey square
 LARGE = 160
 STRIDE = 8
 CAPTUM_STRIDE = 24  # its time per position is the same, and at the paper's stride a call takes half a minute
-SAMPLE = 32  # positions that covering is timed on: it takes the same for each
-BATCHES = (8, 16, 32)
+BATCHES = {"cpu": (8, 16, 32), "cuda": (32, 128, 512)}  # the largest says how many positions covering is timed on
 LAYOUTS = (torch.channels_last, torch.contiguous_format)
 ROUNDS = 5
 
 
-def ratios(net: nn.Module) -> list[Measurement]:
+def ratios(net: nn.Module, device: torch.device) -> list[Measurement]:
     """Covering over ours with a small square, ours over covering with a large one, captum over ours."""
-    image = torch.randn(3, SIDE, SIDE)
-    alexnet, vgg = (make(weights=None).eval() for make in (torchvision.models.alexnet, torchvision.models.vgg11))
+    image = torch.randn(3, SIDE, SIDE).to(device)
+    makers = (torchvision.models.alexnet, torchvision.models.vgg11)
+    alexnet, vgg = (make(weights=None).eval().to(device) for make in makers)
     found = [
         Measurement(
             f"covered images whole / occlusion, {SQUARE} px: {name}", _gain(one, image, SQUARE), target, "higher"
@@ -43,25 +43,27 @@ def _gain(net: nn.Module, image: Tensor, size: int) -> float:
     """Seconds a position of the best batched forward pass over those of ours."""
     starts = torch.tensor(positions(SIDE, size, STRIDE))
     places = torch.cartesian_prod(starts, starts)
+    batches = BATCHES[image.device.type]
+    sample = places[: batches[-1]]  # covering takes the same for each
     batch, layout = min(
-        ((batch, layout) for layout in LAYOUTS for batch in BATCHES),
-        key=lambda way: _trial(net, image, size, places, *way),
+        ((batch, layout) for layout in LAYOUTS for batch in batches),
+        key=lambda way: _trial(net, image, size, sample, *way),
     )
     net.to(memory_format=layout)
     graph = probe.trace(net, image[None])
     gain = ratio_of(
-        lambda: _covering(net, image, size, places[:SAMPLE], batch, layout),
+        lambda: _covering(net, image, size, sample, batch, layout),
         lambda: probe.occlude(graph, image, size, STRIDE, 0.0, [graph.output]),
         ROUNDS,
     )
     say(f"     {size} px on {type(net).__name__}: whole images are fastest in batches of {batch}, {layout}")
-    return gain * len(places) / SAMPLE
+    return gain * len(places) / len(sample)
 
 
 def _trial(net: nn.Module, image: Tensor, size: int, places: Tensor, batch: int, layout: torch.memory_format) -> float:
     net.to(memory_format=layout)
     _covering(net, image, size, places[:batch], batch, layout)  # warm up
-    return seconds(lambda: _covering(net, image, size, places[:SAMPLE], batch, layout))
+    return seconds(lambda: _covering(net, image, size, places, batch, layout))
 
 
 @torch.no_grad()

@@ -48,7 +48,7 @@ def look(inputs: Inputs, pixels: UInt8[np.ndarray, "image crop crop 3"], labels:
     wanted = (first.features, top.features, inputs.graph.output)
 
     def outputs(some: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        found = probe.activations(inputs.graph, inputs.preprocessing.centre(some), wanted)
+        found = probe.activations(inputs.graph, inputs.preprocessing.centre(some.to(inputs.device)), wanted)
         lowest, highest, logits = (found[name] for name in wanted)
         return feature_vectors(first, lowest), feature_vectors(top, highest), logits.flatten(1).cpu().double()
 
@@ -66,6 +66,8 @@ def through_views(
     """Every image through every view, and as it is. What a view leaves as it was, pixel for pixel, counts as unmoved."""
     import torch
 
+    from reportgen.data.reading import one_ahead
+
     still = moved(Transformation(), source.shape[1], inputs.preprocessing.crop)
     found = {
         name: Curves(np.array([value for value, _ in views]), *(np.zeros((len(images), len(views))) for _ in range(3)))
@@ -80,8 +82,8 @@ def through_views(
         clean = look(inputs, untouched, labels)
         seen.append(clean)
         what = f"move, scale and turn images {part.start + 1} to {part.stop} of {len(images)}"
-        for curves, place, view in track(views, what, unit="view"):
-            pictures = view.of(pixels)
+        shown = one_ahead(view.of(pixels) for _, _, view in views)
+        for (curves, place, _), pictures in zip(track(views, what, unit="view"), shown, strict=True):
             changed = (pictures != untouched).any(axis=(1, 2, 3))
             now = look(inputs, pictures, labels) if changed.any() else clean
             for distance, vectors, before in ((curves.first, now.first, clean.first), (curves.top, now.top, clean.top)):

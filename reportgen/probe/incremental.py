@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -21,8 +21,16 @@ from reportgen.probe.errors import Unsupported
 from reportgen.probe.fields import BY_WINDOW, Span, parent_span
 from reportgen.probe.graph import Graph, Node
 
-_BATCH_BYTES = 2**25  # of the largest layer, for all squares computed together
-_BATCHES = (8, 256)  # the fewest and the most of them
+
+class _Room(NamedTuple):
+    """How many squares are computed together."""
+
+    bytes: int  # of the largest layer, for all of them: a cache's worth, or enough to keep a GPU busy
+    fewest: int
+    most: int
+
+
+_ROOM = {"cpu": _Room(2**25, 8, 256), "cuda": _Room(2**29, 8, 1024)}
 
 _CLEAN = -1  # the group of the clean image
 
@@ -85,7 +93,8 @@ class Incremental:
         first = _first_unit(self.plan.entire)
         self.units = _Stage(self.plan.entire[first:], set())
         self.maps = _Stage(self.plan.entire[:first], self.units.reads)
-        self.most = min(len(corners) + 1, _BATCHES[1])  # squares that are computed together, if memory allows
+        self.room = _ROOM.get(graph.device.type, _ROOM["cpu"])
+        self.most = min(len(corners) + 1, self.room.most)  # squares that are computed together, if memory allows
         self.stand_in = image.new_empty((), device=graph.device)
         self.held: dict[str, Tensor] = {}  # clean maps from which windows are cut
         graph.run(image[None], {node.name: partial(self._keep, node.name) for node in self.plan.windowed})
@@ -108,15 +117,20 @@ class Incremental:
             (math.prod(self.graph.nodes[name].shape) for name in self.units.names | self.units.reads), default=0
         )
         # Linear layers read more weights than values: the more squares share them the better. Maps fill the cache.
-        for many in _batches(groups.argsort(stable=True), handed * square.element_size(), most):
+        for many in self._parts(groups.argsort(stable=True), handed * square.element_size(), most):
             parts = [
                 self._through_maps(few, groups[few], square, found)
-                for few in _batches(many, self.plan.largest() * square.element_size(), most)
+                for few in self._parts(many, self.plan.largest() * square.element_size(), most)
             ]
             values = {name: torch.cat([part[name] for part in parts]) for name in self.units.reads}
             self._entire(self.units, many, values, found)
         clean = {name: values[-1] for name, values in found.items()}
         return clean, {name: values[:-1] for name, values in found.items()}
+
+    def _parts(self, squares: Int[Tensor, " square"], bytes_each: int, most: int) -> Iterator[Int[Tensor, " square"]]:
+        """Parts of equal length, of about as many squares as there is room for."""
+        length = min(max(self.room.bytes // max(bytes_each, 1), self.room.fewest), most)
+        return iter(squares.tensor_split(max(round(len(squares) / length), 1)))
 
     def _through_maps(
         self, squares: Int[Tensor, " square"], groups: Int[Tensor, " square"], square: Tensor, found: dict[str, Tensor]
@@ -249,15 +263,11 @@ def _by_rows(maps: Float[Tensor, "image map row column"]) -> Float[Tensor, "plac
 
 def _lay(into: Float[Tensor, "square map row column"], patch: _Patch) -> None:
     """Lay windows into whole maps."""
-    rows, columns = patch.frame.size
-    for entire, one, (top, left) in zip(into, patch.values, patch.frame.first.tolist(), strict=True):
-        entire[:, top : top + rows, left : left + columns] = one
-
-
-def _batches(squares: Int[Tensor, " square"], bytes_each: int, most: int) -> Iterator[Int[Tensor, " square"]]:
-    """Parts of equal length, of about as many squares as memory allows."""
-    length = min(max(_BATCH_BYTES // max(bytes_each, 1), _BATCHES[0]), most)
-    return iter(squares.tensor_split(max(round(len(squares) / length), 1)))
+    squares, rows, columns = (
+        places.to(into.device) for places in (torch.arange(len(into)), patch.frame.along(0), patch.frame.along(1))
+    )
+    where = squares[:, None, None], rows[:, :, None], columns[:, None, :]
+    into.permute(0, 2, 3, 1)[where] = patch.values.permute(0, 2, 3, 1)
 
 
 def _first_unit(nodes: Sequence[Node]) -> int:

@@ -94,7 +94,7 @@ def computing(share: float, batch: int, few: int = 1) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(windows, "_SHARES", (share,))
         patch.setattr(windows, "_FEW", few)
-        patch.setattr(incremental, "_BATCHES", (1, batch))
+        patch.setitem(incremental._ROOM, "cpu", incremental._Room(2**25, 1, batch))
         yield
 
 
