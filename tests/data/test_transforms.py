@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from reportgen.data import transforms
 from reportgen.data.transforms import Preprocessing, Views, as_tensor, measured
 from reportgen.errors import UserError
 
@@ -124,6 +125,16 @@ def test_measured_on_the_training_images():
 def test_a_flat_channel_stays_finite():
     black = np.zeros((2, 4, 4, 3), dtype=np.uint8)
     assert torch.equal(measured(black, crop=4).centre(black), torch.zeros(2, 3, 4, 4))
+
+
+@pytest.mark.parametrize("at_once", [64, 3, 0])
+def test_every_pixel_counts_once_however_many_are_counted_together(at_once, monkeypatch):
+    images = np.random.default_rng(0).integers(0, 256, (130, 6, 6, 3), dtype=np.uint8)
+    monkeypatch.setattr(transforms, "COUNTED", at_once * 36)
+    pixels = images.reshape(-1, 3) / 255
+    found = measured(images, crop=4)
+    assert found.mean == pytest.approx(tuple(pixels.mean(0)), rel=1e-12)
+    assert found.deviation == pytest.approx(tuple(pixels.std(0)), rel=1e-12)
 
 
 def test_read_only_images_are_read(tmp_path):
