@@ -43,6 +43,7 @@ FORBIDDEN = {
     },
     "nets": {"matplotlib", "jinja2", "weasyprint", "reportgen.analyses", "reportgen.page", "reportgen.figures"},
     "training.py": {"matplotlib", "jinja2", "weasyprint", "reportgen.analyses", "reportgen.page", "reportgen.figures"},
+    "batches.py": {"matplotlib", "jinja2", "weasyprint", "reportgen.analyses", "reportgen.page", "reportgen.figures"},
     "settings.py": HEAVY | {"matplotlib", "jinja2", "weasyprint"},
     "registry.py": HEAVY | {"matplotlib", "jinja2", "weasyprint"},
 }
