@@ -1,7 +1,7 @@
 """Which device does the work."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -9,8 +9,6 @@ import torch
 from reportgen import distributed
 from reportgen.errors import UserError
 from reportgen.progress import say
-
-MULTIPLYING: tuple[Any, ...] = (torch.backends.cudnn, torch.backends.cuda.matmul)
 
 
 def resolve_device(name: str) -> torch.device:
@@ -32,18 +30,26 @@ def exact() -> None:
 
     By itself torch lets convolutions drop 13 of their 23 bits (TF32).
     """
-    for kind in MULTIPLYING:
-        kind.allow_tf32 = False
+    _multiply("ieee")
 
 
 @contextmanager
 def tf32() -> Iterator[None]:
-    """Meanwhile CUDA may multiply in TF32: several times faster, and coarser."""
-    with ExitStack() as stack:
-        for kind in MULTIPLYING:
-            stack.callback(setattr, kind, "allow_tf32", kind.allow_tf32)
-            kind.allow_tf32 = True
+    """Meanwhile CUDA may multiply in TF32: several times faster, and coarser. Afterwards it is exact."""
+    _multiply("tf32")
+    try:
         yield
+    finally:
+        exact()
+
+
+def _multiply(precision: str) -> None:
+    cudnn: Any = torch.backends.cudnn
+    matmul: Any = torch.backends.cuda.matmul
+    cudnn.allow_tf32 = matmul.allow_tf32 = precision == "tf32"
+    # The newer switches, too: otherwise others can overrule these. Alone, reading the older would fail.
+    for kind in (cudnn.conv, cudnn.rnn, matmul):
+        kind.fp32_precision = precision
 
 
 def _found(name: str) -> torch.device:

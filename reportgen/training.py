@@ -9,7 +9,6 @@ import json
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from threading import Event
@@ -106,12 +105,12 @@ def train(
     """Train a net, or go on from the last epoch that an earlier call with the same arguments kept in `folder`.
 
     Writes ``history.json``, ``checkpoint.pt`` and ``snapshots/epoch-003.safetensors`` (`snapshots` lists them; 000 is
-    the untrained net, the last one the result), each whole or not at all. Every finished epoch is kept, but where epochs
-    are so short that writing them would take more than a tenth of the time: what a kill costs is an epoch, or ten times
-    as long as writing takes. On a CPU with the same number of threads an
-    interrupted training ends in the same weights, bit for bit, as an uninterrupted one. `settings.dropout` replaces
-    the architecture's. What another call's arguments left in `folder` is not continued but replaced. Once another thread
-    sets `given_up`, it stops after the epoch that it is in.
+    the untrained net, the last one the result), each whole or not at all. A finished epoch is kept at once, or, where
+    that would take more than a tenth of the time, together with later ones: a kill costs the epoch that it falls into
+    and at most ten times as long as keeping takes. On a CPU with the same number of threads an interrupted training ends
+    in the same weights, bit for bit, as an uninterrupted one. `settings.dropout` replaces the architecture's. What
+    another call's arguments left in `folder` is not continued but replaced. Once another thread sets `given_up`, it
+    stops after the epoch that it is in.
 
     The processes of `world` train one net: each takes its part of every batch, and the gradients are averaged; the
     first of them writes. Up to rounding, and to dropout, of which each draws its own, that is what one would do alone.
@@ -130,7 +129,7 @@ def train(
                 if number < settings.epochs and ended(settings, history.errors(settings)):
                     run.save_snapshot(number)  # it is the last after all
                 run.keep(history)
-        except (Exception, KeyboardInterrupt):
+        except (UserError, KeyboardInterrupt):
             run.save()
             raise
         run.save()
@@ -198,7 +197,7 @@ class _Run:
             weight_decay=settings.weight_decay,
         )
         self.batches = Batches(train_split, preprocessing, settings, device, world)
-        self.finished: tuple[History, Any] | None = None  # not on disk yet
+        self.finished: tuple[History, Any, Any] | None = None  # the last epoch, net and optimiser, if not on disk yet
         self.saved, self.saving = monotonic(), 0.0  # when, and how long it took
         kept = settings.snapshots or (*settings.early_snapshots, *snapshot_epochs(settings.epochs))
         self.snapshot_steps = {  # where several fall on one step, the latest names it
@@ -223,6 +222,9 @@ class _Run:
             history = History.from_json(json.loads(checkpoint["history"]))
             if self.writes:
                 write_json(self.folder / HISTORY, history.as_json())  # a kill may have come before it was written
+                for epoch, path in snapshots(self.folder).items():
+                    if epoch > len(history.epochs):
+                        path.unlink()  # of epochs that are trained again
         bfloat16 = self.settings.precision == "bfloat16"
         self.gradients = Gradients(self.net, bfloat16, self.settings.batch_size, self.device, self.world)
         return history
@@ -245,18 +247,21 @@ class _Run:
         return History()
 
     def keep(self, history: History) -> None:
-        """Keep a finished epoch: in memory, and on disk unless that would take more than `KEEPING` of the time."""
-        if self.writes:
-            self.finished = history, deepcopy((self.net.state_dict(), self.optimiser.state_dict()))
-            if monotonic() - self.saved >= self.saving / KEEPING:
-                self.save()
+        """Keep a finished epoch: on disk, or in memory where that would take more than `KEEPING` of the time."""
+        if not self.writes:
+            return
+        self.finished = history, self.net.state_dict(), self.optimiser.state_dict()
+        if monotonic() - self.saved >= self.saving / KEEPING:
+            self.save()
+        else:
+            self.finished = history, *map(_copied, self.finished[1:])
 
     def save(self) -> None:
         """Write the last finished epoch. The checkpoint counts: the history beside it is written again on resuming."""
         if self.finished is None:
             return
-        history, (net, optimiser) = self.finished
         began = monotonic()
+        history, net, optimiser = self.finished
         buffer = io.BytesIO()
         document = {"identity": digest(self.identity), "history": json.dumps(history.as_json())}
         torch.save({**document, "net": net, "optimiser": optimiser}, buffer)
@@ -335,6 +340,15 @@ class _Run:
             f"lower LEARNING_RATE (for instance to {self.settings.learning_rate / 3:.1g}) and train again",
             epoch,
         )
+
+
+def _copied(state: Any) -> Any:
+    """What `state_dict` gave, apart from what is trained on; on the CPU, for a GPU's memory may be full."""
+    if isinstance(state, Tensor):
+        return state.detach().to("cpu", copy=True)
+    if isinstance(state, dict):
+        return {name: _copied(value) for name, value in state.items()}
+    return [_copied(value) for value in state] if isinstance(state, list) else state
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,7 @@ BY_INDEX = (
     aten._unsafe_index.Tensor,
 )
 ASKING = (  # their result has a size or a value that the CPU must know
+    aten.bincount.default,
     aten._local_scalar_dense.default,
     aten.nonzero.default,
     aten.masked_select.default,
@@ -52,7 +53,15 @@ ASKING = (  # their result has a size or a value that the CPU must know
     aten.unique_consecutive.default,
     aten.repeat_interleave.Tensor,
 )
-MULTIPLYING = (aten.convolution.default, aten.mm.default, aten.addmm.default, aten.bmm.default)
+FREE = (aten.detach.default, aten.alias.default, aten.empty_like.default, aten.empty.memory_format)
+MULTIPLYING = (
+    aten.convolution.default,
+    aten.convolution_backward.default,
+    aten.mm.default,
+    aten.addmm.default,
+    aten.bmm.default,
+    aten.baddbmm.default,
+)
 
 
 class OnGpu(Tensor):
@@ -109,7 +118,7 @@ class Seen:
     """What happened on the GPU, and what is on its way from there."""
 
     def __init__(self) -> None:
-        self.calls = 0
+        self.calls = 0  # of the GPU, but for views, which cost it nothing
         self.waits: collections.Counter[str] = collections.Counter()  # by the line of reportgen
         self.coarse: collections.Counter[str] = collections.Counter()  # multiplications in TF32, likewise
         self.coming: list[tuple[Tensor, Tensor]] = []  # the CPU's copy, and what will stand in it
@@ -127,9 +136,11 @@ class Seen:
 
     def event(self) -> SimpleNamespace:
         """What `Stream.record_event` gives."""
-        before = list(self.coming)
+        before, calls = list(self.coming), self.calls
 
         def synchronize() -> None:
+            if self.calls == calls:  # nothing else was asked for meanwhile: the GPU has nothing to do
+                self.waits[f"{_line()}: an event, with nothing behind it"] += 1
             self.arrive(sum(any(one is other for other in before) for one in self.coming))
 
         return SimpleNamespace(synchronize=synchronize)
@@ -155,13 +166,15 @@ class _Computing(TorchDispatchMode):
         given = [item for item in tree_leaves((args, kwargs)) if isinstance(item, Tensor)]
         on_gpu = [item for item in given if isinstance(item, OnGpu)]
         target = kwargs.get("device")
+        if target is not None and torch.device(target) not in (GPU, torch.device("cuda"), CPU, torch.device("meta")):
+            raise RuntimeError(f"{target}: there is one GPU")
         goes = bool(on_gpu) if target is None else torch.device(target).type in ("cuda", "meta")
         if function is aten.copy_.default:
             goes = isinstance(args[0], OnGpu)
         if target is not None and goes:
             kwargs["device"] = CPU
         if on_gpu or goes:
-            self.seen.calls += 1
+            self.seen.calls += not (function.is_view or function in FREE)
             self._check(function, args, kwargs, given, goes)
         held = tree_map(lambda item: item.held if isinstance(item, OnGpu) else item, (args, kwargs))
         result = function(*held[0], **held[1])
@@ -181,18 +194,33 @@ class _Computing(TorchDispatchMode):
         on_cpu = [item for item in given if not isinstance(item, OnGpu)]
         large = [tuple(item.shape) for item in on_cpu if item.dim() > 0]
         if function in COPIES:
-            if (on_cpu or not goes) and not kwargs.get("non_blocking") and not (len(args) > 2 and args[2]):
+            beside = kwargs.get("non_blocking") or (len(args) > 2 and args[2])
+            pinned = all(getattr(item, "pinned", False) for item in on_cpu)
+            if on_cpu and not (beside and pinned):
                 self.seen.wait("a copy from the CPU" if goes else "a copy to the CPU")
+            elif not goes and not beside:
+                self.seen.wait("a copy to the CPU")
         elif function in BY_INDEX:
-            indices = [item for item in tree_leaves(args[1]) if isinstance(item, Tensor)]
-            if large or any(item.dtype in (torch.bool, torch.uint8) for item in indices):
-                self.seen.wait("an index from the CPU" if large else "a mask as index")
-        elif large:
+            self._check_index(args)
+        elif large or (on_cpu and torch.Tag.pointwise not in function.tags):
             raise RuntimeError(f"{function}: tensors of the GPU, and of the CPU, of shapes {large}")
         if function in ASKING:
             self.seen.wait(str(function))
-        if function in MULTIPLYING and (torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32):
+        if function in MULTIPLYING and "tf32" in (
+            torch.backends.cudnn.conv.fp32_precision,
+            torch.backends.cuda.matmul.fp32_precision,
+        ):
             self.seen.coarse[_line()] += 1
+
+    def _check_index(self, args: Any) -> None:
+        indices = [item for item in args[1] if item is not None]
+        values = [item for item in args[2:3] if isinstance(item, Tensor) and item.dim() > 0]
+        if not all(isinstance(item, OnGpu) for item in (args[0], *values)):
+            raise RuntimeError("an index: tensors of the GPU, and of the CPU")
+        if not all(isinstance(item, OnGpu) for item in indices):
+            self.seen.wait("an index from the CPU")
+        elif any(item.dtype in (torch.bool, torch.uint8) for item in indices):
+            self.seen.wait("a mask as index")
 
     def _coming(self, numbers: Tensor) -> Tensor:
         """A copy that nobody may read yet: until then something else stands there."""
@@ -217,6 +245,30 @@ class _Numbered(TorchFunctionMode):
 def _numbered(item: Any) -> Any:
     named = (isinstance(item, str) and item == "cuda") or (isinstance(item, torch.device) and item.type == "cuda")
     return GPU if named else item
+
+
+def _pinned(tensor: Tensor) -> Tensor:
+    made: Any = tensor.clone()
+    made.pinned = True
+    return made
+
+
+@contextmanager
+def multiplying() -> Iterator[None]:
+    """Torch's switches for coarse multiplications as they are by themselves, and put back to that afterwards."""
+    try:
+        _by_itself()
+        yield
+    finally:
+        _by_itself()
+
+
+def _by_itself() -> None:
+    torch.backends.cudnn.allow_tf32 = True
+    torch.backends.cuda.matmul.allow_tf32 = False
+    cudnn: Any = torch.backends.cudnn
+    cudnn.conv.fp32_precision = cudnn.rnn.fp32_precision = "tf32"
+    torch.backends.cuda.matmul.fp32_precision = "none"
 
 
 @contextmanager
@@ -253,14 +305,12 @@ def pretended_gpu() -> Iterator[Seen]:
         "empty_cache": lambda: None,
         "current_stream": lambda device=None: SimpleNamespace(record_event=seen.event),
     }
-    flags = (torch.backends.cudnn, torch.backends.cuda.matmul)
     with ExitStack() as stack:
         for name, value in replaced.items():
             stack.enter_context(mock.patch.object(torch.cuda, name, value))
-        stack.enter_context(mock.patch.object(torch.Tensor, "pin_memory", lambda self: self.clone()))
+        stack.enter_context(mock.patch.object(torch.Tensor, "pin_memory", _pinned))
         stack.enter_context(mock.patch.object(concurrent.futures.ThreadPoolExecutor, "submit", submit_there))
-        for flag in flags:
-            stack.callback(setattr, flag, "allow_tf32", flag.allow_tf32)
+        stack.enter_context(multiplying())
         future = torch.__future__  # a moved net gets other parameters: by themselves they would only get other numbers
         stack.callback(
             future.set_overwrite_module_params_on_conversion, future.get_overwrite_module_params_on_conversion()

@@ -2,9 +2,16 @@
 
 import pytest
 import torch
+from pretended_gpu import multiplying
 
-from reportgen.device import resolve_device
+from reportgen.device import exact, resolve_device, tf32
 from reportgen.errors import UserError
+
+
+@pytest.fixture(autouse=True)
+def switches():
+    with multiplying():
+        yield
 
 
 def test_devices(monkeypatch, capsys):
@@ -34,3 +41,17 @@ def test_no_gpu(monkeypatch):
     for name in ("cuda", "mps"):
         with pytest.raises(UserError, match=rf"DEVICE={name}: there is no such device here: use auto, cpu"):
             resolve_device(name)
+
+
+def test_a_gpu_multiplies_exactly_whatever_was_set_before():
+    torch.backends.fp32_precision = "tf32"
+    try:
+        exact()
+        found = [kind.fp32_precision for kind in (torch.backends.cudnn.conv, torch.backends.cuda.matmul)]
+        with tf32():
+            coarse = [kind.fp32_precision for kind in (torch.backends.cudnn.conv, torch.backends.cuda.matmul)]
+        assert (found, coarse) == (["ieee"] * 2, ["tf32"] * 2)
+        assert torch.backends.cudnn.conv.fp32_precision == "ieee"
+        assert not torch.backends.cudnn.allow_tf32
+    finally:
+        torch.backends.fp32_precision = "none"

@@ -8,18 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from pretended_gpu import pretended_gpu
 from runs import REPOSITORY, Run
+from small_trainings import NET, PREPROCESSING, QUICK, TRAINING, VALIDATION, Images, coloured
 from torch import nn
 
 from reportgen import training
-from reportgen.data.dataset import Split
-from reportgen.data.transforms import Preprocessing
 from reportgen.device import resolve_device
-from reportgen.recipes import TINY, TrainingSettings
 
 # --- The pretence itself --------------------------------------------------------------------------------------------------
 
@@ -32,6 +29,14 @@ def test_what_lies_apart_cannot_be_mixed() -> None:
             there + torch.ones(3)
         with pytest.raises(RuntimeError, match="not supported for tensor subclasses"):
             there.numpy()
+        with pytest.raises(RuntimeError, match="an index: tensors of the GPU, and of the CPU"):
+            torch.ones(3)[torch.zeros(1, dtype=torch.int64, device="cuda")]
+        with pytest.raises(RuntimeError, match="an index: tensors of the GPU, and of the CPU"):
+            there[torch.tensor([0, 1])] = torch.ones(2)
+        with pytest.raises(RuntimeError, match=r"stack.*of shapes \[\]"):
+            torch.stack([there.sum(), torch.tensor(1.0)])
+        with pytest.raises(RuntimeError, match="cuda:1: there is one GPU"):
+            torch.ones(3, device="cuda:1")
         assert (there * torch.tensor(2.0)).cpu().tolist() == [2, 2, 2]  # a number may come from anywhere
 
 
@@ -43,16 +48,23 @@ def test_what_is_read_too_early_is_not_there() -> None:
         event = torch.cuda.current_stream().record_event()
         later = (there + 2).to("cpu", non_blocking=True)
         event.synchronize()
+        assert not gpu.waits
         assert early.tolist() == [2, 2, 2]
         assert later.isnan().all()
         assert there.sum().item() == 3
         assert later.tolist() == [3, 3, 3]
-        assert list(gpu.waits.values()) == [1]
+        torch.cuda.current_stream().record_event().synchronize()
+        assert list(gpu.waits) == [
+            "tests: aten._local_scalar_dense.default",
+            "tests: an event, with nothing behind it",
+        ]
 
 
 def test_waiting_and_coarse_numbers_are_noticed() -> None:
     with pretended_gpu() as gpu:
-        there = torch.arange(4.0).to("cuda")
+        there = torch.arange(4.0).pin_memory().to("cuda", non_blocking=True)
+        assert not gpu.waits
+        torch.arange(4.0).to("cuda", non_blocking=True)  # not pinned: it waits all the same
         there[there > 1]
         there[torch.tensor([0])]
         there.cpu()
@@ -69,19 +81,9 @@ def test_waiting_and_coarse_numbers_are_noticed() -> None:
 # --- Training -------------------------------------------------------------------------------------------------------------
 
 
-def tinted(count: int) -> Split:
-    rng = np.random.default_rng(count)
-    labels = rng.integers(0, 3, count)
-    pixels = rng.integers(60, 140, (count, 36, 36, 3))
-    pixels[np.arange(count), :, :, labels] += 60
-    return Split(pixels.astype(np.uint8), labels, ("",) * count)
-
-
-def trained(images: Split, folder: Path, device: str, **more: Any) -> training.History:
-    settings = TrainingSettings(epochs=2, batch_size=8, learning_rate=0.02, early_snapshots=(), **more)
-    preprocessing = Preprocessing(crop=32, mean=(0.5, 0.5, 0.5), deviation=(0.25, 0.25, 0.25))
-    net = replace(TINY, input_size=32, classes=3)
-    return training.train(net, images, tinted(20), preprocessing, settings, 0, resolve_device(device), folder)
+def trained(images: Images, folder: Path, device: str, **more: Any) -> training.History:
+    settings = replace(QUICK, batch_size=8, **more)
+    return training.train(NET, images, VALIDATION, PREPROCESSING, settings, 0, resolve_device(device), folder)
 
 
 @pytest.mark.parametrize("resident", [True, False])
@@ -92,34 +94,28 @@ def test_training_waits_for_epochs_and_not_for_steps(
     waits = []
     for count in (8, 24, 96):  # images: 1, 3 and 12 steps an epoch
         with pretended_gpu() as gpu:
-            there = trained(tinted(count), tmp_path / f"there-{count}", "cuda")
+            there = trained(coloured(count, seed=2), tmp_path / f"there-{count}", "cuda")
             waits.append(gpu.waits.total())
-        assert there == trained(tinted(count), tmp_path / f"here-{count}", "cpu")
+        assert there == trained(coloured(count, seed=2), tmp_path / f"here-{count}", "cpu")
     assert waits[1] == waits[2]  # the first has some that are not repeated
 
 
 def test_training_multiplies_coarsely_only_where_it_is_told_to(tmp_path: Path) -> None:
     with pretended_gpu() as gpu:
-        trained(tinted(24), tmp_path / "exact", "cuda")
+        trained(TRAINING, tmp_path / "exact", "cuda")
         assert not gpu.coarse
-        trained(tinted(24), tmp_path / "coarse", "cuda", precision="tf32")
+        trained(TRAINING, tmp_path / "coarse", "cuda", precision="tf32")
         assert gpu.coarse
         gpu.coarse.clear()
-        trained(tinted(24), tmp_path / "again", "cuda")
+        trained(TRAINING, tmp_path / "again", "cuda")
         assert not gpu.coarse
 
 
 def test_a_loss_that_is_not_finite_is_found_in_its_own_step(tmp_path: Path) -> None:
-    settings = TrainingSettings(
-        epochs=2, batch_size=8, early_snapshots=(), learning_rate=1e12, warm_up=0.0, dropout=0.0
-    )
-    net = replace(TINY, input_size=32, classes=3)
     said = []
     for device in ("cuda", "cpu"):
-        with pretended_gpu():
-            on = resolve_device(device)
-            with pytest.raises(training.Diverged) as stopped:
-                training.train(net, tinted(64), tinted(20), Preprocessing(32), settings, 0, on, tmp_path / device)
+        with pretended_gpu(), pytest.raises(training.Diverged) as stopped:
+            trained(TRAINING, tmp_path / device, device, learning_rate=1e12, warm_up=0.0)
         said.append(str(stopped.value))
     assert said[0] == said[1]
     assert "at epoch 1, step " in said[0]
@@ -164,3 +160,7 @@ def test_no_number_of_the_report_is_coarse(seen: tuple[dict[str, Any], dict[str,
     _, gpu = seen
     assert gpu["calls"] > 10_000
     assert gpu["coarse"] == {}
+
+
+def test_nothing_is_fetched_that_is_not_read(seen: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    assert seen[1]["unread"] == 0

@@ -89,11 +89,10 @@ def test_a_killed_training_ends_as_an_uninterrupted_one(whole, tmp_path, monkeyp
 
 def test_a_real_kill_between_writing_and_renaming_the_checkpoint(whole, tmp_path):
     script = """
-import os, signal, sys
+import math, os, signal, sys
 from pathlib import Path
 sys.path[:0] = sys.argv[2:]
-from small_trainings import QUICK, Path, run
-import math
+from small_trainings import run
 from reportgen import training
 training.KEEPING = math.inf
 original, checkpoints = Path.replace, []

@@ -21,7 +21,7 @@ ACTIVATIONS = 9  # that captum is timed on
 def search_ratio(net: nn.Module, device: torch.device) -> Measurement:
     """Top-9 search over all maps of all layers against the bare forward pass, the paper's net."""
     # Different images, and enough of them: most of what the search adds is spent on those that enter the nine.
-    size = SEARCH_BATCH[device.type]
+    size = SEARCH_BATCH.get(device.type, SEARCH_BATCH["cpu"])
     batches = [
         torch.randn(size, 3, 224, 224).to(memory_format=torch.channels_last).to(device) for _ in range(SEARCH_BATCHES)
     ]
@@ -35,7 +35,7 @@ def search_ratio(net: nn.Module, device: torch.device) -> Measurement:
 
     ratio = ratio_of(lambda: probe.strongest(graph, layers, batches), bare)
     name = f"top-9 search, all maps of layers 1-5 / bare forward, batch {size}"
-    return Measurement(name, ratio, SLOWER[device.type], "lower")
+    return Measurement(name, ratio, SLOWER.get(device.type, SLOWER["cpu"]), "lower")
 
 
 def search_memory(net: nn.Module, device: torch.device) -> Measurement:

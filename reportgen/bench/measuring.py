@@ -37,8 +37,8 @@ def seconds(function: Callable[[], object]) -> float:
 
 
 def _finish() -> None:
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
+    for gpu in range(torch.cuda.device_count()):
+        torch.cuda.synchronize(gpu)
 
 
 def ratio_of(first: Callable[[], object], second: Callable[[], object], rounds: int = ROUNDS) -> float:

@@ -43,7 +43,7 @@ def _gain(net: nn.Module, image: Tensor, size: int) -> float:
     """Seconds a position of the best batched forward pass over those of ours."""
     starts = torch.tensor(positions(SIDE, size, STRIDE))
     places = torch.cartesian_prod(starts, starts)
-    batches = BATCHES[image.device.type]
+    batches = BATCHES.get(image.device.type, BATCHES["cpu"])
     sample = places[: batches[-1]]  # covering takes the same for each
     batch, layout = min(
         ((batch, layout) for layout in LAYOUTS for batch in batches),

@@ -29,7 +29,7 @@ def stored(
         read = (pixels.pin_memory() for pixels in read)
     waits = len(parts) > 1 and (cuda or isinstance(images, np.memmap | Files))
     for pixels in one_ahead(read) if waits else read:
-        yield pixels.to(device, non_blocking=True)
+        yield pixels.to(device, non_blocking=cuda)
 
 
 def one_ahead(items: Iterator[Item]) -> Iterator[Item]:

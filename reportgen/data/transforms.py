@@ -174,7 +174,7 @@ def measured(images: Images, crop: int, range: Number = 1.0, divide: bool = True
     With range 255 and without division it is the paper's: values between about -128 and 128.
     """
     pixels = np.zeros((3, 256), np.int64)  # of each value: sums of whole numbers are exact, and soon counted
-    step = max(1, min(64, COUNTED // images.shape[1] ** 2))
+    step = max(1, min(64, COUNTED // (images.shape[1] * images.shape[2])))
     for start in np.arange(0, len(images), step):  # in pieces: the images may not fit in memory
         rows = np.ascontiguousarray(images[start : start + step]).reshape(-1, images.shape[2], 3)
         for channel, counts in enumerate(pixels):

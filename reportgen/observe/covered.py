@@ -58,8 +58,8 @@ def strongest_units(inputs: Inputs, split: Split, images: Int[np.ndarray, " imag
     name = watched(inputs).map
 
     def strongest(batch: Tensor) -> list[Unit]:
-        outputs = probe.activations(inputs.graph, batch, [name])[name].cpu().numpy()
-        places = (np.unravel_index(output.argmax(), output.shape) for output in outputs)
+        outputs = probe.activations(inputs.graph, batch, [name])[name]
+        places = (np.unravel_index(place, outputs.shape[1:]) for place in outputs.flatten(1).argmax(1).tolist())
         return [Unit(*(int(number) for number in place)) for place in places]
 
     return [unit for units in inputs.each(strongest, split, images) for unit in units]

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from reportgen.probe import rules
 from reportgen.probe.errors import NotFinite, ProbeError, Unsupported
+from reportgen.probe.fetching import send
 from reportgen.probe.fields import Box, Span, reach, whole
 from reportgen.probe.graph import Graph, Node, trace
 from reportgen.probe.memory import halved
@@ -184,7 +185,8 @@ def _observe(graph: Graph, image: Tensor, units: Sequence[Activation]) -> tuple[
     def note(layer: str, output: Tensor) -> None:
         chosen = [(index, unit) for index, unit in enumerate(units) if unit.layer == layer]
         places = torch.tensor([(unit.map, unit.row, unit.column) for _, unit in chosen]).T[: output.dim() - 1]
-        for (index, _), value in zip(chosen, output[0][tuple(places)].cpu(), strict=True):
+        found = output[0][tuple(send(place, output.device) for place in places)]
+        for (index, _), value in zip(chosen, found.cpu(), strict=True):
             values[index] = value
 
     def pool(node: Node, beneath: Tensor) -> Tensor:
@@ -241,7 +243,7 @@ def _descend(
         descent = rules.Descent(graph, frames, switches)
         seed = torch.zeros(len(units), layer.shape[0], dtype=values.dtype)
         seed[torch.arange(len(units)), torch.tensor([unit.map for unit in units])] = values
-        seed = seed.to(graph.device)
+        seed = send(seed, graph.device)
         if layer.spatial:  # in a map of one row or column the window is the whole map
             seed = rules.place(seed[:, :, None, None], Span(positions, positions), frames[layer.name])
         signals = {layer.name: seed}

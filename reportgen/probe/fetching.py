@@ -1,6 +1,7 @@
-"""Results on their way from a GPU, which goes on computing meanwhile."""
+"""Tensors on their way to a GPU, and from there, while it goes on computing."""
 
-from torch import Tensor, cuda
+import torch
+from torch import Tensor
 
 
 class Fetched:
@@ -11,12 +12,20 @@ class Fetched:
     """
 
     def __init__(self, *tensors: Tensor) -> None:
-        self._copies = [tensor.detach().to("cpu", non_blocking=True) for tensor in tensors]  # into pinned memory
+        # Into pinned memory. On other devices than CUDA nothing here would wait for the copies.
+        self._copies = [tensor.detach().to("cpu", non_blocking=tensor.is_cuda) for tensor in tensors]
         gpu = next((tensor.device for tensor in tensors if tensor.is_cuda), None)
-        self._there = cuda.current_stream(gpu).record_event() if gpu else None
+        self._there = torch.cuda.current_stream(gpu).record_event() if gpu else None
 
     def read(self) -> list[Tensor]:
         """The tensors, in order."""
         if self._there is not None:
             self._there.synchronize()
         return self._copies
+
+
+def send(tensor: Tensor, device: torch.device) -> Tensor:
+    """A tensor of the CPU on the device; nobody waits for what a GPU is doing."""
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)

@@ -18,6 +18,7 @@ from torch import Tensor, fx
 
 from reportgen.probe import rules, windows
 from reportgen.probe.errors import Unsupported
+from reportgen.probe.fetching import send
 from reportgen.probe.fields import BY_WINDOW, Span, parent_span
 from reportgen.probe.graph import Graph, Node
 
@@ -153,7 +154,7 @@ class Incremental:
     def _note(self, name: str, squares: Int[Tensor, " square"], totals: Tensor, found: dict[str, Tensor]) -> None:
         if name not in found:
             found[name] = totals.new_empty(len(self.plan.units) + 1, *totals.shape[1:])
-        found[name][squares] = totals
+        found[name][send(squares, totals.device)] = totals
 
     def _repeated(self, name: str, count: int) -> Tensor:
         clean = self.held[name]
@@ -225,7 +226,7 @@ class Incremental:
         if patch is not None:
             parts.append(_by_rows(patch.values))
         # One gather beats slices and masks: rows of memory, in parallel, straight into channels_last.
-        cut = torch.cat(parts).index_select(0, places.flatten().to(clean.device))
+        cut = torch.cat(parts).index_select(0, send(places.flatten(), clean.device))
         return cut.view(*places.shape, maps).permute(0, 3, 1, 2)
 
     def _execute(self, node: Node, values: Mapping[str, Tensor], count: int, spare: bool) -> Tensor:
@@ -264,7 +265,7 @@ def _by_rows(maps: Float[Tensor, "image map row column"]) -> Float[Tensor, "plac
 def _lay(into: Float[Tensor, "square map row column"], patch: _Patch) -> None:
     """Lay windows into whole maps."""
     squares, rows, columns = (
-        places.to(into.device) for places in (torch.arange(len(into)), patch.frame.along(0), patch.frame.along(1))
+        send(places, into.device) for places in (torch.arange(len(into)), patch.frame.along(0), patch.frame.along(1))
     )
     where = squares[:, None, None], rows[:, :, None], columns[:, None, :]
     into.permute(0, 2, 3, 1)[where] = patch.values.permute(0, 2, 3, 1)

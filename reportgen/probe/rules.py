@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from reportgen.probe.fetching import send
 from reportgen.probe.fields import Span, parent_span, whole
 from reportgen.probe.graph import Graph, Node
 from reportgen.probe.operations import Pair
@@ -64,7 +65,8 @@ def mask(signal: Tensor, frame: Span, shape: tuple[int, ...]) -> Tensor:
         return signal
     rows, columns = frame.along(0), frame.along(1)
     inside_rows, inside_columns = (rows >= 0) & (rows < shape[1]), (columns >= 0) & (columns < shape[2])
-    return signal * (inside_rows[:, None, :, None] & inside_columns[:, None, None, :]).to(signal)
+    inside = inside_rows[:, None, :, None] & inside_columns[:, None, None, :]
+    return signal * send(inside.to(signal.dtype), signal.device)
 
 
 def _pass_on(descent: Descent, node: Node, signal: Tensor) -> Iterator[Sent]:
