@@ -405,8 +405,9 @@ def evaluate(
     batch: int = EVALUATION_BATCH,
     ten_crops: bool = False,
     world: World = ALONE,
+    chosen: Int[np.ndarray, " image"] | None = None,
 ) -> Float[np.ndarray, "image class"]:
-    """Logits of a net, which is on `device`, for every image of a split: of the centre crop, or of the paper's ten.
+    """Logits of a net, which is on `device`, for the `chosen` images of a split: of the centre crop, or of the paper's ten.
 
     Of ten crops, the logarithm of the mean of their probabilities. The net's mode is put back. The processes of `world`
     share the batches; each of them gets all logits.
@@ -422,7 +423,7 @@ def evaluate(
     training = net.training
     net.eval()
     try:
-        numbers = np.arange(len(split.images))
+        numbers = np.arange(len(split.images)) if chosen is None else chosen
         parts = world.share([numbers[start : start + batch] for start in range(0, len(numbers), batch)])
         pixels = track(stored(split.images, parts, device), "evaluating", sum(map(len, parts)), step=batch)
         return np.concatenate(world.collect(list(by_batches(of, pixels))))

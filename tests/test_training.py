@@ -326,6 +326,15 @@ def test_evaluation_is_the_net_on_centre_crops():
     assert loss == pytest.approx(-np.log(shares[np.arange(20), VALIDATION.labels]).mean(), rel=1e-5)
 
 
+def test_evaluation_of_some_images():
+    net = ZFNet(NET).eval()
+    initialise(net, "default", generator_for(0), PREPROCESSING.centre(TRAINING.images))
+    chosen = np.array([19, 0, 7, 7])
+    found = evaluate(net, VALIDATION, PREPROCESSING, CPU, batch=3, chosen=chosen)
+    every = evaluate(net, VALIDATION, PREPROCESSING, CPU)
+    np.testing.assert_allclose(found, every[chosen], rtol=1e-5, atol=1e-6)
+
+
 def test_evaluation_on_ten_crops_is_the_mean_probability():
     net = ZFNet(NET)
     initialise(net, "default", torch.Generator().manual_seed(0), PREPROCESSING.centre(TRAINING.images))

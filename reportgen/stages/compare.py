@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Int
 
 from reportgen import training
 from reportgen.artifacts import DOCUMENT, write_arrays, write_json
 from reportgen.compute import prepare
-from reportgen.data.dataset import Dataset, Split
+from reportgen.data.dataset import Dataset
 from reportgen.data.transforms import Preprocessing
 from reportgen.device import resolve_device
 from reportgen.distributed import joined
@@ -87,8 +88,9 @@ def make(work: Work, folder: Path) -> None:
     write_json(folder / training.HISTORY, history.as_json())
     trained = trained.to(device)
     logits = training.evaluate(trained, data.val, preprocessing, device)
-    some = evenly(data.train, TRAIN_EVALUATED)
-    right = training.evaluate(trained, some, preprocessing, device).argmax(axis=1) == some.labels
+    some = evenly(len(data.train), TRAIN_EVALUATED)
+    guesses = training.evaluate(trained, data.train, preprocessing, device, chosen=some).argmax(axis=1)
+    right = guesses == data.train.labels[some]
     write_arrays(folder / "predictions.npz", {"logits": logits, "labels": data.val.labels, "train_right": right})
     numbers: dict[str, Any] = {
         "variant": variant.name,
@@ -107,9 +109,6 @@ def make(work: Work, folder: Path) -> None:
     write_json(folder / DOCUMENT, {"numbers": numbers})
 
 
-def evenly(split: Split, most: int) -> Split:
-    """The split, or `most` of its images evenly spread over it."""
-    if len(split) <= most:
-        return split
-    chosen = np.linspace(0, len(split) - 1, most).round().astype(np.int64)
-    return Split(split.images[chosen], split.labels[chosen], tuple(split.names[place] for place in chosen))
+def evenly(images: int, most: int) -> Int[np.ndarray, " chosen"]:
+    """The numbers of all images, or of `most` of them evenly spread."""
+    return np.linspace(0, images - 1, min(images, most)).round().astype(np.int64)

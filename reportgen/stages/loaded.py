@@ -100,8 +100,8 @@ def _right(
     """Share of some labelled images that the net gets right when it reads them so."""
     labelled = np.flatnonzero(labels != UNKNOWN)
     chosen = labelled[np.unique(np.linspace(0, len(labelled) - 1, min(TRIED, len(labelled))).round().astype(int))]
-    some = Split(np.asarray(split.images[chosen]), labels[chosen], tuple(split.names[index] for index in chosen))
-    return float((training.evaluate(net, some, preprocessing, device, batch).argmax(1) == labels[chosen]).mean())
+    guesses = training.evaluate(net, split, preprocessing, device, batch, chosen=chosen).argmax(1)
+    return float((guesses == labels[chosen]).mean())
 
 
 def _warning(numbers: dict[str, Any], right: Any, preprocessing: Preprocessing) -> str | None:
