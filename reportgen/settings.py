@@ -129,7 +129,7 @@ class CompareSettings:
     """The nets that are trained only to be compared with each other, on one schedule."""
 
     epochs: Positive = 5
-    paper_epochs: Positive = 3  # of the two by the recipe `paper`
+    paper_epochs: Positive = 3  # of the two by the recipe `paper`, if that is less
     seeds: Positive = 1  # of the two architectures as they are; the others are trained once
     variants: tuple[Annotated[str, AfterValidator(_known_variant)], ...] = tuple(item.name for item in VARIANTS)
 

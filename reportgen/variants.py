@@ -38,10 +38,13 @@ class Variant:
         return replace(base, name=self.name, widths=widths, fully_connected=(sixth, seventh), removed=self.removed)
 
     def training(self, given: TrainingSettings, epochs: int, paper_epochs: int) -> TrainingSettings:
-        """How it is trained: as the report's net by the default recipe, or by the paper's; only the last net is kept."""
+        """How it is trained: as the report's net by the default recipe, or by the paper's; only the last net is kept.
+
+        By the paper's recipe at most as long as by the other.
+        """
         if self.recipe == "paper":
             radius = PAPER_RECIPE.clip_rms if self.clipped else 0.0
-            recipe, epochs = replace(PAPER_RECIPE, clip_rms=radius, precision=given.precision), paper_epochs
+            recipe, epochs = replace(PAPER_RECIPE, clip_rms=radius, precision=given.precision), min(paper_epochs, epochs)
         else:
             recipe = given if given.recipe == "default" else TrainingSettings(precision=given.precision)
         return replace(recipe, epochs=epochs, snapshots=(float(epochs),), early_snapshots=())

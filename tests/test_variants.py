@@ -47,6 +47,7 @@ def test_the_two_by_the_papers_recipe_differ_in_clipping_alone() -> None:
     for recipe in (with_, without):
         assert (recipe.epochs, recipe.learning_rate, recipe.inputs) == (3, PAPER_RECIPE.learning_rate, "paper")
         assert recipe.snapshots == (3.0,)
+    assert BY_NAME["paper-clipped"].training(given, 2, 3).epochs == 2
 
 
 def test_the_others_are_trained_as_the_reports_net_but_not_as_long() -> None:
