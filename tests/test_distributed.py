@@ -87,7 +87,7 @@ def test_two_processes_find_the_same_bits_as_one(two: Path, tmp_path: Path) -> N
     """One process, which never meets torchrun, searches the same net: every array of the analysis is the same."""
     home = tmp_path / "home"
     shutil.copytree(two, home)
-    assert len(read_json(home / "build" / "data" / "artefact.json")["names"]["val"]) > BATCH, "one batch is not shared"
+    assert len(read_json(home / "build" / "data" / "artefact.json")["names"]["val"]) > BATCH["cpu"], "one batch is not shared"
     (tmp_path / "sitecustomize.py").write_text(
         "import atexit, sys\n"
         "atexit.register(lambda: print([name for name in ('torch', 'reportgen.launching') if name in sys.modules]))"
@@ -113,14 +113,14 @@ def test_only_what_is_trained_hangs_on_their_number(tmp_path: Path) -> None:
 DYING = """
 import time
 from reportgen import training
-original = training._Run.save
-def save(self, history):
+original = training._Run.keep
+def keep(self, history):
     original(self, history)
     if len(history.epochs) == 1 and self.world.rank == 1:
         while not (self.folder / training.HISTORY).exists():  # the first process is ended with this one
             time.sleep(0.01)
         raise RuntimeError("planted\\nin two lines")
-training._Run.save = save
+training._Run.keep = keep
 """
 
 
