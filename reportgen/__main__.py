@@ -1,6 +1,20 @@
 """``python -m reportgen``: the same as the command ``reportgen``."""
 
-from reportgen.cli import main
+import sys
+
+from reportgen.sources import lacking
+
+
+def start() -> None:
+    """The command, or which of its libraries is missing."""
+    try:
+        from reportgen.cli import main
+    except ModuleNotFoundError as error:
+        if missing := lacking([(error.name or "reportgen").partition(".")[0]]):
+            sys.exit(f"error: {missing}")
+        raise
+    main()
+
 
 if __name__ == "__main__":
-    main()
+    start()

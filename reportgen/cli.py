@@ -96,6 +96,7 @@ def run(words: tuple[str, ...]) -> None:
     """Make the report: every stage that is due, in one process."""
     switches = read_switches(words)
     pipeline = open_pipeline(switches)
+    pipeline.check_libraries(name for name in pipeline.needed(GOALS) if pipeline.due(name))
     took = pipeline.make_due(early.STAGES)
     early.check(pipeline.settings, pipeline.build)
     took |= pipeline.make_due(GOALS)

@@ -30,7 +30,7 @@ from reportgen.errors import UserError
 from reportgen.given import FILES, named_set
 from reportgen.progress import say
 from reportgen.settings import Settings, jsonable, nearest
-from reportgen.sources import checked_out, closure, templates, version
+from reportgen.sources import checked_out, closure, lacking, templates, version
 
 UNREAD = {  # templates of the others
     "page": ("print.html.j2", "print.css", "compare.html.j2"),
@@ -333,9 +333,19 @@ class Pipeline:
         for folder in {(self.build / stage.folder).parent for stage in self.stages.values()} | {self.report}:
             remove_leftovers(folder)
         due = [name for name in self.needed(goals) if self.due(name)]
+        self.check_libraries(due)
         if any(self.shared(name) and self.due(name) for name in self.stages):
             self.check_gpus()  # before the first stage, not after hours of it
         return {name: self.make(name) for name in due}
+
+    def check_libraries(self, names: Iterable[str]) -> None:
+        """Raise UserError where this Python lacks a library that one of the stages imports: before hours, not after them.
+
+        WeasyPrint may be missing: without it there is no PDF.
+        """
+        read = {library for name in names for library in self.stamps[name]["libraries"]}
+        if missing := lacking(read - {"python", "weasyprint"}):
+            raise UserError(missing)
 
     def run(self, name: str) -> dict[str, Any]:
         """What a stage says of the run as a whole, as in ``metrics.json``."""

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
@@ -59,6 +60,18 @@ def version(library: str) -> str:
         return metadata.version(DISTRIBUTIONS.get(library, library))
     except metadata.PackageNotFoundError:
         return "none"
+
+
+def lacking(libraries: Iterable[str]) -> str:
+    """Which of these libraries this Python does not have, and the way out; empty where it has them all."""
+    missing = sorted({DISTRIBUTIONS.get(name, name) for name in libraries if find_spec(name) is None})
+    if not missing:
+        return ""
+    names = " ".join(missing)
+    return (
+        f"{sys.executable} has no {', '.join(missing)}: install what is missing ('{sys.executable} -m pip install "
+        f"{names}'), or leave out VENV=, and make installs all"
+    )
 
 
 @dataclass(frozen=True)

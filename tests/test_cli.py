@@ -3,6 +3,8 @@
 import os
 import resource
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -275,3 +277,33 @@ def test_a_make_variable_reaches_the_settings() -> None:
         main, ["run"], env={"REPORTGEN_SWITCHES": "DATA PROFILE", "DATA": "/no/such folder's", "PROFILE": "tiny"}
     )
     assert "DATA=/no/such folder's: no such folder" in found.stderr
+
+
+# --- What is missing in a Python that the user brings (VENV=none) ----------------------------------------------------------
+
+
+def lacking(tiny: Run, tmp_path: Path, library: str, switch: str) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """A change of one setting, made by a Python that does not find a library."""
+    home = copy_of(tiny, tmp_path / "home")
+    shutil.rmtree(home / "report")
+    (tmp_path / "sitecustomize.py").write_text(f"import sys; sys.modules[{library!r}] = None")
+    path = os.pathsep.join([str(tmp_path), str(Path(__file__).resolve().parent.parent)])
+    return home, reportgen("run", "PROFILE=tiny", switch, cwd=home, PYTHONPATH=path)
+
+
+def test_without_weasyprint_only_the_pdf_is_missing(tiny: Run, tmp_path: Path) -> None:
+    home, done = lacking(tiny, tmp_path, "weasyprint", "FEATURES_MAPS=3")
+    assert done.returncode == 0, done.stderr
+    assert (home / "report" / "index.html").exists()
+    assert not (home / "report" / "report.pdf").exists()
+    assert "only the PDF is missing (" in done.stderr
+    assert "python -m pip install weasyprint', then make the report again" in done.stderr.replace("python3", "python")
+
+
+@pytest.mark.parametrize(("library", "name"), [("sklearn", "scikit-learn"), ("click", "click")])
+def test_a_missing_library_is_named_before_anything_is_made(library: str, name: str, tiny: Run, tmp_path: Path) -> None:
+    home, done = lacking(tiny, tmp_path, library, "GENERALISATION_FOLDS=3")
+    assert done.returncode != 0
+    assert done.stderr.startswith(f"error: {sys.executable} has no {name}: install what is missing (")
+    assert done.stderr.count("\n") == 1
+    assert not (home / "report").exists()

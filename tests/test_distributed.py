@@ -87,7 +87,9 @@ def test_two_processes_find_the_same_bits_as_one(two: Path, tmp_path: Path) -> N
     """One process, which never meets torchrun, searches the same net: every array of the analysis is the same."""
     home = tmp_path / "home"
     shutil.copytree(two, home)
-    assert len(read_json(home / "build" / "data" / "artefact.json")["names"]["val"]) > BATCH["cpu"], "one batch is not shared"
+    assert len(read_json(home / "build" / "data" / "artefact.json")["names"]["val"]) > BATCH["cpu"], (
+        "one batch is not shared"
+    )
     (tmp_path / "sitecustomize.py").write_text(
         "import atexit, sys\n"
         "atexit.register(lambda: print([name for name in ('torch', 'reportgen.launching') if name in sys.modules]))"

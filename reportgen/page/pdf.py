@@ -4,6 +4,7 @@ import datetime
 import importlib.util
 import logging
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,22 +29,25 @@ MOST_LETTERS = 12  # that are named where no font has them
 STYLES = (("normal", "normal"), ("bold", "normal"), ("normal", "italic"), ("bold", "italic"))  # weight, slope
 
 
-class PangoMissing(Exception):
-    """WeasyPrint cannot work, because the system has no Pango: only the PDF is missing."""
+class NoPdf(Exception):
+    """WeasyPrint cannot work here: only the PDF is missing."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(
-            f"only the PDF is missing ({reason}): WeasyPrint needs Pango; install it with "
-            "'apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0' (Debian, Ubuntu), "
-            "'dnf install pango' (Fedora) or 'brew install pango' (macOS), then make the report again"
-        )
+    def __init__(self, reason: str, way_out: str) -> None:
+        super().__init__(f"only the PDF is missing ({reason}): {way_out}, then make the report again")
+
+
+PANGO = (
+    "WeasyPrint needs Pango; install it with "
+    "'apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0' (Debian, Ubuntu), "
+    "'dnf install pango' (Fedora) or 'brew install pango' (macOS)"
+)
 
 
 def available() -> bool:
     """Whether a PDF can be made here."""
     try:
         _weasyprint()
-    except PangoMissing:
+    except NoPdf:
         return False
     return True
 
@@ -52,15 +56,17 @@ def _weasyprint() -> Any:
     """The library; importing it takes half a second and looks for Pango."""
     try:
         import weasyprint
+    except ImportError as error:
+        raise NoPdf(str(error), f"install it with '{sys.executable} -m pip install weasyprint'") from error
     except OSError as error:
-        raise PangoMissing(str(error).splitlines()[0]) from error
+        raise NoPdf(str(error).splitlines()[0], PANGO) from error
     return weasyprint
 
 
 def write(build: Path, report: Path, run: Mapping[str, Any], analyses: Sequence[Analysis] = ANALYSES) -> None:
     """Write ``report.pdf``; the same bytes for the same run.
 
-    Raises PangoMissing where WeasyPrint has no Pango, and UserError as `reportgen.page.html.write` does.
+    Raises NoPdf where WeasyPrint or its Pango is missing, and UserError as `reportgen.page.html.write` does.
     """
     weasyprint = _weasyprint()
     content = gather(build, run, analyses)

@@ -237,7 +237,7 @@ def test_without_pango_the_message_says_what_is_missing_and_the_way_out(
         return original(name, *rest, **more)
 
     monkeypatch.setattr(builtins, "__import__", refuse)
-    with pytest.raises(pdf.PangoMissing) as caught:
+    with pytest.raises(pdf.NoPdf) as caught:
         pdf.write(build, tmp_path, RUN, FAKED)
     message = str(caught.value)
     assert "\n" not in message
