@@ -15,6 +15,7 @@ from reportgen.errors import UserError
 from reportgen.nets.sizes import sizes
 from reportgen.pipeline import Pipeline
 from reportgen.progress import say
+from reportgen.sources import lacking
 
 REFUSED = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.EFBIG, errno.ENOTDIR}
 GOALS = ("page", "pdf")
@@ -78,6 +79,8 @@ def said(error: Exception) -> str | None:
     if isinstance(error, OSError) and error.errno in REFUSED:
         place = error.filename or "disk"
         return f"{place}: {error.strerror}: free some space, or choose another folder with BUILD= and REPORT="
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return lacking([error.name.partition(".")[0]]) or None
     return str(error) if isinstance(error, UserError) else None
 
 
