@@ -11,7 +11,8 @@ def start() -> None:
         from reportgen.cli import main
     except ModuleNotFoundError as error:
         if missing := lacking([(error.name or "reportgen").partition(".")[0]]):
-            sys.exit(f"error: {missing}")
+            sys.stderr.write(f"error: {missing}\n")
+            sys.exit(2)
         raise
     main()
 

@@ -15,7 +15,6 @@ from reportgen.errors import UserError
 from reportgen.nets.sizes import sizes
 from reportgen.pipeline import Pipeline
 from reportgen.progress import say
-from reportgen.sources import lacking
 
 REFUSED = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.EFBIG, errno.ENOTDIR}
 GOALS = ("page", "pdf")
@@ -80,7 +79,7 @@ def said(error: Exception) -> str | None:
         place = error.filename or "disk"
         return f"{place}: {error.strerror}: free some space, or choose another folder with BUILD= and REPORT="
     if isinstance(error, ModuleNotFoundError) and error.name:
-        return lacking([error.name.partition(".")[0]]) or None
+        return f"{sys.executable} has no module {error.name!r}: install it ({error})"
     return str(error) if isinstance(error, UserError) else None
 
 
@@ -109,7 +108,8 @@ def run(words: tuple[str, ...]) -> None:
 @verb
 def stamps(words: tuple[str, ...]) -> None:
     """Write down what every stage reads, for Make to compare."""
-    open_pipeline(read_switches(words))
+    pipeline = open_pipeline(read_switches(words))
+    pipeline.check_libraries(name for name in pipeline.needed(GOALS) if pipeline.due(name))
 
 
 @main.command()

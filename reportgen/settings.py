@@ -195,7 +195,11 @@ SWITCHES = (
     Switch("IMAGES", ("occlusion", "images"), "further images for figure 7: class/file,class/file"),
     Switch("SEED", ("run", "seed"), "seed of everything random"),
     Switch("EPOCHS", ("training", "epochs"), "how long the net is trained"),
-    Switch("COMPARE_EPOCHS", ("compare", "epochs"), "how long each of the comparison nets is trained"),
+    Switch(
+        "COMPARE_EPOCHS",
+        ("compare", "epochs"),
+        "epochs of each comparison net; by the paper's recipe not above its own",
+    ),
     Switch("SEEDS", ("compare", "seeds"), "how often the two architectures are trained: from 6, a claim is about them"),
     Switch("DEVICE", ("compute", "device"), "auto, cpu, cuda, cuda:1 or mps"),
     Switch("GPUS", ("machine", "gpus"), "GPUs that share training and search; with DEVICE=cpu, processes"),

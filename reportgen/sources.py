@@ -70,7 +70,7 @@ def lacking(libraries: Iterable[str]) -> str:
     names = " ".join(missing)
     return (
         f"{sys.executable} has no {', '.join(missing)}: install what is missing ('{sys.executable} -m pip install "
-        f"{names}'), or leave out VENV=, and make installs all"
+        f"{names}'), or let make install all, without VENV=none"
     )
 
 

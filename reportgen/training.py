@@ -129,7 +129,7 @@ def train(
                 if number < settings.epochs and ended(settings, history.errors(settings)):
                     run.save_snapshot(number)  # it is the last after all
                 run.keep(history)
-        except (UserError, KeyboardInterrupt):
+        except (UserError, OSError, KeyboardInterrupt):
             run.save()
             raise
         run.save()
@@ -222,12 +222,17 @@ class _Run:
             history = History.from_json(json.loads(checkpoint["history"]))
             if self.writes:
                 write_json(self.folder / HISTORY, history.as_json())  # a kill may have come before it was written
-                for epoch, path in snapshots(self.folder).items():
-                    if epoch > len(history.epochs):
-                        path.unlink()  # of epochs that are trained again
+                self.forget_snapshots_after(len(history.epochs))
         bfloat16 = self.settings.precision == "bfloat16"
         self.gradients = Gradients(self.net, bfloat16, self.settings.batch_size, self.device, self.world)
         return history
+
+    def forget_snapshots_after(self, epochs: int) -> None:
+        """Remove the snapshots of epochs that are trained again: what comes then may end elsewhere."""
+        steps = {epoch: step for step, epoch in self.snapshot_steps.items()}
+        for epoch, path in snapshots(self.folder).items():
+            if steps.get(epoch, epoch * len(self.batches)) > epochs * len(self.batches):
+                path.unlink()
 
     @property
     def writes(self) -> bool:
@@ -407,7 +412,7 @@ def evaluate(
     world: World = ALONE,
     chosen: Int[np.ndarray, " image"] | None = None,
 ) -> Float[np.ndarray, "image class"]:
-    """Logits of a net, which is on `device`, for the `chosen` images of a split: of the centre crop, or of the paper's ten.
+    """Logits of a net, which is on `device`, for the `chosen` images of a split, or all: of the centre crop, or of the paper's ten.
 
     Of ten crops, the logarithm of the mean of their probabilities. The net's mode is put back. The processes of `world`
     share the batches; each of them gets all logits.

@@ -1,7 +1,7 @@
 """The comparison nets, as values: the paper's variants of two nets (Zeiler & Fergus 2013, figure 6, tables 2 and 3).
 
-They share one schedule, shorter than the report's own net has, and are compared only with each other. Nothing here
-imports torch.
+They share one schedule, as a rule shorter than the report's own net has, and are compared only with each other. Nothing
+here imports torch.
 """
 
 from dataclasses import dataclass, replace

@@ -224,7 +224,7 @@ class _Computing(TorchDispatchMode):
 
     def _coming(self, numbers: Tensor) -> Tensor:
         """A copy that nobody may read yet: until then something else stands there."""
-        place = torch.full_like(numbers, float("nan") if numbers.is_floating_point() else -(2**20) % 2**7)
+        place = torch.full_like(numbers, float("nan") if numbers.is_floating_point() else 113)
         self.seen.coming.append((place, numbers))
         return place
 
@@ -248,6 +248,8 @@ def _numbered(item: Any) -> Any:
 
 
 def _pinned(tensor: Tensor) -> Tensor:
+    if isinstance(tensor, OnGpu) or not tensor.is_contiguous():
+        raise RuntimeError("pin_memory: only what lies on the CPU, in order")
     made: Any = tensor.clone()
     made.pinned = True
     return made

@@ -92,6 +92,11 @@ def test_a_setting_makes_again_what_hangs_on_it(tmp_path: Path, switches: dict[s
     assert first[1].startswith("its settings changed: ")
 
 
+def test_the_papers_epochs_are_its_own_nets_alone(tmp_path: Path) -> None:
+    pretend(open_pipeline(tmp_path, COMPARE_EPOCHS="3"))
+    assert due(open_pipeline(tmp_path, COMPARE_EPOCHS="3", COMPARE_PAPER_EPOCHS="2")) == BY_THE_PAPER | LOOKING
+
+
 @pytest.mark.parametrize(
     ("changed", "effects"),
     [

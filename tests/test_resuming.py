@@ -183,3 +183,25 @@ def test_another_trainings_remains_are_replaced(whole, tmp_path):
     run(tmp_path, replace(QUICK, epochs=1, early_snapshots=(0.25, 0.75)))
     run(tmp_path)
     assert contents(tmp_path) == contents(whole["default"])
+
+
+@pytest.mark.parametrize("named", [1.1, 1.5])
+def test_snapshots_of_epochs_that_are_trained_again_are_made_again(named, tmp_path, monkeypatch):
+    """With three steps an epoch, the one named 1.1 is of the first epoch's last step, and 1.5 of the second epoch."""
+    settings = replace(QUICK, epochs=3, snapshots=(named, 3.0))
+    run(tmp_path / "whole", settings)
+    monkeypatch.setattr(training, "KEEPING", math.inf)
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "evaluate", killer_of(evaluate, lambda count, *_: count == 2))
+        with pytest.raises(Killed):
+            run(tmp_path / "killed", settings)
+    first = set((tmp_path / "killed" / "snapshots").iterdir())
+    with monkeypatch.context() as patch:
+        patch.setattr(training._Run, "epoch", die)
+        with pytest.raises(Killed):
+            run(tmp_path / "killed", settings)
+    left = {path.name for path in (tmp_path / "killed" / "snapshots").iterdir()}
+    assert len(first) == 2
+    assert left == {"epoch-000.safetensors", *({"epoch-001.1.safetensors"} if named == 1.1 else ())}
+    run(tmp_path / "killed", settings)
+    assert contents(tmp_path / "killed") == contents(tmp_path / "whole")

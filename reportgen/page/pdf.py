@@ -135,7 +135,7 @@ def font_faces() -> str:
     """The style rules that name the fonts' files."""
     spec = importlib.util.find_spec("matplotlib")  # found, not imported: it takes a second
     if spec is None or spec.origin is None:
-        raise ModuleNotFoundError("matplotlib, whose fonts the PDF uses, is not installed")
+        raise ModuleNotFoundError("the PDF uses its fonts", name="matplotlib")
     folder = Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf"
     return "\n".join(
         f"@font-face {{ font-family: '{family}'; font-weight: {weight}; font-style: {slope}; "

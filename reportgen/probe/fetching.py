@@ -28,4 +28,4 @@ def send(tensor: Tensor, device: torch.device) -> Tensor:
     """A tensor of the CPU on the device; nobody waits for what a GPU is doing."""
     if device.type != "cuda":
         return tensor.to(device)
-    return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.contiguous().pin_memory().to(device, non_blocking=True)  # another order would be copied first
