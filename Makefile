@@ -17,7 +17,7 @@
 #? IMAGES   |         | further images for figure 7: class/file,class/file
 #? SEED     | 0       | seed of everything random
 #? EPOCHS   |         | how long the net is trained; the profile says, unless given
-#? COMPARE_EPOCHS | | epochs of each comparison net, by the paper's recipe not above COMPARE_PAPER_EPOCHS; the profile says, unless given
+#? COMPARE_EPOCHS | | epochs of each comparison net, by the paper's recipe at most COMPARE_PAPER_EPOCHS; the profile says, unless given
 #? SEEDS    | 1       | how often the two architectures are trained: from 6, a claim is about them
 #? DEVICE   | auto    | auto, cpu, cuda, cuda:1 or mps
 #? GPUS     | 1       | GPUs that share training and search; with DEVICE=cpu, processes

@@ -69,11 +69,7 @@ class Batches:
         batches = [range(start, min(start + size, len(order))) for start in range(0, len(order), size)]
         parts = [self._own(batch) for batch in batches]
         for batch, part, pixels in zip(batches, parts, self._stored([order[part] for part in parts]), strict=True):
-            yield (
-                self.preprocessing.view(pixels, views.part(part)),
-                labels[part],
-                len(batch),
-            )
+            yield self.preprocessing.view(pixels, views.part(part)), labels[part], len(batch)
 
     def _own(self, batch: range) -> slice:
         """This process's part of a batch."""

@@ -98,7 +98,7 @@ def run(words: tuple[str, ...]) -> None:
     """Make the report: every stage that is due, in one process."""
     switches = read_switches(words)
     pipeline = open_pipeline(switches)
-    pipeline.check_libraries(name for name in pipeline.needed(GOALS) if pipeline.due(name))
+    pipeline.check_libraries(pipeline.waiting(GOALS))
     took = pipeline.make_due(early.STAGES)
     early.check(pipeline.settings, pipeline.build)
     took |= pipeline.make_due(GOALS)
@@ -109,7 +109,7 @@ def run(words: tuple[str, ...]) -> None:
 def stamps(words: tuple[str, ...]) -> None:
     """Write down what every stage reads, for Make to compare."""
     pipeline = open_pipeline(read_switches(words))
-    pipeline.check_libraries(name for name in pipeline.needed(GOALS) if pipeline.due(name))
+    pipeline.check_libraries(pipeline.waiting(GOALS))
 
 
 @main.command()

@@ -287,6 +287,10 @@ class Pipeline:
             want(goal)
         return [name for name in self.stages if name in wanted]
 
+    def waiting(self, goals: Iterable[str]) -> list[str]:
+        """What is due of the goals and of all they hang on, in that order."""
+        return [name for name in self.needed(goals) if self.due(name)]
+
     def make(self, name: str) -> float:
         """Make one stage's artefact, by several processes where they can share it; returns the seconds it took."""
         if not self.shared(name):
@@ -332,7 +336,7 @@ class Pipeline:
         """Make what is due of the goals and of all they hang on; returns the seconds of each stage made."""
         for folder in {(self.build / stage.folder).parent for stage in self.stages.values()} | {self.report}:
             remove_leftovers(folder)
-        due = [name for name in self.needed(goals) if self.due(name)]
+        due = self.waiting(goals)
         self.check_libraries(due)
         if any(self.shared(name) and self.due(name) for name in self.stages):
             self.check_gpus()  # before the first stage, not after hours of it

@@ -198,7 +198,7 @@ SWITCHES = (
     Switch(
         "COMPARE_EPOCHS",
         ("compare", "epochs"),
-        "epochs of each comparison net; by the paper's recipe not above its own",
+        "epochs of each comparison net; by the paper's recipe at most COMPARE_PAPER_EPOCHS",
     ),
     Switch("SEEDS", ("compare", "seeds"), "how often the two architectures are trained: from 6, a claim is about them"),
     Switch("DEVICE", ("compute", "device"), "auto, cpu, cuda, cuda:1 or mps"),

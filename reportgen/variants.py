@@ -44,10 +44,8 @@ class Variant:
         """
         if self.recipe == "paper":
             radius = PAPER_RECIPE.clip_rms if self.clipped else 0.0
-            recipe, epochs = (
-                replace(PAPER_RECIPE, clip_rms=radius, precision=given.precision),
-                min(paper_epochs, epochs),
-            )
+            recipe = replace(PAPER_RECIPE, clip_rms=radius, precision=given.precision)
+            epochs = min(paper_epochs, epochs)
         else:
             recipe = given if given.recipe == "default" else TrainingSettings(precision=given.precision)
         return replace(recipe, epochs=epochs, snapshots=(float(epochs),), early_snapshots=())

@@ -18,6 +18,17 @@ def real_data() -> Path:
     return REAL_DATA
 
 
+@pytest.fixture(scope="session", name="trained")
+def trained_once(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """What an uninterrupted training leaves, for each recipe."""
+    from small_trainings import SETTINGS, run
+
+    folders = {name: tmp_path_factory.mktemp(name) for name in SETTINGS}
+    for name, folder in folders.items():
+        run(folder, SETTINGS[name])
+    return folders
+
+
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The whole pipeline, once."""

@@ -186,7 +186,7 @@ class _Computing(TorchDispatchMode):
         def wrapped(item: Any) -> Any:
             if not isinstance(item, Tensor):
                 return item
-            return known.get(id(item)) if id(item) in known else OnGpu(item) if goes else item
+            return known[id(item)] if id(item) in known else OnGpu(item) if goes else item
 
         return tree_map(wrapped, result)
 

@@ -25,8 +25,13 @@ class Run:
 
 def reportgen(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command as a user does, with a date that does not depend on the day."""
+    return python("-m", "reportgen", *words, cwd=cwd, **environment)
+
+
+def python(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a program of ours likewise."""
     return subprocess.run(
-        [sys.executable, "-m", "reportgen", *words],
+        [sys.executable, *words],
         cwd=cwd,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY), "SOURCE_DATE_EPOCH": "0", **environment},
         capture_output=True,

@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
 
 from reportgen import training
@@ -51,11 +50,3 @@ def contents(folder: Path) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name != training.CHECKPOINT
     }
-
-
-def train_whole(factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """What an uninterrupted training leaves, for each recipe."""
-    folders = {name: factory.mktemp(name) for name in SETTINGS}
-    for name, folder in folders.items():
-        run(folder, SETTINGS[name])
-    return folders

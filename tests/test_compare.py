@@ -9,10 +9,10 @@ from runs import Run
 
 from reportgen import settings
 from reportgen.artifacts import DOCUMENT, read_arrays, read_json, write_json
+from reportgen.data.sampling import evenly
 from reportgen.inputs import Inputs
 from reportgen.nets.snapshots import load_net
 from reportgen.pipeline import Pipeline
-from reportgen.stages.compare import evenly
 
 
 def pipeline(tiny: Run, folder: Path, **switches: str) -> Pipeline:

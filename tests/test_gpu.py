@@ -2,9 +2,6 @@
 
 import json
 import math
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from pretended_gpu import pretended_gpu
-from runs import REPOSITORY, Run
+from runs import REPOSITORY, Run, python
 from small_trainings import NET, PREPROCESSING, QUICK, TRAINING, VALIDATION, Images, coloured
 from torch import nn
 
@@ -131,15 +128,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], dict
     """The report of the profile `tiny` from a pretended GPU: its numbers, and what was seen on the GPU."""
     home = tmp_path_factory.mktemp("pretended")
     program = REPOSITORY / "tests" / "pretended_gpu.py"
-    made = subprocess.run(
-        [sys.executable, str(program), str(home / "seen.json"), "run", "PROFILE=tiny", "DEVICE=cuda"],
-        cwd=home,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "SOURCE_DATE_EPOCH": "0"},
-        capture_output=True,
-        text=True,
-        timeout=900,
-        check=False,
-    )
+    made = python(str(program), str(home / "seen.json"), "run", "PROFILE=tiny", "DEVICE=cuda", cwd=home)
     assert made.returncode == 0, made.stderr
     report = json.loads((home / "report" / "metrics.json").read_text(encoding="utf-8"))
     return report, json.loads((home / "seen.json").read_text(encoding="utf-8"))

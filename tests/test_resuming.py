@@ -16,18 +16,12 @@ from small_trainings import (
     SETTINGS,
     contents,
     run,
-    train_whole,
 )
 
 from reportgen import training
 from reportgen.errors import UserError
 from reportgen.nets import snapshots as storage
 from reportgen.training import evaluate
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    return train_whole(tmp_path_factory)
 
 
 class Killed(BaseException):
@@ -75,7 +69,7 @@ def history_beside(path: Path) -> str:
 
 @pytest.mark.parametrize("kill", KILLS)
 @pytest.mark.parametrize("recipe", SETTINGS)
-def test_a_killed_training_ends_as_an_uninterrupted_one(whole, tmp_path, monkeypatch, kill, recipe):
+def test_a_killed_training_ends_as_an_uninterrupted_one(trained, tmp_path, monkeypatch, kill, recipe):
     monkeypatch.setattr(training, "KEEPING", math.inf)  # every epoch is written, however short
     owner, name, when = KILLS[kill]
     with monkeypatch.context() as patch:
@@ -84,10 +78,10 @@ def test_a_killed_training_ends_as_an_uninterrupted_one(whole, tmp_path, monkeyp
             run(tmp_path, SETTINGS[recipe])
     torch.rand(7)  # the global generator must not matter
     run(tmp_path, SETTINGS[recipe])
-    assert contents(tmp_path) == contents(whole[recipe])
+    assert contents(tmp_path) == contents(trained[recipe])
 
 
-def test_a_real_kill_between_writing_and_renaming_the_checkpoint(whole, tmp_path):
+def test_a_real_kill_between_writing_and_renaming_the_checkpoint(trained, tmp_path):
     script = """
 import math, os, signal, sys
 from pathlib import Path
@@ -112,7 +106,7 @@ run(Path(sys.argv[1]))
     assert [path for path in tmp_path.iterdir() if path.name.startswith(".checkpoint")], "the kill came elsewhere"
     assert len(json.loads((tmp_path / "history.json").read_text())["epochs"]) == 1
     run(tmp_path)
-    assert contents(tmp_path) == contents(whole["default"])
+    assert contents(tmp_path) == contents(trained["default"])
 
 
 @pytest.fixture
@@ -160,29 +154,29 @@ def test_what_ends_a_training_does_not_cost_its_finished_epochs(slow_disk, tmp_p
     assert (tmp_path / "history.json").read_bytes() == (tmp_path / "whole" / "history.json").read_bytes()
 
 
-def test_a_finished_training_is_not_repeated(whole, monkeypatch):
-    before = contents(whole["default"])
+def test_a_finished_training_is_not_repeated(trained, monkeypatch):
+    before = contents(trained["default"])
     monkeypatch.setattr(training._Run, "epoch", die)
-    history = run(whole["default"])
+    history = run(trained["default"])
     assert [epoch.epoch for epoch in history.epochs] == [1, 2, 3]
-    assert contents(whole["default"]) == before
+    assert contents(trained["default"]) == before
 
 
-def test_the_seed_decides(whole, tmp_path):
+def test_the_seed_decides(trained, tmp_path):
     torch.manual_seed(5)
     state = torch.random.get_rng_state()
     run(tmp_path / "same", seed=0)
     assert torch.equal(torch.random.get_rng_state(), state)
     run(tmp_path / "other", seed=1)
-    assert contents(tmp_path / "same") == contents(whole["default"])
+    assert contents(tmp_path / "same") == contents(trained["default"])
     same, other = (contents(tmp_path / name) for name in ("same", "other"))
     assert all(same[name] != other[name] for name in same)
 
 
-def test_another_trainings_remains_are_replaced(whole, tmp_path):
+def test_another_trainings_remains_are_replaced(trained, tmp_path):
     run(tmp_path, replace(QUICK, epochs=1, early_snapshots=(0.25, 0.75)))
     run(tmp_path)
-    assert contents(tmp_path) == contents(whole["default"])
+    assert contents(tmp_path) == contents(trained["default"])
 
 
 @pytest.mark.parametrize("named", [1.1, 1.5])

@@ -19,7 +19,6 @@ from small_trainings import (
     Images,
     contents,
     run,
-    train_whole,
 )
 from torch import nn
 
@@ -35,13 +34,8 @@ from reportgen.recipes import PAPER_RECIPE, TINY
 from reportgen.training import History, clip_filters, evaluate, generator_for, input_preprocessing, train
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    return train_whole(tmp_path_factory)
-
-
-def test_snapshots_are_kept_and_explain_themselves(whole):
-    kept = snapshots(whole["default"])
+def test_snapshots_are_kept_and_explain_themselves(trained):
+    kept = snapshots(trained["default"])
     assert list(kept) == [0, 0.5, 1, 2, 3]
     assert [path.name for path in kept.values()][:3] == [
         "epoch-000.safetensors",
@@ -52,14 +46,14 @@ def test_snapshots_are_kept_and_explain_themselves(whole):
     assert preprocessing == PREPROCESSING
     assert net.architecture == replace(NET, dropout=0.5)
     logits = evaluate(net, VALIDATION, preprocessing, CPU)
-    history = json.loads((whole["default"] / "history.json").read_text())
+    history = json.loads((trained["default"] / "history.json").read_text())
     assert (logits.argmax(1) == VALIDATION.labels).mean() == history["epochs"][-1]["validation_accuracy"]
-    checkpoint = torch.load(whole["default"] / training.CHECKPOINT, weights_only=True)
+    checkpoint = torch.load(trained["default"] / training.CHECKPOINT, weights_only=True)
     assert all(torch.equal(weights, checkpoint["net"][name]) for name, weights in net.state_dict().items())
 
 
-def test_the_untrained_snapshot_is_the_net_before_its_first_step(whole):
-    net, _ = load_net(snapshots(whole["paper"])[0])
+def test_the_untrained_snapshot_is_the_net_before_its_first_step(trained):
+    net, _ = load_net(snapshots(trained["paper"])[0])
     fresh = ZFNet(NET)
     generator = generator_for(0, "initial weights")
     torch.randperm(40, generator=generator)
@@ -102,8 +96,8 @@ def test_it_learns(tmp_path, crops):
     assert math.isclose(history.epochs[0].train_loss, math.log(3), rel_tol=0.3)
 
 
-def test_history_comes_back(whole):
-    document = json.loads((whole["paper"] / "history.json").read_text())
+def test_history_comes_back(trained):
+    document = json.loads((trained["paper"] / "history.json").read_text())
     history = History.from_json(document)
     assert history.as_json() == document
     assert [epoch.epoch for epoch in history.epochs] == [1, 2, 3]
@@ -270,7 +264,7 @@ def test_clipping_bounds_every_filter_and_turns_none():
     assert max(max(rms(block.conv.weight.detach())) for block in list(net.children())[:5]) <= 0.1 * (1 + 1e-6)
 
 
-def test_training_clips_after_every_update(tmp_path, monkeypatch, whole):
+def test_training_clips_after_every_update(tmp_path, monkeypatch, trained):
     largest = []
     original = training.clip_filters
 
@@ -284,15 +278,15 @@ def test_training_clips_after_every_update(tmp_path, monkeypatch, whole):
     assert len(largest) == 9
     assert max(largest) <= 0.01 * (1 + 1e-5)
     assert 0 < history.epochs[0].clipped["layer1.conv"] <= 1
-    assert contents(tmp_path) == contents(whole["paper"])
+    assert contents(tmp_path) == contents(trained["paper"])
 
 
-def test_no_clipping_is_no_clipping(whole):
+def test_no_clipping_is_no_clipping(trained):
     net = ZFNet(TINY)
     before = net.layer1.conv.weight.detach().clone()
     assert clip_filters(net, 0.0) == {}
     assert torch.equal(net.layer1.conv.weight, before)
-    assert json.loads((whole["default"] / "history.json").read_text())["epochs"][0]["clipped"] == {}
+    assert json.loads((trained["default"] / "history.json").read_text())["epochs"][0]["clipped"] == {}
 
 
 # Schedules and recipes

@@ -1,7 +1,12 @@
-"""Drawing images of a split by lot, fairly over the classes."""
+"""Choosing images of a split: evenly spread, or by lot and fairly over the classes."""
 
 import numpy as np
 from jaxtyping import Bool, Int
+
+
+def evenly(images: int, most: int) -> Int[np.ndarray, " chosen"]:
+    """The numbers of all images, or of `most` of them evenly spread; ascending, each once."""
+    return np.linspace(0, images - 1, min(images, most)).round().astype(np.int64)
 
 
 def stratified(labels: Int[np.ndarray, " image"], count: int, rng: np.random.Generator) -> Int[np.ndarray, " drawn"]:

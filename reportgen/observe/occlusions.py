@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
 from reportgen import probe
+from reportgen.data.sampling import evenly
 from reportgen.inputs import Inputs
 from reportgen.measures import localisation as measure
 from reportgen.measures.squares import square_sums
@@ -165,7 +166,7 @@ def gallery(inputs: Inputs, sweep: Sweep, size: int) -> UInt8[np.ndarray, "tile 
 
 def in_gallery(sweep: Sweep) -> Int[np.ndarray, " shown"]:
     """Places in the sample of the gallery's images: evenly through it, which runs class by class."""
-    return np.unique(np.linspace(0, len(sweep.images) - 1, GALLERY).round().astype(int))
+    return evenly(len(sweep.images), GALLERY)
 
 
 def examples(

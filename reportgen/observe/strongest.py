@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 
 from reportgen import probe
 from reportgen.data.dataset import Split
+from reportgen.data.sampling import evenly
 from reportgen.distributed import World
 from reportgen.figures.kinds import FeatureMaps
 from reportgen.inputs import Inputs
@@ -84,8 +85,7 @@ def own_images(images: int, batch: int, world: World) -> Int[np.ndarray, " own"]
 
 def respond(inputs: Inputs) -> dict[int, Float[np.ndarray, "map image"]]:
     """How strongly each map responds to some validation images: what tells maps of two nets to be counterparts."""
-    count = len(inputs.data.val)
-    chosen = np.unique(np.linspace(0, count - 1, min(count, COMPARED)).round().astype(int))
+    chosen = evenly(len(inputs.data.val), COMPARED)
     names = {layer.number: layer.map for layer in convolutions(inputs)}
 
     def largest(batch: Tensor) -> list[np.ndarray]:

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from jaxtyping import Int
 
 from reportgen import training
 from reportgen.artifacts import DOCUMENT, write_arrays, write_json
 from reportgen.compute import prepare
 from reportgen.data.dataset import Dataset
+from reportgen.data.sampling import evenly
 from reportgen.data.transforms import Preprocessing
 from reportgen.device import resolve_device
 from reportgen.distributed import joined
@@ -107,8 +106,3 @@ def make(work: Work, folder: Path) -> None:
         **accuracy(logits, data.val.labels),
     }
     write_json(folder / DOCUMENT, {"numbers": numbers})
-
-
-def evenly(images: int, most: int) -> Int[np.ndarray, " chosen"]:
-    """The numbers of all images, or of `most` of them evenly spread."""
-    return np.linspace(0, images - 1, min(images, most)).round().astype(np.int64)

@@ -16,6 +16,7 @@ from reportgen.compute import prepare
 from reportgen.data.classes import UNKNOWN, ClassName, Mapping, map_folders
 from reportgen.data.dataset import Dataset, Split
 from reportgen.data.labels import SEEN, write_seen
+from reportgen.data.sampling import evenly
 from reportgen.data.transforms import Preprocessing
 from reportgen.device import resolve_device
 from reportgen.nets.loading import IMAGENET_DEVIATION, IMAGENET_MEAN
@@ -99,7 +100,7 @@ def _right(
 ) -> float:
     """Share of some labelled images that the net gets right when it reads them so."""
     labelled = np.flatnonzero(labels != UNKNOWN)
-    chosen = labelled[np.unique(np.linspace(0, len(labelled) - 1, min(TRIED, len(labelled))).round().astype(int))]
+    chosen = labelled[evenly(len(labelled), TRIED)]
     guesses = training.evaluate(net, split, preprocessing, device, batch, chosen=chosen).argmax(1)
     return float((guesses == labels[chosen]).mean())
 
