@@ -3,36 +3,21 @@
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 
-import torch
 from torch import nn
 
 from reportgen.data.classes import ClassName, read_classes
 from reportgen.data.transforms import Channels, Preprocessing
 from reportgen.errors import UserError
 from reportgen.nets.build import build, check_classifier, make
-from reportgen.nets.checkpoints import State, classes_of_head, fit, read_state
+from reportgen.nets.checkpoints import classes_of_head, fit, read_state
+from reportgen.nets.presets import Preset, download, preset
 from reportgen.nets.sizes import names_a_file, own_document
 from reportgen.recipes import KRIZHEVSKY, ZEILER_FERGUS
-from reportgen.settings import OWN_NETS, ModelSettings, PreprocessingSettings, nearest
+from reportgen.settings import OWN_NETS, ModelSettings, PreprocessingSettings
 
 IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 FACTORY = "factory"  # WEIGHTS=factory: those that the user's factory gives its net
-
-
-@dataclass(frozen=True)
-class Preset:
-    """What torchvision says of its own weights."""
-
-    label: str  # "SqueezeNet1_1_Weights.IMAGENET1K_V1"
-    file: str  # name of the file that holds them
-    size: int  # pixels: the shorter side is scaled to this
-    crop: int
-    mean: Channels
-    deviation: Channels
-    classes: tuple[str, ...]
-    arguments: dict[str, Any]  # of the constructor
 
 
 @dataclass(frozen=True)
@@ -107,51 +92,6 @@ def _own(model: ModelSettings, given: PreprocessingSettings, crop: int, named: t
     classes = named or tuple(ClassName(name) for name in document.get("classes", ()))
     description = {"architecture": document["architecture"]}
     return Loaded(net.eval(), description, _overridden(said, given), path.name, classes, "its file says so")
-
-
-def preset(name: str, weights: str) -> Preset:
-    """What torchvision says of weights of that name; raises UserError with the names that there are."""
-    import torchvision
-
-    check_classifier(name)
-    known = torchvision.models.get_model_weights(name)
-    member = weights.rpartition(".")[2]
-    if member not in known.__members__:
-        there = ", ".join(known.__members__) or "none: torchvision has no weights for it"
-        raise UserError(f"WEIGHTS={weights}: no such weights of {name}{nearest(member, known.__members__)} ({there})")
-    entry = known[member]
-    transforms = entry.transforms()
-    arguments: dict[str, Any] = {}
-    if name in ("googlenet", "inception_v3"):
-        arguments["transform_input"] = True  # as torchvision builds them for these weights
-    if name.startswith("vit_"):
-        arguments["image_size"] = transforms.crop_size[0]
-    return Preset(
-        label=str(entry),
-        file=entry.url.rpartition("/")[2],
-        size=max(transforms.resize_size[0], transforms.crop_size[0]),
-        crop=transforms.crop_size[0],
-        mean=tuple(transforms.mean),
-        deviation=tuple(transforms.std),
-        classes=tuple(entry.meta["categories"]),
-        arguments=arguments,
-    )
-
-
-def download(name: str, weights: str) -> State:
-    """torchvision's weights, from torch hub's folder or the network; raises UserError that says which file is wanted."""
-    import torchvision
-
-    entry = torchvision.models.get_model_weights(name)[weights.rpartition(".")[2]]
-    file, folder = entry.url.rpartition("/")[2], Path(torch.hub.get_dir()) / "checkpoints"
-    try:
-        return dict(entry.get_state_dict(progress=False, check_hash=True, map_location="cpu", weights_only=True))
-    except (URLError, OSError, RuntimeError) as error:
-        reason = str(getattr(error, "reason", error)).strip().split("\n")[0]
-        raise UserError(
-            f"WEIGHTS={weights}: {file} cannot be had from {entry.url.split('/')[2]} ({reason}): put it into {folder}, "
-            f"or give WEIGHTS=path/to/{file}"
-        ) from None
 
 
 def _preprocessing(preset_: Preset | None, given: PreprocessingSettings, crop: int) -> tuple[Preprocessing, str]:

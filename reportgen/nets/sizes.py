@@ -23,7 +23,7 @@ def sizes(model: ModelSettings) -> tuple[int, int]:
         return int(document.get("size", crop)), crop
     if names_a_file(model.weights) or ":" in model.name:
         return usual_sizes(model)
-    from reportgen.nets.loading import preset
+    from reportgen.nets.presets import preset
 
     given = preset(model.name, model.weights)
     return given.size, given.crop

@@ -18,6 +18,7 @@ from reportgen.data.transforms import Preprocessing
 from reportgen.errors import UserError
 from reportgen.nets import checkpoints, loading
 from reportgen.nets.build import build, make
+from reportgen.nets.presets import download, preset
 from reportgen.nets.snapshots import load_net, save_net
 from reportgen.nets.zfnet import ZFNet
 from reportgen.recipes import TINY
@@ -256,8 +257,8 @@ def test_torchvisions_own_weights_bring_their_preprocessing_and_classes(monkeypa
     assert found.preprocessing == Preprocessing(224, mean=(0.485, 0.456, 0.406), deviation=(0.229, 0.224, 0.225))
     assert len(found.classes) == 1000
     assert found.classes[0] == ClassName("tench")
-    assert loading.preset("inception_v3", "IMAGENET1K_V1").crop == 299
-    assert loading.preset("vit_b_16", "IMAGENET1K_SWAG_E2E_V1").arguments == {"image_size": 384}
+    assert preset("inception_v3", "IMAGENET1K_V1").crop == 299
+    assert preset("vit_b_16", "IMAGENET1K_SWAG_E2E_V1").arguments == {"image_size": 384}
 
 
 def test_a_hub_that_cannot_be_reached(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -279,7 +280,7 @@ def test_a_planted_file_in_the_hubs_folder_does_not_run(monkeypatch: pytest.Monk
     (tmp_path / "checkpoints").mkdir()
     torch.save(Payload(tmp_path / "it-ran"), tmp_path / "checkpoints" / "squeezenet1_1-b8a52dc0.pth")
     with pytest.raises((UserError, pickle.UnpicklingError)):
-        loading.download("squeezenet1_1", "DEFAULT")
+        download("squeezenet1_1", "DEFAULT")
     assert not (tmp_path / "it-ran").exists()
 
 
