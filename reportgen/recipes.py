@@ -183,7 +183,7 @@ class TrainingSettings:
     crops: bool = True  # random crops and flips; without, the centre
     snapshots: tuple[Annotated[float, Field(gt=0)], ...] = ()  # epochs, fractions allowed; empty: `snapshot_epochs`
     early_snapshots: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.25, 0.5)  # epochs, beside those
-    precision: Literal["float32", "tf32", "bfloat16"] = "float32"  # the last two: CUDA only, faster, coarser
+    precision: Literal["float32", "tf32", "bfloat16"] = "float32"  # the others: coarser; tf32: CUDA only
 
 
 PAPER_RECIPE = TrainingSettings(

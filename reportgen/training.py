@@ -115,9 +115,12 @@ def train(
     The processes of `world` train one net: each takes its part of every batch, and the gradients are averaged; the
     first of them writes. Up to rounding, and to dropout, of which each draws its own, that is what one would do alone.
 
-    Raises Diverged where the loss is no longer finite, UserError where a split is empty or a label has no class.
+    Raises Diverged where the loss is no longer finite, UserError where a split is empty, a label has no class, or the
+    device cannot multiply in TF32.
     """
     _check(architecture, train_split, validation_split)
+    if settings.precision == "tf32" and device.type != "cuda":
+        raise UserError("TRAINING_PRECISION=tf32: only a CUDA GPU has it, and there is none: leave it out, or use bfloat16")
     architecture = replace(architecture, dropout=settings.dropout)
     run = _Run(architecture, train_split, validation_split, preprocessing, settings, seed, device, folder, world)
     history = run.resume()

@@ -96,6 +96,22 @@ def test_it_learns(tmp_path, crops):
     assert math.isclose(history.epochs[0].train_loss, math.log(3), rel_tol=0.3)
 
 
+def test_it_learns_the_same_in_coarser_numbers(tmp_path):
+    settings = replace(QUICK, epochs=6, batch_size=8, dropout=0.0)
+    exact, coarse = (
+        run(tmp_path / name, replace(settings, precision=name)).epochs[-1] for name in ("float32", "bfloat16")
+    )
+    assert coarse.validation_loss != exact.validation_loss
+    assert math.isclose(coarse.validation_loss, exact.validation_loss, abs_tol=0.1)
+    weights = safetensors.torch.load_file(snapshots(tmp_path / "bfloat16")[6])
+    assert {values.dtype for values in weights.values()} == {torch.float32}
+
+
+def test_what_only_a_gpu_has_is_refused_elsewhere(tmp_path):
+    with pytest.raises(UserError, match="TRAINING_PRECISION=tf32: only a CUDA GPU has it"):
+        run(tmp_path, replace(QUICK, precision="tf32"))
+
+
 def test_history_comes_back(trained):
     document = json.loads((trained["paper"] / "history.json").read_text())
     history = History.from_json(document)

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 import torch
 
 from reportgen.artifacts import write_json
-from reportgen.bench import activations, occlusion
+from reportgen.bench import activations, occlusion, training
 from reportgen.bench.measuring import Measurement, seconds
 from reportgen.device import resolve_device
 from reportgen.nets.zfnet import ZFNet, initialise
@@ -28,7 +28,8 @@ def measure(pipeline: Pipeline) -> None:
     initialise(net, "paper", torch.Generator().manual_seed(0))
     net = net.to(memory_format=torch.channels_last).to(device)
     found = [activations.search_ratio(net, device), activations.search_memory(net, device)]
-    found += [*activations.projection_ratios(net, device), *occlusion.ratios(net, device), *pdf_seconds(pipeline)]
+    found += [*activations.projection_ratios(net, device), *occlusion.ratios(net, device)]
+    found += [training.step_ratio(device), *pdf_seconds(pipeline)]
     rows = [{**asdict(item), "holds": item.holds} for item in found]
     write_json(pipeline.build / "bench.json", rows)
     for item in found:

@@ -57,6 +57,7 @@ def make(work: Work, folder: Path) -> None:
     write_seen(folder / SEEN, mapping, classes, guesses)
     numbers: dict[str, Any] = {
         "recipe": None,
+        "precision": None,
         "epochs": None,
         "final_loss": None,
         **known["numbers"],

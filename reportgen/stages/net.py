@@ -76,6 +76,7 @@ def make(work: Work, folder: Path) -> None:
         "warning": None,
         "unmapped": [],
         "recipe": settings.recipe,
+        "precision": settings.precision,
         "epochs": len(history.epochs),
         "parameters": net.parameters,
         "multiply_adds": net.multiply_adds,
