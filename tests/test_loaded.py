@@ -42,6 +42,17 @@ def branching():
         def forward(self, images):
             return super().forward(images) if images.sum() > 0 else super().forward(-images)
     return Branching()
+def viewing(branching=False):
+    class Viewing(Brightness):
+        "Flattens by view, as tutorials do: that asks for contiguous memory."
+        def forward(self, images):
+            if branching and images.sum() < 0:
+                images = -images
+            maps = self.act2(self.conv2(self.pool(self.act(self.conv(images)))))
+            flat = maps.view(maps.size(0), -1)
+            return self.head(flat.view(-1, 2, 13 * 13).mean(2))
+    return Viewing()
+def viewing_and_branching(): return viewing(branching=True)
 def pair():
     class Pair(Brightness):
         def forward(self, images, more): return super().forward(images + more)
@@ -132,6 +143,13 @@ def test_the_net_is_looked_up_asked_and_opened_again(home: Path) -> None:
     assert inputs.data.val.known.all()
     assert inputs.probabilities.argmax(1).tolist() == inputs.data.val.labels.tolist()
     assert inputs.net.conv.weight.equal(planted()["conv.weight"])
+
+
+@pytest.mark.parametrize("name", ["viewing", "viewing_and_branching"])
+def test_a_net_that_asks_for_contiguous_memory(home: Path, name: str) -> None:
+    made(home, "net", "features", "occlusion", MODEL=f"brightness_net:{name}")
+    assert numbers(home)["top1"] == 1.0
+    assert bool(numbers(home)["unfollowed"]) == (name != "viewing")
 
 
 def test_other_weights_do_not_decode_the_images_again(home: Path) -> None:

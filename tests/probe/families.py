@@ -108,6 +108,24 @@ class EveryRelu(nn.Module):
         return self.head(torch.relu(x.flatten(1)))
 
 
+class Viewing(nn.Module):
+    """A small net as tutorials write it: functional, and flattened by ``view``, which asks for contiguous memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 6, 5)
+        self.pool = nn.MaxPool2d(2, 2)
+        self.conv2 = nn.Conv2d(6, 16, 5)
+        self.fc1 = nn.Linear(16 * 8 * 6, 20)
+        self.fc2 = nn.Linear(20, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.pool(F.relu(self.conv1(x)))
+        x = self.pool(F.relu(self.conv2(x)))
+        x = F.relu(self.fc1(x.view(-1, 16 * 8 * 6)))
+        return self.fc2(x.view(x.size(0), -1))
+
+
 FAMILIES = {
     "alexnet": Family(_torchvisions("alexnet"), 79, 71, ("features.4", "features.11", "classifier.5")),
     "vgg11": Family(_torchvisions("vgg11", init_weights=False), 47, 39, ("features.7", "features.19")),
@@ -137,6 +155,9 @@ FAMILIES = {
     ),
     "mobilenet_v1": Family(mobilenet_v1, 45, 53, ("2", "8", "14", "20", "26"), captum=False),
     "mobilenet_v2": Family(_torchvisions("mobilenet_v2"), 65, 53, ("features.3.conv.1", "features.18"), captum=False),
+    "flattened by view": Family(
+        lambda: initialised(Viewing()), 45, 37, ("conv1", "conv2", "fc1", "fc2"), captum=False
+    ),
     "every ReLU": Family(
         lambda: initialised(EveryRelu()), 45, 37, ("strided", "dilated", "sparse", "flat", "last", "head"), captum=False
     ),
