@@ -204,10 +204,22 @@ class Graph:
         """Whether a torch.fx node's value does not depend on the image."""
         return node in self._constant
 
+    def hooked(self, node: Node) -> bool:
+        """Whether a module's call may read or give something else than the module, by a hook of the user's."""
+        if node.fx.op != "call_module":
+            return False
+        module = self._modules[str(node.fx.target)]
+        hooks = (*module._forward_hooks.values(), *module._forward_pre_hooks.values())
+        return any(not type(hook).__module__.startswith("torch.nn.utils") for hook in hooks)  # weight normalisation
+
     def constant(self, node: fx.Node) -> Any:
         """The value of a node that does not depend on the image (a parameter, or something computed from some)."""
         with torch.no_grad():
             return self.execute(node, {read: self.constant(read) for read in node.all_input_nodes})
+
+
+class Tangled(Exception):
+    """What a call reads is no other call's result, for another view of it was worked on."""
 
 
 class _Normaliser:
@@ -216,7 +228,7 @@ class _Normaliser:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.values: dict[fx.Node, Any] = {}
-        self.holder: dict[int, fx.Node] = {}  # storage -> the node that last wrote to it
+        self.writers: dict[int, list[tuple[fx.Node, Tensor]]] = {}  # storage -> who worked in place on which part of it
         self.alive: list[Any] = []  # a freed tensor's storage would be given to another node
 
     def nodes(self, image: Tensor) -> dict[str, Node]:
@@ -234,15 +246,13 @@ class _Normaliser:
                 was for (_, was), version in zip(read, versions, strict=True)
                 if isinstance(was, Tensor) and was._version != version
             ]  # fmt: skip
-            self.holder.update((_storage(was), node) for was in changed)
+            for was in changed:
+                self.writers.setdefault(_storage(was), []).append((node, was))
             if self._is_signal(node):
-                self.holder.setdefault(_storage(value), node)
                 self.alive.append(value)
                 name = self.graph._names[node]
-                operation = self._operation(node, [parent for parent in parents if parent is not None])
-                if None in parents:
-                    operation = Operation("other", f"{operation.what} on a view that was changed in place")
-                names = tuple(self.graph._names[parent] for parent in parents if parent is not None)
+                names = tuple(self.graph._names[parent] for parent in parents)
+                operation = self._operation(node, parents)
                 found[name] = Node(name, operation, names, tuple(value.shape[1:]), node, bool(changed))
         return found
 
@@ -251,16 +261,20 @@ class _Normaliser:
         value = self.values[node]
         return isinstance(value, Tensor) and node not in self.graph._constant and value.dim() > 0
 
-    def _writer(self, node: fx.Node, value: Tensor) -> fx.Node | None:
+    def _writer(self, node: fx.Node, value: Tensor) -> fx.Node:
         """The node whose result is read there: another than ``node`` if one worked in place on its output meanwhile.
 
-        None where that happened through a view of another shape: which values changed is then unknown.
+        Raises Tangled where that happened through another view of its memory: which values changed is then unknown.
         """
-        holder = self.holder.get(_storage(value), node)
         order = self.graph._order
-        if holder is node or order.index(holder) < order.index(node):
-            return node
-        return holder if self.values[holder].shape == value.shape else None
+        for writer, written in reversed(self.writers.get(_storage(value), ())):
+            if order.index(writer) <= order.index(node):
+                break
+            if _place(self.values[writer]) == _place(value):
+                return writer
+            if _overlap(written, value):
+                raise Tangled(f"{self.graph._names[writer]!r} changes in place a part of what {node.name!r} gave")
+        return node
 
     def _operation(self, node: fx.Node, parents: list[fx.Node]) -> Operation:
         if node.op == "placeholder":
@@ -333,6 +347,18 @@ class _Normaliser:
 
 def _storage(value: Tensor) -> int:
     return value.untyped_storage().data_ptr()
+
+
+def _place(value: Any) -> Any:
+    """Where in its memory a tensor lies."""
+    return (value.storage_offset(), value.shape, value.stride()) if isinstance(value, Tensor) else None
+
+
+def _overlap(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors in one memory share any of it."""
+    taken = torch.zeros(one.untyped_storage().nbytes() // one.element_size(), dtype=torch.bool)
+    taken.as_strided(one.shape, one.stride(), one.storage_offset()).fill_(True)
+    return bool(taken.as_strided(other.shape, other.stride(), other.storage_offset()).any())
 
 
 class Watched(Graph):
@@ -460,16 +486,23 @@ def trace(net: "nn.Module | Graph", example: Float[Tensor, "image channel row co
     try:
         followed = tracer.trace(copied)
     except Exception as error:
-        following.share_buffers(net, copied)
-        reason = str(error).strip().split("\n")[0] or type(error).__name__
-        return Watched(copied, example, f"the forward pass of {type(net).__name__} cannot be followed ({reason})")
+        return _watched(net, copied, example, error)
     required = [node for node in followed.nodes if node.op == "placeholder" and not node.args]
     if len(required) != 1:
         names = ", ".join(node.name for node in required)
         raise Unsupported(f"{type(net).__name__} takes {len(required)} inputs ({names}): one image is meant")
     module = fx.GraphModule(copied, followed)
     following.share_buffers(net, module)
-    return Graph(module, tracer.calls, example)
+    try:
+        return Graph(module, tracer.calls, example)
+    except Tangled as error:
+        return _watched(net, copied, example, error)
+
+
+def _watched(net: nn.Module, copied: nn.Module, example: Tensor, error: Exception) -> Watched:
+    following.share_buffers(net, copied)
+    reason = str(error).strip().split("\n")[0] or type(error).__name__
+    return Watched(copied, example, f"the forward pass of {type(net).__name__} cannot be followed ({reason})")
 
 
 def activations(

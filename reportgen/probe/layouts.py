@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-_COPYING = {Tensor.view: Tensor.reshape, Tensor.view_as: Tensor.reshape_as}
+_COPYING: dict[Any, Callable] = {Tensor.view: Tensor.reshape, Tensor.view_as: Tensor.reshape_as}
 
 
 def method(name: str, *args: Any) -> str:

@@ -178,6 +178,7 @@ _MODULES: list[tuple[type[nn.Module], Rule]] = [
     (nn.AdaptiveMaxPool2d, _adaptive_max_pool),
     (nn.BatchNorm2d, _batch_norm),
     (nn.BatchNorm1d, _batch_norm),
+    (nn.SyncBatchNorm, _batch_norm),
     (nn.LocalResponseNorm, _identity),
     (nn.CrossMapLRN2d, _identity),
     (nn.Dropout, _identity),
@@ -187,7 +188,7 @@ _MODULES: list[tuple[type[nn.Module], Rule]] = [
     (nn.FeatureAlphaDropout, _identity),
     (nn.Identity, _identity),
     (nn.Linear, _linear),
-    (nn.ZeroPad2d, _pad),
+    (nn.ConstantPad2d, _pad),  # nn.ZeroPad2d is one
 ]
 _MODULES += [
     (kind, _pointwise)

@@ -161,7 +161,7 @@ def changed(graph: Graph, order: Sequence[Node], square: Span) -> dict[str, Span
             found[node.name] = square
         elif node.parents and node.spatial and all(parent in found for parent in node.parents):
             span = found[node.parents[0]]
-            if node.kind in BY_WINDOW:
+            if node.kind in BY_WINDOW and not graph.hooked(node):
                 found[node.name] = _settled(_above(node, span), node.shape)
             elif node.kind in BY_PLACE and not _reads_places(graph, node):
                 for parent in node.parents[1:]:
@@ -179,6 +179,8 @@ def barrier(graph: Graph, order: Sequence[Node]) -> str:
         maps = len(node.shape) > 1 and any(graph.nodes[parent].spatial for parent in node.parents)
         if maps and (node.kind == "other" or (node.kind in BY_PLACE and _reads_places(graph, node))):
             return f"{node.operation.what} ({node.name!r})"
+        if maps and node.kind in BY_WINDOW and graph.hooked(node):
+            return f"the hooks of {node.operation.what} ({node.name!r})"
     return ""
 
 

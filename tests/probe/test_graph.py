@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 import torch.nn.functional as F
+from oracles import covered_one_by_one, forward_with_hooks
 from probe_nets import initialised, paper_net
 from torch import Tensor, nn
 
@@ -14,6 +15,7 @@ from reportgen.probe import (
     UnknownLayer,
     Unsupported,
     activations,
+    occlude,
     project,
     receptive_field,
     strongest,
@@ -128,6 +130,37 @@ def test_work_in_place_on_a_shared_tensor_is_followed() -> None:
     torch.testing.assert_close(activations(graph, IMAGES, [graph.output])[graph.output], net(IMAGES))
     assert graph.parents(graph.output) == ("relu",)
     assert graph.parents("relu") == ("iadd",)
+
+
+class InHalves(nn.Module):
+    """Works in place on a half of a map; ``kind`` says what reads it afterwards."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind = kind
+        self.conv, self.head = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(x)
+        first, second = x[:, :4], x[:, 4:]
+        F.relu_(second)
+        first = first.mul_(0.5)
+        return self.head(x if self.kind == "the whole" else torch.cat([second, first], dim=1)).mean((2, 3))
+
+
+@pytest.mark.parametrize("memory", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("kind", ["the halves", "the whole"])
+def test_work_in_place_on_a_part(kind: str, memory: torch.memory_format) -> None:
+    net = initialised(InHalves(kind)).to(memory_format=memory)
+    graph = trace(net, IMAGES)
+    found = occlude(graph, IMAGES[0], 5, 20, 0.0, [graph.output])
+    places = torch.cartesian_prod(found.tops, found.lefts).tolist()
+    expected = covered_one_by_one(forward_with_hooks(net, [""]), IMAGES[0], 5, places, torch.zeros(3))[""]
+    torch.testing.assert_close(found.covered[graph.output].flatten(0, 1), expected)
+    if kind == "the halves":
+        assert graph.parents("cat") == ("relu_", "mul_")
+    else:  # no call gave what the last convolution reads
+        assert graph.unfollowed.endswith("cannot be followed ('mul_' changes in place a part of what 'conv' gave)")
 
 
 class Branching(nn.Module):

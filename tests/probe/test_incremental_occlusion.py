@@ -1,6 +1,7 @@
 """Incremental occlusion against a full forward pass of every covered image."""
 
 import json
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -141,6 +142,30 @@ def test_squeezenet(squeezenet: nn.Module, photographs: Callable[[int], Tensor])
 
 
 # --- Against captum -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_hooks_that_change_what_a_convolution_reads_or_gives(before: bool) -> None:
+    net = paper_net((6, 8, 8, 8, 6), 12, 5, side=63)
+    if before:
+        net[4].register_forward_pre_hook(lambda module, args: (args[0] * 2,))
+    else:
+        net[4].register_forward_hook(lambda module, args, output: output * 2)
+    image = random_image(3, 63, 63)
+    graph = trace(net, image[None])
+    found = occlude(graph, image, 9, 27, 0.0, [graph.output])
+    expected = occlusion_by_covering(net, image, 9, found.tops.tolist(), found.lefts.tolist(), 0.0)
+    assert_close(found.covered[graph.output], expected, 1e-5)
+    assert found.whole == "there is no rule for windows of the hooks of Conv2d ('4'): behind it, whole maps"
+
+
+def test_weight_normalisation_is_no_hook_of_the_users() -> None:
+    net = paper_net((6, 8, 8, 8, 6), 12, 5, side=63)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch prefers its parametrisations
+        nn.utils.weight_norm(net[4])
+    image = random_image(3, 63, 63)
+    assert occlude(net, image, 9, 27, 0.0, ["20"]).whole == ""
 
 
 def test_equals_captum_where_its_squares_do_not_overlap() -> None:
