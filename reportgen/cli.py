@@ -51,6 +51,12 @@ def open_pipeline(switches: dict[str, str]) -> Pipeline:
     return Pipeline(loaded, build, report)
 
 
+def check_before(pipeline: Pipeline) -> None:
+    """Raise UserError for what would end the run after hours, as far as it is known before anything is made."""
+    early.check_crop(pipeline.settings)
+    pipeline.check_libraries(pipeline.waiting(GOALS))
+
+
 class Command(click.Group):
     """A group of verbs whose errors are one line on standard error, and an exit status."""
 
@@ -98,7 +104,7 @@ def run(words: tuple[str, ...]) -> None:
     """Make the report: every stage that is due, in one process."""
     switches = read_switches(words)
     pipeline = open_pipeline(switches)
-    pipeline.check_libraries(pipeline.waiting(GOALS))
+    check_before(pipeline)
     took = pipeline.make_due(early.STAGES)
     early.check(pipeline.settings, pipeline.build)
     took |= pipeline.make_due(GOALS)
@@ -108,8 +114,7 @@ def run(words: tuple[str, ...]) -> None:
 @verb
 def stamps(words: tuple[str, ...]) -> None:
     """Write down what every stage reads, for Make to compare."""
-    pipeline = open_pipeline(read_switches(words))
-    pipeline.check_libraries(pipeline.waiting(GOALS))
+    check_before(open_pipeline(read_switches(words)))
 
 
 @main.command()

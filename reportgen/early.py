@@ -1,14 +1,47 @@
 """What would end a run late, said before a net is trained."""
 
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from reportgen.artifacts import DOCUMENT, read_json
 from reportgen.data.examples import find_image
 from reportgen.data.folds import check_sizes
+from reportgen.errors import UserError
+from reportgen.recipes import Architecture
 from reportgen.settings import Settings
+from reportgen.variants import BY_NAME
 
 STAGES = ("data", "annotations", "transfer")  # that read the user's files
+
+
+def check_crop(settings: Settings) -> None:
+    """Raise UserError for crops larger than the images, and for too small ones: of some net to train nothing is left."""
+    data, model = settings.data, settings.model
+    if data.crop > data.size:
+        raise UserError(
+            f"DATA_CROP={data.crop}: larger than the stored images, DATA_SIZE={data.size}: use {data.size} or less"
+        )
+    if model.loaded:
+        return
+    variants = [BY_NAME[name] for name in settings.compare.variants]
+    compared = [variant.applied(model.architecture(data.crop, 1, variant.base)) for variant in variants]
+    nets = [model.architecture(data.crop, 1), *compared]
+    if not all(map(_fits, nets)):
+        least = next(side for side in count(data.crop) if all(_fits(replace(net, input_size=side)) for net in nets))
+        raise UserError(
+            f"DATA_CROP={data.crop}: too small for the nets that are trained, of which nothing would be left behind a layer: "
+            f"use {least} or more, and DATA_SIZE= as large"
+        )
+
+
+def _fits(net: Architecture) -> bool:
+    try:
+        net.shapes()
+    except UserError:
+        return False
+    return True
 
 
 def check(settings: Settings, build: Path) -> None:

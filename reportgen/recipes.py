@@ -129,6 +129,9 @@ KRIZHEVSKY = Architecture(
 )
 """The "before" of figure 6, connected densely (Zeiler & Fergus 2013, section 4.1)."""
 
+OWN_NETS = {"zfnet": ZEILER_FERGUS, "krizhevsky": KRIZHEVSKY}
+"""What ``MODEL=`` calls the two that are trained here where no weights are given."""
+
 SMALL = Architecture(
     name="small",
     second_padding=1,

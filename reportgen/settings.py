@@ -17,7 +17,7 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationE
 from pydantic.dataclasses import dataclass
 
 from reportgen.errors import UserError
-from reportgen.recipes import RECIPES, TrainingSettings
+from reportgen.recipes import OWN_NETS, RECIPES, Architecture, TrainingSettings
 from reportgen.registry import ANALYSES
 from reportgen.variants import BY_NAME, VARIANTS
 
@@ -64,8 +64,8 @@ class DataSettings:
     pack: bool = True  # store every image, decoded; else files are decoded whenever they are read: slower, no disk
 
 
+OF_TRAINED_NETS = (("model", "widths"), ("model", "fully_connected"), ("model", "second_padding"))  # beside the recipe
 NAMED_SETS = ("CIFAR10", "STL10", "Caltech101", "Imagenette", "OxfordIIITPet", "ImageNet")  # torchvision's, by name
-OWN_NETS = ("zfnet", "krizhevsky")  # what is trained here where no weights are given
 
 
 def _three_or_none(values: tuple[float, ...]) -> tuple[float, ...]:
@@ -99,6 +99,18 @@ class ModelSettings:
     def loaded(self) -> bool:
         """Whether the net comes with its weights and is not trained here."""
         return self.weights != ""
+
+    def architecture(self, crop: int, classes: int, name: str = "") -> Architecture:
+        """The net that is trained on crops of so many pixels, or that of the two which is named, at the same size."""
+        base = OWN_NETS[name or self.name]
+        return dataclasses.replace(
+            base,
+            second_padding=max(base.second_padding, self.second_padding),
+            widths=self.widths,
+            fully_connected=self.fully_connected,
+            input_size=crop,
+            classes=classes,
+        )
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -335,14 +347,19 @@ def load(switches: Mapping[str, str], sizes: Callable[[ModelSettings], tuple[int
             for key, value in entries.items():
                 lay(section, key, value, f"{path}, [{section}] {key}")
     short = {switch.name: switch.setting for switch in SWITCHES}
+    called: dict[tuple[str, str], str] = {}
     for name, text in switches.items():
         target = short[name] if name in short else _long_switch(name, types)
         if target is not None and text != "":
             lay(*target, _parse(types[target[0]], target[1], text), f"{name}={text}")
+            called[target] = f"{name}={text}"
     _begin_with_recipe(values["training"], origin)
     model = _validate("model", types["model"], values["model"], origin)
     _check_model(model, values, origin)
     if model.loaded:
+        for (section, key), said_by in called.items():
+            if section in ("training", "compare") or (section, key) in OF_TRAINED_NETS:
+                raise UserError(f"{said_by}: this is for a net that is trained here: leave it out, or WEIGHTS=")
         for key, pixels in zip(("size", "crop"), sizes(model), strict=True):
             if origin.get(("data", key), "").startswith(f"{known[profile]},"):  # nobody asked for the profile's
                 values["data"][key] = pixels

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reportgen import settings
+from reportgen import early, settings
 from reportgen.errors import UserError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -156,6 +156,36 @@ def test_reading_settings_does_not_import_torch() -> None:
     code = "import sys; from reportgen import settings, pipeline; settings.load({}); print(*sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=REPOSITORY)
     assert not {"torch", "matplotlib", "weasyprint"} & set(found.stdout.split())
+
+
+@pytest.mark.parametrize("said", ["EPOCHS=3", "SEEDS=6", "TRAINING_MOMENTUM=0.5", "MODEL_WIDTHS=8,8,8,8,8"])
+def test_what_trains_a_net_is_refused_for_one_that_is_loaded(said: str, tmp_path: Path) -> None:
+    loaded = {"MODEL": "squeezenet1_1", "WEIGHTS": "net.pt"}
+    with pytest.raises(UserError, match=f"{said}: this is for a net that is trained here: leave it out, or WEIGHTS="):
+        settings.load({**loaded, **dict([said.split("=")])})
+    (tmp_path / "ours.toml").write_text("[training]\nepochs = 3\n")  # a file may serve several nets
+    settings.load({**loaded, "CONFIG": str(tmp_path / "ours.toml")})
+
+
+@pytest.mark.parametrize(
+    ("switches", "message"),
+    [
+        ({"DATA_CROP": "99"}, "DATA_CROP=99: larger than the stored images, DATA_SIZE=96: use 96 or less"),
+        (
+            {"DATA_CROP": "38"},
+            "DATA_CROP=38: too small for the nets that are trained, of which nothing would be left behind a layer: use 39 or "
+            "more, and DATA_SIZE= as large",
+        ),
+        (
+            {"MODEL": "vgg11", "WEIGHTS": "DEFAULT", "DATA_SIZE": "200", "DATA_CROP": "224"},
+            "DATA_CROP=224: larger than",
+        ),
+    ],
+)
+def test_a_crop_that_cannot_be_is_named_before_anything_is_made(switches: dict[str, str], message: str) -> None:
+    early.check_crop(settings.load({"PROFILE": "default"}))
+    with pytest.raises(UserError, match=re.escape(message)):
+        early.check_crop(settings.load(switches))
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from reportgen.nets.snapshots import save_net
 from reportgen.pipeline import Work
 from reportgen.progress import say
 from reportgen.recipes import Architecture, TrainingSettings
-from reportgen.stages.net import accuracy, architecture
+from reportgen.stages.net import accuracy
 from reportgen.variants import BY_NAME, Variant
 
 TRAIN_EVALUATED = 10_000  # of more training images, so many evenly spread are evaluated
@@ -51,7 +51,7 @@ class Plan:
             variant,
             work.stage.given["seed"],
             recipe,
-            variant.applied(architecture(settings, len(data.classes), variant.base)),
+            variant.applied(settings.model.architecture(settings.data.crop, len(data.classes), variant.base)),
             training.input_preprocessing(recipe, data.train.images, settings.data.crop),
             resolve_device(settings.compute.device),
         )

@@ -1,7 +1,6 @@
 """The net stage: train the net, keep its snapshots, and see how good it is on the validation images."""
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +14,8 @@ from reportgen.device import resolve_device
 from reportgen.distributed import joined
 from reportgen.nets.snapshots import SNAPSHOTS, load_net, save_net, snapshot_path, snapshots
 from reportgen.pipeline import Work
-from reportgen.recipes import KRIZHEVSKY, ZEILER_FERGUS, Architecture
-from reportgen.settings import Settings
 
-NAMES = {"zfnet": ZEILER_FERGUS, "krizhevsky": KRIZHEVSKY}
 TOP = 5
-
-
-def architecture(settings: Settings, classes: int, name: str = "") -> Architecture:
-    """The net that the settings describe, or the other one of the two at the same size."""
-    model = settings.model
-    base = NAMES[name or model.name]
-    return replace(
-        base,
-        second_padding=max(base.second_padding, model.second_padding),
-        widths=model.widths,
-        fully_connected=model.fully_connected,
-        input_size=settings.data.crop,
-        classes=classes,
-    )
 
 
 def train(work: Work) -> training.History:
@@ -43,7 +25,7 @@ def train(work: Work) -> training.History:
     settings, seed = work.settings.training, work.settings.run.seed
     preprocessing = training.input_preprocessing(settings, data.train.images, work.settings.data.crop)
     device = resolve_device(work.settings.compute.device)
-    net = architecture(work.settings, len(data.classes))
+    net = work.settings.model.architecture(work.settings.data.crop, len(data.classes))
     with joined() as world:
         return training.train(
             net, data.train, data.val, preprocessing, settings, seed, device, work.workshop, world=world
@@ -59,7 +41,7 @@ def make(work: Work, folder: Path) -> None:
     history = train(work)
     data, settings = Dataset.open(work.input("data")), work.settings.training
     device = resolve_device(work.settings.compute.device)
-    net = architecture(work.settings, len(data.classes))
+    net = work.settings.model.architecture(work.settings.data.crop, len(data.classes))
     shutil.copytree(work.workshop / SNAPSHOTS, folder / SNAPSHOTS)
     last = snapshot_path(folder, len(history.epochs))
     trained, preprocessing = load_net(last)
@@ -90,7 +72,9 @@ def make(work: Work, folder: Path) -> None:
 
 def accuracy(logits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     """Top-1 and top-5 accuracy, and the number of images they rest on."""
-    rank = (logits > logits[np.arange(len(labels)), labels][:, None]).sum(axis=1)  # how many classes come before
+    true = logits[np.arange(len(labels)), labels][:, None]
+    before = np.arange(logits.shape[1]) < labels[:, None]  # of equal logits the first counts, as with argmax
+    rank = ((logits > true) | ((logits == true) & before)).sum(axis=1)  # how many classes come before
     return {
         "top1": float((rank == 0).mean()),
         "top5": float((rank < TOP).mean()) if logits.shape[1] > TOP else None,
