@@ -121,7 +121,9 @@ def train(
     """
     _check(architecture, train_split, validation_split)
     if settings.precision == "tf32" and device.type != "cuda":
-        raise UserError("TRAINING_PRECISION=tf32: only a CUDA GPU has it, and there is none: leave it out, or use bfloat16")
+        raise UserError(
+            "TRAINING_PRECISION=tf32: only a CUDA GPU has it, and there is none: leave it out, or use bfloat16"
+        )
     architecture = replace(architecture, dropout=settings.dropout)
     run = _Run(architecture, train_split, validation_split, preprocessing, settings, seed, device, folder, world)
     history = run.resume()

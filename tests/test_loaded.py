@@ -62,6 +62,26 @@ def broken():
         def forward(self, images): return super().forward(nothing)
     return Broken()
 def maps(): return nn.Conv2d(3, 2, 3)
+def heads(*layers):
+    net = Brightness()
+    net.head = nn.Sequential(net.head, *layers)
+    return net
+def probabilities(): return heads(nn.Softmax(1))
+def one_number(): return heads(nn.Linear(2, 1))
+def nowhere():
+    net = heads()
+    nn.init.constant_(net.head[0].bias, float("nan"))
+    return net
+def squeezing():
+    class Squeezing(Brightness):
+        def forward(self, images): return super().forward(images).squeeze()
+    return Squeezing()
+def several():
+    class Several(Brightness):
+        def forward(self, images): return {"logits": super().forward(images)}
+    return Several()
+the_one = Brightness()
+def same(): return the_one
 """
 
 
@@ -242,6 +262,18 @@ def test_checkpoints_become_snapshots(home: Path) -> None:
         made(home, SNAPSHOTS="empty")
 
 
+@pytest.mark.parametrize("name", ["the_one", "same"])
+def test_a_factory_that_gives_the_same_net_again_gives_each_epoch_its_own(home: Path, name: str) -> None:
+    (home / "epochs").mkdir()
+    for epoch, factor in ((0, 0.0), (1, 0.5), (2, 1.0)):
+        torch.save({key: value * factor for key, value in planted().items()}, home / "epochs" / f"epoch-{epoch}.pt")
+    made(home, "net", "features", MODEL=f"brightness_net:{name}", SNAPSHOTS="epochs")
+    inputs = Inputs.open(home / "build", "cpu")
+    nets = [inputs.net, *(inputs.at_epoch(epoch).net for epoch in inputs.epochs)]
+    for net, factor in zip(nets, (1.0, 0.0, 0.5, 1.0), strict=True):
+        assert net.conv.weight.equal(planted()["conv.weight"] * factor)
+
+
 def test_the_layers_that_the_user_names_are_looked_at(home: Path) -> None:
     made(home, "features", "schematics", LAYERS="2=act2")
     assert [layer["number"] for layer in numbers(home, "features")["layers"]] == [2]
@@ -263,7 +295,26 @@ def test_the_layers_that_the_user_names_are_looked_at(home: Path) -> None:
             {"MODEL": "brightness_net:maps", "WEIGHTS": "factory"},
             "MODEL=brightness_net:maps: it gives (2, 30, 30) for an",
         ),
-        ({"DATA_CROP": "48"}, "DATA_CROP=48: larger than the stored images, DATA_SIZE=36"),
+        (
+            {"MODEL": "brightness_net:squeezing", "WEIGHTS": "factory"},
+            "MODEL=brightness_net:squeezing: of one image it loses the axis of the batch: write flatten(1) where",
+        ),
+        (
+            {"MODEL": "brightness_net:several", "WEIGHTS": "factory"},
+            "MODEL=brightness_net:several: it returns several things: return the logits alone, from a factory that wraps",
+        ),
+        (
+            {"MODEL": "brightness_net:one_number", "WEIGHTS": "factory"},
+            "MODEL=brightness_net:one_number: it gives one number for an image: give one for each class",
+        ),
+        (
+            {"MODEL": "brightness_net:probabilities", "WEIGHTS": "factory"},
+            "MODEL=brightness_net:probabilities: it gives probabilities, which sum to 1, and not logits: leave its last",
+        ),
+        (
+            {"MODEL": "brightness_net:nowhere", "WEIGHTS": "factory"},
+            "MODEL=brightness_net:nowhere: what it gives for 20 of 20 images is not finite: check its weights",
+        ),
         ({"CLASSES": "three.json"}, "CLASSES=three.json: 3 classes, but the net brightness_net:brightness has 2"),
         ({"CLASSES": "none.json"}, "CLASSES=none.json: no such file or folder"),
         ({"SNAPSHOTS": "none"}, "SNAPSHOTS=none: no such file or folder"),

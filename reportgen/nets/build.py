@@ -4,12 +4,14 @@ A net's *description* is a JSON-able document: ``{"architecture": {...}}`` for `
 ``{"model": {"name": "resnet18", "arguments": {...}}}`` for a torchvision classifier or ``package.module:factory``.
 """
 
+import copy
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import torch
 from pydantic import TypeAdapter
@@ -17,8 +19,10 @@ from torch import nn
 
 from reportgen.errors import UserError
 from reportgen.nets.zfnet import ZFNet
-from reportgen.recipes import Architecture
-from reportgen.settings import OWN_NETS, nearest
+from reportgen.recipes import OWN_NETS, Architecture
+from reportgen.settings import nearest
+
+_made: WeakSet[nn.Module] = WeakSet()  # by factories: one that gives a net again would have two weights meet in it
 
 
 def build(description: Mapping[str, Any]) -> nn.Module:
@@ -77,14 +81,15 @@ def _from_factory(name: str, arguments: Mapping[str, Any]) -> nn.Module:
                 near = nearest(part, [known for known in vars(found) if not known.startswith("_")])
                 raise UserError(f"MODEL={name}: {module} has no '{attribute}'{near}")
             found = getattr(found, part)
-        if isinstance(found, nn.Module):
-            return found
         try:
-            net = found(**arguments)
+            net = found if isinstance(found, nn.Module) else found(**arguments)
         except (Exception, SystemExit) as error:
             raise UserError(f"MODEL={name}: the factory failed: {in_one_line(error)}") from error
     if not isinstance(net, nn.Module):
         raise UserError(f"MODEL={name}: the factory gave a {type(net).__name__}, not a torch.nn.Module")
+    if net in _made:
+        net = copy.deepcopy(net)
+    _made.add(net)
     return net
 
 

@@ -9,12 +9,12 @@ from torch import nn
 from reportgen.data.classes import ClassName, read_classes
 from reportgen.data.transforms import Channels, Preprocessing
 from reportgen.errors import UserError
-from reportgen.nets.build import build, check_classifier, make
+from reportgen.nets.build import build, make
 from reportgen.nets.checkpoints import classes_of_head, fit, read_state
-from reportgen.nets.presets import Preset, download, preset
+from reportgen.nets.presets import Preset, download, preset, preset_of_file
 from reportgen.nets.sizes import names_a_file, own_document
-from reportgen.recipes import KRIZHEVSKY, ZEILER_FERGUS
-from reportgen.settings import OWN_NETS, ModelSettings, PreprocessingSettings
+from reportgen.recipes import OWN_NETS
+from reportgen.settings import ModelSettings, PreprocessingSettings
 
 IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 FACTORY = "factory"  # WEIGHTS=factory: those that the user's factory gives its net
@@ -38,11 +38,15 @@ def load(model: ModelSettings, given: PreprocessingSettings, crop: int) -> Loade
     if model.name in OWN_NETS:
         return _own(model, given, crop, named)
     arguments: dict[str, Any] = {}
+    preset_: Preset | None = None
     if model.weights == FACTORY and ":" in model.name:
-        net, label, preset_ = make(model.name, arguments), "the factory's own", None
+        net, label = make(model.name, arguments), "the factory's own"
     elif names_a_file(model.weights) or ":" in model.name:
-        net, arguments = _fitted(model)
-        label, preset_ = Path(model.weights).name, None
+        preset_ = None if ":" in model.name else preset_of_file(model.name, model.weights)
+        net, arguments = _fitted(model, preset_.arguments if preset_ else {})
+        label = Path(model.weights).name
+        if preset_ and arguments.get("num_classes", len(preset_.classes)) != len(preset_.classes):
+            preset_ = None  # trained further, on other classes
     else:
         preset_ = preset(model.name, model.weights)
         net, arguments, label = make(model.name, preset_.arguments), preset_.arguments, preset_.label
@@ -53,17 +57,14 @@ def load(model: ModelSettings, given: PreprocessingSettings, crop: int) -> Loade
     return Loaded(net.eval(), description, preprocessing, label, classes, said_by)
 
 
-def _fitted(model: ModelSettings) -> tuple[nn.Module, dict[str, Any]]:
+def _fitted(model: ModelSettings, arguments: dict[str, Any]) -> tuple[nn.Module, dict[str, Any]]:
     """The net with the weights of a file; a torchvision net takes as many classes as its last layer has there."""
-    if ":" not in model.name:
-        check_classifier(model.name)
     said_by = f"WEIGHTS={model.weights}"
     state = read_state(_file(model.weights), said_by)
-    arguments: dict[str, Any] = {}
     net = make(model.name, arguments)
     count = classes_of_head(net, state) if ":" not in model.name else None
     if count is not None:
-        arguments = {"num_classes": count}
+        arguments = {**arguments, "num_classes": count}
         net = make(model.name, arguments)
     fit(net, state, model.name, said_by)
     return net, arguments
@@ -80,8 +81,7 @@ def _own(model: ModelSettings, given: PreprocessingSettings, crop: int, named: t
     """A net that an earlier run of reportgen trained: its file says everything."""
     path = _file(model.weights)
     document = own_document(path)
-    bases = {"zfnet": ZEILER_FERGUS, "krizhevsky": KRIZHEVSKY}
-    is_ = next((name for name, base in bases.items() if base.name == document["architecture"]["name"]), model.name)
+    is_ = next((name for name, base in OWN_NETS.items() if base.name == document["architecture"]["name"]), model.name)
     if is_ != model.name:
         raise UserError(f"WEIGHTS={path}: this is a {is_}: give MODEL={is_}")
     said = Preprocessing.from_json(document["preprocessing"])

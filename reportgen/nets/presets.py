@@ -19,7 +19,6 @@ class Preset:
     """What torchvision says of its own weights."""
 
     label: str  # "SqueezeNet1_1_Weights.IMAGENET1K_V1"
-    file: str  # name of the file that holds them
     size: int  # pixels: the shorter side is scaled to this
     crop: int
     mean: Channels
@@ -47,7 +46,6 @@ def preset(name: str, weights: str) -> Preset:
         arguments["image_size"] = transforms.crop_size[0]
     return Preset(
         label=str(entry),
-        file=entry.url.rpartition("/")[2],
         size=max(transforms.resize_size[0], transforms.crop_size[0]),
         crop=transforms.crop_size[0],
         mean=tuple(transforms.mean),
@@ -55,6 +53,18 @@ def preset(name: str, weights: str) -> Preset:
         classes=tuple(entry.meta["categories"]),
         arguments=arguments,
     )
+
+
+def preset_of_file(name: str, weights: str) -> Preset | None:
+    """What torchvision says of a file of weights, if it is one of its own by its name, which ends in a checksum."""
+    import torchvision
+
+    check_classifier(name)
+    known = torchvision.models.get_model_weights(name)
+    for member, entry in known.__members__.items():
+        if entry.url.rpartition("/")[2] == Path(weights).name:
+            return preset(name, member)
+    return None
 
 
 def download(name: str, weights: str) -> State:

@@ -1,13 +1,16 @@
 """How large the images of a loaded net are, before anything heavy is imported: the data stage needs nothing else of it."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from reportgen.errors import UserError
-from reportgen.settings import OWN_NETS, ModelSettings, usual_sizes
+from reportgen.recipes import OWN_NETS
+from reportgen.settings import ModelSettings, usual_sizes
 
 FILES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
+HUB_FILE = re.compile(r"-[0-9a-f]{8}\.pth$")  # torchvision's own end in a checksum
 
 
 def names_a_file(weights: str) -> bool:
@@ -21,12 +24,13 @@ def sizes(model: ModelSettings) -> tuple[int, int]:
         document = own_document(Path(model.weights))
         crop = int(document["preprocessing"]["crop"])
         return int(document.get("size", crop)), crop
-    if names_a_file(model.weights) or ":" in model.name:
+    file = names_a_file(model.weights)
+    if ":" in model.name or (file and not HUB_FILE.search(model.weights)):
         return usual_sizes(model)
-    from reportgen.nets.presets import preset
+    from reportgen.nets.presets import preset, preset_of_file
 
-    given = preset(model.name, model.weights)
-    return given.size, given.crop
+    given = (preset_of_file if file else preset)(model.name, model.weights)
+    return (given.size, given.crop) if given else usual_sizes(model)
 
 
 def own_document(path: Path) -> dict[str, Any]:

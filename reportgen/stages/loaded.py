@@ -19,6 +19,7 @@ from reportgen.data.labels import SEEN, write_seen
 from reportgen.data.sampling import evenly
 from reportgen.data.transforms import Preprocessing
 from reportgen.device import resolve_device
+from reportgen.errors import UserError
 from reportgen.nets.loading import IMAGENET_DEVIATION, IMAGENET_MEAN
 from reportgen.nets.snapshots import SNAPSHOTS, load_net
 from reportgen.pipeline import Work
@@ -29,6 +30,7 @@ NEAR_CHANCE = 0.1  # of the way from chance to perfect: a net that was trained o
 BETTER = 0.1  # share of the images by which another reading must be better to be offered
 TRIED = 200  # images on which other readings of the pixels are tried
 CAFFE_MEAN = (123.0, 117.0, 104.0)  # of the nets of that time, in 0..255, red first
+ROUNDING = 1e-3  # in a sum of probabilities, in half precision too
 LISTED = 8  # names in a line on standard error
 
 
@@ -49,6 +51,7 @@ def make(work: Work, folder: Path) -> None:
     # What a net that branches on values looks at may be the batch: the probe, too, runs each image by itself.
     batch = 1 if known["numbers"]["unfollowed"] else training.EVALUATION_BATCH
     logits = training.evaluate(net, data.val, preprocessing, device, batch)
+    _check(logits, known["numbers"]["name"])
     labels = mapping.of(data.val.labels)
     guesses = {"val": logits.argmax(1)}
     if "test" not in same:
@@ -72,6 +75,21 @@ def make(work: Work, folder: Path) -> None:
     )
     _speak(mapping, numbers)
     write_json(folder / DOCUMENT, {"numbers": numbers})
+
+
+def _check(logits: Float[np.ndarray, "image class"], name: str) -> None:
+    """Raise UserError where a net gives no logits."""
+    finite = np.isfinite(logits).all(axis=1)
+    if not finite.all():
+        raise UserError(
+            f"MODEL={name}: what it gives for {(~finite).sum()} of {len(logits)} images is not finite: check its weights, "
+            "and what it reads (PREPROCESSING_RANGE, PREPROCESSING_MEAN, PREPROCESSING_DEVIATION)"
+        )
+    if (logits >= 0).all() and np.abs(logits.sum(axis=1) - 1).max() < ROUNDING:
+        raise UserError(
+            f"MODEL={name}: it gives probabilities, which sum to 1, and not logits: leave its last softmax out, or take "
+            "their logarithm"
+        )
 
 
 def _link(source: str | Path, target: str | Path) -> None:

@@ -18,22 +18,18 @@ from reportgen.pipeline import Work
 from reportgen.probe import Graph
 from reportgen.progress import say
 
+LEAST_CLASSES = 2
+
 
 def make(work: Work, folder: Path) -> None:
     """Write the net and its snapshots as `reportgen.nets.snapshots.load_net` opens them, and what is known of them."""
     model, data = work.settings.model, work.settings.data
-    if data.crop > data.size:
-        raise UserError(
-            f"DATA_CROP={data.crop}: larger than the stored images, DATA_SIZE={data.size}: use {data.size} or less"
-        )
     loaded = load(model, work.settings.preprocessing, data.crop)
     graph = trace(model.name, loaded.net, data.crop)
-    outputs = graph.shape(graph.output)
-    if len(outputs) != 1:
-        raise UserError(f"MODEL={model.name}: it gives {outputs} for an image, not one number for each class")
-    if loaded.classes and len(loaded.classes) != outputs[0]:
+    outputs = _outputs(model.name, graph)
+    if loaded.classes and len(loaded.classes) != outputs:
         said_by = f"CLASSES={model.classes}" if model.classes else f"WEIGHTS={model.weights}"
-        raise UserError(f"{said_by}: {len(loaded.classes)} classes, but the net {model.name} has {outputs[0]}")
+        raise UserError(f"{said_by}: {len(loaded.classes)} classes, but the net {model.name} has {outputs}")
     save_net(loaded.net, loaded.preprocessing, folder / "net.safetensors", loaded.description)
     epochs = list(_snapshots(Path(model.snapshots), loaded, folder, model.name)) if model.snapshots else []
     numbers = {
@@ -44,7 +40,7 @@ def make(work: Work, folder: Path) -> None:
         "preprocessing": loaded.preprocessing.as_json(),
         "preprocessing_from": loaded.preprocessing_from,
         "snapshots": sorted(epochs),
-        "outputs": outputs[0],
+        "outputs": outputs,
         "unfollowed": graph.unfollowed,
     }
     write_json(folder / DOCUMENT, {"numbers": numbers, "classes": [asdict(entry) for entry in loaded.classes]})
@@ -63,6 +59,28 @@ def trace(name: str, net: torch.nn.Module, crop: int) -> Graph:
     if graph.unfollowed:
         say(f"  {graph.unfollowed}: no projections, and every image is run by itself, whole")
     return graph
+
+
+def _outputs(name: str, graph: Graph) -> int:
+    """How many classes the net tells apart; raises UserError where it does not give a logit for each of several."""
+    try:
+        shape = graph.shape(graph.output)
+    except probe.ProbeError:
+        raise UserError(
+            f"MODEL={name}: it returns several things: return the logits alone, from a factory that wraps the net"
+        ) from None
+    if shape == ():
+        raise UserError(
+            f"MODEL={name}: of one image it loses the axis of the batch: write flatten(1) where it says squeeze()"
+        )
+    if len(shape) != 1:
+        raise UserError(f"MODEL={name}: it gives {shape} for an image, not one number for each class")
+    if shape[0] < LEAST_CLASSES:
+        raise UserError(
+            f"MODEL={name}: it gives one number for an image: give one for each class, of yes or no "
+            "torch.cat([-x, x], 1) / 2 of the number x"
+        )
+    return shape[0]
 
 
 def multiply_adds(graph: Graph) -> int:

@@ -19,6 +19,7 @@ from reportgen.errors import UserError
 from reportgen.nets import checkpoints, loading
 from reportgen.nets.build import build, make
 from reportgen.nets.presets import download, preset
+from reportgen.nets.sizes import sizes
 from reportgen.nets.snapshots import load_net, save_net
 from reportgen.nets.zfnet import ZFNet
 from reportgen.recipes import TINY
@@ -259,6 +260,21 @@ def test_torchvisions_own_weights_bring_their_preprocessing_and_classes(monkeypa
     assert found.classes[0] == ClassName("tench")
     assert preset("inception_v3", "IMAGENET1K_V1").crop == 299
     assert preset("vit_b_16", "IMAGENET1K_SWAG_E2E_V1").arguments == {"image_size": 384}
+
+
+def test_a_file_of_torchvisions_own_is_known_by_its_name(tmp_path: Path) -> None:
+    with torch.device("meta"):
+        net = torchvision.models.squeezenet1_1()
+    path = saved(tmp_path / "squeezenet1_1-b8a52dc0.pth", net.to_empty(device="cpu").state_dict())
+    found = loading.load(ModelSettings(name="squeezenet1_1", weights=str(path)), NOTHING, 224)
+    assert found.preprocessing_from == "SqueezeNet1_1_Weights.IMAGENET1K_V1 says so"
+    assert (found.weights, found.classes[0]) == ("squeezenet1_1-b8a52dc0.pth", ClassName("tench"))
+    ten = torchvision.models.squeezenet1_1(num_classes=10)
+    saved(path, ten.state_dict())  # trained further
+    found = loading.load(ModelSettings(name="squeezenet1_1", weights=str(path)), NOTHING, 224)
+    assert (found.preprocessing_from[:20], found.classes) == ("nobody says so: Imag", ())
+    assert sizes(ModelSettings(name="inception_v3", weights="inception_v3_google-0cc3c7bd.pth")) == (342, 299)
+    assert sizes(ModelSettings(name="inception_v3", weights="mine-0cc3c7bd.pth")) == (256, 224)
 
 
 def test_a_hub_that_cannot_be_reached(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
