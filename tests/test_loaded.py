@@ -19,6 +19,7 @@ from reportgen.errors import UserError
 from reportgen.inputs import Inputs
 from reportgen.nets.sizes import sizes
 from reportgen.pipeline import Pipeline
+from reportgen.stages.net import accuracy
 
 GUIDE = (REPOSITORY / "docs" / "your-own-net.md").read_text()
 CODE = """
@@ -183,6 +184,11 @@ def test_other_weights_do_not_decode_the_images_again(home: Path) -> None:
         dict(Pipeline(settings.load(USUAL, sizes), home / "build", home / "report").why())["model"]
         == "its files changed"
     )
+
+
+def test_of_equal_logits_the_first_counts() -> None:
+    found = accuracy(np.zeros((8, 10)), np.arange(8))
+    assert (found["correct"], found["top5"]) == (1, 5 / 8)
 
 
 def test_near_chance_the_likely_causes_are_named_and_a_better_reading(
