@@ -33,6 +33,7 @@ from reportgen.gradients import Gradients
 from reportgen.nets.snapshots import SNAPSHOTS, load_net, save_net, snapshot_path, snapshots
 from reportgen.nets.zfnet import RESCALED_ON, ZFNet, initialise
 from reportgen.probe.fetching import Fetched
+from reportgen.probe.layouts import AnyLayout
 from reportgen.probe.memory import by_batches
 from reportgen.progress import track
 from reportgen.recipes import Architecture, TrainingSettings, ended, learning_rate, snapshot_epochs
@@ -434,7 +435,8 @@ def evaluate(
         numbers = np.arange(len(split.images)) if chosen is None else chosen
         parts = world.share([numbers[start : start + batch] for start in range(0, len(numbers), batch)])
         pixels = track(stored(split.images, parts, device), "evaluating", sum(map(len, parts)), step=batch)
-        return np.concatenate(world.collect(list(by_batches(of, pixels))))
+        with AnyLayout():
+            return np.concatenate(world.collect(list(by_batches(of, pixels))))
     finally:
         net.train(training)
 

@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, fx, nn
 
-from reportgen.probe import following, operations
+from reportgen.probe import following, layouts, operations
 from reportgen.probe.errors import ProbeError, UnknownLayer, Unsupported
 from reportgen.probe.operations import Operation
 
@@ -181,7 +181,8 @@ class Graph:
         if node.op == "call_module":
             return self._modules[str(node.target)](*args, **kwargs)
         if node.op == "call_method":
-            return getattr(args[0], str(node.target))(*args[1:], **kwargs)
+            method = layouts.method(str(node.target), *args) if isinstance(args[0], Tensor) else str(node.target)
+            return getattr(args[0], method)(*args[1:], **kwargs)
         return args[0] if node.op == "output" else node.target(*args, **kwargs)  # type: ignore[operator]
 
     def reads(self, node: Node) -> dict[fx.Node, str]:
@@ -436,7 +437,7 @@ class Watched(Graph):
             turns[path] += 1
 
         leaves = [(path, module) for path, module in self.module.named_modules() if path and not [*module.children()]]
-        with ExitStack() as hooks, torch.inference_mode(False), torch.no_grad():
+        with ExitStack() as hooks, layouts.AnyLayout(), torch.inference_mode(False), torch.no_grad():
             for path, module in leaves:
                 hooks.callback(module.register_forward_pre_hook(partial(before, path)).remove)
                 hooks.callback(module.register_forward_hook(partial(after, path)).remove)

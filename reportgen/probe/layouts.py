@@ -1,0 +1,27 @@
+"""Nets are written for maps stored one after the other; here memory holds all maps of a pixel together (channels_last)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+_COPYING = {Tensor.view: Tensor.reshape, Tensor.view_as: Tensor.reshape_as}
+
+
+def method(name: str, *args: Any) -> str:
+    """The method to call in place of a tensor's method: one that copies where memory is in another order."""
+    found = _COPYING.get(getattr(Tensor, name, None))
+    return name if found is None or any(isinstance(item, torch.dtype) for item in args) else found.__name__
+
+
+class AnyLayout(TorchFunctionMode):
+    """Meanwhile ``x.view(len(x), -1)`` works in any memory format, as ``x.reshape(len(x), -1)`` does."""
+
+    def __torch_function__(
+        self, func: Callable, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        if func in _COPYING:
+            func = getattr(Tensor, method(func.__name__, *args))
+        return func(*args, **(kwargs or {}))
