@@ -1,5 +1,6 @@
 """Loaded nets of unusual kinds: what cannot be known of them is left out, and the report is made all the same."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from runs import reportgen
 
 from reportgen import settings
 from reportgen.artifacts import DOCUMENT, read_arrays, read_json
@@ -100,3 +102,20 @@ def test_maps_that_see_the_whole_image_evolve_as_whole_images(
         assert figure.shown.any()
         assert (figure.projections == 128).all()
         assert "left grey because it cannot be projected: " in figure.caption
+
+
+def test_a_report_on_layers_3_and_5_speaks_of_layer_3_as_the_lowest(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept(monkeypatch, home, "grouped")
+    switches = USUAL | {"MODEL": "unusual:grouped", "LAYERS": "3=2,5=5,7=7"}
+    done = reportgen("run", *(f"{name}={value}" for name, value in switches.items()), cwd=home)
+    assert done.returncode == 0, done.stderr
+    page = (home / "report" / "index.html").read_text()
+    parts = {name: page.split(f'id="{name}"')[1].split("</section>")[0] for name in ("features", "invariance")}
+    features, invariance = (" ".join(re.sub("<[^>]*>", "", part).split()) for part in parts.values())
+    assert "Layer 3 reads the image directly" in features
+    assert "filters of layer 3" in features
+    assert "filters of layer 1" not in features
+    assert "the feature vectors of layer 3 and of layer 7" in invariance
+    assert "The net has no layer 1: the lowest that is named is layer 3." in invariance

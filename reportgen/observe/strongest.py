@@ -212,17 +212,18 @@ def look(inputs: Inputs, number: int, top: Top, maps: Int[np.ndarray, " shown"])
 
 
 def first_weights(inputs: Inputs) -> Float[np.ndarray, "map row column 3"] | None:
-    """Layer 1's filters in RGB; None if it reads no image."""
+    """The filters of the lowest convolution layer in RGB; None if it reads no image."""
     name = convolutions(inputs)[0].weights
     weights = dict(inputs.net.named_parameters()).get(f"{name}.weight")
-    if weights is None or weights.shape[1] != 3:
+    beneath = [node for node in inputs.graph.below(name) if node.kind == "conv2d"]  # three maps are not yet an image
+    if weights is None or weights.shape[1] != 3 or len(beneath) > 1:
         return None
     filters = weights.detach().cpu().permute(0, 2, 3, 1).numpy()
     return filters[..., ::-1] if inputs.preprocessing.order == "BGR" else filters
 
 
 def first_filters(inputs: Inputs) -> UInt8[np.ndarray, "map row column 3"] | None:
-    """Layer 1's filters as RGB pictures, each scaled to its own contrast, zero as mid-grey; None if it reads no image."""
+    """`first_weights` as pictures, each scaled to its own contrast, zero as mid-grey; None if they read no image."""
     filters = first_weights(inputs)
     return None if filters is None else filter_pictures(filters)
 
