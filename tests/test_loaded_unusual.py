@@ -1,6 +1,8 @@
 """Loaded nets of unusual kinds: what cannot be known of them is left out, and the report is made all the same."""
 
+import os
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -119,3 +121,15 @@ def test_a_report_on_layers_3_and_5_speaks_of_layer_3_as_the_lowest(
     assert "filters of layer 1" not in features
     assert "the feature vectors of layer 3 and of layer 7" in invariance
     assert "The net has no layer 1: the lowest that is named is layer 3." in invariance
+
+
+def test_a_file_whose_name_is_not_utf8_ends_nothing(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept(monkeypatch, home, "grouped")
+    for index in range(10, 60):
+        for kind in ("dark", "light"):
+            shutil.copy(home / "images" / kind / "00.png", home / "images" / kind / f"{index}.png")
+    shutil.copy(home / "images" / "dark" / "00.png", os.fsencode(home / "images" / "dark") + b"/caf\xe9.png")
+    made(home, "net", MODEL="unusual:grouped")
+    said = read_json(home / "build" / "data" / DOCUMENT)["numbers"]
+    assert said["images"]["val"] == 120
+    assert said["skipped"] == [{"file": "dark/caf\\xe9.png", "reason": "its name is not UTF-8: rename it"}]

@@ -343,8 +343,8 @@ def _examples(result: Result) -> LineChart:
         title="How far the examples move",
         caption="One curve for each example image. Rows: shifted up and down, scaled, turned. Columns: how far the "
         f"feature vectors of layer {result.first_layer} and of layer {result.top_layer} are from those of the image as it "
-        "was (Euclidean distance), and the probability that the net gives to the true class. The letters are the paper's. Look for "
-        f"layer {result.first_layer} jumping at the smallest change, and for how the probability fares.",
+        "was (Euclidean distance), and the probability that the net gives to the true class. The letters are the paper's. "
+        f"Look for layer {result.first_layer} jumping at the smallest change, and for how the probability fares.",
         alt=f"Nine charts, {len(names)} curves each. Probability of the true class when turned: {'; '.join(ends)}.",
         panels=_panels(result, lines, "distance"),
         letters=LETTERS,
