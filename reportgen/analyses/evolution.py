@@ -22,7 +22,7 @@ from reportgen.inputs import Inputs
 from reportgen.measures import cka, settling
 from reportgen.measures.pictures import grey_at_zero
 from reportgen.measures.settling import Likeness
-from reportgen.observe.strongest import field_of, view_side, views
+from reportgen.observe.strongest import convolutions, field_of, view_side, views
 from reportgen.progress import track
 
 COLUMNS = 10  # epochs that figure 4 shows at most; the paper has eight
@@ -169,11 +169,6 @@ def evolve(
             refusal=inputs.no_projection(number),
         )
     return layers
-
-
-def convolutions(inputs: Inputs) -> list[Any]:
-    """The layers that have feature maps."""
-    return [layer for layer in inputs.layers if layer.kind == "convolution"]
 
 
 def search(then: Inputs, searched: Int[np.ndarray, " searched"]) -> dict[int, Top]:
@@ -437,22 +432,19 @@ def _evolution(layer: Layer, epochs: Float[np.ndarray, " epoch"], searched: str)
         else f"the whole image, because the receptive field ({layer.field} px) holds it"
     )
     projected = (
-        "projected to pixels by the deconvnet of that epoch's net; grey is zero, contrast is enhanced for each picture by "
-        "itself"
-        if not layer.refusal
-        else f"left grey because it cannot be projected: {layer.refusal}"
+        f"left grey because it cannot be projected: {layer.refusal}"
+        if layer.refusal
+        else "projected to pixels by the deconvnet of that epoch's net; grey is zero, each picture's contrast is enhanced"
     )
-    taken_over = "An orange bar before a column says that another image took over since the column before"
     return Evolution(
         title=f"Layer {layer.number} during training",
         caption=f"{len(maps)} feature maps of layer {layer.number}, drawn at random, after "
         f"{'epoch' if len(epochs) == 1 else 'epochs'} {', '.join(f'{epoch:g}' for epoch in epochs)}. Upper row of each "
         f"map: its strongest activation over {searched} training images (the centre of each), {projected}. Lower row: "
-        f"{cutting}. {taken_over}{'' if layer.refusal else ': the projection jumps'}. Look for the column from which a row "
-        "no longer changes.",
-        alt=f"For {len(maps)} feature maps of layer {layer.number}, {len(epochs)} "
-        f"{'image patches' if layer.refusal else 'projections'} from left to right"
-        f"{'' if layer.refusal else ' above the image patches that caused them'}. "
+        f"{cutting}. An orange bar before a column says that another image took over since the column before: the picture "
+        "jumps. Look for the column from which a row no longer changes.",
+        alt=f"For {len(maps)} feature maps of layer {layer.number}, {len(epochs)} image patches from left to right"
+        f"{'' if layer.refusal else ', and above them their projections'}. "
         + " ".join(
             f"Map {map_}: the image changes {jump} times, at the end {kinds[-1] or 'nothing excites it'}."
             for map_, jump, kinds in zip(maps, jumps, layer.pictures.kinds, strict=True)
