@@ -141,13 +141,22 @@ def views(inputs: Inputs, number: int, split: Split, image: int, units: Sequence
 def project(
     inputs: Inputs, split: Split, image: int, units: Sequence[probe.Activation]
 ) -> list[Float[np.ndarray, "row column 3"]]:
-    """Project activations that one image causes, each above zero, in RGB on the whole image."""
-    batch = next(inputs.batches(split, np.array([image])))
+    """`on_pixels` of activations that one image of a split causes."""
+    return on_pixels(inputs, next(inputs.batches(split, np.array([image])))[0], units)
+
+
+def on_pixels(
+    inputs: Inputs, image: Tensor, units: Sequence[probe.Activation]
+) -> list[Float[np.ndarray, "row column 3"]]:
+    """Project activations that an image causes, in RGB on the whole image; zeros where an activation is zero.
+
+    What was barely above zero in a batch may be zero here, where the image is computed alone and rounded otherwise.
+    """
     found = []
-    for projection in probe.project(inputs.graph, batch[0], units):
-        assert projection is not None  # only activations above zero are asked for
-        whole = projection.full().permute(1, 2, 0).cpu().numpy()
-        found.append(whole if inputs.preprocessing.order == "RGB" else whole[..., ::-1])
+    for projection in probe.project(inputs.graph, image, units):
+        signed = np.zeros((3, *image.shape[1:]), np.float32) if projection is None else projection.full().cpu().numpy()
+        red_first = signed if inputs.preprocessing.order == "RGB" else signed[::-1]
+        found.append(np.ascontiguousarray(red_first.transpose(1, 2, 0)))
     return found
 
 

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from torch import nn
 
+from reportgen import probe
 from reportgen.data.dataset import Dataset, Split
 from reportgen.data.transforms import Preprocessing
 from reportgen.inputs import Inputs
-from reportgen.observe import strongest
+from reportgen.observe import covered, strongest
 from reportgen.observe.strongest import Top
 
 
@@ -51,3 +52,21 @@ def test_filters_that_read_three_maps_are_not_taken_for_filters_that_read_the_im
     inputs = inputs_of(net, np.zeros((2, 8, 8, 3), np.uint8))
     inputs.__dict__["nodes"] = ("2=3",)
     assert strongest.first_weights(inputs) is None
+
+
+def test_an_activation_that_is_zero_after_all_is_shown_blank() -> None:
+    net = nn.Sequential(
+        nn.Conv2d(3, 4, 3, bias=False), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)
+    )
+    nn.init.ones_(net[0].weight)
+    images = np.zeros((2, 8, 8, 3), np.uint8)
+    images[1, 2:5, 2:5] = 255
+    inputs = inputs_of(net, images)
+    units = [probe.Activation("1", 0, 2, 2), probe.Activation("1", 1, 5, 5)]
+    nothing, nowhere = strongest.views(inputs, 1, inputs.data.val, 0, units)
+    bright, dark = strongest.views(inputs, 1, inputs.data.val, 1, units)
+    assert bright.projection.any()
+    assert not any(view.projection.any() for view in (nothing, nowhere, dark))
+    whole = covered.projection(inputs, covered.image_of(inputs, inputs.data.val, 1), covered.Unit(1, 5, 5))
+    assert whole.shape == (8, 8, 3)
+    assert not whole.any()
