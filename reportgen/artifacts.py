@@ -6,6 +6,7 @@ A kill at any moment leaves the old artefact or the new one, never half of one.
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -32,7 +33,21 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file whole, as UTF-8."""
-    write_bytes(path, text.encode())
+    write_bytes(path, _utf8(text))
+
+
+def _utf8(text: str) -> bytes:
+    """A text as bytes; raises UserError where a name of the user's in it is not UTF-8."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        name = re.search('[^"\\n]*[\ud800-\udfff][^"\\n]*', text)
+        raise UserError(f"{readable(name[0] if name else text)}: this name is not UTF-8: rename it") from None
+
+
+def readable(name: str) -> str:
+    """A name as text that can be written: bytes of it that are not UTF-8 as ``\\xe9``."""
+    return re.sub("[\ud800-\udfff]", lambda found: ascii(found[0])[1:-1].replace("udc", "x"), name)
 
 
 def write_json(path: Path, document: Any) -> None:
@@ -101,7 +116,7 @@ def _alive(pid: int) -> bool:
 def digest(content: Any) -> str:
     """Fingerprint of a JSON-able document or of bytes: 16 hex digits of its SHA-256."""
     if not isinstance(content, bytes):
-        content = json.dumps(content, sort_keys=True, ensure_ascii=False).encode()
+        content = _utf8(json.dumps(content, sort_keys=True, ensure_ascii=False))
     return hashlib.sha256(content).hexdigest()[:16]
 
 
@@ -109,6 +124,22 @@ def digest_file(path: Path) -> str:
     """`digest` of a file's bytes, which need not fit in memory."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Every visible file below a folder, sorted; folders that are links are entered, but for one to a folder around it."""
+    found: list[Path] = []
+    around: dict[Path, frozenset[tuple[int, int]]] = {folder: frozenset()}  # of the folders still to come
+    for root, folders, names in os.walk(folder, followlinks=True):
+        place = Path(root)
+        status = place.stat()
+        here, above = (status.st_dev, status.st_ino), around.pop(place)
+        if here in above:
+            folders.clear()
+            continue
+        around |= {place / name: above | {here} for name in folders}
+        found += [place / name for name in names if not name.startswith(".")]
+    return sorted(path for path in found if path.is_file())
 
 
 class FileDigests:
@@ -135,10 +166,14 @@ class FileDigests:
         return value
 
     def of_tree(self, folder: Path, but: Collection[str] = ()) -> str:
-        """Digest of every visible file below a folder, `but` for some that lie in it: names and content."""
-        files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
-        files = [path for path in files if path.relative_to(folder).parts[0] not in but]
-        return digest([[path.relative_to(folder).as_posix(), self.of(path)] for path in files])
+        """Digest of every visible file below a folder, `but` for some that lie in it: names and content.
+
+        Of a file whose name is not UTF-8 the name alone counts: nothing reads it.
+        """
+        files = [path for path in files_below(folder) if path.relative_to(folder).parts[0] not in but]
+        names = [path.relative_to(folder).as_posix() for path in files]
+        known = [(path, name, readable(name)) for path, name in zip(files, names, strict=True)]
+        return digest([[said, self.of(path) if said == name else ""] for path, name, said in known])
 
     def save(self) -> None:
         """Remember what was read."""

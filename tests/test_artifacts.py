@@ -95,6 +95,63 @@ def test_a_tree_is_digested_by_names_and_content_not_by_times(tmp_path: Path) ->
     assert len({first, renamed, digest()}) == 3
 
 
+def test_a_tree_is_digested_through_links_as_if_the_files_lay_there(tmp_path: Path) -> None:
+    for place in ("whole/dog", "whole/cat/old", "linked/cat", "elsewhere/dog", "elsewhere/old"):
+        (tmp_path / place).mkdir(parents=True)
+    for place in (
+        "whole/dog/1",
+        "elsewhere/dog/1",
+        "whole/cat/old/2",
+        "elsewhere/old/2",
+        "whole/cat/3",
+        "linked/cat/3",
+    ):
+        (tmp_path / place).write_text(place[-1])
+    (tmp_path / "linked" / "dog").symlink_to(tmp_path / "elsewhere" / "dog")
+    (tmp_path / "linked" / "cat" / "old").symlink_to("../../elsewhere/old")
+
+    def digest(name: str) -> str:
+        return artifacts.FileDigests(tmp_path / "memory.json").of_tree(tmp_path / name)
+
+    first = digest("linked")
+    assert first == digest("whole")
+    (tmp_path / "linked" / "cat" / "loop").symlink_to(tmp_path / "linked")
+    (tmp_path / "linked" / "nowhere").symlink_to("gone")
+    (tmp_path / "linked" / "itself").symlink_to("itself")
+    assert digest("linked") == first
+    (tmp_path / "elsewhere" / "dog" / "1").write_text("changed")
+    assert digest("linked") != first
+
+
+def test_the_digest_of_a_tree_is_the_one_that_it_was(tmp_path: Path) -> None:
+    """By the rule written out: names in the order of their parts, content, JSON."""
+    for place in ("b/a", "b-a", "B", ".old/x"):
+        (tmp_path / "tree" / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "tree" / place).write_text(place)
+    entries = [[name, artifacts.digest(name.encode())] for name in (".old/x", "B", "b/a", "b-a")]
+    digests = artifacts.FileDigests(tmp_path / "memory.json")
+    assert digests.of_tree(tmp_path / "tree") == artifacts.digest(entries)
+
+
+def test_of_a_file_whose_name_is_not_utf8_the_name_counts(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    odd = Path(os.fsdecode(os.fsencode(tmp_path / "images") + b"/caf\xe9.png"))
+    digests = artifacts.FileDigests(tmp_path / "memory.json")
+    empty = digests.of_tree(tmp_path / "images")
+    odd.write_text("1")
+    assert digests.of_tree(tmp_path / "images") != empty
+    digests.save()
+    assert artifacts.readable(odd.name) == "caf\\xe9.png"
+    assert artifacts.readable("café.png") == "café.png"
+
+
+def test_a_name_that_is_not_utf8_and_would_be_written_is_refused_in_one_line(tmp_path: Path) -> None:
+    for refused in (lambda name: artifacts.write_json(tmp_path / "x.json", {"data": name}), artifacts.digest):
+        with pytest.raises(UserError, match=r"^caf\\xe9 of \\ud800: this name is not UTF-8: rename it$"):
+            refused("caf\udce9 of \ud800")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_file_is_read_again_only_when_its_size_or_time_changed(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_text("one")

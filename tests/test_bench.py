@@ -1,12 +1,16 @@
 """What ``make bench`` measures, where nobody looks at the clock: that it runs, on either device, and computes what it says."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 from pretended_gpu import pretended_gpu
 
-from reportgen.bench import training
+from reportgen import probe
+from reportgen.bench import activations, training
+from reportgen.nets.zfnet import ZFNet
 from reportgen.recipes import TINY
 
 
@@ -23,3 +27,25 @@ def test_training_is_measured_on_either_device(
     said = capsys.readouterr().err
     assert said.count("images/s") == (4 if device == "cuda" else 2)
     assert bool(gpu.coarse) == (device == "cuda"), "TF32 is what was measured"
+
+
+def test_a_search_that_kept_what_it_saw_would_be_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    net, search = ZFNet(replace(TINY, input_size=32)).eval(), probe.strongest
+    honest = activations.search_memory(net, torch.device("cpu"))
+    assert honest.ratio == 1
+    assert honest.holds
+
+    def hoarding(graph: probe.Graph, layers: list[str], batches: Iterable[torch.Tensor]) -> Any:
+        kept: list[dict[str, torch.Tensor]] = []
+
+        def seen() -> Iterator[torch.Tensor]:
+            for images in batches:
+                kept.append(probe.activations(graph, images, layers))
+                yield images
+
+        return search(graph, layers, seen())
+
+    monkeypatch.setattr(probe, "strongest", hoarding)
+    planted = activations.search_memory(net, torch.device("cpu"))
+    assert planted.ratio > 1.5
+    assert not planted.holds

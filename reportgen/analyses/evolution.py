@@ -22,7 +22,7 @@ from reportgen.inputs import Inputs
 from reportgen.measures import cka, settling
 from reportgen.measures.pictures import grey_at_zero
 from reportgen.measures.settling import Likeness
-from reportgen.observe.strongest import view_side, views
+from reportgen.observe.strongest import convolutions, field_of, view_side, views
 from reportgen.progress import track
 
 COLUMNS = 10  # epochs that figure 4 shows at most; the paper has eight
@@ -84,6 +84,7 @@ class Layer:
     top: Top
     pictures: Pictures
     already_final: Float[np.ndarray, " epoch"]  # share of maps whose strongest image is that of the last epoch
+    refusal: str = ""  # why its activations cannot be projected
 
 
 @dataclass(frozen=True)
@@ -160,18 +161,14 @@ def evolve(
         projections, patches = (np.stack(part, axis=1) for part in zip(*seen[number], strict=True))
         layers[f"layer{number}"] = Layer(
             number=number,
-            field=probe.receptive_field(inputs.graph, inputs.layer(number).map).size[0],
+            field=field_of(inputs, number).size[0],
             size=inputs.preprocessing.crop,
             top=top,
             pictures=describe(inputs, top, maps, epochs, _contrast(projections), patches),
             already_final=already_final(top),
+            refusal=inputs.no_projection(number),
         )
     return layers
-
-
-def convolutions(inputs: Inputs) -> list[Any]:
-    """The layers that have feature maps."""
-    return [layer for layer in inputs.layers if layer.kind == "convolution"]
 
 
 def search(then: Inputs, searched: Int[np.ndarray, " searched"]) -> dict[int, Top]:
@@ -355,6 +352,7 @@ def numbers(result: Result) -> dict[str, Any]:
                 "whole_image": layer.field >= layer.size,
                 "jumps": float(layer.top.jumped.sum(axis=1).mean()),
                 "already_final": _known(layer.already_final),
+                "refusal": layer.refusal,
             }
             for layer in result.layers.values()
         ],
@@ -433,16 +431,20 @@ def _evolution(layer: Layer, epochs: Float[np.ndarray, " epoch"], searched: str)
         if layer.field < layer.size
         else f"the whole image, because the receptive field ({layer.field} px) holds it"
     )
+    projected = (
+        f"left grey because it cannot be projected: {layer.refusal}"
+        if layer.refusal
+        else "projected to pixels by the deconvnet of that epoch's net; grey is zero, each picture's contrast is enhanced"
+    )
     return Evolution(
         title=f"Layer {layer.number} during training",
         caption=f"{len(maps)} feature maps of layer {layer.number}, drawn at random, after "
         f"{'epoch' if len(epochs) == 1 else 'epochs'} {', '.join(f'{epoch:g}' for epoch in epochs)}. Upper row of each "
-        f"map: its strongest activation over {searched} training images (the centre of each), projected to pixels by "
-        f"the deconvnet of that epoch's net; grey is zero, contrast is enhanced for each picture by itself. Lower row: "
-        f"{cutting}. An orange bar before a column says that another image took over since the column before: the "
-        "projection jumps. Look for the column from which a row no longer changes.",
-        alt=f"For {len(maps)} feature maps of layer {layer.number}, {len(epochs)} projections from left to right above the "
-        "image patches that caused them. "
+        f"map: its strongest activation over {searched} training images (the centre of each), {projected}. Lower row: "
+        f"{cutting}. An orange bar before a column says that another image took over since the column before: the picture "
+        "jumps. Look for the column from which a row no longer changes.",
+        alt=f"For {len(maps)} feature maps of layer {layer.number}, {len(epochs)} image patches from left to right"
+        f"{'' if layer.refusal else ', and above them their projections'}. "
         + " ".join(
             f"Map {map_}: the image changes {jump} times, at the end {kinds[-1] or 'nothing excites it'}."
             for map_, jump, kinds in zip(maps, jumps, layer.pictures.kinds, strict=True)

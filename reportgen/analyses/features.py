@@ -61,10 +61,10 @@ class Layer:
 
 @dataclass(frozen=True)
 class Result:
-    """Every convolution layer, and layer 1's filters."""
+    """Every convolution layer, and the filters of the lowest."""
 
     layers: dict[str, Layer]  # "layer1" ..
-    filters: UInt8[np.ndarray, "map row column 3"] | None  # of layer 1, where it reads the image
+    filters: UInt8[np.ndarray, "map row column 3"] | None  # of the lowest layer, where it reads the image
     images_of_smallest_class: int  # validation images
     images: int
     classes: int
@@ -269,15 +269,16 @@ def numbers(result: Result) -> dict[str, Any]:
 
 
 def figures(result: Result) -> dict[str, Figure]:
-    """Layer 1's filters, figure 2 for every layer, and the two claims as curves over depth."""
+    """The lowest layer's filters, figure 2 for every layer, and the two claims as curves over depth."""
     found: dict[str, Figure] = {}
     if result.filters is not None:
+        lowest = next(iter(result.layers.values())).number  # LAYERS= need not name a layer 1
         found["layer1_filters"] = ImageGrid(
-            title="The filters of layer 1",
-            caption=f"The {len(result.filters)} filters of layer 1 themselves, which read the image directly; grey is "
+            title=f"The filters of layer {lowest}",
+            caption=f"The {len(result.filters)} filters of layer {lowest} themselves, which read the image directly; grey is "
             "zero, each is scaled to its own contrast. Edges of one direction, and blobs of one colour against another, "
             "are what a trained net has here; noise says that training did not reach this layer.",
-            alt=f"A grid of {len(result.filters)} small colour pictures, the filters of the first layer.",
+            alt=f"A grid of {len(result.filters)} small colour pictures, the filters of layer {lowest}.",
             images=result.filters,
             columns=16 if len(result.filters) > 32 else 12,
             smooth=False,

@@ -23,7 +23,7 @@ from reportgen.errors import UserError
 from reportgen.figures.kinds import Figure, ImageGrid, LineChart, Moved, Panel, Series, Table
 from reportgen.inputs import Inputs
 from reportgen.measures.curves import Curves, Statistic, mean_band, mean_of_pairs, relative
-from reportgen.observe.moved import TOP, compared_layers, distances_between, through_views
+from reportgen.observe.moved import FIRST, TOP, compared_layers, distances_between, through_views
 
 EXAMPLES = 5
 STRAIGHT = (0.9, 1.0)  # R^2 of a quasi-linear curve
@@ -67,6 +67,7 @@ class Result:
     crop: int  # side of what the net reads, pixels
     wide: bool  # whether the scenes around the images are known
     top_layer: int  # 7, or the last that the net has
+    first_layer: int = FIRST  # or the lowest that the net has: LAYERS= need not name a layer 1
 
 
 def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Result:
@@ -78,6 +79,7 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
     side, crop = source.shape[1], inputs.preprocessing.crop
     plan = plan_views(side, crop)
     found, still = through_views(inputs, source, images, plan)
+    lowest, highest = compared_layers(inputs)
     kinds = tuple(data.classes[label] for label in labels[images])
     turned_alike = np.isin(kinds, symmetric)
     correct = still.guess == labels[images]
@@ -99,7 +101,8 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
         scenes=_scenes(source[images[examples]], crop),
         crop=crop,
         wide=data.wide is not None,
-        top_layer=compared_layers(inputs)[1].number,
+        top_layer=highest.number,
+        first_layer=lowest.number,
     )
 
 
@@ -133,7 +136,7 @@ def _choose_examples(
 
 @dataclass(frozen=True)
 class Small:
-    """How far a small transformation, or a control of it, moves layers 1 and 7 in every image; Euclidean."""
+    """How far a small transformation, or a control of it, moves the two layers in every image; Euclidean."""
 
     name: str
     control: str  # "resampling only", "fill only", or "" for the transformation itself
@@ -172,9 +175,11 @@ def judge(result: Result, rng: np.random.Generator) -> list[Verdict]:
 
 def _no_layers(result: Result) -> str:
     """Why layers 1 and 7 cannot be compared; empty where they can."""
+    if result.first_layer != FIRST:
+        return f"the net has no layer {FIRST}: the lowest that is named is layer {result.first_layer}"
     if result.top_layer != TOP:
         return f"the net has no layer {TOP}: the last before its classifier is layer {result.top_layer}"
-    for layer, between in ((1, result.between_first), (TOP, result.between_top)):
+    for layer, between in ((FIRST, result.between_first), (TOP, result.between_top)):
         if not between.any():
             return f"layer {layer} does not tell the images apart: all have one feature vector"
     return ""
@@ -208,7 +213,9 @@ def _quasi_linear(result: Result, rng: np.random.Generator) -> Verdict:
         units = len(result.images)
         return [
             weighted_part(f"{name}: R² of layer {TOP}", top, units, rng, STRAIGHT),
-            weighted_part(f"{name}: layer {TOP} minus 1", lambda weights: top(weights) - first(weights), units, rng),
+            weighted_part(
+                f"{name}: layer {TOP} minus {FIRST}", lambda weights: top(weights) - first(weights), units, rng
+            ),
         ]
 
     found = [part for name, curve, origin in LINES for part in parts(name, *result.curves[curve].straightness(origin))]
@@ -252,6 +259,7 @@ def numbers(result: Result) -> dict[str, Any]:
         "wide": result.wide,
         "filled": "translation_filled" in result.curves,
         "crop": result.crop,
+        "first_layer": result.first_layer,
         "top_layer": result.top_layer,
         "largest_shift": int(result.curves["translation"].values.max()),
         "small_shift": small_shift(result.crop),
@@ -334,9 +342,9 @@ def _examples(result: Result) -> LineChart:
     return LineChart(
         title="How far the examples move",
         caption="One curve for each example image. Rows: shifted up and down, scaled, turned. Columns: how far the "
-        f"feature vectors of layer 1 and of layer {result.top_layer} are from those of the image as it was (Euclidean "
-        "distance), and the probability that the net gives to the true class. The letters are the paper's. Look for "
-        "layer 1 jumping at the smallest change, and for how the probability fares.",
+        f"feature vectors of layer {result.first_layer} and of layer {result.top_layer} are from those of the image as it "
+        "was (Euclidean distance), and the probability that the net gives to the true class. The letters are the paper's. "
+        f"Look for layer {result.first_layer} jumping at the smallest change, and for how the probability fares.",
         alt=f"Nine charts, {len(names)} curves each. Probability of the true class when turned: {'; '.join(ends)}.",
         panels=_panels(result, lines, "distance"),
         letters=LETTERS,
@@ -389,7 +397,7 @@ def _means(result: Result) -> LineChart:
 
 
 def _panels(result: Result, lines: Callable[[str, str], tuple[Series, ...]], distance: str) -> tuple[Panel, ...]:
-    """Rows: shift, scale, rotation; columns: layer 1, layer 7, true class. The panels of a column share their range."""
+    """Rows: shift, scale, rotation; columns: lower layer, upper layer, true class. The panels of a column share their range."""
     most = float(result.curves["translation"].values.max())
     shifts = (-most, -most / 2, 0.0, most / 2, most) if most % 2 == 0 else (-most, 0.0, most)
     rows = (
@@ -398,7 +406,7 @@ def _panels(result: Result, lines: Callable[[str, str], tuple[Series, ...]], dis
         ("rotation", "turn (degrees)", (0.0, 90.0, 180.0, 270.0)),
     )
     columns = (
-        ("first", "layer 1", distance),
+        ("first", f"layer {result.first_layer}", distance),
         ("top", f"layer {result.top_layer}", distance),
         ("probability", "true class", "probability"),
     )
@@ -434,10 +442,10 @@ def _table(result: Result) -> Table:
         caption=f"Mean distance over {len(result.images)} test images, as a share of the mean distance between different "
         f"images; shifts and turns are means of both directions. 5 px of the paper's 224 are {small_shift(result.crop)} of "
         f"the {result.crop} px here. Resampling only: turned or scaled and back, interpolated twice.",
-        alt="A table of how far small transformations move layer 1 and the top layer: "
+        alt=f"A table of how far small transformations move layer {result.first_layer} and the top layer: "
         + "; ".join(f"{row['name']} {row['control']}: {cell(row['first'])} and {cell(row['top'])}" for row in rows)
         + ".",
-        columns=("transformation", "layer 1", f"layer {result.top_layer}"),
+        columns=("transformation", f"layer {result.first_layer}", f"layer {result.top_layer}"),
         rows=tuple(
             (
                 f"{row['name']}, {row['control']}" if row["control"] else row["name"],

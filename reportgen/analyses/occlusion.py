@@ -24,6 +24,8 @@ from reportgen.observe.occlusions import Example, Genuineness, Localisation, Swe
 PAPER_SIDE = 224  # pixels: of the image that the settings' pixels are of
 EXAMPLES = 3  # images, as in figure 7
 MINIMUM = 50  # images that a verdict asks for
+SHARE = "as a share of the clean image's"
+NO_SHARE = "as it is: the clean image's is not above zero, so that nothing is a share of it"  # a map before its ReLU
 
 
 def _one_or_more(value: int) -> int:
@@ -144,7 +146,10 @@ def _genuine(result: Result, rng: np.random.Generator) -> Verdict:
     if result.refusal:
         return not_tested("visualisation-is-genuine", result.refusal)
     if found is None or len(found.images) < MINIMUM:
-        what = "test images that the net gets right, and of which a projection fills a part of its receptive field"
+        what = (
+            "test images that the net gets right, whose map sums to more than zero, and of which a projection fills a part "
+            "of its receptive field"
+        )
         return not_tested("visualisation-is-genuine", _too_few(0 if found is None else len(found.images), what))
     part = mean_part("drop, shown minus left empty", found.peak_drop - found.empty_drop, rng)
     return Verdict("visualisation-is-genuine", (part,))
@@ -258,14 +263,15 @@ def _caption(result: Result, example: Example, number: int) -> str:
         why = "by the same rule" if number < result.chosen else "as IMAGES= asks"
         return (
             f"{example.split.capitalize()} image {example.name}, chosen {why}; the panels are as in the first figure of "
-            f"this section.{edge} (b) and (c) are of map {example.map} of layer {result.layer}."
+            f"this section.{edge} (b) and (c) are of map {example.map} of layer {result.layer}"
+            f"{'' if example.clean_activation > 0 else f', (b) {NO_SHARE}'}."
         )
     return (
         f"{example.split.capitalize()} image {example.name}, chosen among {result.rule}. A grey square of {result.size} px "
         f"slides over it in steps of {result.stride} px; (b), (d) and (e) show at each pixel what the net gives with the "
         f"square centred there, and the pale image where none is.{edge} (a) The square where it costs the true class "
         f"most. (b) Activity of map {example.map} of layer {result.layer}, which holds this image's largest activation, "
-        f"summed over rows and columns, as a share of the clean image's. "
+        f"summed over rows and columns, {SHARE if example.clean_activation > 0 else NO_SHARE}. "
         f"(c) {projected}. (d) Probability of the true class. (e) The most "
         "probable class. In (b) and (d) the colours span what there is, or else a tenth of the largest value, "
         "so mind the numbers beside the bar; its arrow marks the clean image. Look whether (d) is dark on the object and "
@@ -287,8 +293,7 @@ def _figure7(result: Result, example: Example, caption: str) -> Occlusion:
         caption=caption,
         alt=f"Five panels. The net takes the clean image for {guess} and gives {true} "
         f"{example.clean_probability:.0%}; with the square at {at} it is {example.probability.min():.0%}. {true} is not "
-        f"the most probable class at {lost:.0%} of the places. The map keeps between "
-        f"{_share(example.activation.min(), example)} and {_share(example.activation.max(), example)} of its activity.",
+        f"the most probable class at {lost:.0%} of the places. {_activity(example)}",
         image=example.image,
         outline=example.outline,
         size=result.size,
@@ -307,8 +312,14 @@ def _figure7(result: Result, example: Example, caption: str) -> Occlusion:
     )
 
 
-def _share(activation: float, example: Example) -> str:
-    return f"{activation / example.clean_activation:.0%}" if example.clean_activation > 0 else "none"
+def _activity(example: Example) -> str:
+    """What becomes of the map, in words."""
+    least, most, clean = float(example.activation.min()), float(example.activation.max()), example.clean_activation
+    if clean > 0:
+        return f"The map keeps between {least / clean:.0%} and {most / clean:.0%} of its activity."
+    return (
+        f"The map sums to {clean:.3g} in the clean image, and to between {least:.3g} and {most:.3g} under the square."
+    )
 
 
 def _gallery(result: Result, tiles: UInt8[np.ndarray, "tile row column 3"], sweep: Sweep) -> ImageGrid:

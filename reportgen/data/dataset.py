@@ -91,8 +91,10 @@ def open_split(folder: Path, name: str, names: Sequence[str], files: Files | Non
 
 
 def count_images(classes: Sequence[str], labels: Mapping[str, Sequence[int]]) -> dict[str, dict[str, int]]:
-    """Images of each class in each split."""
-    return {
-        name: {kind: int(np.sum(np.asarray(split) == index)) for index, kind in enumerate(classes)}
-        for name, split in labels.items()
-    }
+    """Images of each class in each split; those whose label is -1, which nobody knows, in none."""
+    found = {}
+    for name, split in labels.items():
+        known = np.asarray(split, dtype=np.int64)
+        counts = np.bincount(known[known >= 0], minlength=len(classes))
+        found[name] = {kind: int(counts[index]) for index, kind in enumerate(classes)}
+    return found

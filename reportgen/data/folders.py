@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
+from reportgen.artifacts import files_below, readable
 from reportgen.data.dataset import SPLITS
 from reportgen.data.decoding import Unreadable, read_image, read_picture
 from reportgen.errors import UserError
@@ -90,7 +91,7 @@ def list_for_loaded(root: Path) -> Listing:
             labelled = (_files(part, kind, index) for index, kind in enumerate(classes) if (part / kind).is_dir())
             return tuple(file for files in labelled for file in files)
         paths = sorted(path for path in part.iterdir() if path.is_file() and not path.name.startswith("."))
-        return tuple(ImageFile(path, path.name, -1) for path in paths)
+        return tuple(ImageFile(path, readable(path.name), -1) for path in paths)
 
     found = {"train": (), "val": files(val), "test": () if test == val else files(test)}
     for part, name in ((val, "val"), (test, "test")):
@@ -139,13 +140,18 @@ def split(
 
 
 def _folders(root: Path) -> list[Path]:
-    return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    found = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    for path in found:
+        if readable(path.name) != path.name:
+            raise UserError(f"{readable(str(path))}: the name of this folder is not UTF-8: rename it")
+    return found
 
 
 def _files(folder: Path, kind: str, label: int) -> list[ImageFile]:
     place = folder / kind
-    paths = sorted(path for path in place.rglob("*") if path.is_file() and not path.name.startswith("."))
-    return [ImageFile(path, f"{kind}/{path.relative_to(place).as_posix()}", label) for path in paths]
+    return [
+        ImageFile(path, f"{kind}/{readable(path.relative_to(place).as_posix())}", label) for path in files_below(place)
+    ]
 
 
 def read_images(
@@ -154,6 +160,8 @@ def read_images(
     """Read files in order on all cores; what cannot be read goes to `skip` with the reason."""
 
     def read(file: ImageFile) -> tuple[ImageFile, np.ndarray | Unreadable]:
+        if file.picture is None and readable(str(file.path)) != str(file.path):
+            return file, Unreadable("its name is not UTF-8: rename it")
         try:
             return file, read_picture(file.picture, size) if file.picture else read_image(file.path, size)
         except Unreadable as error:

@@ -17,6 +17,7 @@ from reportgen import probe
 from reportgen.data.dataset import Split
 from reportgen.inputs import Inputs
 from reportgen.measures.pictures import grey_at_zero
+from reportgen.observe.strongest import on_pixels
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -114,11 +115,8 @@ def projection(inputs: Inputs, image: Tensor, unit: Unit) -> Float[np.ndarray, "
     if inputs.no_projection(watched(inputs).number):
         return np.zeros((*image.shape[1:], 3), np.float32)
     activation = probe.Activation(watched(inputs).map, unit.map, unit.row, unit.column)
-    [found] = probe.project(inputs.graph, image, [activation])
-    if found is None:
-        return np.zeros((*image.shape[1:], 3), np.float32)
-    pixels = found.full().permute(1, 2, 0).cpu().numpy()
-    return pixels if inputs.preprocessing.order == "RGB" else np.ascontiguousarray(pixels[..., ::-1])
+    [found] = on_pixels(inputs, image, [activation])
+    return found
 
 
 def drawn(projections: Sequence[Float[np.ndarray, "row column 3"]]) -> UInt8[np.ndarray, "picture row column 3"]:

@@ -17,7 +17,7 @@ from reportgen.progress import track
 if TYPE_CHECKING:
     from reportgen.nets.layers import PaperLayer
 
-TOP = 7  # the layer that the paper compares with layer 1
+FIRST, TOP = 1, 7  # the layers that the paper compares
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,13 @@ class Seen:
 
 
 def compared_layers(inputs: Inputs) -> tuple["PaperLayer", "PaperLayer"]:
-    """Layer 1, and layer 7 or the last before the classifier."""
+    """Layer 1 or the lowest that there is, and layer 7 or the last before the classifier."""
     features = [layer for layer in inputs.layers if layer.kind != "softmax"]
     return features[0], next((layer for layer in features if layer.number == TOP), features[-1])
 
 
 def look(inputs: Inputs, pixels: UInt8[np.ndarray, "image crop crop 3"], labels: Int[np.ndarray, " image"]) -> Seen:
-    """Run the net on pictures and keep the feature vectors of layers 1 and 7 and the true class's probability."""
+    """Run the net on pictures and keep the feature vectors of both `compared_layers` and the true class's probability."""
     import torch
 
     from reportgen.data.transforms import as_tensor

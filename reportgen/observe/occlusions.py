@@ -132,7 +132,10 @@ def localise(sweep: Sweep, objects: Bool[np.ndarray, "image row column"], size: 
 
 
 def genuineness(inputs: Inputs, sweep: Sweep, size: int) -> Genuineness | None:
-    """Cover what each image's projection shows, then as much of its receptive field that it leaves empty."""
+    """Cover what each image's projection shows, then as much of its receptive field that it leaves empty.
+
+    Left out are images whose map does not sum to more than zero, and those with no room for two squares; None if all are.
+    """
     data, found = inputs.data.test, []
     if inputs.no_projection(covered.watched(inputs).number):
         return None
@@ -146,6 +149,8 @@ def genuineness(inputs: Inputs, sweep: Sweep, size: int) -> Genuineness | None:
         if squares is None:
             continue
         clean, remaining = covered.cover(inputs, image, squares, size)
+        if clean[unit.map] <= 0:  # a map before its ReLU: of such a sum nothing is a share
+            continue
         drops = 1 - remaining[:, unit.map] / clean[unit.map]
         under = square_sums(energy, size)[np.ix_(sweep.tops, sweep.lefts)]
         correlation = measure.rank_correlation(under.ravel(), 1 - activity.ravel())

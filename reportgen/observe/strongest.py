@@ -141,13 +141,22 @@ def views(inputs: Inputs, number: int, split: Split, image: int, units: Sequence
 def project(
     inputs: Inputs, split: Split, image: int, units: Sequence[probe.Activation]
 ) -> list[Float[np.ndarray, "row column 3"]]:
-    """Project activations that one image causes, each above zero, in RGB on the whole image."""
-    batch = next(inputs.batches(split, np.array([image])))
+    """`on_pixels` of activations that one image of a split causes."""
+    return on_pixels(inputs, next(inputs.batches(split, np.array([image])))[0], units)
+
+
+def on_pixels(
+    inputs: Inputs, image: Tensor, units: Sequence[probe.Activation]
+) -> list[Float[np.ndarray, "row column 3"]]:
+    """Project activations that an image causes, in RGB on the whole image; zeros where an activation is zero.
+
+    What was barely above zero in a batch may be zero here, where the image is computed alone and rounded otherwise.
+    """
     found = []
-    for projection in probe.project(inputs.graph, batch[0], units):
-        assert projection is not None  # only activations above zero are asked for
-        whole = projection.full().permute(1, 2, 0).cpu().numpy()
-        found.append(whole if inputs.preprocessing.order == "RGB" else whole[..., ::-1])
+    for projection in probe.project(inputs.graph, image, units):
+        signed = np.zeros((3, *image.shape[1:]), np.float32) if projection is None else projection.full().cpu().numpy()
+        red_first = signed if inputs.preprocessing.order == "RGB" else signed[::-1]
+        found.append(np.ascontiguousarray(red_first.transpose(1, 2, 0)))
     return found
 
 
@@ -212,17 +221,18 @@ def look(inputs: Inputs, number: int, top: Top, maps: Int[np.ndarray, " shown"])
 
 
 def first_weights(inputs: Inputs) -> Float[np.ndarray, "map row column 3"] | None:
-    """Layer 1's filters in RGB; None if it reads no image."""
+    """The filters of the lowest convolution layer in RGB; None if it reads no image."""
     name = convolutions(inputs)[0].weights
     weights = dict(inputs.net.named_parameters()).get(f"{name}.weight")
-    if weights is None or weights.shape[1] != 3:
+    beneath = [node for node in inputs.graph.below(name) if node.kind == "conv2d"]  # three maps are not yet an image
+    if weights is None or weights.shape[1] != 3 or len(beneath) > 1:
         return None
     filters = weights.detach().cpu().permute(0, 2, 3, 1).numpy()
     return filters[..., ::-1] if inputs.preprocessing.order == "BGR" else filters
 
 
 def first_filters(inputs: Inputs) -> UInt8[np.ndarray, "map row column 3"] | None:
-    """Layer 1's filters as RGB pictures, each scaled to its own contrast, zero as mid-grey; None if it reads no image."""
+    """`first_weights` as pictures, each scaled to its own contrast, zero as mid-grey; None if they read no image."""
     filters = first_weights(inputs)
     return None if filters is None else filter_pictures(filters)
 

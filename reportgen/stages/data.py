@@ -107,6 +107,7 @@ def _check(
             f"DATA={root}: {len(skipped)} of {total} files cannot be used (the first: {first['file']}: "
             f"{first['reason']}): remove them, or mend them; up to {MOST_SKIPPED:.0%} would be skipped"
         )
+    there = set(labels["train"])
     for index, kind in enumerate(listing.classes if trained else ()):
-        if index not in labels["train"]:
+        if index not in there:
             raise UserError(f"{root / kind}: no image of this class can be used: mend them, or remove the folder")

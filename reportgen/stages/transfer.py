@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from reportgen.artifacts import DOCUMENT, digest, write_json
+from reportgen.data.dataset import count_images
 from reportgen.data.folders import list_classes
 from reportgen.data.packing import Skipped, pack
 from reportgen.errors import UserError
@@ -22,8 +23,9 @@ def make(work: Work, folder: Path) -> None:
     skipped: Skipped = []
     kept, pixels = pack(folder, "transfer", files, work.settings.data.size, skipped)
     labels = [file.label for file in kept]
-    for label, kind in enumerate(classes):
-        if label not in labels:
+    counts = count_images(classes, {"transfer": labels})["transfer"]
+    for kind, count in counts.items():
+        if not count:
             why = next(
                 (f"{lost['file']}: {lost['reason']}" for lost in skipped if lost["file"].startswith(f"{kind}/")), ""
             )
@@ -36,7 +38,7 @@ def make(work: Work, folder: Path) -> None:
         "drawn": drawn,
         "classes": list(classes),
         "images": len(kept),
-        "images_of_class": {kind: labels.count(index) for index, kind in enumerate(classes)},
+        "images_of_class": counts,
         "skipped": skipped,
         "fingerprint": digest([pixels, labels, list(classes)]),
     }

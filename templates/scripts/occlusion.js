@@ -28,7 +28,7 @@ for (const figure of document.querySelectorAll(".figure.Occlusion")) {
       make("strong", {}, nameOf(data.classes[0]), ` ${percent(data.probability[row][column])}`),
       ` (${percent(data.clean_probability)} uncovered). Most probable: `,
       make("strong", {}, nameOf(data.classes[data.guesses[row][column]])),
-      `. Map ${data.map} at ${percent(data.activation[row][column])} of its activity.`,
+      data.activation ? `. Map ${data.map} at ${percent(data.activation[row][column])} of its activity.` : ".",
     );
   }
 

@@ -395,6 +395,20 @@ def test_a_net_without_layer_7_has_no_verdict_on_it() -> None:
     assert invariance.figures(result)["examples"].panels[1].title == "layer 6"  # type: ignore[attr-defined]
 
 
+def test_a_net_of_which_no_layer_1_is_named_has_no_verdict_on_it() -> None:
+    inputs = inputs_of(Colour(), noise(6), [0, 0, 0, 1, 1, 1])
+    inputs.__dict__["nodes"] = ("5=relu", "7=pool")
+    result = invariance.compute(inputs, Settings(), np.random.default_rng(0))
+    assert (result.first_layer, invariance.numbers(result)["first_layer"]) == (5, 5)
+    small, straight, _ = invariance.judge(result, np.random.default_rng(1))
+    assert small.verdict == straight.verdict == "not tested"
+    assert small.why == straight.why == "the net has no layer 1: the lowest that is named is layer 5"
+    shown = invariance.figures(result)
+    assert [panel.title for panel in shown["means"].panels[:2]] == ["layer 5", "layer 7"]  # type: ignore[attr-defined]
+    assert shown["small"].columns[1:] == ("layer 5", "layer 7")  # type: ignore[attr-defined]
+    assert "layer 1" not in " ".join(part for figure in shown.values() for part in (figure.caption, figure.alt))
+
+
 def test_examples_are_right_different_and_one_of_them_symmetric() -> None:
     labels = np.arange(60) % 12
     correct, symmetric = np.arange(60) % 5 > 0, labels == 7

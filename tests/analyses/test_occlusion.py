@@ -194,6 +194,41 @@ def test_covering_what_a_genuine_projection_shows_silences_its_map() -> None:
     assert verdicts(result) == {"localises": "not tested", "visualisation-is-genuine": "holds"}
 
 
+def before_its_relu() -> nn.Module:
+    """`pooling_net` without ReLUs: an eighth with a red pixel gives 2, one of grey -1."""
+    net = pooling_net()
+    net[1], net[4] = nn.Identity(), nn.Identity()
+    return net
+
+
+def test_images_whose_map_does_not_sum_to_more_than_zero_are_left_out_of_the_claim() -> None:
+    images, _ = red_dots()
+    images[:20, [2, 2, 12, 12], [2, 12, 2, 12]] = (255, 0, 0)  # every eighth has one: they sum to 8, the others to -1
+    settings = replace(STEP_1, size=3 * 14, stride=28)
+    result = run(inputs(before_its_relu(), images, None), settings)
+    found = result.genuineness
+    assert found is not None
+    assert result.sweep is not None
+    assert sorted(result.sweep.images) == list(range(IMAGES))
+    assert sorted(found.images) == list(range(20))
+    assert (found.peak_drop >= 0).all()
+    [_, claim] = occlusion.judge(result, np.random.default_rng(1))
+    assert claim.verdict == "not tested"
+    assert "there are 20: test images that the net gets right, whose map sums to more than zero" in claim.why
+    none = run(inputs(before_its_relu(), red_dots()[0], None), settings)
+    assert none.genuineness is None
+    assert verdicts(none)["visualisation-is-genuine"] == "not tested"
+
+
+def test_a_sum_that_is_not_above_zero_is_shown_as_it_is() -> None:
+    result = run(inputs(before_its_relu(), red_dots()[0], None), replace(STEP_1, size=3 * 14, stride=28))
+    assert result.examples["example1"].clean_activation < 0
+    shown = occlusion.figures(result)["example1"]
+    assert "as it is: the clean image's is not above zero" in shown.caption
+    assert "as a share" not in shown.caption
+    assert "The map sums to -1.01 in the clean image, and to between -4" in shown.alt
+
+
 def test_without_masks_the_first_claim_is_not_tested_and_says_why() -> None:
     result = run(inputs(object_detector(), bright_squares()[0], None), replace(STEP_1, stride=56))
     found = occlusion.judge(result, np.random.default_rng(1))[0]

@@ -1,5 +1,8 @@
 """Folders of images as they come: every format, every defect."""
 
+import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +11,7 @@ from PIL import Image
 from PIL import ImageFile as PillowFile
 
 from reportgen.data.decoding import Unreadable, read_image
-from reportgen.data.folders import ImageFile, list_folder, read_images
+from reportgen.data.folders import ImageFile, Listing, list_folder, list_for_loaded, read_images
 from reportgen.errors import UserError
 
 
@@ -23,6 +26,41 @@ def tree(root: Path, classes: tuple[str, ...] = ("cat", "dog"), count: int = 10)
         for index in range(count):
             paint(root / kind / f"{index:02d}.png", colour=(index, 0, 0))
     return root
+
+
+def odd(path: Path) -> Path:
+    """A path whose last byte is a Latin-1 "é", which is no UTF-8."""
+    return Path(os.fsdecode(os.fsencode(path) + b"\xe9"))
+
+
+@pytest.mark.parametrize("lister", [lambda root: list_folder(root, 0.2, 0.2, 0), list_for_loaded])
+def test_a_name_that_is_not_utf8_is_skipped_with_a_reason_and_of_a_class_refused(
+    tmp_path: Path, lister: Callable[[Path], Listing]
+) -> None:
+    shutil.copy(tree(tmp_path / "images") / "cat" / "00.png", odd(tmp_path / "images" / "cat" / "caf"))
+    files = [file for split in lister(tmp_path / "images").splits.values() for file in split]
+    lost: list[tuple[str, str]] = []
+    kept = list(read_images(files, 32, lambda file, why: lost.append((file.name, why))))
+    assert len(kept) == 20
+    assert lost == [("cat/caf\\xe9", "its name is not UTF-8: rename it")]
+    odd(tmp_path / "images" / "b").mkdir()
+    with pytest.raises(UserError, match=r"images/b\\xe9: the name of this folder is not UTF-8: rename it$"):
+        lister(tmp_path / "images")
+
+
+def test_images_without_classes_may_have_such_names_too(tmp_path: Path) -> None:
+    paint(tmp_path / "a.png")
+    shutil.copy(tmp_path / "a.png", odd(tmp_path / "b"))
+    assert [file.name for file in list_for_loaded(tmp_path).splits["val"]] == ["a.png", "b\\xe9"]
+
+
+def test_images_behind_links_are_read(tmp_path: Path) -> None:
+    tree(tmp_path / "elsewhere")
+    (tmp_path / "images" / "dog").mkdir(parents=True)
+    (tmp_path / "images" / "cat").symlink_to(tmp_path / "elsewhere" / "cat")
+    (tmp_path / "images" / "dog" / "more").symlink_to(tmp_path / "elsewhere" / "dog")
+    names = [file.name for file in list_for_loaded(tmp_path / "images").splits["val"]]
+    assert (len(names), names[0], names[-1]) == (20, "cat/00.png", "dog/more/09.png")
 
 
 def test_an_image_is_scaled_by_its_shorter_side_and_cut_in_the_centre(tmp_path: Path) -> None:

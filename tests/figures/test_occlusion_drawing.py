@@ -148,6 +148,20 @@ def test_a_map_with_fewer_other_images_and_an_unknown_object_are_drawn():
     assert not panels["(d)"].collections
 
 
+def test_a_map_that_sums_to_less_than_zero_is_drawn_as_it_is(tmp_path: Path):
+    starts = np.arange(0, 13, 4)  # centres at 4, 8, 12, 16
+    below = replace(
+        sample(), size=8, tops=starts, lefts=starts, probability=np.full((4, 4), 0.9), guesses=np.zeros((4, 4), int),
+        activation=-3.0 - np.eye(4), clean_activation=-3.0,
+    )  # fmt: skip
+    figure = drawing.compose_occlusion(below)
+    panel = by_title(figure)["(b)"]
+    assert pixel(panel, 8, 8).sum() < pixel(panel, 8, 4).sum()  # the lowest sum is the darkest
+    [bar] = [axes for axes in figure.axes if axes.get_ylabel() == drawing.PLAIN_ACTIVITY]
+    assert bar.get_ylim() == (-4, -3)
+    assert draw.draw({"shown": below}, tmp_path)["shown"]["activation"] is None
+
+
 def test_what_a_page_needs_to_follow_the_pointer_is_said(tmp_path: Path):
     drawn = draw.draw({"shown": sample()}, tmp_path)["shown"]
     figure = sample()

@@ -248,6 +248,7 @@ def make_build(build: Path) -> None:
         "warning": None,
         "unmapped": [],
         "recipe": "default",
+        "precision": "float32",
         "epochs": 5,
         "parameters": 2134567,
         "preprocessing": {

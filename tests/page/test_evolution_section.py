@@ -24,8 +24,8 @@ NUMBERS: dict[str, Any] = {
     "mark": 0.9,
     "nearest": 0.95,
     "layers": [
-        {"number": 1, "maps": 48, "shown": [0, 7], "jumps": 1.25, "already_final": [0.25, 0.5, 1.0]},
-        {"number": 5, "maps": 48, "shown": [0, 7], "jumps": 1.75, "already_final": [None, None, None]},
+        {"number": 1, "maps": 48, "shown": [0, 7], "jumps": 1.25, "already_final": [0.25, 0.5, 1.0], "refusal": ""},
+        {"number": 5, "maps": 48, "shown": [0, 7], "jumps": 1.75, "already_final": [None, None, None], "refusal": ""},
     ],
     "likeness": [
         {"number": 1, "cka": [0.3, 0.99, 1.0, 1.0], "dip": 0.0, "lowest_epoch": 0.0, "plain": 0.91}
@@ -110,6 +110,13 @@ def test_a_verdict_against_the_paper_is_discussed_and_no_other(page: str, tmp_pa
     other = text(section(tmp_path, numbers, figures(), verdict(CLAIM, "holds")))
     assert "disagrees with the paper" not in other
     assert "100 of the 3,600 training images, drawn at random," in other
+
+
+def test_a_net_that_cannot_be_projected_is_said_to_be_none(page: str, tmp_path: Path) -> None:
+    refused = [layer | {"refusal": "GroupNorm ('norm') has no rule in the deconvnet"} for layer in NUMBERS["layers"]]
+    other = text(section(tmp_path, NUMBERS | {"layers": refused}, figures(), verdict(CLAIM, "holds")))
+    assert "it cannot be projected to pixels, because GroupNorm ('norm') has no rule in the deconvnet." in other
+    assert "is projected to pixels. Read a row" in text(page)
 
 
 def test_a_net_without_snapshots_has_a_section_that_says_so(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ GREY = (0.5, 0.5, 0.5)
 PALE = 0.25  # of the image's contrast is left in the margin
 ON_COLOUR = "#0b1a2a"  # text on colours, which stay the same in the dark
 PIXELS = 4  # of a drawn region for one of the image, for its hatching
-ACTIVITY = "sum over the map (% of clean)"
+ACTIVITY, PLAIN_ACTIVITY = "sum over the map (% of clean)", "sum over the map"
 NARROWEST = 0.1  # of the largest value: a scale spans at least so much, or rounding would look like a finding
 NAMED = 0.04  # of the places: a region of at least so many bears its name
 
@@ -61,7 +61,7 @@ def occlusion_panels(figure: kinds.Occlusion, name: str, folder: Path) -> dict[s
     The description adds, for a page that follows the pointer: the `clean` image and the `panels` (where (a), (b), (d)
     and (e) stand in the picture), `side` of the image and `size` of the square in pixels, `tops` and `lefts` of its
     places, `classes`, and by place the `probability` of the first of them, the most probable class (`guesses`, an index
-    into `classes`) and the activation of `map` as a share of the clean image's.
+    into `classes`) and the activation of `map` as a share of the clean image's (None where that is not above zero).
     """
     with house_style():
         picture = save_svg(compose_occlusion(figure), folder / f"{name}.svg")
@@ -88,7 +88,9 @@ def occlusion_panels(figure: kinds.Occlusion, name: str, folder: Path) -> dict[s
         "clean_probability": round(float(figure.clean_probability), 4),
         "probability": np.round(figure.probability.astype(float), 4).tolist(),
         "guesses": figure.guesses.tolist(),
-        "activation": np.round(figure.activation / max(figure.clean_activation, 1e-12), 4).tolist(),
+        "activation": np.round(figure.activation / figure.clean_activation, 4).tolist()
+        if figure.clean_activation > 0
+        else None,
     }
 
 
@@ -100,8 +102,11 @@ def compose_occlusion(figure: kinds.Occlusion) -> Figure:
     covered = _axes(canvas, LEFTS[0], upper, "(a) where it costs most", figure)
     covered.imshow(_squares(_with_square(figure)), extent=_extent(figure), interpolation="none")
     active = _axes(canvas, LEFTS[1], upper, f"(b) activity of map {figure.map}", figure)
-    whole = figure.clean_activation if figure.clean_activation > 0 else 1.0  # a dead map has nothing to be a share of
-    _values(canvas, active, figure, figure.activation / whole * 100, figure.clean_activation / whole * 100, ACTIVITY)
+    clean = figure.clean_activation
+    if clean > 0:
+        _values(canvas, active, figure, figure.activation / clean * 100, 100.0, ACTIVITY)
+    else:  # a dead map, or one before its ReLU: there is nothing to be a share of
+        _values(canvas, active, figure, figure.activation, clean, PLAIN_ACTIVITY)
     _projections(canvas, LEFTS[2], upper, figure)
     probable = _axes(canvas, LEFTS[0], lower, f"(d) probability of {true}", figure)
     _values(canvas, probable, figure, 100 * figure.probability, 100 * figure.clean_probability, "probability (%)")
@@ -172,8 +177,8 @@ def _values(
     canvas: Figure, axes: Axes, figure: kinds.Occlusion, values: Float[np.ndarray, "top left"], clean: float, unit: str
 ) -> None:
     """A map of values by the square's centre, on its own scale, with a bar that marks the value of the clean image."""
-    high = max(float(values.max()), clean, 1e-12)
-    scale = Normalize(min(float(values.min()), high - NARROWEST * high), high)
+    high = max(float(values.max()), clean) or 1e-12  # of a dead map all is low
+    scale = Normalize(min(float(values.min()), high - NARROWEST * abs(high)), high)
     spread, known = by_pixel(values, figure.tops, figure.lefts, figure.size, figure.image.shape[0])
     picture = np.where(known[..., None] > 0, COLOURS(scale(spread))[..., :3], _pale(figure.image))
     axes.imshow(_squares(picture), extent=_extent(figure), interpolation="none")

@@ -1,0 +1,27 @@
+"""A data set as the stages read it: its classes, counted."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reportgen.data.dataset import count_images
+from reportgen.data.folders import Listing
+from reportgen.errors import UserError
+from reportgen.stages.data import _check
+
+
+def test_images_are_counted_by_class_and_those_without_label_in_none() -> None:
+    found = count_images(("a", "b", "c"), {"train": [2, 0, 2, -1], "val": [], "test": np.array([1])})
+    assert found == {
+        "train": {"a": 1, "b": 0, "c": 2},
+        "val": {"a": 0, "b": 0, "c": 0},
+        "test": {"a": 0, "b": 1, "c": 0},
+    }
+    assert count_images((), {"val": [-1, -1]}) == {"val": {}}
+
+
+def test_a_class_without_images_is_named() -> None:
+    listing = Listing(("cat", "dog"), {})
+    with pytest.raises(UserError, match="dog: no image of this class can be used"):
+        _check(Path("images"), listing, {"train": ["one", "two"]}, {"train": [0, 0]}, [], trained=True)
