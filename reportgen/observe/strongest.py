@@ -222,10 +222,10 @@ def look(inputs: Inputs, number: int, top: Top, maps: Int[np.ndarray, " shown"])
 
 def first_weights(inputs: Inputs) -> Float[np.ndarray, "map row column 3"] | None:
     """The filters of the lowest convolution layer in RGB; None if it reads no image."""
-    name = convolutions(inputs)[0].weights
-    weights = dict(inputs.net.named_parameters()).get(f"{name}.weight")
-    beneath = [node for node in inputs.graph.below(name) if node.kind == "conv2d"]  # three maps are not yet an image
-    if weights is None or weights.shape[1] != 3 or len(beneath) > 1:
+    lowest = convolutions(inputs)[0]
+    weights = dict(inputs.net.named_parameters()).get(f"{lowest.weights}.weight")
+    read = [node.name for node in inputs.graph.below(lowest.map) if node.kind == "conv2d"]
+    if weights is None or weights.shape[1] != 3 or len(read) > 1:  # three maps of another layer are no image
         return None
     filters = weights.detach().cpu().permute(0, 2, 3, 1).numpy()
     return filters[..., ::-1] if inputs.preprocessing.order == "BGR" else filters
