@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from reportgen.probe.deconvnet import Activation, Projection, Unpooled, project, refusal, unpool
     from reportgen.probe.errors import NotFinite, ProbeError, UnknownLayer, Unsupported
     from reportgen.probe.fields import ReceptiveField, receptive_field
-    from reportgen.probe.graph import Graph, activations, trace
+    from reportgen.probe.graph import Graph
     from reportgen.probe.occlusion import Occlusion, OcclusionAt, occlude, occlude_at
     from reportgen.probe.ranking import Strongest, merged, strongest
+    from reportgen.probe.tracing import activations, trace
 
 # The modules bear other names than the functions: importing a submodule binds its name on the package.
 _HOMES = {
@@ -36,7 +37,7 @@ _HOMES = {
     "UnknownLayer": "errors",
     "Unpooled": "deconvnet",
     "Unsupported": "errors",
-    "activations": "graph",
+    "activations": "tracing",
     "merged": "ranking",
     "occlude": "occlusion",
     "occlude_at": "occlusion",
@@ -44,7 +45,7 @@ _HOMES = {
     "receptive_field": "fields",
     "refusal": "deconvnet",
     "strongest": "ranking",
-    "trace": "graph",
+    "trace": "tracing",
     "unpool": "deconvnet",
 }
 

@@ -22,8 +22,9 @@ from reportgen.probe import rules
 from reportgen.probe.errors import NotFinite, ProbeError, Unsupported
 from reportgen.probe.fetching import send
 from reportgen.probe.fields import Box, Span, reach, whole
-from reportgen.probe.graph import Graph, Node, trace
+from reportgen.probe.graph import Graph, Node
 from reportgen.probe.memory import halved
+from reportgen.probe.tracing import trace
 
 # Windows that go down together: more of them share the cost of starting each operation, until they leave the caches.
 _WINDOW_VALUES = 6_000_000  # values in the largest signal of a batch

@@ -8,7 +8,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from reportgen.probe.errors import Unsupported
-from reportgen.probe.graph import Graph, Node, trace
+from reportgen.probe.graph import Graph, Node
+from reportgen.probe.tracing import trace
 
 Box = tuple[int, int, int, int]  # top, left, bottom, right; the last two lie just outside
 

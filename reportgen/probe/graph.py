@@ -1,24 +1,21 @@
 """The net as an explicit graph: every call its own node, its operation named, its layers addressed by name.
 
-``trace`` follows the net symbolically (torch.fx) and runs one example through it, which settles shapes and shows which
-calls work in place. The net itself is left alone: a structural copy in ``eval()`` that shares its weights is traced.
+Made by `reportgen.probe.tracing.trace`, which follows the net symbolically (torch.fx). One example is run through it, which
+settles shapes and shows which calls work in place.
 """
 
 import difflib
 import operator
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import torch
-from jaxtyping import Float
-from torch import Tensor, fx, nn
+from torch import Tensor, fx
 
 from reportgen.probe import following, layouts, operations
-from reportgen.probe.errors import ProbeError, UnknownLayer, Unsupported
+from reportgen.probe.errors import UnknownLayer, Unsupported
 from reportgen.probe.operations import Operation
 
 
@@ -247,7 +244,7 @@ class _Normaliser:
                 if isinstance(was, Tensor) and was._version != version
             ]  # fmt: skip
             for was in changed:
-                self.writers.setdefault(_storage(was), []).append((node, was))
+                self.writers.setdefault(storage(was), []).append((node, was))
             if self._is_signal(node):
                 self.alive.append(value)
                 name = self.graph._names[node]
@@ -267,7 +264,7 @@ class _Normaliser:
         Raises Tangled where that happened through another view of its memory: which values changed is then unknown.
         """
         order = self.graph._order
-        for writer, written in reversed(self.writers.get(_storage(value), ())):
+        for writer, written in reversed(self.writers.get(storage(value), ())):
             if order.index(writer) <= order.index(node):
                 break
             if _place(self.values[writer]) == _place(value):
@@ -345,7 +342,8 @@ class _Normaliser:
         return self.graph.constant(node) if node in self.graph._constant else self.values[node]
 
 
-def _storage(value: Tensor) -> int:
+def storage(value: Tensor) -> int:
+    """Which memory a tensor lies in."""
     return value.untyped_storage().data_ptr()
 
 
@@ -359,165 +357,3 @@ def _overlap(one: Tensor, other: Tensor) -> bool:
     taken = torch.zeros(one.untyped_storage().nbytes() // one.element_size(), dtype=torch.bool)
     taken.as_strided(one.shape, one.stride(), one.storage_offset()).fill_(True)
     return bool(taken.as_strided(other.shape, other.stride(), other.storage_offset()).any())
-
-
-class Watched(Graph):
-    """A net whose forward pass cannot be followed, as when it branches on values: its modules are watched as they run.
-
-    Nodes are the calls of leaf modules, ``path#1`` for a second call of one, and what such a module reads where no
-    module gave it: ``path.input``. Between them anything may happen, and another image may take another way: nothing can
-    be projected through it, and no window of a map computed alone. Each image is run by itself, since what the net
-    looks at may be the batch.
-    """
-
-    def __init__(self, module: nn.Module, example: Tensor, reason: str) -> None:
-        self.module = module  # type: ignore[assignment]  # what torch.fx could not make a GraphModule of
-        self.unfollowed = reason
-        self.input_shape = tuple(example.shape[1:])
-        self.nodes = {}
-        self._calls, self._names = {}, {}
-        image, holder, alive = example[:1].to(self.device).clone(), dict[int, str](), list[Tensor]()
-
-        def add(name: str, operation: Operation, value: Tensor, parents: tuple[str, ...] = ()) -> None:
-            self.nodes[name] = Node(name, operation, parents, tuple(value.shape[1:]), fx.Graph().placeholder("unknown"))
-            holder[_storage(value)] = name
-            alive.append(value)  # a freed tensor's storage would be given to another
-
-        def reads(name: str, module: nn.Module, value: Tensor) -> None:
-            held = self.nodes.get(holder.get(_storage(value), ""))
-            if held is None or held.shape != tuple(value.shape[1:]):
-                add(f"{name}.input", Operation("other", "what stands between two modules"), value)
-            below[name] = holder[_storage(value)], value.dim()
-
-        def gives(name: str, module: nn.Module, value: Tensor) -> None:
-            parent, rank = below[name]
-            add(name, operations.of_module(module, rank), value, (parent,))
-
-        below: dict[str, tuple[str, int]] = {}
-        add("(image)", Operation("input", "input"), image)
-        result = self._run_one(image, reads, gives)
-        self._output = ""
-        if isinstance(result, Tensor):
-            reads("(output)", module, result)
-            self._output = below["(output)"][0]
-
-    @property
-    def output(self) -> str:
-        """Name of what the net returns; raises Unsupported where it returns several things."""
-        if not self._output:
-            raise Unsupported("the net returns several things: name the layer that is meant")
-        return self._output
-
-    def below(self, name: str) -> list[Node]:
-        """The node and all that was called before it, latest first: what it depends on is among them."""
-        order = list(self.nodes.values())
-        return order[order.index(self.find(name)) :: -1]
-
-    def at(self, images: Tensor) -> Graph:
-        """The same for images of this size."""
-        same = tuple(images.shape[1:]) == self.input_shape
-        return self if same else Watched(self.module, images, self.unfollowed)
-
-    def run(
-        self,
-        images: Tensor,
-        watch: Mapping[str, Callable[[Tensor], object]],
-        instead: Mapping[str, Callable[[Tensor], Tensor]] | None = None,
-    ) -> None:
-        """Run every image by itself, then show what the named modules read or gave, of all images together."""
-        if instead:
-            raise Unsupported(self.unfollowed)
-        names = {name: self.find(name).name for name in watch}
-        found: dict[str, list[Tensor]] = {node: [] for node in names.values()}
-
-        def keep(node: str, value: Tensor) -> None:
-            if node in found:
-                found[node].append(value.clone())
-
-        for image in images:
-            one = image[None].to(self.device).clone()
-            keep("(image)", one)
-            result = self._run_one(
-                one, lambda name, _, value: keep(f"{name}.input", value), lambda name, _, value: keep(name, value)
-            )
-            keep("(output).input", result)
-        for name, watcher in watch.items():
-            if len(found[names[name]]) != len(images):
-                raise Unsupported(f"layer {name!r} does not run for every image: {self.unfollowed}")
-            watcher(torch.cat(found[names[name]]))
-
-    def _run_one(self, image: Tensor, reads: "_See", gives: "_See") -> Any:
-        """The net's output for one image; shows by name what each leaf module reads (its first argument) and gives."""
-        turns: Counter[str] = Counter()
-
-        def name(path: str) -> str:
-            return f"{path}#{turns[path]}" if turns[path] else path
-
-        def before(path: str, module: nn.Module, args: tuple) -> None:
-            if args and isinstance(args[0], Tensor):
-                reads(name(path), module, args[0])
-
-        def after(path: str, module: nn.Module, args: tuple, output: Any) -> None:
-            if args and isinstance(args[0], Tensor) and isinstance(output, Tensor):
-                gives(name(path), module, output)
-            turns[path] += 1
-
-        leaves = [(path, module) for path, module in self.module.named_modules() if path and not [*module.children()]]
-        with ExitStack() as hooks, layouts.AnyLayout(), torch.inference_mode(False), torch.no_grad():
-            for path, module in leaves:
-                hooks.callback(module.register_forward_pre_hook(partial(before, path)).remove)
-                hooks.callback(module.register_forward_hook(partial(after, path)).remove)
-            return self.module(image)
-
-
-_See = Callable[[str, nn.Module, Tensor], None]
-
-
-def trace(net: "nn.Module | Graph", example: Float[Tensor, "image channel row column"]) -> Graph:
-    """Turn a net into an explicit graph, with the shapes that ``example`` gives (its first image is run once).
-
-    The graph shares the net's weights: it follows them when they are trained on. Hooks of leaf modules (``nn.Conv2d``)
-    run with it, hooks of containers do not. Where the forward pass cannot be followed symbolically, as when it branches on
-    values, its modules are watched as they run (`Watched`). Raises Unsupported for a net of several inputs.
-    """
-    if isinstance(net, Graph):
-        return net.at(example)
-    tracer, copied = following.Tracer(), following.eval_copy(net)
-    try:
-        followed = tracer.trace(copied)
-    except Exception as error:
-        return _watched(net, copied, example, error)
-    required = [node for node in followed.nodes if node.op == "placeholder" and not node.args]
-    if len(required) != 1:
-        names = ", ".join(node.name for node in required)
-        raise Unsupported(f"{type(net).__name__} takes {len(required)} inputs ({names}): one image is meant")
-    module = fx.GraphModule(copied, followed)
-    following.share_buffers(net, module)
-    try:
-        return Graph(module, tracer.calls, example)
-    except Tangled as error:
-        return _watched(net, copied, example, error)
-
-
-def _watched(net: nn.Module, copied: nn.Module, example: Tensor, error: Exception) -> Watched:
-    following.share_buffers(net, copied)
-    reason = str(error).strip().split("\n")[0] or type(error).__name__
-    return Watched(copied, example, f"the forward pass of {type(net).__name__} cannot be followed ({reason})")
-
-
-def activations(
-    net: nn.Module | Graph, images: Float[Tensor, "image channel row column"], names: Sequence[str]
-) -> dict[str, Tensor]:
-    """The outputs of the named layers: (image map row column) or (image unit), on the net's device.
-
-    Each is a copy made when it was computed, so an in-place ReLU behind a convolution does not reach back into it.
-    """
-    found: dict[str, Tensor] = {}
-    trace(net, images).run(images, {name: partial(_keep, found, name) for name in names})
-    return found
-
-
-def _keep(found: dict[str, Tensor], name: str, output: Tensor) -> None:
-    found[name] = output.clone()
-    if not isinstance(output, Tensor):
-        raise ProbeError(f"layer {name!r} gives no tensor")

@@ -20,7 +20,7 @@ from reportgen.probe import rules, windows
 from reportgen.probe.errors import Unsupported
 from reportgen.probe.fetching import send
 from reportgen.probe.fields import BY_WINDOW, Span, parent_span
-from reportgen.probe.graph import Graph, Node
+from reportgen.probe.graph import Graph, Node, storage
 
 
 class _Room(NamedTuple):
@@ -69,9 +69,9 @@ class _Stage:
     def spares(self, node: Node, values: Mapping[str, Tensor]) -> bool:
         """Whether the node may overwrite what it reads: nothing that is still needed shares the memory."""
         done = self._done[node.name]
-        written = {_storage(values[parent]) for parent in node.parents}
+        written = {storage(values[parent]) for parent in node.parents}
         others = (value for name, value in values.items() if name not in done)
-        return done.issuperset(node.parents) and written.isdisjoint(map(_storage, others))
+        return done.issuperset(node.parents) and written.isdisjoint(map(storage, others))
 
 
 class Incremental:
@@ -276,7 +276,3 @@ def _first_unit(nodes: Sequence[Node]) -> int:
     if not all(node.parents for node in nodes):
         return len(nodes)
     return max((index + 1 for index, node in enumerate(nodes) if node.spatial), default=0)
-
-
-def _storage(value: Tensor) -> int:
-    return value.untyped_storage().data_ptr()

@@ -13,9 +13,10 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from reportgen.probe.errors import ProbeError, Unsupported
-from reportgen.probe.graph import Graph, activations, trace
+from reportgen.probe.graph import Graph
 from reportgen.probe.incremental import Incremental, summed
 from reportgen.probe.memory import halved
+from reportgen.probe.tracing import activations, trace
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from reportgen.probe.errors import NotFinite, ProbeError, Unsupported
 from reportgen.probe.fetching import Fetched
-from reportgen.probe.graph import Graph, trace
+from reportgen.probe.graph import Graph
 from reportgen.probe.memory import halved
+from reportgen.probe.tracing import trace
 
 NOTHING = "no images were given: nothing to find the strongest activations in"
 

@@ -1,0 +1,65 @@
+"""From a net to its graph, and what its layers give.
+
+The net itself is left alone: a structural copy in ``eval()`` that shares its weights is traced.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+
+from jaxtyping import Float
+from torch import Tensor, fx, nn
+
+from reportgen.probe import following
+from reportgen.probe.errors import ProbeError, Unsupported
+from reportgen.probe.graph import Graph, Tangled
+from reportgen.probe.watching import Watched
+
+
+def trace(net: "nn.Module | Graph", example: Float[Tensor, "image channel row column"]) -> Graph:
+    """Turn a net into an explicit graph, with the shapes that ``example`` gives (its first image is run once).
+
+    The graph shares the net's weights: it follows them when they are trained on. Hooks of leaf modules (``nn.Conv2d``)
+    run with it, hooks of containers do not. Where the forward pass cannot be followed symbolically, as when it branches on
+    values, its modules are watched as they run (`Watched`). Raises Unsupported for a net of several inputs.
+    """
+    if isinstance(net, Graph):
+        return net.at(example)
+    tracer, copied = following.Tracer(), following.eval_copy(net)
+    try:
+        followed = tracer.trace(copied)
+    except Exception as error:
+        return _watched(net, copied, example, error)
+    required = [node for node in followed.nodes if node.op == "placeholder" and not node.args]
+    if len(required) != 1:
+        names = ", ".join(node.name for node in required)
+        raise Unsupported(f"{type(net).__name__} takes {len(required)} inputs ({names}): one image is meant")
+    module = fx.GraphModule(copied, followed)
+    following.share_buffers(net, module)
+    try:
+        return Graph(module, tracer.calls, example)
+    except Tangled as error:
+        return _watched(net, copied, example, error)
+
+
+def _watched(net: nn.Module, copied: nn.Module, example: Tensor, error: Exception) -> Watched:
+    following.share_buffers(net, copied)
+    reason = str(error).strip().split("\n")[0] or type(error).__name__
+    return Watched(copied, example, f"the forward pass of {type(net).__name__} cannot be followed ({reason})")
+
+
+def activations(
+    net: nn.Module | Graph, images: Float[Tensor, "image channel row column"], names: Sequence[str]
+) -> dict[str, Tensor]:
+    """The outputs of the named layers: (image map row column) or (image unit), on the net's device.
+
+    Each is a copy made when it was computed, so an in-place ReLU behind a convolution does not reach back into it.
+    """
+    found: dict[str, Tensor] = {}
+    trace(net, images).run(images, {name: partial(_keep, found, name) for name in names})
+    return found
+
+
+def _keep(found: dict[str, Tensor], name: str, output: Tensor) -> None:
+    found[name] = output.clone()
+    if not isinstance(output, Tensor):
+        raise ProbeError(f"layer {name!r} gives no tensor")

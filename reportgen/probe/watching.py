@@ -1,0 +1,127 @@
+"""Nets whose forward pass cannot be followed: their modules are watched as they run."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+
+from reportgen.probe import layouts, operations
+from reportgen.probe.errors import Unsupported
+from reportgen.probe.graph import Graph, Node, storage
+from reportgen.probe.operations import Operation
+
+
+class Watched(Graph):
+    """A net whose forward pass cannot be followed, as when it branches on values: its modules are watched as they run.
+
+    Nodes are the calls of leaf modules, ``path#1`` for a second call of one, and what such a module reads where no
+    module gave it: ``path.input``. Between them anything may happen, and another image may take another way: nothing can
+    be projected through it, and no window of a map computed alone. Each image is run by itself, since what the net
+    looks at may be the batch.
+    """
+
+    def __init__(self, module: nn.Module, example: Tensor, reason: str) -> None:
+        self.module = module  # type: ignore[assignment]  # what torch.fx could not make a GraphModule of
+        self.unfollowed = reason
+        self.input_shape = tuple(example.shape[1:])
+        self.nodes = {}
+        self._calls, self._names = {}, {}
+        image, holder, alive = example[:1].to(self.device).clone(), dict[int, str](), list[Tensor]()
+
+        def add(name: str, operation: Operation, value: Tensor, parents: tuple[str, ...] = ()) -> None:
+            self.nodes[name] = Node(name, operation, parents, tuple(value.shape[1:]), fx.Graph().placeholder("unknown"))
+            holder[storage(value)] = name
+            alive.append(value)  # a freed tensor's storage would be given to another
+
+        def reads(name: str, module: nn.Module, value: Tensor) -> None:
+            held = self.nodes.get(holder.get(storage(value), ""))
+            if held is None or held.shape != tuple(value.shape[1:]):
+                add(f"{name}.input", Operation("other", "what stands between two modules"), value)
+            below[name] = holder[storage(value)], value.dim()
+
+        def gives(name: str, module: nn.Module, value: Tensor) -> None:
+            parent, rank = below[name]
+            add(name, operations.of_module(module, rank), value, (parent,))
+
+        below: dict[str, tuple[str, int]] = {}
+        add("(image)", Operation("input", "input"), image)
+        result = self._run_one(image, reads, gives)
+        self._output = ""
+        if isinstance(result, Tensor):
+            reads("(output)", module, result)
+            self._output = below["(output)"][0]
+
+    @property
+    def output(self) -> str:
+        """Name of what the net returns; raises Unsupported where it returns several things."""
+        if not self._output:
+            raise Unsupported("the net returns several things: name the layer that is meant")
+        return self._output
+
+    def below(self, name: str) -> list[Node]:
+        """The node and all that was called before it, latest first: what it depends on is among them."""
+        order = list(self.nodes.values())
+        return order[order.index(self.find(name)) :: -1]
+
+    def at(self, images: Tensor) -> Graph:
+        """The same for images of this size."""
+        same = tuple(images.shape[1:]) == self.input_shape
+        return self if same else Watched(self.module, images, self.unfollowed)
+
+    def run(
+        self,
+        images: Tensor,
+        watch: Mapping[str, Callable[[Tensor], object]],
+        instead: Mapping[str, Callable[[Tensor], Tensor]] | None = None,
+    ) -> None:
+        """Run every image by itself, then show what the named modules read or gave, of all images together."""
+        if instead:
+            raise Unsupported(self.unfollowed)
+        names = {name: self.find(name).name for name in watch}
+        found: dict[str, list[Tensor]] = {node: [] for node in names.values()}
+
+        def keep(node: str, value: Tensor) -> None:
+            if node in found:
+                found[node].append(value.clone())
+
+        for image in images:
+            one = image[None].to(self.device).clone()
+            keep("(image)", one)
+            result = self._run_one(
+                one, lambda name, _, value: keep(f"{name}.input", value), lambda name, _, value: keep(name, value)
+            )
+            keep("(output).input", result)
+        for name, watcher in watch.items():
+            if len(found[names[name]]) != len(images):
+                raise Unsupported(f"layer {name!r} does not run for every image: {self.unfollowed}")
+            watcher(torch.cat(found[names[name]]))
+
+    def _run_one(self, image: Tensor, reads: "_See", gives: "_See") -> Any:
+        """The net's output for one image; shows by name what each leaf module reads (its first argument) and gives."""
+        turns: Counter[str] = Counter()
+
+        def name(path: str) -> str:
+            return f"{path}#{turns[path]}" if turns[path] else path
+
+        def before(path: str, module: nn.Module, args: tuple) -> None:
+            if args and isinstance(args[0], Tensor):
+                reads(name(path), module, args[0])
+
+        def after(path: str, module: nn.Module, args: tuple, output: Any) -> None:
+            if args and isinstance(args[0], Tensor) and isinstance(output, Tensor):
+                gives(name(path), module, output)
+            turns[path] += 1
+
+        leaves = [(path, module) for path, module in self.module.named_modules() if path and not [*module.children()]]
+        with ExitStack() as hooks, layouts.AnyLayout(), torch.inference_mode(False), torch.no_grad():
+            for path, module in leaves:
+                hooks.callback(module.register_forward_pre_hook(partial(before, path)).remove)
+                hooks.callback(module.register_forward_hook(partial(after, path)).remove)
+            return self.module(image)
+
+
+_See = Callable[[str, nn.Module, Tensor], None]
