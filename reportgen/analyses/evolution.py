@@ -431,18 +431,18 @@ def _evolution(layer: Layer, epochs: Float[np.ndarray, " epoch"], searched: str)
         if layer.field < layer.size
         else f"the whole image, because the receptive field ({layer.field} px) holds it"
     )
-    projected = (
-        f"left grey because it cannot be projected: {layer.refusal}"
+    rows = (
+        f"Nothing is projected to pixels: {layer.refusal}. Shown is {cutting}."
         if layer.refusal
-        else "projected to pixels by the deconvnet of that epoch's net; grey is zero, each picture's contrast is enhanced"
+        else "Upper row of each map: projected to pixels by the deconvnet of that epoch's net; grey is zero, each picture's "
+        f"contrast is enhanced. Lower row: {cutting}."
     )
     return Evolution(
         title=f"Layer {layer.number} during training",
-        caption=f"{len(maps)} feature maps of layer {layer.number}, drawn at random, after "
-        f"{'epoch' if len(epochs) == 1 else 'epochs'} {', '.join(f'{epoch:g}' for epoch in epochs)}. Upper row of each "
-        f"map: its strongest activation over {searched} training images (the centre of each), {projected}. Lower row: "
-        f"{cutting}. An orange bar before a column says that another image took over since the column before: the picture "
-        "jumps. Look for the column from which a row no longer changes.",
+        caption=f"The strongest activation over {searched} training images (the centre of each) of {len(maps)} feature maps "
+        f"of layer {layer.number}, drawn at random, after {'epoch' if len(epochs) == 1 else 'epochs'} "
+        f"{', '.join(f'{epoch:g}' for epoch in epochs)}. {rows} An orange bar before a column says that another image took "
+        "over since the column before: the picture jumps. Look for the column from which a row no longer changes.",
         alt=f"For {len(maps)} feature maps of layer {layer.number}, {len(epochs)} image patches from left to right"
         f"{'' if layer.refusal else ', and above them their projections'}. "
         + " ".join(
@@ -452,7 +452,7 @@ def _evolution(layer: Layer, epochs: Float[np.ndarray, " epoch"], searched: str)
         layer=layer.number,
         maps=maps,
         epochs=epochs,
-        projections=layer.pictures.projections,
+        projections=None if layer.refusal else layer.pictures.projections,
         patches=layer.pictures.patches,
         shown=layer.top.active[maps],
         jumped=layer.top.jumped[maps],

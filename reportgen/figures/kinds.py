@@ -44,7 +44,7 @@ class Evolution(Figure):
     layer: int
     maps: Int[Array, " map"]  # the maps' numbers within their layer
     epochs: Float[Array, " epoch"]
-    projections: UInt8[Array, "map epoch row column 3"]
+    projections: UInt8[Array, "map epoch row column 3"] | None  # None: the layer cannot be projected
     patches: UInt8[Array, "map epoch row column 4"]
     shown: Bool[Array, "map epoch"]  # False: the map has no activation above zero
     jumped: Bool[Array, "map epoch"]  # another image than one column before

@@ -10,7 +10,9 @@ for (const figure of document.querySelectorAll(".figure.Evolution")) {
     sheets: [...course.querySelectorAll(".strips img")],
     lines: [...course.querySelectorAll("li")],
     mark: course.querySelector(".strips .both").appendChild(make("span", { class: "column" })),
-    tiles: ["projection", "patch"].map((part) => make("div", { class: "tile", role: "img", "aria-label": part })),
+    tiles: ["projection", "patch"] // where nothing is projected, patches alone
+      .slice(-course.querySelectorAll(".strips img").length)
+      .map((part) => make("div", { class: "tile", role: "img", "aria-label": part })),
     line: make("p", {}),
   }));
   const said = make("output", {});

@@ -40,6 +40,15 @@ def test_epochs_stand_from_left_to_right_under_each_other(tmp_path: Path):
         assert abs(below[:, inside].mean() - (250 - 40 * column)) < 3
 
 
+def test_where_nothing_is_projected_patches_stand_alone(tmp_path: Path):
+    drawn = draw.draw({"layer2": replace(evolution(), projections=None)}, tmp_path)["layer2"]
+    both = draw.draw({"layer2": evolution()}, tmp_path)["layer2"]
+    assert [entry["projections"] for entry in drawn["maps"]] == [None, None]
+    assert pixels(tmp_path / drawn["maps"][0]["patches"]["file"]).shape == (SIDE, 3 * STEP - drawing.GAP, 3)
+    assert both["picture"]["height"] - drawn["picture"]["height"] == 2 * (SIDE + drawing.SEAM)
+    assert len(drawn["files"]) == 3
+
+
 def test_a_bar_stands_before_a_jump_and_nowhere_else(tmp_path: Path):
     drawn = draw.draw({"layer2": evolution()}, tmp_path)["layer2"]
     for place, jumps in enumerate(([False, False, True], [False, False, False])):

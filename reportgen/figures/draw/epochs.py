@@ -34,34 +34,38 @@ JUMP = tuple(bytes.fromhex(VERMILLION[1:]))
 
 
 def evolution(figure: kinds.Evolution, name: str, folder: Path) -> dict[str, Any]:
-    """Draw each map as two strips, its projections and its patches, and all of them as one like figure 4."""
+    """Draw each map as two strips, its projections (if there are any) and its patches, and all of them as one like figure 4."""
     side = tile_side(figure.patches.shape[2])
     (folder / name).mkdir(exist_ok=True)
     empty = hatch(side, EMPTY, EMPTY_LINE, rising=False, period=12)
     maps: list[dict[str, Any]] = []
-    pairs: list[tuple[Pixels, Pixels]] = []
+    strips: list[list[Pixels]] = []
     for place, number in enumerate(figure.maps):
         shown, jumped = figure.shown[place], figure.jumped[place]
-        rows = zip(figure.projections[place], figure.patches[place], shown, strict=True)
-        cells = [
-            (enlarge(above, side), patch_tile(below, side)) if seen else (empty, empty) for above, below, seen in rows
-        ]
-        above, below = (strip(tiles, jumped) for tiles in zip(*cells, strict=True))
-        pairs.append((above, below))
+        rows = [[patch_tile(patch, side) for patch in figure.patches[place]]]
+        if figure.projections is not None:
+            rows.insert(0, [enlarge(projection, side) for projection in figure.projections[place]])
+        strips.append(
+            [strip([tile if seen else empty for tile, seen in zip(row, shown, strict=True)], jumped) for row in rows]
+        )
+        *above, below = strips[-1]
         maps.append(
             {
                 "map": int(number),
                 "shown": shown.tolist(),
                 "jumped": jumped.tolist(),
                 "note": figure.notes[place],
-                "projections": save_jpeg(above, folder, f"{name}/map{number:04d}-projections.jpg"),
+                "projections": save_jpeg(above[0], folder, f"{name}/map{number:04d}-projections.jpg")
+                if above
+                else None,
                 "patches": save_jpeg(below, folder, f"{name}/map{number:04d}-patches.jpg"),
                 "details": list(figure.details[place]),
             }
         )
     epochs = [f"{epoch:g}" for epoch in figure.epochs]
-    whole = save_jpeg(compose(pairs, figure.maps.tolist(), epochs, side), folder, f"{name}.jpg")
-    files = [whole["file"], *(entry[part]["file"] for entry in maps for part in ("projections", "patches"))]
+    whole = save_jpeg(compose(strips, figure.maps.tolist(), epochs, side), folder, f"{name}.jpg")
+    drawn = [entry[part] for entry in maps for part in ("projections", "patches")]
+    files = [whole["file"], *(picture["file"] for picture in drawn if picture)]
     return {
         "picture": whole,
         "files": files,
@@ -87,20 +91,21 @@ def strip(tiles: Sequence[Pixels], jumped: Bool[np.ndarray, " epoch"]) -> Pixels
     return whole
 
 
-def compose(pairs: Sequence[tuple[Pixels, Pixels]], numbers: Sequence[int], epochs: Sequence[str], side: int) -> Pixels:
+def compose(strips: Sequence[Sequence[Pixels]], numbers: Sequence[int], epochs: Sequence[str], side: int) -> Pixels:
     """All maps in one picture, the epochs above, the maps' numbers on the left."""
-    if not pairs:
+    if not strips:
         return np.full((8, 8, 3), PAPER, np.uint8)
-    height, width = pairs[0][0].shape[:2]
-    step = 2 * height + SEAM + BETWEEN
-    sheet = Image.new("RGB", (LABEL + width, HEAD + len(pairs) * step - BETWEEN), PAPER)
+    height, width = strips[0][0].shape[:2]
+    own = len(strips[0]) * (height + SEAM) - SEAM
+    step = own + BETWEEN
+    sheet = Image.new("RGB", (LABEL + width, HEAD + len(strips) * step - BETWEEN), PAPER)
     pen, face = ImageDraw.Draw(sheet), font(18)
     pen.text((LABEL - 12, HEAD / 2), "epoch", INK, face, anchor="rm")
     for column, epoch in enumerate(epochs):
         pen.text((LABEL + column * (side + GAP) + side / 2, HEAD / 2), epoch, INK, face, anchor="mm")
-    for place, ((above, below), number) in enumerate(zip(pairs, numbers, strict=True)):
+    for place, (rows, number) in enumerate(zip(strips, numbers, strict=True)):
         top = HEAD + place * step
-        sheet.paste(Image.fromarray(above), (LABEL, top))
-        sheet.paste(Image.fromarray(below), (LABEL, top + height + SEAM))
-        pen.text((LABEL - 12, top + height + SEAM / 2), f"map {number}", INK, face, anchor="rm")
+        for line, row in enumerate(rows):
+            sheet.paste(Image.fromarray(row), (LABEL, top + line * (height + SEAM)))
+        pen.text((LABEL - 12, top + own / 2), f"map {number}", INK, face, anchor="rm")
     return np.asarray(sheet)
