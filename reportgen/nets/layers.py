@@ -89,11 +89,16 @@ def _spread_layers(graph: Graph) -> Iterator[PaperLayer]:
 
 
 def _classifier(graph: Graph) -> str:
-    """The last linear layer, or in a net without any the last convolution."""
-    found = graph.linears or graph.convs
-    if not found:
+    """The last linear layer or convolution on the way to the output with a unit for each class.
+
+    Where there is none, as under a product with weights that the net scales itself, the output.
+    """
+    output = graph.output
+    classes = graph.shape(output)[0]
+    below = [node for node in graph.below(output) if node.kind in ("linear", "conv2d")]
+    if not below:
         raise UserError("the net has neither a linear layer nor a convolution: there is nothing to look at")
-    return found[-1]
+    return next((node.name for node in below if node.shape[0] == classes), output)
 
 
 def _activated(graph: Graph, before: Sequence[Node]) -> list[str]:
@@ -101,7 +106,20 @@ def _activated(graph: Graph, before: Sequence[Node]) -> list[str]:
     spatial = [node for node in before[:-1] if node.spatial and node.kind in ("conv2d", "relu", "pointwise")]
     maps = [node for node in spatial if node.shape[1] * node.shape[2] > 1] or spatial
     activated = [node for node in maps if node.kind == "relu" or _follows_convolution(graph, node)]
-    return [node.name for node in activated or [node for node in maps if node.kind == "conv2d"]]
+    return [_activation(graph, node).name for node in activated or [node for node in maps if node.kind == "conv2d"]]
+
+
+def _activation(graph: Graph, node: Node) -> Node:
+    """The product with what a function read, where the function is a gate of it, as in ``x * sigmoid(x)``."""
+    end = node
+    while node.kind == "pointwise":
+        readers = [reader for reader in graph.nodes.values() if end.name in reader.parents]
+        if len(readers) != 1 or readers[0].kind != "pointwise":
+            break
+        if set(readers[0].parents) == {end.name, *node.parents}:
+            return readers[0]
+        end = readers[0]
+    return node
 
 
 def _follows_convolution(graph: Graph, node: Node) -> bool:

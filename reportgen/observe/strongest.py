@@ -223,9 +223,12 @@ def look(inputs: Inputs, number: int, top: Top, maps: Int[np.ndarray, " shown"])
 def first_weights(inputs: Inputs) -> Float[np.ndarray, "map row column 3"] | None:
     """The filters of the lowest convolution layer in RGB; None if it reads no image."""
     lowest = convolutions(inputs)[0]
-    weights = dict(inputs.net.named_parameters()).get(f"{lowest.weights}.weight")
-    read = [node.name for node in inputs.graph.below(lowest.map) if node.kind == "conv2d"]
-    if weights is None or weights.shape[1] != 3 or len(read) > 1:  # three maps of another layer are no image
+    node = inputs.graph.find(lowest.weights)
+    if node.kind != "conv2d" or "weight" not in node.operation.settings:
+        return None
+    weights = node.operation.settings["weight"]()
+    read = [below.name for below in inputs.graph.below(lowest.map) if below.kind == "conv2d"]
+    if weights.shape[1] != 3 or len(read) > 1:  # three maps of another layer are no image
         return None
     filters = weights.detach().cpu().permute(0, 2, 3, 1).numpy()
     return filters[..., ::-1] if inputs.preprocessing.order == "BGR" else filters

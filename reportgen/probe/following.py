@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, fx, nn
+from torch.nn.utils import parametrize
 
 from reportgen.probe import operations
 
@@ -36,9 +37,18 @@ class Tracer(fx.Tracer):
         super().__init__()
         self.calls: dict[str, list[fx.Node]] = {}
 
+    def create_args_for_root(self, root_fn: Callable, is_module: bool, concrete_args: Any = None) -> tuple[Any, list]:
+        # What the caller may leave out is left out: a proxy in its place would be taken for something given.
+        function, given = super().create_args_for_root(root_fn, is_module, concrete_args)
+        return function, [_left_out(one) if isinstance(one, fx.Proxy) else one for one in given]
+
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         # A subclass of nn.LocalResponseNorm is one, however it computes it: the identity on the way down.
-        return isinstance(m, nn.LocalResponseNorm) or super().is_leaf_module(m, module_qualified_name)
+        if isinstance(m, nn.LocalResponseNorm):
+            return True
+        if parametrize.is_parametrized(m):  # of a class that torch made of the net's own
+            return type(m).__mro__[1].__module__.startswith("torch.nn")
+        return super().is_leaf_module(m, module_qualified_name)
 
     def proxy(self, node: fx.Node) -> fx.Proxy:
         return _Proxy(node, self)
@@ -50,6 +60,13 @@ class Tracer(fx.Tracer):
         if isinstance(result, fx.Proxy):
             self.calls.setdefault(path, []).append(result.node)
         return result
+
+
+def _left_out(proxy: fx.Proxy) -> Any:
+    """The default of an argument of the forward pass; the argument itself where it has none."""
+    if str(proxy.node.target).startswith("*"):
+        return {} if str(proxy.node.target).startswith("**") else ()
+    return proxy.node.args[0] if proxy.node.args else proxy
 
 
 def eval_copy(net: nn.Module) -> nn.Module:
@@ -93,6 +110,26 @@ def signals(node: fx.Node, is_signal: Callable[[fx.Node], bool], bundles: set[fx
     return found
 
 
+_OF_SHAPE = (
+    *("size", "dim", "numel", "new_tensor", "new_zeros", "new_ones", "new_full", "new_empty"),
+    *("zeros_like", "ones_like", "full_like", "empty_like"),
+)
+_ATTRIBUTES = ("shape", "device", "dtype", "ndim")
+
+
+def blind(order: Sequence[fx.Node]) -> set[fx.Node]:
+    """The nodes that hang on no value of the image, though they may on its shape, type or device; constants included."""
+    found = constants(order)
+    for node in order:
+        reads = node.all_input_nodes
+        name = operations.call_name(node.target)
+        if name in _OF_SHAPE or (name == "getattr" and node.args[1] in _ATTRIBUTES):
+            reads = [read for read in reads if read is not node.args[0]]
+        if node.op.startswith("call") and all(read in found for read in reads):
+            found.add(node)
+    return found
+
+
 def last_uses(order: Sequence[fx.Node]) -> dict[fx.Node, list[fx.Node]]:
     """For each node, the nodes whose values nobody reads after it."""
     last: dict[fx.Node, fx.Node] = {}
@@ -110,9 +147,10 @@ def constants(order: Sequence[fx.Node]) -> set[fx.Node]:
     """The nodes that do not depend on the image."""
     found: set[fx.Node] = set()
     for node in order:
-        if node.op == "get_attr" or (
-            node.op.startswith("call") and node.all_input_nodes and all(read in found for read in node.all_input_nodes)
-        ):
+        read = node.all_input_nodes
+        # A module that reads nothing gives a weight, as a parametrisation does; a function may draw random numbers.
+        own = node.op == "get_attr" or (node.op == "call_module" and not read)
+        if own or (node.op.startswith("call") and read and all(one in found for one in read)):
             found.add(node)
     return found
 

@@ -56,6 +56,9 @@ class Graph:
         self._names = following.public_names(self._order, calls)
         self._constant = following.constants(self._order)
         self._bundles: set[fx.Node] = set()  # calls that give several signals, as ``x.chunk(2)``
+        self._made: dict[
+            fx.Node, Tensor
+        ] = {}  # tensors made on the way, of which only shape and device hang on the image
         with torch.inference_mode(False), torch.no_grad():
             self.nodes: dict[str, Node] = _Normaliser(self).nodes(example[:1])
 
@@ -197,6 +200,14 @@ class Graph:
         """Whether a torch.fx node gives several tensors that depend on the image."""
         return node in self._bundles
 
+    def made(self, node: fx.Node) -> Tensor | None:
+        """For one image, a tensor that a call makes without a look at the image's values, as ``x.new_tensor([1, 2])``."""
+        return self._made.get(node)
+
+    def known(self, node: fx.Node) -> Any:
+        """The value of a node that hangs on no value of the image, for one image; else None."""
+        return self.constant(node) if node in self._constant else self.made(node)
+
     def is_constant(self, node: fx.Node) -> bool:
         """Whether a torch.fx node's value does not depend on the image."""
         return node in self._constant
@@ -225,6 +236,7 @@ class _Normaliser:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.values: dict[fx.Node, Any] = {}
+        self.blind = following.blind(graph._order)
         self.writers: dict[int, list[tuple[fx.Node, Tensor]]] = {}  # storage -> who worked in place on which part of it
         self.alive: list[Any] = []  # a freed tensor's storage would be given to another node
 
@@ -237,6 +249,8 @@ class _Normaliser:
             signals = following.signals(node, self._is_signal, self.graph._bundles)
             parents = [self._writer(reads, self.values[reads]) for reads in signals]
             value = self.values[node] = self.graph.execute(node, self.values, inputs)
+            if isinstance(value, Tensor) and node in self.blind and node not in self.graph._constant:
+                self.graph._made[node] = value
             if signals and isinstance(value, tuple | list) and any(isinstance(part, Tensor) for part in value):
                 self.graph._bundles.add(node)
             changed = [
@@ -256,7 +270,8 @@ class _Normaliser:
     def _is_signal(self, node: fx.Node) -> bool:
         """Whether the node's value is a tensor that depends on the image."""
         value = self.values[node]
-        return isinstance(value, Tensor) and node not in self.graph._constant and value.dim() > 0
+        known = node in self.graph._constant or node in self.graph._made
+        return isinstance(value, Tensor) and not known and value.dim() > 0
 
     def _writer(self, node: fx.Node, value: Tensor) -> fx.Node:
         """The node whose result is read there: another than ``node`` if one worked in place on its output meanwhile.
@@ -312,7 +327,7 @@ class _Normaliser:
             return Operation("other", what)
         output = tuple(self.values[node].shape)
         if len(node.all_input_nodes) > len(shapes) and any(
-            isinstance(self.values[read], Tensor) and read not in self.graph._constant
+            isinstance(self.values[read], Tensor) and read not in self.graph._constant and read not in self.graph._made
             for read in node.all_input_nodes
             if self.values[read] is not None and not self._is_signal(read)
         ):

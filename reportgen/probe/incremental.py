@@ -253,7 +253,7 @@ class Incremental:
             else:  # of a number's signals only the shape of the whole map counts
                 below[one] = known[one] if bundle else self.stand_in.expand(count, *signal.shape)
         result = self.graph.execute(read, below)
-        if isinstance(result, Tensor):
+        if isinstance(result, Tensor) and self.graph.made(read) is None:
             raise Unsupported(f"layer {node.name!r} reads a value computed from all images of a batch together")
         return result
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, fx
 
 from reportgen.probe.fetching import send
 from reportgen.probe.fields import Span, parent_span, whole
@@ -92,10 +92,17 @@ def _scale(descent: Descent, node: Node, signal: Tensor) -> Iterator[Sent]:
 
 
 def _split(descent: Descent, node: Node, signal: Tensor) -> Iterator[Sent]:
-    """A concatenation gives each branch its own maps back."""
-    sizes = [descent.graph.nodes[parent].shape[0] for parent in node.parents]
-    for parent, part in zip(node.parents, signal.split(sizes, dim=1), strict=True):
-        yield Sent(parent, part, descent.frames.get(node.name))
+    """A concatenation gives each branch its own maps back; what hangs on no image, such as coordinates, gets none."""
+    graph, parents = descent.graph, iter(node.parents)
+    joined = node.fx.args[0] if node.fx.args else node.fx.kwargs["tensors"]
+    begin = 0
+    for one in joined if isinstance(joined, list | tuple) else node.parents:
+        known = graph.known(one) if isinstance(one, fx.Node) else None
+        parent = next(parents) if known is None else ""
+        end = begin + (known.shape[1] if known is not None else graph.nodes[parent].shape[0])
+        if parent:
+            yield Sent(parent, signal[:, begin:end], descent.frames.get(node.name))
+        begin = end
 
 
 def _reshape(descent: Descent, node: Node, signal: Tensor) -> Iterator[Sent]:

@@ -147,7 +147,7 @@ def _cuts(node: Node) -> bool:
 def _work(node: Node) -> float:
     """What one place of the node's map takes, in multiply-adds."""
     weights = node.operation.settings["weight"]().numel() if node.kind in ("conv2d", "linear") else 0
-    return weights + _MOVE * node.shape[0]
+    return weights + _MOVE * math.prod(node.shape[:1])
 
 
 def changed(graph: Graph, order: Sequence[Node], square: Span) -> dict[str, Span]:
@@ -202,9 +202,10 @@ def _settled(span: Span, shape: tuple[int, ...]) -> Span:
 
 def _reads_places(graph: Graph, node: Node) -> bool:
     """Whether the call reads a constant that differs from place to place (``x + bias`` of a bias of the map's shape)."""
-    if node.fx.op == "call_module" or (operations.arithmetic(node.fx.target) is None and node.kind != "pointwise"):
+    by_value = node.kind in ("pointwise", "concat") or operations.arithmetic(node.fx.target) is not None
+    if node.fx.op == "call_module" or not by_value:
         return False
-    constants = [graph.constant(read) for read in node.fx.all_input_nodes if graph.is_constant(read)]
+    constants = [graph.known(read) for read in node.fx.all_input_nodes]
     return any(isinstance(c, Tensor) and c.numel() > 1 and tuple(c.shape[-2:]) != (1, 1) for c in constants)
 
 

@@ -126,6 +126,32 @@ class Viewing(nn.Module):
         return self.fc2(x.view(x.size(0), -1))
 
 
+class Gain(nn.Conv2d):
+    """A convolution with a forward pass of its own."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) * 3
+
+
+class OfItsOwn(nn.Module):
+    """Makes on the way what hangs on no image: mean and deviation, a blurring kernel, weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 6, 3)
+        self.conv2 = nn.utils.parametrizations.weight_norm(Gain(6, 8, 3))
+        self.conv3 = nn.Conv2d(8, 6, 3)
+        self.fc = nn.Linear(6, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        mean = torch.tensor([0.5, 0.4, 0.3], device=x.device, dtype=x.dtype)[None, :, None, None]
+        x = (x - mean) / x.new_tensor([0.2, 0.3, 0.4]).view(1, 3, 1, 1)
+        x = F.relu(self.conv1(x))
+        kernel = torch.ones(1, 1, 3, 3, device=x.device, dtype=x.dtype).repeat(x.shape[1], 1, 1, 1) / 9
+        x = F.conv2d(x, kernel, stride=2, padding=1, groups=x.shape[1])
+        return self.fc(F.relu(self.conv3(F.relu(self.conv2(x)))).mean((2, 3)))
+
+
 FAMILIES = {
     "alexnet": Family(_torchvisions("alexnet"), 79, 71, ("features.4", "features.11", "classifier.5")),
     "vgg11": Family(_torchvisions("vgg11", init_weights=False), 47, 39, ("features.7", "features.19")),
@@ -158,6 +184,7 @@ FAMILIES = {
     "flattened by view": Family(
         lambda: initialised(Viewing()), 45, 37, ("conv1", "conv2", "fc1", "fc2"), captum=False
     ),
+    "of its own": Family(lambda: initialised(OfItsOwn()), 45, 37, ("conv1", "conv3", "fc"), captum=False),
     "every ReLU": Family(
         lambda: initialised(EveryRelu()), 45, 37, ("strided", "dilated", "sparse", "flat", "last", "head"), captum=False
     ),

@@ -1,6 +1,7 @@
 """Tracing: names, shapes, operations, and that the net is left alone."""
 
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -132,6 +133,83 @@ def test_work_in_place_on_a_shared_tensor_is_followed() -> None:
     assert graph.parents("relu") == ("iadd",)
 
 
+def assert_covers_as_the_net(net: nn.Module, graph: Graph) -> None:
+    found = occlude(graph, IMAGES[0], 5, 20, 0.0, [graph.output])
+    places = torch.cartesian_prod(found.tops, found.lefts).tolist()
+    expected = covered_one_by_one(forward_with_hooks(net, [""]), IMAGES[0], 5, places, torch.zeros(3))[""]
+    torch.testing.assert_close(found.covered[graph.output].flatten(0, 1), expected)
+
+
+class Small(nn.Module):
+    def __init__(self, maps: int = 3) -> None:
+        super().__init__()
+        self.conv, self.last = nn.Conv2d(maps, 8, 3), nn.Conv2d(8, 4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(F.relu(self.conv(x))).mean((2, 3))
+
+
+class Optional(Small):
+    """Has arguments that may be left out: with others than the defaults it is another net."""
+
+    def forward(
+        self, x: Tensor, mask: Tensor | None = None, *more: Tensor, double: bool = False, **rest: Any
+    ) -> Tensor:
+        if mask is not None or double or "triple" in rest:
+            x = x * 2
+        for one in more:
+            x = x + one
+        return super().forward(x)
+
+
+class Asking(Small):
+    """Asks whether it reads a tensor: what stands for one while a net is followed is none."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x * 2 if isinstance(x, Tensor) else x)
+
+
+class Coordinates(Small):
+    """Reads each place's coordinates beside the colours."""
+
+    def __init__(self) -> None:
+        super().__init__(5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows, columns = (torch.linspace(-1, 1, x.size(axis), device=x.device) for axis in (2, 3))
+        places = torch.stack(torch.meshgrid(rows, columns, indexing="ij"))
+        return super().forward(torch.cat([places.expand(x.size(0), 2, x.size(2), x.size(3)), x], dim=1))
+
+
+class ByItsMean(Small):
+    """Divides by a number that it reads off the image, by way of a number of Python's."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x / torch.full((1,), x.abs().mean().item()))
+
+
+@pytest.mark.parametrize("make", [Optional, Asking, Coordinates, ByItsMean])
+def test_what_is_followed_is_the_net_itself(make: type[nn.Module]) -> None:
+    net = initialised(make())
+    graph = trace(net, torch.zeros_like(IMAGES))
+    assert_covers_as_the_net(net, graph)
+    assert bool(graph.unfollowed) == (make is Asking)
+
+
+def test_coordinates_get_nothing_of_a_projection() -> None:
+    net = initialised(Coordinates())
+    strongest_ = activations(net, IMAGES[:1], ["relu"])["relu"][0, 3].argmax().item()
+    unit = Activation("relu", 3, strongest_ // 17, strongest_ % 17)
+    [found] = project(net, IMAGES[0], [unit])
+    plain = initialised(Small())
+    with torch.no_grad():
+        plain.conv.weight.copy_(net.conv.weight[:, 2:])
+        plain.conv.bias.fill_(1e3)  # active everywhere
+    [same] = project(plain, IMAGES[0], [unit])
+    scale = found.full().abs().max() / same.full().abs().max()
+    torch.testing.assert_close(found.full(), same.full() * scale)
+
+
 class InHalves(nn.Module):
     """Works in place on a half of a map; ``kind`` says what reads it afterwards."""
 
@@ -153,10 +231,7 @@ class InHalves(nn.Module):
 def test_work_in_place_on_a_part(kind: str, memory: torch.memory_format) -> None:
     net = initialised(InHalves(kind)).to(memory_format=memory)
     graph = trace(net, IMAGES)
-    found = occlude(graph, IMAGES[0], 5, 20, 0.0, [graph.output])
-    places = torch.cartesian_prod(found.tops, found.lefts).tolist()
-    expected = covered_one_by_one(forward_with_hooks(net, [""]), IMAGES[0], 5, places, torch.zeros(3))[""]
-    torch.testing.assert_close(found.covered[graph.output].flatten(0, 1), expected)
+    assert_covers_as_the_net(net, graph)
     if kind == "the halves":
         assert graph.parents("cat") == ("relu_", "mul_")
     else:  # no call gave what the last convolution reads
