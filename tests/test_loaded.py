@@ -23,6 +23,8 @@ from reportgen.stages.net import accuracy
 
 GUIDE = (REPOSITORY / "docs" / "your-own-net.md").read_text()
 CODE = """
+import warnings
+
 import torch
 from torch import nn
 
@@ -81,6 +83,18 @@ def several():
     class Several(Brightness):
         def forward(self, images): return {"logits": super().forward(images)}
     return Several()
+def grey():
+    net = heads()
+    net.conv = nn.Conv2d(1, 2, 3)
+    return net
+def silently(make):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch calls both deprecated
+        return make(Brightness())
+def scripted(): return silently(torch.jit.script)
+def quantised(): return silently(torch.ao.quantization.quantize_dynamic)
+def half(): return Brightness().half()
+def double(): return Brightness().double()
 the_one = Brightness()
 def same(): return the_one
 """
@@ -268,6 +282,13 @@ def test_checkpoints_become_snapshots(home: Path) -> None:
         made(home, SNAPSHOTS="empty")
 
 
+@pytest.mark.parametrize("name", ["half", "double"])
+def test_a_net_of_another_precision_is_looked_into_in_single(home: Path, name: str) -> None:
+    made(home, MODEL=f"brightness_net:{name}")
+    assert numbers(home)["top1"] == 1.0
+    assert Inputs.open(home / "build", "cpu").net.conv.weight.dtype == torch.float32
+
+
 @pytest.mark.parametrize("name", ["the_one", "same"])
 def test_a_factory_that_gives_the_same_net_again_gives_each_epoch_its_own(home: Path, name: str) -> None:
     (home / "epochs").mkdir()
@@ -316,6 +337,18 @@ def test_the_layers_that_the_user_names_are_looked_at(home: Path) -> None:
         (
             {"MODEL": "brightness_net:probabilities", "WEIGHTS": "factory"},
             "MODEL=brightness_net:probabilities: it gives probabilities, which sum to 1, and not logits: leave its last",
+        ),
+        (
+            {"MODEL": "brightness_net:grey", "WEIGHTS": "factory"},
+            "MODEL=brightness_net:grey: its first convolution takes 1 channel(s), images have 3: give a factory",
+        ),
+        (
+            {"MODEL": "brightness_net:scripted", "WEIGHTS": "factory"},
+            "MODEL=brightness_net:scripted: a TorchScript module cannot be looked into: give the module that",
+        ),
+        (
+            {"MODEL": "brightness_net:quantised", "WEIGHTS": "factory"},
+            "MODEL=brightness_net:quantised: a quantised net cannot be looked into: give the net before",
         ),
         (
             {"MODEL": "brightness_net:nowhere", "WEIGHTS": "factory"},

@@ -22,6 +22,7 @@ from reportgen.nets.zfnet import ZFNet
 from reportgen.recipes import OWN_NETS, Architecture
 from reportgen.settings import nearest
 
+QUANTISED = ("torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized", "torch.nn.quantized", "torch.nn.intrinsic.q")
 _made: WeakSet[nn.Module] = WeakSet()  # by factories: one that gives a net again would have two weights meet in it
 
 
@@ -87,10 +88,21 @@ def _from_factory(name: str, arguments: Mapping[str, Any]) -> nn.Module:
             raise UserError(f"MODEL={name}: the factory failed: {in_one_line(error)}") from error
     if not isinstance(net, nn.Module):
         raise UserError(f"MODEL={name}: the factory gave a {type(net).__name__}, not a torch.nn.Module")
+    _check(net, name)
     if net in _made:
         net = copy.deepcopy(net)
     _made.add(net)
-    return net
+    return net.float()  # of half or double precision: everything here is computed in single
+
+
+def _check(net: nn.Module, name: str) -> None:
+    """Raise UserError for what cannot be looked into."""
+    if isinstance(net, torch.jit.ScriptModule):
+        raise UserError(
+            f"MODEL={name}: a TorchScript module cannot be looked into: give the module that it was made of"
+        )
+    if any(type(module).__module__.startswith(QUANTISED) for module in net.modules()):
+        raise UserError(f"MODEL={name}: a quantised net cannot be looked into: give the net before it was quantised")
 
 
 @contextmanager

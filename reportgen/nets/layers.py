@@ -89,16 +89,36 @@ def _spread_layers(graph: Graph) -> Iterator[PaperLayer]:
 
 
 def _classifier(graph: Graph) -> str:
-    """The last linear layer or convolution on the way to the output with a unit for each class.
+    """The last linear layer or 1x1 convolution with a unit for each class, else the last linear layer that all passes.
 
-    Where there is none, as under a product with weights that the net scales itself, the output.
+    Where there is neither, as under a product with weights that the net scales itself, the output.
     """
     output = graph.output
     classes = graph.shape(output)[0]
     below = [node for node in graph.below(output) if node.kind in ("linear", "conv2d")]
     if not below:
         raise UserError("the net has neither a linear layer nor a convolution: there is nothing to look at")
-    return next((node.name for node in below if node.shape[0] == classes), output)
+    found = [node for node in below if node.shape[0] == classes and (node.kind == "linear" or _one_by_one(node))]
+    found += [node for node in below if node.kind == "linear" and not _passed_by(graph, output, node.name)]
+    return found[0].name if found else output
+
+
+def _one_by_one(node: Node) -> bool:
+    window = node.operation.window
+    return (window is not None and window.kernel == (1, 1)) or node.shape[1:] == (1, 1)
+
+
+def _passed_by(graph: Graph, output: str, name: str) -> bool:
+    """Whether something of the image reaches the output on another way, as around a gate."""
+    waiting, seen = [output], {name}
+    while waiting:
+        node = graph.nodes[waiting.pop()]
+        if node.kind == "input":
+            return True
+        if node.name not in seen:
+            seen.add(node.name)
+            waiting += node.parents
+    return False
 
 
 def _activated(graph: Graph, before: Sequence[Node]) -> list[str]:

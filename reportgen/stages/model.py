@@ -19,6 +19,7 @@ from reportgen.probe import Graph
 from reportgen.progress import say
 
 LEAST_CLASSES = 2
+COLOURS = 3
 
 
 def make(work: Work, folder: Path) -> None:
@@ -53,6 +54,12 @@ def trace(name: str, net: torch.nn.Module, crop: int) -> Graph:
     except probe.ProbeError as error:
         raise UserError(f"MODEL={name}: {error}") from None
     except Exception as error:  # whatever the user's forward pass raises
+        first = next((module for module in net.modules() if isinstance(module, torch.nn.Conv2d)), None)
+        if first is not None and first.in_channels != COLOURS:
+            raise UserError(
+                f"MODEL={name}: its first convolution takes {first.in_channels} channel(s), images have {COLOURS}: give a "
+                "factory that wraps the net and turns red, green and blue into what it reads"
+            ) from None
         raise UserError(
             f"MODEL={name}: it cannot read {crop} px images, DATA_CROP={crop} ({in_one_line(error)})"
         ) from None

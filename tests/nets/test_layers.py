@@ -44,6 +44,53 @@ class Gated(nn.Module):
         return self.head((second * weight).mean((2, 3)))
 
 
+class Heads(nn.Module):
+    """Convolutions under a head that is no linear layer, beside linear layers that lead elsewhere."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind = kind
+        self.conv1, self.conv2, self.conv3 = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 6, 3), nn.Conv2d(6, 8, 3)
+        self.down, self.up = nn.Linear(8, 4), nn.Linear(4, 8)  # gates
+        self.head, self.aside = nn.Conv2d(8, 5, 1), nn.Linear(8, 7)
+        self.fc, self.weight = nn.Linear(8, 5), nn.Parameter(torch.randn(5, 8))
+
+    def forward(self, images):
+        x = F.relu(self.conv3(F.relu(self.conv2(F.relu(self.conv1(images))))))
+        if self.kind == "a convolution":
+            gate = self.up(F.relu(self.down(x.mean((2, 3))))).sigmoid()
+            return self.head(x * gate[:, :, None, None]).mean((2, 3))
+        if self.kind == "a product":
+            return F.normalize(x.mean((2, 3))) @ F.normalize(self.weight).t()
+        result = self.fc(x.mean((2, 3)))
+        self.aside(x.mean((2, 3)))
+        return torch.cat([-result[:, :1], result[:, :1]], 1) if self.kind == "yes or no" else result
+
+
+@pytest.mark.parametrize(
+    ("kind", "seventh", "eighth"),
+    [
+        ("a convolution", "mul", "head"),
+        ("a product", "normalize", "matmul"),
+        ("a linear layer", "mean", "fc"),
+        ("yes or no", "mean", "fc"),
+    ],
+)
+def test_the_classifier_leads_to_the_output(kind: str, seventh: str, eighth: str) -> None:
+    found = maps(traced(Heads(kind), 32))
+    assert found == {1: "relu", 2: "relu_1", 3: "relu_2", 7: seventh, 8: eighth}
+
+
+@pytest.mark.parametrize("gate", [torch.sigmoid, lambda x: torch.tanh(F.softplus(x))], ids=["swish", "mish"])
+def test_of_a_function_and_what_it_gates_the_product_is_the_map(gate) -> None:
+    class Swish(nn.Module):
+        def forward(self, x):
+            return x * gate(x)
+
+    found = maps(traced(Gated(Swish(), nn.ReLU())))
+    assert found == {1: "mul", 2: "mul_1", 7: "mean", 8: "head"}
+
+
 @pytest.mark.parametrize("activation", [nn.ReLU, nn.SiLU, nn.GELU, nn.Hardswish])
 def test_gates_of_channels_are_no_layers(activation: type[nn.Module]) -> None:
     found = maps(traced(Gated(activation(), nn.ReLU())))
