@@ -93,6 +93,7 @@ def silently(make):
         return make(Brightness())
 def scripted(): return silently(torch.jit.script)
 def quantised(): return silently(torch.ao.quantization.quantize_dynamic)
+def wrapped(): return torch.compile(nn.DataParallel(Brightness()))
 def half(): return Brightness().half()
 def double(): return Brightness().double()
 the_one = Brightness()
@@ -282,10 +283,11 @@ def test_checkpoints_become_snapshots(home: Path) -> None:
         made(home, SNAPSHOTS="empty")
 
 
-@pytest.mark.parametrize("name", ["half", "double"])
-def test_a_net_of_another_precision_is_looked_into_in_single(home: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["half", "double", "wrapped"])
+def test_a_net_of_another_precision_or_wrapped_is_looked_into_as_it_is(home: Path, name: str) -> None:
     made(home, MODEL=f"brightness_net:{name}")
     assert numbers(home)["top1"] == 1.0
+    assert numbers(home)["unfollowed"] == ""
     assert Inputs.open(home / "build", "cpu").net.conv.weight.dtype == torch.float32
 
 

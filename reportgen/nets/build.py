@@ -22,6 +22,7 @@ from reportgen.nets.zfnet import ZFNet
 from reportgen.recipes import OWN_NETS, Architecture
 from reportgen.settings import nearest
 
+WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 QUANTISED = ("torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized", "torch.nn.quantized", "torch.nn.intrinsic.q")
 _made: WeakSet[nn.Module] = WeakSet()  # by factories: one that gives a net again would have two weights meet in it
 
@@ -88,11 +89,18 @@ def _from_factory(name: str, arguments: Mapping[str, Any]) -> nn.Module:
             raise UserError(f"MODEL={name}: the factory failed: {in_one_line(error)}") from error
     if not isinstance(net, nn.Module):
         raise UserError(f"MODEL={name}: the factory gave a {type(net).__name__}, not a torch.nn.Module")
+    net = _unwrapped(net)
     _check(net, name)
     if net in _made:
         net = copy.deepcopy(net)
     _made.add(net)
     return net.float()  # of half or double precision: everything here is computed in single
+
+
+def _unwrapped(net: nn.Module) -> nn.Module:
+    """The net itself, out of torch.compile and of what trains it on several GPUs: neither can be followed."""
+    inner = net.module if isinstance(net, WRAPPERS) else getattr(net, "_orig_mod", net)
+    return net if inner is net else _unwrapped(inner)
 
 
 def _check(net: nn.Module, name: str) -> None:
