@@ -237,7 +237,9 @@ class _Numbered(TorchFunctionMode):
         if function is not torch.device:
             args = tuple(_numbered(item) for item in args)
             kwargs = {name: _numbered(item) for name, item in kwargs.items()}
-        if function is torch.tensor and kwargs.get("device") == GPU:  # it would be filled by the driver
+        if (
+            function is torch.tensor and isinstance(kwargs.get("device"), torch.device) and kwargs["device"] == GPU
+        ):  # it would be filled by the driver
             return function(*args, **{**kwargs, "device": CPU}).to(GPU)
         return function(*args, **kwargs)
 

@@ -144,8 +144,10 @@ class OfItsOwn(nn.Module):
         self.fc = nn.Linear(6, 10)
 
     def forward(self, x: Tensor) -> Tensor:
-        mean = torch.tensor([0.5, 0.4, 0.3], device=x.device, dtype=x.dtype)[None, :, None, None]
-        x = (x - mean) / x.new_tensor([0.2, 0.3, 0.4]).view(1, 3, 1, 1)
+        mean, deviation = torch.tensor([[0.5, 0.4, 0.3], [0.2, 0.3, 0.4]], device=x.device, dtype=x.dtype)[
+            :, None, :, None, None
+        ]
+        x = (x - mean) / deviation
         x = F.relu(self.conv1(x))
         kernel = torch.ones(1, 1, 3, 3, device=x.device, dtype=x.dtype).repeat(x.shape[1], 1, 1, 1) / 9
         x = F.conv2d(x, kernel, stride=2, padding=1, groups=x.shape[1])
