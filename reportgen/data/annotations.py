@@ -168,8 +168,9 @@ def _object(annotation: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray 
             raise ValueError(f"runs of {len(flat)} pixels for an image of {size[1]}x{size[0]}")
         return flat.reshape(size[::-1]).T.astype(bool)
     if isinstance(outline, list) and outline:
-        polygons = [np.round(np.array(polygon, float).reshape(-1, 2)).astype(np.int32) for polygon in outline]
-        return cv2.fillPoly(mask, polygons, 1).astype(bool)
+        for polygon in outline:  # one at a time: filled together, what two of them share would count as outside
+            cv2.fillPoly(mask, [np.round(np.array(polygon, float).reshape(-1, 2)).astype(np.int32)], 1)
+        return mask.astype(bool)
     if annotation.get("bbox"):
         left, top, width, height = (round(float(value)) for value in annotation["bbox"])
         mask[max(top, 0) : top + height, max(left, 0) : left + width] = 1
