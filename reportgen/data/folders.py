@@ -16,7 +16,11 @@ from reportgen.data.decoding import Unreadable, read_image, read_picture
 from reportgen.errors import UserError
 
 MOST_SKIPPED = 0.01  # of all files; more, and the folder is not what the user thinks it is
-SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+SPLIT_NAMES = {
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation", "dev"),
+    "test": ("test", "testing"),
+}  # in any case: Train/ is train/
 
 
 @dataclass(frozen=True)
@@ -46,8 +50,11 @@ def list_folder(root: Path, val_share: float, test_share: float, seed: int) -> L
     """
     if not root.is_dir():
         raise UserError(f"DATA={root}: no such folder: give a folder with one folder of images for each class")
-    parts = {SPLIT_NAMES[path.name]: path for path in _folders(root) if path.name in SPLIT_NAMES}
+    parts = _one_of_each(root)
     if "train" not in parts:
+        if parts and len(parts) == len(_folders(root)):
+            names = " and ".join(f"{path.name}/" for path in parts.values())
+            raise UserError(f"DATA={root}: {names} but no train/: put the images to train on there, class by class")
         parts = {"train": root}
     classes = tuple(path.name for path in _folders(parts["train"]))
     if not classes:
@@ -81,7 +88,7 @@ def list_for_loaded(root: Path) -> Listing:
     """
     if not root.is_dir():
         raise UserError(f"DATA={root}: no such folder: give a folder of images")
-    parts = {SPLIT_NAMES[path.name]: path for path in _folders(root) if path.name in SPLIT_NAMES}
+    parts = _one_of_each(root)
     val = parts.get("val") or parts.get("test") or parts.get("train") or root
     test = parts.get("test", val)
     classes = tuple(sorted({path.name for part in (val, test) for path in _folders(part)}))
@@ -107,7 +114,7 @@ def list_classes(root: Path, said_by: str) -> tuple[tuple[str, ...], tuple[Image
     """
     if not root.is_dir():
         raise UserError(f"{said_by}: no such folder: give a folder with one folder of images for each class")
-    parts = [path for path in _folders(root) if path.name in SPLIT_NAMES] or [root]
+    parts = [path for _, path in _splits(root)] or [root]
     classes = tuple(sorted({path.name for part in parts for path in _folders(part)}))
     if len(classes) < 2:
         raise UserError(f"{said_by}: {len(classes) or 'no'} folders of images in it: a classifier needs two or more")
@@ -137,6 +144,26 @@ def split(
                 order = order[count:]
             taken["train"] += sorted(order, key=lambda file: file.name)
     return {name: tuple(files) for name, files in taken.items()}
+
+
+def _splits(root: Path) -> list[tuple[str, Path]]:
+    """The folders that are called as a split is; a ``train/`` without folders, beside others, is a class of trains."""
+    folders = _folders(root)
+    found = [(name, path) for path in folders for name, said in SPLIT_NAMES.items() if path.name.casefold() in said]
+    alone = [name for name, _ in found] == ["train"] and len(folders) > 1
+    return [] if alone and not _folders(found[0][1]) else found
+
+
+def _one_of_each(root: Path) -> dict[str, Path]:
+    """The folder of each split; raises UserError where two folders are called so."""
+    parts: dict[str, Path] = {}
+    for name, path in _splits(root):
+        if name in parts:
+            raise UserError(
+                f"DATA={root}: {parts[name].name}/ and {path.name}/ are both called as the {name} split is: join them"
+            )
+        parts[name] = path
+    return parts
 
 
 def _folders(root: Path) -> list[Path]:

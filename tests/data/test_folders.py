@@ -11,7 +11,7 @@ from PIL import Image
 from PIL import ImageFile as PillowFile
 
 from reportgen.data.decoding import Unreadable, read_image
-from reportgen.data.folders import ImageFile, Listing, list_folder, list_for_loaded, read_images
+from reportgen.data.folders import ImageFile, Listing, list_classes, list_folder, list_for_loaded, read_images
 from reportgen.errors import UserError
 
 
@@ -168,6 +168,39 @@ def test_a_tree_with_splits_keeps_them(tmp_path: Path) -> None:
     listing = list_folder(tmp_path, 0.5, 0.5, seed=0)
     assert {name: len(files) for name, files in listing.splits.items()} == {"train": 6, "val": 6, "test": 6}
     assert all("valid" in file.path.parts for file in listing.splits["val"])
+
+
+@pytest.mark.parametrize(
+    ("train", "val", "test"),
+    [("Train", "Val", "TEST"), ("training", "Validation", "Testing"), ("Training", "dev", "test")],
+)
+def test_splits_are_known_by_their_usual_names_in_any_case(tmp_path: Path, train: str, val: str, test: str) -> None:
+    for count, split in ((5, train), (4, val), (3, test)):
+        tree(tmp_path / split, count=count)
+    listing = list_folder(tmp_path, 0.5, 0.5, seed=0)
+    assert listing.classes == ("cat", "dog")
+    assert {name: len(files) for name, files in listing.splits.items()} == {"train": 10, "val": 8, "test": 6}
+    loaded = list_for_loaded(tmp_path)
+    assert (loaded.classes, len(loaded.splits["val"]), len(loaded.splits["test"])) == (("cat", "dog"), 8, 6)
+    assert list_classes(tmp_path, "TRANSFER=x")[0] == ("cat", "dog")
+
+
+def test_two_folders_of_one_split_and_splits_without_train_are_refused(tmp_path: Path) -> None:
+    for name in ("train", "val", "valid"):
+        tree(tmp_path / "twice" / name, count=3)
+    for lister in (lambda root: list_folder(root, 0.2, 0.2, 0), list_for_loaded):
+        with pytest.raises(UserError, match=r"twice: val/ and valid/ are both called as the val split is: join them$"):
+            lister(tmp_path / "twice")
+    for name in ("Testing", "val"):
+        tree(tmp_path / "none" / name, count=3)
+    with pytest.raises(UserError, match=r"none: Testing/ and val/ but no train/: put the images to train on there"):
+        list_folder(tmp_path / "none", 0.2, 0.2, 0)
+
+
+def test_trains_among_other_classes_are_no_split(tmp_path: Path) -> None:
+    tree(tmp_path, ("Bus", "bicycle", "train"))
+    assert list_folder(tmp_path, 0.2, 0.2, seed=0).classes == ("Bus", "bicycle", "train")
+    assert list_for_loaded(tmp_path).classes == list_classes(tmp_path, "TRANSFER=x")[0] == ("Bus", "bicycle", "train")
 
 
 def test_a_tree_with_train_and_val_gets_its_test_images_from_train(tmp_path: Path) -> None:
