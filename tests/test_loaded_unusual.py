@@ -133,3 +133,22 @@ def test_a_file_whose_name_is_not_utf8_ends_nothing(home: Path, monkeypatch: pyt
     said = read_json(home / "build" / "data" / DOCUMENT)["numbers"]
     assert said["images"]["val"] == 120
     assert said["skipped"] == [{"file": "dark/caf\\xe9.png", "reason": "its name is not UTF-8: rename it"}]
+
+
+def test_test_images_without_class_beside_classes_get_the_nets_predictions(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept(monkeypatch, home, "grouped")
+    (home / "images").rename(home / "val")
+    shutil.copytree(home / "val" / "light", home / "images" / "test")
+    shutil.move(home / "val", home / "images")
+    made(home, "invariance", MODEL="unusual:grouped")
+    said = read_json(home / "build" / "data" / DOCUMENT)["numbers"]
+    assert said["classes"] == ["dark", "light"]
+    assert said["images"] == {"train": 0, "val": 20, "test": 10}
+    data = Inputs.open(home / "build", "cpu").data
+    assert data.test.labelled is not None
+    assert not data.test.labelled.any()
+    assert data.val.labelled is not None
+    assert data.val.labelled.all()
+    assert set(data.test.labels) <= {0, 1}

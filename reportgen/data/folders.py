@@ -64,10 +64,16 @@ def list_folder(root: Path, val_share: float, test_share: float, seed: int) -> L
     found = {
         name: [_files(folder, kind, index) for index, kind in enumerate(classes)] for name, folder in parts.items()
     }
-    for folder in (folder for name, folder in parts.items() if name != "train"):
+    for name, folder in parts.items():
         strange = sorted({path.name for path in _folders(folder)} - set(classes))
         if strange:
             raise UserError(f"{folder / strange[0]}: this class is not in {parts['train']}: add it there, or remove it")
+        if name != "train" and not any(found[name]):
+            what = "its images lie outside of class folders" if _flat(folder) else "no images in it"
+            raise UserError(
+                f"{folder}: {what}: give it a folder for each class, or leave it out and a share of "
+                f"{parts['train'].name}/ is taken"
+            )
     wanted = 1 + ("val" not in parts) + ("test" not in parts)
     for index, kind in enumerate(classes):
         if len(found["train"][index]) < wanted:
@@ -83,8 +89,8 @@ def list_for_loaded(root: Path) -> Listing:
     """List a folder for a net that is not trained here: every image is for looking at.
 
     ``root/<class>/<file>``; of a tree with splits, ``val`` and ``test``, or the one of them that there is, else
-    ``train``; or images without class in ``root`` itself. Where one set of images serves as both, `Listing.same` says so.
-    Raises UserError that names the folder.
+    ``train``; or images without class in ``root``, ``val`` or ``test`` itself. Where one set of images serves as both,
+    `Listing.same` says so. Raises UserError that names the folder.
     """
     if not root.is_dir():
         raise UserError(f"DATA={root}: no such folder: give a folder of images")
@@ -94,11 +100,10 @@ def list_for_loaded(root: Path) -> Listing:
     classes = tuple(sorted({path.name for part in (val, test) for path in _folders(part)}))
 
     def files(part: Path) -> tuple[ImageFile, ...]:
-        if classes:
+        if _folders(part):
             labelled = (_files(part, kind, index) for index, kind in enumerate(classes) if (part / kind).is_dir())
             return tuple(file for files in labelled for file in files)
-        paths = sorted(path for path in part.iterdir() if path.is_file() and not path.name.startswith("."))
-        return tuple(ImageFile(path, readable(path.name), -1) for path in paths)
+        return tuple(ImageFile(path, readable(path.name), -1) for path in _flat(part))
 
     found = {"train": (), "val": files(val), "test": () if test == val else files(test)}
     for part, name in ((val, "val"), (test, "test")):
@@ -172,6 +177,11 @@ def _folders(root: Path) -> list[Path]:
         if readable(path.name) != path.name:
             raise UserError(f"{readable(str(path))}: the name of this folder is not UTF-8: rename it")
     return found
+
+
+def _flat(folder: Path) -> list[Path]:
+    """The files in a folder itself."""
+    return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
 
 
 def _files(folder: Path, kind: str, label: int) -> list[ImageFile]:

@@ -197,6 +197,25 @@ def test_two_folders_of_one_split_and_splits_without_train_are_refused(tmp_path:
         list_folder(tmp_path / "none", 0.2, 0.2, 0)
 
 
+def test_a_split_without_labels_or_images_is_refused_before_training_and_shown_by_a_loaded_net(tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        tree(tmp_path / split, count=4)
+    (tmp_path / "test").mkdir()
+    way_out = "give it a folder for each class, or leave it out and a share of train/ is taken$"
+    with pytest.raises(UserError, match=rf"test: no images in it: {way_out}"):
+        list_folder(tmp_path, 0.25, 0.25, seed=0)
+    for name in ("b.png", "a.png"):
+        paint(tmp_path / "test" / name)
+    with pytest.raises(UserError, match=rf"test: its images lie outside of class folders: {way_out}"):
+        list_folder(tmp_path, 0.25, 0.25, seed=0)
+    shown = list_for_loaded(tmp_path)
+    assert shown.classes == ("cat", "dog")
+    assert [(file.name, file.label) for file in shown.splits["test"]] == [("a.png", -1), ("b.png", -1)]
+    assert len(shown.splits["val"]) == 8
+    shutil.rmtree(tmp_path / "test")
+    assert len(list_folder(tmp_path, 0.25, 0.25, seed=0).splits["test"]) == 2
+
+
 def test_trains_among_other_classes_are_no_split(tmp_path: Path) -> None:
     tree(tmp_path, ("Bus", "bicycle", "train"))
     assert list_folder(tmp_path, 0.2, 0.2, seed=0).classes == ("Bus", "bicycle", "train")
