@@ -185,9 +185,13 @@ def _flat(folder: Path) -> list[Path]:
 
 
 def _files(folder: Path, kind: str, label: int) -> list[ImageFile]:
+    """A class's files; what lies in hidden folders, such as a notebook's copies, is left out."""
     place = folder / kind
+    found = [(path, path.relative_to(place)) for path in files_below(place)]
     return [
-        ImageFile(path, f"{kind}/{readable(path.relative_to(place).as_posix())}", label) for path in files_below(place)
+        ImageFile(path, f"{kind}/{readable(below.as_posix())}", label)
+        for path, below in found
+        if not any(part.startswith(".") for part in below.parts)
     ]
 
 

@@ -63,6 +63,14 @@ def test_images_behind_links_are_read(tmp_path: Path) -> None:
     assert (len(names), names[0], names[-1]) == (20, "cat/00.png", "dog/more/09.png")
 
 
+def test_what_lies_in_hidden_folders_is_no_image(tmp_path: Path) -> None:
+    root = tree(tmp_path / ".cache" / "images")  # what lies above does not count
+    shutil.copytree(root / "cat", root / "cat" / ".ipynb_checkpoints")
+    shutil.copytree(root / "cat", root / "cat" / "more" / ".thumbnails")
+    assert len(list_for_loaded(root).splits["val"]) == 20
+    assert sum(len(files) for files in list_folder(root, 0.2, 0.2, 0).splits.values()) == 20
+
+
 def test_an_image_is_scaled_by_its_shorter_side_and_cut_in_the_centre(tmp_path: Path) -> None:
     picture = np.zeros((50, 100, 3), np.uint8)
     picture[:, :25] = picture[:, 75:] = 255  # white beside the centre square

@@ -38,6 +38,29 @@ def test_a_folder_of_masks(images: Path, tmp_path: Path) -> None:
         assert (item.width, item.height) == (6, 4)
 
 
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA"])
+def test_of_a_cut_out_what_is_not_transparent_is_the_object(images: Path, tmp_path: Path, mode: str) -> None:
+    shown = np.zeros((4, 6), np.uint8)
+    shown[1:3, 2:5] = 1
+    cut_out = Image.new("L", (6, 4), 255)  # white all over
+    cut_out = cut_out.convert("RGB") if mode == "RGBA" else cut_out
+    cut_out.putalpha(Image.fromarray(shown * 255))
+    (tmp_path / "masks").mkdir()
+    (cut_out.convert("RGBA").quantize() if mode == "PA" else cut_out).save(tmp_path / "masks" / "b.png")
+    [item] = read_masks(tmp_path / "masks", files(images), [])
+    np.testing.assert_array_equal(item.object, shown > 0)
+
+
+def test_a_mask_that_is_opaque_all_over_is_read_by_its_colours(images: Path, tmp_path: Path) -> None:
+    shown = np.zeros((4, 6), np.uint8)
+    shown[1:3, 2:5] = 255
+    (tmp_path / "masks").mkdir()
+    for mode, name in (("RGBA", "a.png"), ("LA", "b.png")):
+        Image.fromarray(shown).convert(mode).save(tmp_path / "masks" / name)
+    for item in read_masks(tmp_path / "masks", files(images), []):
+        np.testing.assert_array_equal(item.object, shown > 0)
+
+
 def test_boxes_of_a_coco_file(images: Path, tmp_path: Path) -> None:
     document = {
         "images": [{"id": 1, "file_name": "cat/a.jpg", "width": 6, "height": 4}],
