@@ -16,12 +16,14 @@ OPAQUE = 128  # of 255: a cut-out's soft edge is the object's from here on
 def read_masks(place: Path, files: Mapping[Path, str], roots: Sequence[Path]) -> list[Annotated]:
     """The annotated images among `files`, whose values are names ("class/file"), in the pixels of those files.
 
-    `place` is a COCO file, whose images are looked for below `roots`, or a folder with ``class/name.png`` or ``name.png``:
+    `place` is a COCO file, whose images are looked for below `roots`, and in which annotations of an image's own class come
+    before the largest; or a folder with ``class/name.png`` or ``name.png``:
     what is not black is the object, or, of pictures with transparent parts, what is not transparent. Raises UserError.
     """
     said_by = f"MASKS={place}"
     if not place.is_dir():
-        return list(read_coco(place, roots, said_by))
+        classes = {path: name.split("/")[0] for path, name in files.items() if "/" in name}
+        return list(read_coco(place, roots, said_by, classes))
     found = list(_pictures(place, files, said_by))
     if not found:
         first = Path(next(iter(files.values()), "class/name.png")).with_suffix(".png")

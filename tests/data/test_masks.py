@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -72,6 +73,32 @@ def test_boxes_of_a_coco_file(images: Path, tmp_path: Path) -> None:
     assert item.object is not None
     assert np.argwhere(item.object).min(0).tolist() == [0, 1]
     assert item.object.sum() == 6
+
+
+def test_annotations_of_the_images_own_class_come_before_the_largest(images: Path, tmp_path: Path) -> None:
+    def box(image: int, category: int, *place: int) -> dict[str, Any]:
+        return {"image_id": image, "category_id": category, "bbox": place, "area": place[2] * place[3]}
+
+    names = ("cat/a.jpg", "cat/b.png", "dog/a.png")
+    document = {
+        "images": [{"id": n, "file_name": name, "width": 6, "height": 4} for n, name in enumerate(names)],
+        "annotations": [
+            *(box(0, 1, 0, 0, 6, 4), box(0, 2, 0, 0, 1, 1), box(0, 2, 4, 2, 2, 2)),  # a sofa, and two cats on it
+            *(box(1, 3, 0, 0, 1, 1), box(1, 1, 0, 0, 3, 2)),  # no cat: the larger of two others
+            box(2, 2, 1, 1, 2, 2),
+        ],
+        "categories": [{"id": n, "name": name} for n, name in ((1, "sofa"), (2, "Cat"), (3, "vase"))],
+    }
+    (tmp_path / "marks.json").write_text(json.dumps(document))
+    found = read_masks(tmp_path / "marks.json", files(images), [images])
+    assert [item.category for item in found] == ["Cat", "sofa", "Cat"]
+    cats, sofa, other = (item.object for item in found)
+    assert cats is not None
+    assert np.argwhere(cats).tolist() == [[0, 0], [2, 4], [2, 5], [3, 4], [3, 5]]
+    assert sofa is not None
+    assert sofa.sum() == 6
+    assert other is not None
+    assert other.sum() == 4
 
 
 def test_a_folder_without_masks_and_a_mask_that_is_no_picture(images: Path, tmp_path: Path) -> None:
