@@ -114,7 +114,9 @@ def run(words: tuple[str, ...]) -> None:
 @verb
 def stamps(words: tuple[str, ...]) -> None:
     """Write down what every stage reads, for Make to compare."""
-    check_before(open_pipeline(read_switches(words)))
+    pipeline = open_pipeline(read_switches(words))
+    check_before(pipeline)
+    pipeline.remind()
 
 
 @main.command()

@@ -269,7 +269,24 @@ class Pipeline:
         return bool(stage.outputs) and (
             _read_or_none(self.build / stage.folder / DOCUMENT) != {"report": report_beside(self.build, self.report)}
             or not all((self.report / output).exists() for output in stage.outputs)
+            or self._signed(name) != self.stamps[name]["fingerprint"]
         )
+
+    def _signature(self, name: str) -> Path:
+        """Where the report's folder says which run a stage's files there are of: several builds may share the folder."""
+        return self.report / "manifest" / f"{name}.stamp"
+
+    def _signed(self, name: str) -> str | None:
+        try:
+            return self._signature(name).read_text(encoding="utf-8").strip()
+        except (OSError, ValueError):
+            return None
+
+    def remind(self) -> None:
+        """Make the stamps new of what is due in the report's folder: Make knows only the files in the build folder."""
+        for name, stage in self.stages.items():
+            if stage.outputs and self.due(name):
+                (self.build / "stamps" / f"{name}.json").touch()
 
     def needed(self, goals: Iterable[str]) -> list[str]:
         """The goals and all they hang on, in the order in which they can be made."""
@@ -322,8 +339,12 @@ class Pipeline:
         stage, work = self.stages[name], self.work(name)
         started = time.monotonic()
         say(f"{name.replace('drawn/', 'draw ')}: {stage.doing}")
+        if stage.outputs:
+            self._signature(name).unlink(missing_ok=True)  # a kill from here on leaves files that are nobody's
         with replace_folder(self.build / stage.folder) as folder:
             import_module(stage.module).make(work, folder)
+            if stage.outputs:
+                write_text(self._signature(name), self.stamps[name]["fingerprint"] + "\n")
             write_json(folder / "stamp.json", self.stamps[name])
         shutil.rmtree(work.workshop, ignore_errors=True)
         seconds = time.monotonic() - started
@@ -392,7 +413,7 @@ def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
                 changed = sorted(_leaves(before, now))
                 names = ": " + ", ".join(changed[:4]) + (f" and {len(changed) - 4} more" if len(changed) > 4 else "")
             return f"its {part} changed{names}"
-    return "its place changed"
+    return "the report's folder has none, or that of another run"
 
 
 def _leaves(before: Mapping[str, Any], now: Mapping[str, Any], path: str = "") -> Iterator[str]:

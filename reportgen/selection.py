@@ -56,7 +56,7 @@ def _layer(pipeline: Pipeline, layer: str, maps: str) -> Iterator[Path]:
     top = _found(pipeline, number)
     if top is None:
         top = strongest.search(inputs, [number])[number]
-    receptive = strongest.field_of(inputs, number).size[0]
+    receptive = strongest.field_side(inputs, number)
     pictures = strongest.look(inputs, number, top, chosen)
     size, images = inputs.preprocessing.crop, len(inputs.data.val)
     figure = strongest.feature_maps(number, pictures, receptive, size, images)

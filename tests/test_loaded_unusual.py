@@ -17,7 +17,7 @@ from reportgen.artifacts import DOCUMENT, read_arrays, read_json
 from reportgen.figures.kinds import Evolution, from_data
 from reportgen.inputs import Inputs
 from reportgen.nets.sizes import sizes
-from reportgen.observe.strongest import view_side
+from reportgen.observe.strongest import field_side, view_side
 from reportgen.pipeline import Pipeline
 
 CODE = """
@@ -39,6 +39,22 @@ class Branching(nn.Module):
     def forward(self, images):
         sign = 1 if images.sum() > 0 else -1
         return self.head(self.act(self.conv(sign * images)).mean((2, 3)))
+
+class Own(nn.BatchNorm2d):
+    "A norm that rectifies."
+    def forward(self, maps):
+        return torch.relu(super().forward(maps))
+
+class Watched(nn.Module):
+    "It branches, and has a max pool."
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.norm1, self.pool = nn.Conv2d(3, 4, 5, stride=2), Own(4), nn.MaxPool2d(2)
+        self.conv2, self.norm2, self.head = nn.Conv2d(4, 4, 3), Own(4), nn.Linear(4, 2)
+    def forward(self, images):
+        sign = 1 if images.sum() > 0 else -1
+        maps = self.pool(self.norm1(self.conv1(sign * images)))
+        return self.head(self.norm2(self.conv2(maps)).mean((2, 3)))
 """
 CROP = 32
 USUAL = {
@@ -106,6 +122,41 @@ def test_maps_that_see_the_whole_image_evolve_as_whole_images(
         assert "Nothing is projected to pixels: " in figure.caption
 
 
+def words_of(page: str, section: str) -> str:
+    """What a section of the page says, without its tags."""
+    return " ".join(re.sub("<[^>]*>", "", page.split(f'id="{section}"')[1].split("</section>")[0]).split())
+
+
+def test_what_is_not_known_of_a_net_that_cannot_be_followed_is_not_told_as_known(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept(monkeypatch, home, "Watched")
+    switches = USUAL | {"MODEL": "unusual:Watched"}
+    done = reportgen("run", *(f"{name}={value}" for name, value in switches.items()), cwd=home)
+    assert done.returncode == 0, done.stderr
+    page = (home / "report" / "index.html").read_text()
+    assert "Of this net it cannot be drawn: the forward pass of Watched cannot be followed (" in words_of(
+        page, "schematics"
+    )
+    features, evolution = words_of(page, "features"), words_of(page, "evolution")
+    assert "How much of the image each value can see is not known, so whole images are shown." in features
+    assert "the receptive field is not known, so the whole image is shown" in features
+    assert "leaves grey" not in features
+    assert "Shown is the whole image, because the receptive field is not known." in evolution
+    assert "No map of this net can be projected, so there is nothing to test: layer " in words_of(page, "sanity")
+    for wrong in ("holds the whole image", "can see the whole image", "followed by a max pool", "sees all"):
+        assert wrong not in page
+
+
+def test_a_norm_over_the_whole_map_is_known_to_see_everything(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept(monkeypatch, home, "grouped")
+    made(home, "features", MODEL="unusual:grouped")
+    inputs = Inputs.open(home / "build", "cpu")
+    assert [field_side(inputs, number) for number in (1, 2)] == [CROP, CROP]
+    said = read_json(home / "build" / "features" / DOCUMENT)["numbers"]["layers"]
+    assert [(layer["receptive_field"], layer["whole_image"]) for layer in said] == [(CROP, True)] * 2
+
+
 def test_a_report_on_layers_3_and_5_speaks_of_layer_3_as_the_lowest(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,8 +165,7 @@ def test_a_report_on_layers_3_and_5_speaks_of_layer_3_as_the_lowest(
     done = reportgen("run", *(f"{name}={value}" for name, value in switches.items()), cwd=home)
     assert done.returncode == 0, done.stderr
     page = (home / "report" / "index.html").read_text()
-    parts = {name: page.split(f'id="{name}"')[1].split("</section>")[0] for name in ("features", "invariance")}
-    features, invariance = (" ".join(re.sub("<[^>]*>", "", part).split()) for part in parts.values())
+    features, invariance = words_of(page, "features"), words_of(page, "invariance")
     assert "Layer 3 reads the image directly" in features
     assert "filters of layer 3" in features
     assert "filters of layer 1" not in features
@@ -133,3 +183,22 @@ def test_a_file_whose_name_is_not_utf8_ends_nothing(home: Path, monkeypatch: pyt
     said = read_json(home / "build" / "data" / DOCUMENT)["numbers"]
     assert said["images"]["val"] == 120
     assert said["skipped"] == [{"file": "dark/caf\\xe9.png", "reason": "its name is not UTF-8: rename it"}]
+
+
+def test_test_images_without_class_beside_classes_get_the_nets_predictions(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept(monkeypatch, home, "grouped")
+    (home / "images").rename(home / "val")
+    shutil.copytree(home / "val" / "light", home / "images" / "test")
+    shutil.move(home / "val", home / "images")
+    made(home, "invariance", MODEL="unusual:grouped")
+    said = read_json(home / "build" / "data" / DOCUMENT)["numbers"]
+    assert said["classes"] == ["dark", "light"]
+    assert said["images"] == {"train": 0, "val": 20, "test": 10}
+    data = Inputs.open(home / "build", "cpu").data
+    assert data.test.labelled is not None
+    assert not data.test.labelled.any()
+    assert data.val.labelled is not None
+    assert data.val.labelled.all()
+    assert set(data.test.labels) <= {0, 1}

@@ -9,7 +9,7 @@ import pytest
 from runs import REPOSITORY
 
 from reportgen import pipeline, registry, settings
-from reportgen.artifacts import DOCUMENT, write_json
+from reportgen.artifacts import DOCUMENT, write_json, write_text
 from reportgen.errors import UserError
 from reportgen.pipeline import Pipeline
 from reportgen.sources import Commit, checked_out
@@ -37,6 +37,7 @@ def pretend(made: Pipeline) -> None:
         for output in stage.outputs:
             made.report.mkdir(exist_ok=True)
             (made.report / output).touch()
+            write_text(made.report / "manifest" / f"{name}.stamp", made.stamps[name]["fingerprint"] + "\n")
 
 
 def due(made: Pipeline) -> set[str]:
@@ -223,6 +224,25 @@ def test_a_deleted_or_moved_report_is_made_again(tmp_path: Path) -> None:
     assert due(open_pipeline(tmp_path)) == {"pdf"}
     elsewhere = Pipeline(settings.load({"PROFILE": "tiny"}), tmp_path / "build", tmp_path / "elsewhere")
     assert due(elsewhere) == ENDS
+
+
+def test_a_report_that_another_build_wrote_over_is_made_again(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+
+    def opened(build: Path, **switches: str) -> Pipeline:
+        return Pipeline(settings.load({"PROFILE": "tiny", **switches}), build, tmp_path / "report")
+
+    pretend(opened(one))
+    assert due(opened(one)) == set()
+    pretend(opened(other, MODEL="krizhevsky"))
+    assert due(opened(other, MODEL="krizhevsky")) == set()
+    again = opened(one)
+    assert due(again) == ENDS
+    assert {reason for _, reason in again.why()} == {"the report's folder has none, or that of another run"}
+    for path in (one / "stamps").glob("*.json"):
+        os.utime(path, (1, 1))
+    again.remind()  # by the times of the stamps, Make is told
+    assert {path.stem for path in (one / "stamps").glob("*.json") if path.stat().st_mtime > 1} == ENDS
 
 
 def test_an_analysis_reads_the_comparison_nets_that_it_names_and_that_there_are(tmp_path: Path) -> None:

@@ -134,7 +134,9 @@ def _clipping(result: Result, rng: np.random.Generator) -> Verdict:
     why = _diverged(result, *names)
     if not why and result.rescaled[CLIPPED] == 0:
         epochs = result.facts[CLIPPED]["finished_epochs"]
-        why = f"clipping never acted in {epochs} epochs" + (": the two nets are the same" if _same(result) else "")
+        why = f"clipping never acted in {epochs} epoch{'s' * (epochs != 1)}" + (
+            ": the two nets are the same" if _same(result) else ""
+        )
         return Verdict(claim, (), why)  # a net against itself has a difference of zero, but no interval
     energies = [result.first[name].energy for name in names]
     leaders = [measured.leading(energy, LEADING) for energy in energies]

@@ -22,7 +22,7 @@ from reportgen.inputs import Inputs
 from reportgen.measures import cka, settling
 from reportgen.measures.pictures import grey_at_zero
 from reportgen.measures.settling import Likeness
-from reportgen.observe.strongest import convolutions, field_of, view_side, views
+from reportgen.observe.strongest import convolutions, field_side, view_side, views
 from reportgen.progress import track
 
 COLUMNS = 10  # epochs that figure 4 shows at most; the paper has eight
@@ -79,7 +79,7 @@ class Layer:
     """How one convolution layer's maps evolve."""
 
     number: int
-    field: int  # side of its receptive field, pixels
+    field: int | None  # side of its receptive field, pixels; None where it is not known
     size: int  # side of the image the net sees, pixels
     top: Top
     pictures: Pictures
@@ -161,7 +161,7 @@ def evolve(
         projections, patches = (np.stack(part, axis=1) for part in zip(*seen[number], strict=True))
         layers[f"layer{number}"] = Layer(
             number=number,
-            field=field_of(inputs, number).size[0],
+            field=field_side(inputs, number),
             size=inputs.preprocessing.crop,
             top=top,
             pictures=describe(inputs, top, maps, epochs, _contrast(projections), patches),
@@ -349,7 +349,7 @@ def numbers(result: Result) -> dict[str, Any]:
                 "maps": len(layer.top.images),
                 "shown": layer.pictures.maps.tolist(),
                 "receptive_field": layer.field,
-                "whole_image": layer.field >= layer.size,
+                "whole_image": layer.field is None or layer.field >= layer.size,
                 "jumps": float(layer.top.jumped.sum(axis=1).mean()),
                 "already_final": _known(layer.already_final),
                 "refusal": layer.refusal,
@@ -426,11 +426,11 @@ def _evolution(layer: Layer, epochs: Float[np.ndarray, " epoch"], searched: str)
     """Figure 4 for one layer."""
     maps = layer.pictures.maps
     jumps = layer.top.jumped[maps].sum(axis=1)
-    cutting = (
-        f"the {layer.field} x {layer.field} px that the activation depends on; hatching lies outside the image"
-        if layer.field < layer.size
-        else f"the whole image, because the receptive field ({layer.field} px) holds it"
-    )
+    field = layer.field
+    why = "is not known" if field is None else f"({field} px) holds it"
+    cutting = f"the whole image, because the receptive field {why}"
+    if field is not None and field < layer.size:
+        cutting = f"the {field} x {field} px that the activation depends on; hatching lies outside the image"
     rows = (
         f"Nothing is projected to pixels: {layer.refusal}. Shown is {cutting}."
         if layer.refusal

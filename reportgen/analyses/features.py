@@ -25,6 +25,7 @@ from reportgen.observe.strongest import (
     dead_share,
     feature_maps,
     field_of,
+    field_side,
     first_filters,
     look,
     respond,
@@ -47,7 +48,7 @@ class Layer:
     """What one convolution layer's maps respond to."""
 
     number: int
-    field: int  # side of its receptive field, pixels
+    field: int | None  # side of its receptive field, pixels; None where it is not known
     size: int  # side of the image the net sees, pixels
     top: Top
     pictures: Pictures
@@ -86,7 +87,7 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
         within, between = similarities(inputs, number, top)
         layers[f"layer{number}"] = Layer(
             number=number,
-            field=field_of(inputs, number).size[0],
+            field=field_side(inputs, number),
             size=inputs.preprocessing.crop,
             top=top,
             pictures=look(inputs, number, top, chosen),
@@ -255,7 +256,7 @@ def numbers(result: Result) -> dict[str, Any]:
                 "maps": len(layer.top.values),
                 "shown": layer.pictures.maps.tolist(),
                 "receptive_field": layer.field,
-                "whole_image": layer.field >= layer.size,
+                "whole_image": layer.field is None or layer.field >= layer.size,
                 "dead_share": dead_share(layer.top),
                 "refusal": layer.refusal,
                 "agreement": _mean(layer.agreement),

@@ -150,7 +150,7 @@ def small_transformations(result: Result) -> list[Small]:
     found = []
     for name, curve, values in (
         (f"shift of {pixels} px", "translation", (-pixels, pixels)),
-        (f"scale {SMALL_SCALE}", "scale", (SMALL_SCALE,)),
+        (f"scaling by {SMALL_SCALE}", "scale", (SMALL_SCALE,)),
         (f"turn of {SMALL_TURN}°", "small_rotation", (-SMALL_TURN, SMALL_TURN)),
     ):
         for suffix, control in (("", ""), *CONTROLS.items()):

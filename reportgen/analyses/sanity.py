@@ -94,12 +94,13 @@ class Result:
     gradient: UInt8[np.ndarray, "example step row column 3"]
     titles: tuple[str, ...]  # of the examples
     images: int  # validation images that were searched
+    refusal: str = ""  # why no layer can be projected, where none can
 
 
 def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Result:
     """Find the units, then randomise below them, layer after layer."""
-    convolutions = [layer for layer in inputs.layers if layer.kind == "convolution"]
-    convolutions = [layer for layer in convolutions if not inputs.no_projection(layer.number)]
+    every = [layer for layer in inputs.layers if layer.kind == "convolution"]
+    convolutions = [layer for layer in every if not inputs.no_projection(layer.number)]
     chosen = _units(inputs, convolutions[LOWEST_START - 1 :] or convolutions, settings.units, rng)
     starts: dict[str, Start] = {}
     pictures: dict[str, np.ndarray] = {}
@@ -107,7 +108,9 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
         below = [other for other in convolutions if other.number <= layer.number]
         pictures = cascade(inputs, below, units, rng)
         starts[f"layer{layer.number}"] = _compared(inputs, layer, units, pictures)
-    return Result(starts=starts, images=len(inputs.data.val), **_examples(inputs, chosen, pictures, settings.examples))
+    refusal = inputs.no_projection(every[0].number) if every and not convolutions else ""
+    examples = _examples(inputs, chosen, pictures, settings.examples)
+    return Result(starts=starts, images=len(inputs.data.val), refusal=refusal, **examples)
 
 
 def _units(
@@ -237,7 +240,8 @@ def judge(result: Result, rng: np.random.Generator) -> list[Verdict]:
 def numbers(result: Result) -> dict[str, Any]:
     """What the section's prose speaks of: means over the units, step by step."""
     layers = _means(result)
-    return {"images": result.images, "layers": layers, "belief": _belief(layers[-1]) if layers else None}
+    belief = _belief(layers[-1]) if layers else None
+    return {"images": result.images, "refusal": result.refusal, "layers": layers, "belief": belief}
 
 
 def _belief(deepest: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from reportgen.artifacts import read_arrays
 from reportgen.claims import Verdict
 from reportgen.figures.kinds import Architecture, DeconvnetLayer, Figure, LayerBox
 from reportgen.inputs import Inputs
-from reportgen.measures.pictures import grey_at_zero
+from reportgen.measures.pictures import WholeImage, grey_at_zero
+from reportgen.observe.strongest import field_of
 
 
 @settings_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -69,7 +70,8 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
     """Describe the layers, and pass one image through the first that is pooled."""
     graph = inputs.graph
     pooled = [(item, pool) for item in inputs.layers if (pool := _pool_after(graph, item.map))]
-    refusal = inputs.no_projection(pooled[0][0].number) if pooled else "none of its layers is followed by a max pool"
+    no_pool = graph.unfollowed or "none of its layers is followed by a max pool"
+    refusal = inputs.no_projection(pooled[0][0].number) if pooled else no_pool
     return Result(
         boxes=tuple(_box(inputs, item) for item in inputs.layers),
         named=tuple(
@@ -125,14 +127,13 @@ def _box(inputs: Inputs, layer: Any) -> LayerBox:
     operations = _operations(graph, layer)
     shape = graph.shape(layer.features)
     channels, height, width = shape if len(shape) == 3 else (shape[0], 1, 1)
-    field = None
+    field, known = None, not graph.unfollowed
     if layer.kind == "convolution":
-        try:
-            field = probe.receptive_field(graph, layer.map).size[0]
-        except probe.Unsupported:  # behind attention and the like, a unit sees the whole image
-            field = None
+        found = field_of(inputs, layer.number)
+        known = not isinstance(found, WholeImage) or found.known
+        field = None if isinstance(found, WholeImage) else found.size[0]
     name = "softmax" if layer.kind == "softmax" else f"layer {layer.number}"
-    return LayerBox(name, operations, channels, height, width, field)
+    return LayerBox(name, operations, channels, height, width, field, known)
 
 
 def _operations(graph: Any, layer: Any) -> tuple[str, ...]:
@@ -215,7 +216,8 @@ def figures(result: Result) -> dict[str, Figure]:
         "architecture": Architecture(
             title="The net",
             caption="The net of this report, drawn from the module itself: what each layer does, the size of what "
-            "leaves it, and the side of its receptive field, the part of the image that one value can see before it is pooled.",
+            "leaves it, and the side of its receptive field, the part of the image that one value can see before it is pooled"
+            + (", where that is known." if any(not box.known for box in result.boxes) else "."),
             alt="The layers in order: "
             + "; ".join(f"{box.name}: {', '.join(box.operations)}" for box in result.boxes)
             + ".",

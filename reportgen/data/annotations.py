@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, UInt8
 from PIL import ExifTags, Image
 
 from reportgen.artifacts import DOCUMENT, read_json
+from reportgen.data.classes import ClassName, plain
 from reportgen.errors import UserError
 
 SIDEWAYS = (5, 6, 7, 8)  # values of EXIF's orientation that swap width and height
@@ -75,12 +76,15 @@ class Annotated:
     object: Bool[np.ndarray, "row column"] | None
 
 
-def read_coco(path: Path, roots: Sequence[Path], said_by: str) -> Iterator[Annotated]:
+def read_coco(
+    path: Path, roots: Sequence[Path], said_by: str, classes: Mapping[Path, str] | None = None
+) -> Iterator[Annotated]:
     """The annotated images of a COCO file, one after another, files looked for below `roots`.
 
-    Of an image's annotations one counts: the largest that marks parts, else the largest. Outlines may be polygons or
-    uncompressed runs; of an object whose outline is neither, the box is taken. Beyond COCO, ``part_sizes`` gives the
-    parts' diameters in pixels; where it is missing they are a share of the object's box.
+    Of an image's annotations one counts: the largest that marks parts, else the largest. Where `classes` names the class
+    of an image, those of a category of that name come before all others, and together they outline the object. Outlines
+    may be polygons or uncompressed runs; of an object whose outline is neither, the box is taken. Beyond COCO,
+    ``part_sizes`` gives the parts' diameters in pixels; where it is missing they are a share of the object's box.
 
     Raises UserError, beginning with `said_by`, for a file that is no such thing or an image that is not there.
     """
@@ -93,32 +97,34 @@ def read_coco(path: Path, roots: Sequence[Path], said_by: str) -> Iterator[Annot
     try:
         if not isinstance(document, dict):
             raise TypeError(f"a {type(document).__name__} where an object with 'images' should be")
-        yield from _annotated(document, roots, said_by)
+        yield from _annotated(document, roots, said_by, classes or {})
     except (KeyError, TypeError, IndexError, ValueError) as error:
         what = f"'{error.args[0]}' is missing" if isinstance(error, KeyError) else str(error)
         raise UserError(f"{said_by}: not a COCO annotations file ({what}): see cocodataset.org, format") from None
 
 
-def _annotated(document: Mapping[str, Any], roots: Sequence[Path], said_by: str) -> Iterator[Annotated]:
+def _annotated(
+    document: Mapping[str, Any], roots: Sequence[Path], said_by: str, classes: Mapping[Path, str]
+) -> Iterator[Annotated]:
     categories = {category["id"]: category for category in document["categories"]}
-    chosen: dict[int, Mapping[str, Any]] = {}
+    marks_of: dict[int, list[Mapping[str, Any]]] = {}
     for annotation in document["annotations"]:
-        known = chosen.get(annotation["image_id"])
-        if known is None or _weight(annotation) > _weight(known):
-            chosen[annotation["image_id"]] = annotation
+        marks_of.setdefault(annotation["image_id"], []).append(annotation)
     for image in document["images"]:
-        if image["id"] not in chosen:
+        if image["id"] not in marks_of:
             continue
-        annotation = chosen[image["id"]]
-        if annotation["category_id"] not in categories:
-            raise ValueError(f"category {annotation['category_id']} is not among its categories")
-        category = categories[annotation["category_id"]]
         name = Path(image["file_name"])
         places = [Path(os.path.normpath(root / name)) for root in roots]
         path = next((place for place in places if place.is_file()), None)
         if path is None:
             where = " nor in ".join(dict.fromkeys(str(root) for root in roots))
             raise UserError(f"{said_by}: {name} is not in {where}: put the file's images beside it")
+        kind = classes.get(path) or classes.get(path.resolve(), "")
+        same = _of_class(marks_of[image["id"]], categories, kind)
+        annotation = max(same or marks_of[image["id"]], key=_weight)
+        if annotation["category_id"] not in categories:
+            raise ValueError(f"category {annotation['category_id']} is not among its categories")
+        category = categories[annotation["category_id"]]
         part_names = tuple(category.get("keypoints", ()))
         marks = annotation.get("keypoints", [0] * 3 * len(part_names))
         if len(marks) != 3 * len(part_names):
@@ -140,8 +146,22 @@ def _annotated(document: Mapping[str, Any], roots: Sequence[Path], said_by: str)
             places=points[:, :2],
             seen=points[:, 2] > 0,
             diameters=np.array(diameters, float),
-            object=_object(annotation, size),
+            object=_united([_object(one, size) for one in same or [annotation]]),
         )
+
+
+def _of_class(
+    annotations: Sequence[Mapping[str, Any]], categories: Mapping[int, Mapping[str, Any]], kind: str
+) -> list[Mapping[str, Any]]:
+    """The annotations of a category that is called as the class `kind`."""
+    called = set(ClassName(kind).spellings)
+    names = {number: plain(str(category["name"])) for number, category in categories.items()}
+    return [annotation for annotation in annotations if names.get(annotation["category_id"]) in called]
+
+
+def _united(objects: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    known = [shown for shown in objects if shown is not None]
+    return np.logical_or.reduce(known) if known else None
 
 
 def _weight(annotation: Mapping[str, Any]) -> tuple[bool, float]:
@@ -168,8 +188,9 @@ def _object(annotation: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray 
             raise ValueError(f"runs of {len(flat)} pixels for an image of {size[1]}x{size[0]}")
         return flat.reshape(size[::-1]).T.astype(bool)
     if isinstance(outline, list) and outline:
-        polygons = [np.round(np.array(polygon, float).reshape(-1, 2)).astype(np.int32) for polygon in outline]
-        return cv2.fillPoly(mask, polygons, 1).astype(bool)
+        for polygon in outline:  # one at a time: filled together, what two of them share would count as outside
+            cv2.fillPoly(mask, [np.round(np.array(polygon, float).reshape(-1, 2)).astype(np.int32)], 1)
+        return mask.astype(bool)
     if annotation.get("bbox"):
         left, top, width, height = (round(float(value)) for value in annotation["bbox"])
         mask[max(top, 0) : top + height, max(left, 0) : left + width] = 1

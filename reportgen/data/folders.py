@@ -16,7 +16,11 @@ from reportgen.data.decoding import Unreadable, read_image, read_picture
 from reportgen.errors import UserError
 
 MOST_SKIPPED = 0.01  # of all files; more, and the folder is not what the user thinks it is
-SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+SPLIT_NAMES = {
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation", "dev"),
+    "test": ("test", "testing"),
+}  # in any case: Train/ is train/
 
 
 @dataclass(frozen=True)
@@ -46,8 +50,11 @@ def list_folder(root: Path, val_share: float, test_share: float, seed: int) -> L
     """
     if not root.is_dir():
         raise UserError(f"DATA={root}: no such folder: give a folder with one folder of images for each class")
-    parts = {SPLIT_NAMES[path.name]: path for path in _folders(root) if path.name in SPLIT_NAMES}
+    parts = _one_of_each(root)
     if "train" not in parts:
+        if parts and len(parts) == len(_folders(root)):
+            names = " and ".join(f"{path.name}/" for path in parts.values())
+            raise UserError(f"DATA={root}: {names} but no train/: put the images to train on there, class by class")
         parts = {"train": root}
     classes = tuple(path.name for path in _folders(parts["train"]))
     if not classes:
@@ -57,10 +64,16 @@ def list_folder(root: Path, val_share: float, test_share: float, seed: int) -> L
     found = {
         name: [_files(folder, kind, index) for index, kind in enumerate(classes)] for name, folder in parts.items()
     }
-    for folder in (folder for name, folder in parts.items() if name != "train"):
+    for name, folder in parts.items():
         strange = sorted({path.name for path in _folders(folder)} - set(classes))
         if strange:
             raise UserError(f"{folder / strange[0]}: this class is not in {parts['train']}: add it there, or remove it")
+        if name != "train" and not any(found[name]):
+            what = "its images lie outside of class folders" if _flat(folder) else "no images in it"
+            raise UserError(
+                f"{folder}: {what}: give it a folder for each class, or leave it out and a share of "
+                f"{parts['train'].name}/ is taken"
+            )
     wanted = 1 + ("val" not in parts) + ("test" not in parts)
     for index, kind in enumerate(classes):
         if len(found["train"][index]) < wanted:
@@ -76,22 +89,21 @@ def list_for_loaded(root: Path) -> Listing:
     """List a folder for a net that is not trained here: every image is for looking at.
 
     ``root/<class>/<file>``; of a tree with splits, ``val`` and ``test``, or the one of them that there is, else
-    ``train``; or images without class in ``root`` itself. Where one set of images serves as both, `Listing.same` says so.
-    Raises UserError that names the folder.
+    ``train``; or images without class in ``root``, ``val`` or ``test`` itself. Where one set of images serves as both,
+    `Listing.same` says so. Raises UserError that names the folder.
     """
     if not root.is_dir():
         raise UserError(f"DATA={root}: no such folder: give a folder of images")
-    parts = {SPLIT_NAMES[path.name]: path for path in _folders(root) if path.name in SPLIT_NAMES}
+    parts = _one_of_each(root)
     val = parts.get("val") or parts.get("test") or parts.get("train") or root
     test = parts.get("test", val)
     classes = tuple(sorted({path.name for part in (val, test) for path in _folders(part)}))
 
     def files(part: Path) -> tuple[ImageFile, ...]:
-        if classes:
+        if _folders(part):
             labelled = (_files(part, kind, index) for index, kind in enumerate(classes) if (part / kind).is_dir())
             return tuple(file for files in labelled for file in files)
-        paths = sorted(path for path in part.iterdir() if path.is_file() and not path.name.startswith("."))
-        return tuple(ImageFile(path, readable(path.name), -1) for path in paths)
+        return tuple(ImageFile(path, readable(path.name), -1) for path in _flat(part))
 
     found = {"train": (), "val": files(val), "test": () if test == val else files(test)}
     for part, name in ((val, "val"), (test, "test")):
@@ -107,7 +119,7 @@ def list_classes(root: Path, said_by: str) -> tuple[tuple[str, ...], tuple[Image
     """
     if not root.is_dir():
         raise UserError(f"{said_by}: no such folder: give a folder with one folder of images for each class")
-    parts = [path for path in _folders(root) if path.name in SPLIT_NAMES] or [root]
+    parts = [path for _, path in _splits(root)] or [root]
     classes = tuple(sorted({path.name for part in parts for path in _folders(part)}))
     if len(classes) < 2:
         raise UserError(f"{said_by}: {len(classes) or 'no'} folders of images in it: a classifier needs two or more")
@@ -139,6 +151,26 @@ def split(
     return {name: tuple(files) for name, files in taken.items()}
 
 
+def _splits(root: Path) -> list[tuple[str, Path]]:
+    """The folders that are called as a split is; a ``train/`` without folders, beside others, is a class of trains."""
+    folders = _folders(root)
+    found = [(name, path) for path in folders for name, said in SPLIT_NAMES.items() if path.name.casefold() in said]
+    alone = [name for name, _ in found] == ["train"] and len(folders) > 1
+    return [] if alone and not _folders(found[0][1]) else found
+
+
+def _one_of_each(root: Path) -> dict[str, Path]:
+    """The folder of each split; raises UserError where two folders are called so."""
+    parts: dict[str, Path] = {}
+    for name, path in _splits(root):
+        if name in parts:
+            raise UserError(
+                f"DATA={root}: {parts[name].name}/ and {path.name}/ are both called as the {name} split is: join them"
+            )
+        parts[name] = path
+    return parts
+
+
 def _folders(root: Path) -> list[Path]:
     found = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
     for path in found:
@@ -147,10 +179,19 @@ def _folders(root: Path) -> list[Path]:
     return found
 
 
+def _flat(folder: Path) -> list[Path]:
+    """The files in a folder itself."""
+    return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+
+
 def _files(folder: Path, kind: str, label: int) -> list[ImageFile]:
+    """A class's files; what lies in hidden folders, such as a notebook's copies, is left out."""
     place = folder / kind
+    found = [(path, path.relative_to(place)) for path in files_below(place)]
     return [
-        ImageFile(path, f"{kind}/{readable(path.relative_to(place).as_posix())}", label) for path in files_below(place)
+        ImageFile(path, f"{kind}/{readable(below.as_posix())}", label)
+        for path, below in found
+        if not any(part.startswith(".") for part in below.parts)
     ]
 
 

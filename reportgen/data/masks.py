@@ -4,21 +4,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Bool
 from PIL import Image
 
 from reportgen.data.annotations import Annotated, read_coco
 from reportgen.errors import UserError
 
+OPAQUE = 128  # of 255: a cut-out's soft edge is the object's from here on
+
 
 def read_masks(place: Path, files: Mapping[Path, str], roots: Sequence[Path]) -> list[Annotated]:
     """The annotated images among `files`, whose values are names ("class/file"), in the pixels of those files.
 
-    `place` is a COCO file, whose images are looked for below `roots`, or a folder with ``class/name.png`` or ``name.png``:
-    what is not black is the object. Raises UserError.
+    `place` is a COCO file, whose images are looked for below `roots`, and in which annotations of an image's own class come
+    before the largest; or a folder with ``class/name.png`` or ``name.png``:
+    what is not black is the object, or, of pictures with transparent parts, what is not transparent. Raises UserError.
     """
     said_by = f"MASKS={place}"
     if not place.is_dir():
-        return list(read_coco(place, roots, said_by))
+        classes = {path: name.split("/")[0] for path, name in files.items() if "/" in name}
+        return list(read_coco(place, roots, said_by, classes))
     found = list(_pictures(place, files, said_by))
     if not found:
         first = Path(next(iter(files.values()), "class/name.png")).with_suffix(".png")
@@ -34,10 +39,9 @@ def _pictures(folder: Path, files: Mapping[Path, str], said_by: str) -> Iterator
             continue
         try:
             with Image.open(mask) as picture:
-                pixels = np.asarray(picture)  # of a palette, the numbers
+                shown = _shown(picture)
         except (OSError, SyntaxError) as error:
             raise UserError(f"{said_by}: {mask}: not a picture ({str(error).splitlines()[0]})") from None
-        shown = pixels != 0 if pixels.ndim == 2 else (pixels[..., :3] != 0).any(axis=2)
         yield Annotated(
             path=image,
             name=name,
@@ -50,3 +54,15 @@ def _pictures(folder: Path, files: Mapping[Path, str], said_by: str) -> Iterator
             diameters=np.zeros(0),
             object=shown,
         )
+
+
+def _shown(picture: Image.Image) -> Bool[np.ndarray, "row column"]:
+    """Where a mask is not black; of a cut-out, whose background may have any colour, where it is not transparent."""
+    if picture.has_transparency_data:
+        alpha = np.asarray(picture.convert("RGBA"))[..., 3]
+        if alpha.min() < alpha.max():
+            return alpha >= OPAQUE
+    pixels = np.asarray(picture)  # of a palette, the numbers
+    if pixels.ndim == 2:
+        return pixels != 0
+    return (pixels[..., : -1 if picture.mode in ("RGBA", "LA") else None] != 0).any(axis=2)

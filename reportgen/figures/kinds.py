@@ -169,6 +169,7 @@ class LayerBox:
     height: int  # of its output; 1 for a fully connected layer
     width: int
     receptive_field: int | None  # side in pixels; None where it is the whole image
+    known: bool = True  # whether that is known
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,9 +10,10 @@ CONTRAST = 99.0  # percentile of a map's projections that is drawn at full contr
 
 @dataclass(frozen=True)
 class WholeImage:
-    """The receptive field of a layer behind an operation that mixes all places, such as attention."""
+    """The receptive field of a layer behind an operation that mixes all places, or stands for one that is not known."""
 
     size: tuple[int, int]  # rows, columns
+    known: bool = True  # whether the layer is known to see all of it
 
     def box(self, row: int, column: int) -> tuple[int, int, int, int]:
         """(top, left, bottom, right), the same for every unit."""

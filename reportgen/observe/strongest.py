@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 
 STRONGEST = 9
 COMPARED = 200  # images whose responses are kept, for comparing this net with another
+MIXING = (
+    "GroupNorm",
+    "group_norm",
+    "MultiheadAttention",
+    "scaled_dot_product_attention",
+)  # every place with every other
 DEAD = 0.05  # of the median of the largest responses of a layer's maps
 
 
@@ -101,11 +107,19 @@ def convolutions(inputs: Inputs) -> list[Any]:
 
 
 def field_of(inputs: Inputs, number: int) -> Any:
-    """The receptive field of a layer's maps; the whole image where its geometry is not known."""
+    """The receptive field of a layer's maps; the whole image where its geometry is not known (`WholeImage`)."""
+    name, crop = inputs.layer(number).map, inputs.preprocessing.crop
     try:
-        return probe.receptive_field(inputs.graph, inputs.layer(number).map)
+        return probe.receptive_field(inputs.graph, name)
     except probe.Unsupported:
-        return WholeImage((inputs.preprocessing.crop, inputs.preprocessing.crop))
+        mixed = any(node.operation.what in MIXING for node in inputs.graph.below(name))
+        return WholeImage((crop, crop), known=mixed and not inputs.graph.unfollowed)
+
+
+def field_side(inputs: Inputs, number: int) -> int | None:
+    """Side of the receptive field of a layer's maps, pixels; None where it is not known."""
+    field = field_of(inputs, number)
+    return field.size[0] if getattr(field, "known", True) else None
 
 
 class View(NamedTuple):
@@ -265,19 +279,20 @@ def dead_share(top: Top) -> float:
 def feature_maps(
     number: int,
     pictures: Pictures,
-    receptive: int,
+    receptive: int | None,
     size: int,
     images: int,
     title: str = "",
     net: str = "",
     look_for: str = "what the nine have in common",
 ) -> FeatureMaps:
-    """Figure 2 for one layer; `net` says of which, where it is not the report's own."""
-    cutting = (
-        f"each patch is the {receptive} x {receptive} px receptive field of one activation; hatching lies outside the image"
-        if receptive < size
-        else f"the receptive field ({receptive} px) holds the whole image, so the whole image is shown"
-    )
+    """Figure 2 for one layer, of a receptive field (`field_side`); `net` says of which net, where it is not the report's own."""
+    if receptive is None:
+        cutting = "the receptive field is not known, so the whole image is shown"
+    elif receptive < size:
+        cutting = f"each patch is the {receptive} x {receptive} px receptive field of one activation; hatching lies outside the image"
+    else:
+        cutting = f"the receptive field ({receptive} px) holds the whole image, so the whole image is shown"
     of = f" of {net}" if net else ""
     projected = pictures.projections is not None
     what = (

@@ -53,6 +53,8 @@ def remove_report(report: Path) -> None:
             remove_leftovers((report / name).parent)
             _remove(report, name)
         place.unlink()
+    for place in (report / LISTS).glob("*.stamp"):  # by which `reportgen.pipeline` knows whose files they are
+        place.unlink()
     if (report / LISTS).is_dir() and not any((report / LISTS).iterdir()):
         (report / LISTS).rmdir()
 

@@ -12,8 +12,11 @@ NO_BREAK = "\u00a0"  # between a number and its unit
 
 
 def percent(share: float | int | None, digits: int = 0) -> str:
-    """0.874 as ``87 %``."""
-    return "unknown" if share is None else f"{share * 100:.{digits}f}{NO_BREAK}%"
+    """0.874 as ``87 %``; a true minus, but none before zero."""
+    if share is None:
+        return "unknown"
+    text = f"{share * 100:z.{digits}f}".replace("-", "−")
+    return f"{text}{NO_BREAK}%"
 
 
 def number(value: float | int | None, digits: int = 3) -> str:

@@ -85,9 +85,13 @@ def _masks(work: Work, root: Path, skipped: Skipped) -> list[Annotated]:
     if not place:
         return []
     files = {path: known.name for path, known in _splits(work, root).items() if known.split == "test"}
-    return _scaled(
-        read_masks(Path(place), files, [Path(place).parent.resolve(), root]), work.settings.data.size, skipped
-    )
+    lost: Skipped = []
+    read = read_masks(Path(place), files, [Path(place).parent.resolve(), root])
+    found = _scaled(read, work.settings.data.size, lost)
+    if lost and not found:
+        raise UserError(f"MASKS={place}: no mask of it can be used ({_first(lost)})")
+    skipped += lost
+    return found
 
 
 def _of(item: Annotated, splits: Mapping[Path, Known], split: str) -> str | None:

@@ -107,6 +107,9 @@ def _check(
             f"DATA={root}: {len(skipped)} of {total} files cannot be used (the first: {first['file']}: "
             f"{first['reason']}): remove them, or mend them; up to {MOST_SKIPPED:.0%} would be skipped"
         )
+    for split, kept in names.items():
+        if not kept and (trained or split != "train"):
+            raise UserError(f"DATA={root}: no {split} image can be used: mend them, or leave {split}/ out")
     there = set(labels["train"])
     for index, kind in enumerate(listing.classes if trained else ()):
         if index not in there:

@@ -107,6 +107,8 @@ def test_where_clipping_never_acted_it_is_undecided_and_a_net_against_itself_has
     found = judged(planted, "clipping")
     assert (found.verdict, found.parts) == ("undecided", ())
     assert found.why == "clipping never acted in 5 epochs"
+    once = replace(planted, facts={name: facts | {"finished_epochs": 1} for name, facts in planted.facts.items()})
+    assert judged(once, "clipping").why == "clipping never acted in 1 epoch"
     alike = replace(planted, first=planted.first | {CLIPPED: planted.first[UNCLIPPED]})
     found = judged(alike, "clipping")
     assert (found.verdict, found.parts) == ("undecided", ())

@@ -313,7 +313,7 @@ def test_a_scene_seen_through_the_window_is_what_the_net_was_shown(known: bool) 
 def test_small_transformations_can_fall_either_way(small: tuple[float, float], expected: str) -> None:
     assert verdict(invariance._small, small=small) == expected
     found = invariance._small(planted(np.random.default_rng(0), small=small), np.random.default_rng(1))
-    assert [part.name for part in found.parts] == ["shift of 2 px", "scale 1.05", "turn of 5°"]
+    assert [part.name for part in found.parts] == ["shift of 2 px", "scaling by 1.05", "turn of 5°"]
     yardstick = 1.1
     assert found.parts[0].estimate == pytest.approx((small[0] - small[1]) / yardstick, rel=0.1, abs=0.03)
 

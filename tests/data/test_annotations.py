@@ -64,13 +64,13 @@ def test_a_photograph_that_lies_on_its_side_is_annotated_upright(tmp_path: Path)
     assert eye[0] - eye[1] > 60
 
 
-def outlined(segmentation: Any, **changes: Any) -> np.ndarray:
-    """The object of a 6 x 4 picture."""
-    given = annotation_of(1, segmentation=segmentation, bbox=[1, 1, 3, 2], keypoints=[1, 1, 2] * 3, **changes)
-    document = document_of([image_of(1, "a.png", (6, 4))], [given])
+def outlined(segmentation: Any, size: tuple[int, int] = (6, 4)) -> np.ndarray:
+    """The object of a picture of 6 x 4 pixels, or of another size."""
+    given = annotation_of(1, segmentation=segmentation, bbox=[1, 1, 3, 2], keypoints=[1, 1, 2] * 3)
+    document = document_of([image_of(1, "a.png", size)], [given])
     from reportgen.data import annotations
 
-    found = annotations._object(document["annotations"][0], (4, 6))
+    found = annotations._object(document["annotations"][0], size[::-1])
     assert found is not None
     return found.astype(int)
 
@@ -87,6 +87,12 @@ def test_polygons_are_filled_together() -> None:
     two = [[0, 0, 1, 0, 1, 1, 0, 1], [4, 2, 5, 2, 5, 3, 4, 3]]
     expected = [[1, 1, 0, 0, 0, 0], [1, 1, 0, 0, 0, 0], [0, 0, 0, 0, 1, 1], [0, 0, 0, 0, 1, 1]]
     assert outlined(two).tolist() == expected
+
+
+def test_polygons_that_overlap_do_not_cancel_out() -> None:
+    found = outlined([[10, 10, 60, 10, 60, 60, 10, 60], [40, 40, 90, 40, 90, 90, 40, 90]], (100, 100))
+    assert found[50, 50]
+    assert found.sum() == 2 * 51**2 - 21**2  # edges belong to what they enclose
 
 
 @pytest.mark.parametrize("unknown", [None, [], {"size": [4, 6], "counts": "compressed0"}])

@@ -25,3 +25,12 @@ def test_a_class_without_images_is_named() -> None:
     listing = Listing(("cat", "dog"), {})
     with pytest.raises(UserError, match="dog: no image of this class can be used"):
         _check(Path("images"), listing, {"train": ["one", "two"]}, {"train": [0, 0]}, [], trained=True)
+
+
+def test_a_split_without_images_is_named() -> None:
+    names = {"train": ["a"] * 99 + ["b"] * 99, "val": ["c"], "test": []}
+    labels = {"train": [0] * 99 + [1] * 99, "val": [0], "test": []}
+    lost = [{"file": "cat/d.png", "reason": "not an image"}]
+    with pytest.raises(UserError, match=r"DATA=images: no test image can be used: mend them, or leave test/ out$"):
+        _check(Path("images"), Listing(("cat", "dog"), {}), names, labels, lost, trained=True)
+    _check(Path("images"), Listing((), {}), {**names, "train": [], "test": ["d"]}, labels, [], trained=False)

@@ -11,7 +11,7 @@ from PIL import Image
 from PIL import ImageFile as PillowFile
 
 from reportgen.data.decoding import Unreadable, read_image
-from reportgen.data.folders import ImageFile, Listing, list_folder, list_for_loaded, read_images
+from reportgen.data.folders import ImageFile, Listing, list_classes, list_folder, list_for_loaded, read_images
 from reportgen.errors import UserError
 
 
@@ -61,6 +61,14 @@ def test_images_behind_links_are_read(tmp_path: Path) -> None:
     (tmp_path / "images" / "dog" / "more").symlink_to(tmp_path / "elsewhere" / "dog")
     names = [file.name for file in list_for_loaded(tmp_path / "images").splits["val"]]
     assert (len(names), names[0], names[-1]) == (20, "cat/00.png", "dog/more/09.png")
+
+
+def test_what_lies_in_hidden_folders_is_no_image(tmp_path: Path) -> None:
+    root = tree(tmp_path / ".cache" / "images")  # what lies above does not count
+    shutil.copytree(root / "cat", root / "cat" / ".ipynb_checkpoints")
+    shutil.copytree(root / "cat", root / "cat" / "more" / ".thumbnails")
+    assert len(list_for_loaded(root).splits["val"]) == 20
+    assert sum(len(files) for files in list_folder(root, 0.2, 0.2, 0).splits.values()) == 20
 
 
 def test_an_image_is_scaled_by_its_shorter_side_and_cut_in_the_centre(tmp_path: Path) -> None:
@@ -168,6 +176,58 @@ def test_a_tree_with_splits_keeps_them(tmp_path: Path) -> None:
     listing = list_folder(tmp_path, 0.5, 0.5, seed=0)
     assert {name: len(files) for name, files in listing.splits.items()} == {"train": 6, "val": 6, "test": 6}
     assert all("valid" in file.path.parts for file in listing.splits["val"])
+
+
+@pytest.mark.parametrize(
+    ("train", "val", "test"),
+    [("Train", "Val", "TEST"), ("training", "Validation", "Testing"), ("Training", "dev", "test")],
+)
+def test_splits_are_known_by_their_usual_names_in_any_case(tmp_path: Path, train: str, val: str, test: str) -> None:
+    for count, split in ((5, train), (4, val), (3, test)):
+        tree(tmp_path / split, count=count)
+    listing = list_folder(tmp_path, 0.5, 0.5, seed=0)
+    assert listing.classes == ("cat", "dog")
+    assert {name: len(files) for name, files in listing.splits.items()} == {"train": 10, "val": 8, "test": 6}
+    loaded = list_for_loaded(tmp_path)
+    assert (loaded.classes, len(loaded.splits["val"]), len(loaded.splits["test"])) == (("cat", "dog"), 8, 6)
+    assert list_classes(tmp_path, "TRANSFER=x")[0] == ("cat", "dog")
+
+
+def test_two_folders_of_one_split_and_splits_without_train_are_refused(tmp_path: Path) -> None:
+    for name in ("train", "val", "valid"):
+        tree(tmp_path / "twice" / name, count=3)
+    for lister in (lambda root: list_folder(root, 0.2, 0.2, 0), list_for_loaded):
+        with pytest.raises(UserError, match=r"twice: val/ and valid/ are both called as the val split is: join them$"):
+            lister(tmp_path / "twice")
+    for name in ("Testing", "val"):
+        tree(tmp_path / "none" / name, count=3)
+    with pytest.raises(UserError, match=r"none: Testing/ and val/ but no train/: put the images to train on there"):
+        list_folder(tmp_path / "none", 0.2, 0.2, 0)
+
+
+def test_a_split_without_labels_or_images_is_refused_before_training_and_shown_by_a_loaded_net(tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        tree(tmp_path / split, count=4)
+    (tmp_path / "test").mkdir()
+    way_out = "give it a folder for each class, or leave it out and a share of train/ is taken$"
+    with pytest.raises(UserError, match=rf"test: no images in it: {way_out}"):
+        list_folder(tmp_path, 0.25, 0.25, seed=0)
+    for name in ("b.png", "a.png"):
+        paint(tmp_path / "test" / name)
+    with pytest.raises(UserError, match=rf"test: its images lie outside of class folders: {way_out}"):
+        list_folder(tmp_path, 0.25, 0.25, seed=0)
+    shown = list_for_loaded(tmp_path)
+    assert shown.classes == ("cat", "dog")
+    assert [(file.name, file.label) for file in shown.splits["test"]] == [("a.png", -1), ("b.png", -1)]
+    assert len(shown.splits["val"]) == 8
+    shutil.rmtree(tmp_path / "test")
+    assert len(list_folder(tmp_path, 0.25, 0.25, seed=0).splits["test"]) == 2
+
+
+def test_trains_among_other_classes_are_no_split(tmp_path: Path) -> None:
+    tree(tmp_path, ("Bus", "bicycle", "train"))
+    assert list_folder(tmp_path, 0.2, 0.2, seed=0).classes == ("Bus", "bicycle", "train")
+    assert list_for_loaded(tmp_path).classes == list_classes(tmp_path, "TRANSFER=x")[0] == ("Bus", "bicycle", "train")
 
 
 def test_a_tree_with_train_and_val_gets_its_test_images_from_train(tmp_path: Path) -> None:

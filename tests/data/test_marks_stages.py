@@ -166,6 +166,26 @@ def test_a_file_of_which_no_image_can_be_used_is_an_error(
     assert str(caught.value) == f"PARTS={marks}: no image of it can be used ({reason})"
 
 
+@pytest.mark.parametrize(("side", "fails"), [(32, True), (80, False)])
+def test_masks_of_which_none_can_be_used_are_an_error(tmp_path: Path, split_data: Path, side: int, fails: bool) -> None:
+    (tmp_path / "masks").mkdir()
+    for index, rows in enumerate((32, side)):
+        Image.new("L", (120, rows), 255).save(tmp_path / "masks" / f"{index}.png")
+    build, given = tmp_path / "build", {"DATA": str(split_data), "MASKS": str(tmp_path / "masks")}
+    make(data, "data", build, **given)
+    reason = "annotated at 120x32 px, but its file has 120x80"
+    if fails:
+        with pytest.raises(UserError) as caught:
+            make(annotations, "annotations", build, **given)
+        assert (
+            str(caught.value) == f"MASKS={given['MASKS']}: no mask of it can be used (the first, dog/0.png: {reason})"
+        )
+    else:
+        found = make(annotations, "annotations", build, **given)
+        assert found["objects"]
+        assert found["skipped"] == [{"file": f"{kind}/0.png", "reason": reason} for kind in ("dog", "wheel")]
+
+
 def test_a_folder_without_marks_has_none(tmp_path: Path, split_data: Path) -> None:
     build = tmp_path / "build"
     make(data, "data", build, DATA=str(split_data))

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,6 +39,29 @@ def test_a_folder_of_masks(images: Path, tmp_path: Path) -> None:
         assert (item.width, item.height) == (6, 4)
 
 
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA"])
+def test_of_a_cut_out_what_is_not_transparent_is_the_object(images: Path, tmp_path: Path, mode: str) -> None:
+    shown = np.zeros((4, 6), np.uint8)
+    shown[1:3, 2:5] = 1
+    cut_out = Image.new("L", (6, 4), 255)  # white all over
+    cut_out = cut_out.convert("RGB") if mode == "RGBA" else cut_out
+    cut_out.putalpha(Image.fromarray(shown * 255))
+    (tmp_path / "masks").mkdir()
+    (cut_out.convert("RGBA").quantize() if mode == "PA" else cut_out).save(tmp_path / "masks" / "b.png")
+    [item] = read_masks(tmp_path / "masks", files(images), [])
+    np.testing.assert_array_equal(item.object, shown > 0)
+
+
+def test_a_mask_that_is_opaque_all_over_is_read_by_its_colours(images: Path, tmp_path: Path) -> None:
+    shown = np.zeros((4, 6), np.uint8)
+    shown[1:3, 2:5] = 255
+    (tmp_path / "masks").mkdir()
+    for mode, name in (("RGBA", "a.png"), ("LA", "b.png")):
+        Image.fromarray(shown).convert(mode).save(tmp_path / "masks" / name)
+    for item in read_masks(tmp_path / "masks", files(images), []):
+        np.testing.assert_array_equal(item.object, shown > 0)
+
+
 def test_boxes_of_a_coco_file(images: Path, tmp_path: Path) -> None:
     document = {
         "images": [{"id": 1, "file_name": "cat/a.jpg", "width": 6, "height": 4}],
@@ -49,6 +73,32 @@ def test_boxes_of_a_coco_file(images: Path, tmp_path: Path) -> None:
     assert item.object is not None
     assert np.argwhere(item.object).min(0).tolist() == [0, 1]
     assert item.object.sum() == 6
+
+
+def test_annotations_of_the_images_own_class_come_before_the_largest(images: Path, tmp_path: Path) -> None:
+    def box(image: int, category: int, *place: int) -> dict[str, Any]:
+        return {"image_id": image, "category_id": category, "bbox": place, "area": place[2] * place[3]}
+
+    names = ("cat/a.jpg", "cat/b.png", "dog/a.png")
+    document = {
+        "images": [{"id": n, "file_name": name, "width": 6, "height": 4} for n, name in enumerate(names)],
+        "annotations": [
+            *(box(0, 1, 0, 0, 6, 4), box(0, 2, 0, 0, 1, 1), box(0, 2, 4, 2, 2, 2)),  # a sofa, and two cats on it
+            *(box(1, 3, 0, 0, 1, 1), box(1, 1, 0, 0, 3, 2)),  # no cat: the larger of two others
+            box(2, 2, 1, 1, 2, 2),
+        ],
+        "categories": [{"id": n, "name": name} for n, name in ((1, "sofa"), (2, "Cat"), (3, "vase"))],
+    }
+    (tmp_path / "marks.json").write_text(json.dumps(document))
+    found = read_masks(tmp_path / "marks.json", files(images), [images])
+    assert [item.category for item in found] == ["Cat", "sofa", "Cat"]
+    cats, sofa, other = (item.object for item in found)
+    assert cats is not None
+    assert np.argwhere(cats).tolist() == [[0, 0], [2, 4], [2, 5], [3, 4], [3, 5]]
+    assert sofa is not None
+    assert sofa.sum() == 6
+    assert other is not None
+    assert other.sum() == 4
 
 
 def test_a_folder_without_masks_and_a_mask_that_is_no_picture(images: Path, tmp_path: Path) -> None:

@@ -221,6 +221,27 @@ def test_a_verdict_says_what_decided_it(altered: Alter, tmp_path: Path):
         assert why in row
 
 
+@pytest.mark.parametrize(
+    ("weights", "said"),
+    [
+        ("the factory's own", "with the weights that its factory gives it, and tells six classes apart"),
+        ("mine.pt", "with the weights <code>mine.pt</code>, and tells six classes apart"),
+    ],
+)
+def test_whose_weights_a_loaded_net_has(altered: Alter, weights: str, said: str):
+    def load(document: Any) -> None:
+        document["numbers"] |= {"loaded": True, "weights": weights, "preprocessing_from": "by default"}
+        document["numbers"] |= {"mapped": "by their names", "unlabelled_images": 0, "unfollowed": ""}
+
+    content = html.gather(altered("net/artefact.json", load), RUN, FAKED)
+    for section in content.sections:
+        section.figures.pop("curves", None)  # of training
+    text = render(content, "report.html.j2", "figures", print=False, has_pdf=False, scripts=())
+    text = " ".join(unescape(text).split())
+    assert said in text
+    assert f"parameters, {weights}{' weights' * (weights != 'mine.pt')}</dd>" in text
+
+
 def test_a_claim_may_rest_on_several_figures_and_be_read_beside_something(build: Path, tmp_path: Path):
     folder = tmp_path / "templates"
     shutil.copytree(templates(), folder)

@@ -128,6 +128,19 @@ def test_what_the_middle_of_the_image_explains(middle: float, share: float | Non
     assert said in text
 
 
+def test_a_map_that_is_more_active_under_the_square_gains(build: Path) -> None:
+    drops = {"peak_drop": 0.34, "empty_drop": -0.021, "middle_drop": 0.2, "corner_drop": -0.001}
+    text = page(build, genuineness=GENUINENESS | drops, localisation=LOCALISATION | {"on_object": -0.03})
+    for said in (
+        "map loses 34 %",
+        "emptiest it gains 2 %",
+        "a map loses 20 %",
+        "corner it loses 0 %",
+        "class gains 3 p",
+    ):
+        assert said in text, said
+
+
 @pytest.mark.parametrize("verdict", ["holds", "undecided", "not tested"])
 def test_only_a_verdict_against_the_paper_is_discussed(verdict: str, build: Path) -> None:
     assert "claim is contradicted" not in page(build, verdict)

@@ -60,6 +60,7 @@ def test_removing_a_report_removes_its_files_alone(build: Path, tmp_path: Path):
     (tmp_path / "figures" / "mine.png").write_text("mine")
     html.write(build, tmp_path, RUN, FAKED)
     assert len(below(tmp_path)) > 100
+    (tmp_path / LISTS / "page.stamp").write_text("the run's")
     remove_report(tmp_path)
     assert below(tmp_path) == {"figures/mine.png"}
     remove_report(tmp_path / "nowhere")

@@ -11,6 +11,8 @@ from reportgen.page import words
         (words.percent(0.8742), "87\u00a0%"),
         (words.percent(0.8742, 1), "87.4\u00a0%"),
         (words.percent(None), "unknown"),
+        (words.percent(-0.02), "−2\u00a0%"),
+        (words.percent(-0.002), "0\u00a0%"),
         (words.number(0.43210), "0.432"),
         (words.number(-0.01), "−0.01"),
         (words.number(123456.0), "123,456"),

@@ -66,6 +66,7 @@ def compose_architecture(figure: kinds.Architecture) -> Figure:
         axes.text(centre, height - 5, shorten(box.name, wide), ha="center", va="top", fontsize=SMALL, weight="bold")
         axes.text(centre, ground - 2, _shape(box), ha="center", va="top", fontsize=TINY)
         sees = "sees all" if box.receptive_field is None else f"sees {box.receptive_field} px"
+        sees = sees if box.known else ""
         framed = box.receptive_field is not None and box.receptive_field <= max(figure.input_size[1:])
         colour = CYCLE[place % len(CYCLE)] if framed else SOFT
         axes.text(centre, ground - 2 - LINE, sees, ha="center", va="top", fontsize=TINY, color=colour)
