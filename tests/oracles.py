@@ -186,7 +186,10 @@ def box_by_perturbation(layer: Callable[[Tensor], Tensor], image: Tensor, row: i
         clean, touched = layer(image[None]), layer(raised)
     if clean.dim() == 2:
         clean, touched = clean[..., None, None], touched[..., None, None]
-    changed = (touched[:, :, row, column] != clean[:, :, row, column]).any(1)
+    before = clean[:, :, row, column]
+    changed = ((touched[:, :, row, column] - before).abs() > 1e-9 * before.abs()).any(
+        1
+    )  # more than a batch rounds otherwise
     seen_rows = changed[:rows].nonzero().flatten().tolist()
     seen_columns = changed[rows:].nonzero().flatten().tolist()
     if not seen_rows or not seen_columns:
