@@ -18,6 +18,7 @@ import numpy as np
 from reportgen.errors import UserError
 
 DOCUMENT = "artefact.json"  # in every artefact's folder; its presence says that the folder is ours and whole
+MANIFEST = "manifest"  # folder in the report's: the files of each writer, for page and PDF may be made at the same time
 
 
 def write_bytes(path: Path, content: bytes) -> None:

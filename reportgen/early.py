@@ -28,8 +28,8 @@ def check_crop(settings: Settings) -> None:
     variants = [BY_NAME[name] for name in settings.compare.variants]
     compared = [variant.applied(model.architecture(data.crop, 1, variant.base)) for variant in variants]
     nets = [model.architecture(data.crop, 1), *compared]
-    if not all(map(_fits, nets)):
-        least = next(side for side in count(data.crop) if all(_fits(replace(net, input_size=side)) for net in nets))
+    least = next(side for side in count(data.crop) if all(_fits(replace(net, input_size=side)) for net in nets))
+    if least > data.crop:
         raise UserError(
             f"DATA_CROP={data.crop}: too small for the nets that are trained, of which nothing would be left behind a layer: "
             f"use {least} or more, and DATA_SIZE= as large"

@@ -18,6 +18,7 @@ from typing import Any
 from reportgen import registry, variants
 from reportgen.artifacts import (
     DOCUMENT,
+    MANIFEST,
     FileDigests,
     digest,
     read_json,
@@ -274,7 +275,7 @@ class Pipeline:
 
     def _signature(self, name: str) -> Path:
         """Where the report's folder says which run a stage's files there are of: several builds may share the folder."""
-        return self.report / "manifest" / f"{name}.stamp"
+        return self.report / MANIFEST / f"{name}.stamp"
 
     def _signed(self, name: str) -> str | None:
         try:

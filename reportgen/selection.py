@@ -47,7 +47,7 @@ def _layer(pipeline: Pipeline, layer: str, maps: str) -> Iterator[Path]:
     pipeline.make_due(["net"])
     opened = Inputs.open(pipeline.build, pipeline.settings.compute.device)
     inputs = replace(opened, nodes=pipeline.settings.layers.nodes)
-    counts = {item.number: inputs.graph.shape(item.map)[0] for item in inputs.layers if item.kind == "convolution"}
+    counts = {item.number: inputs.graph.shape(item.map)[0] for item in strongest.convolutions(inputs)}
     if not layer.isdecimal() or int(layer) not in counts:
         known = ", ".join(str(number) for number in counts)
         raise UserError(f"LAYER={layer}: the net has no such convolution layer: use one of {known}")

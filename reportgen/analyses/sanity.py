@@ -22,6 +22,7 @@ from reportgen.figures.kinds import Figure, ImageGrid, LineChart, Panel, Series,
 from reportgen.inputs import Inputs
 from reportgen.measures.likeness import Likeness, likeness
 from reportgen.measures.pictures import cut, grey_at_zero
+from reportgen.observe.strongest import convolutions
 from reportgen.progress import track
 
 if TYPE_CHECKING:
@@ -99,16 +100,16 @@ class Result:
 
 def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Result:
     """Find the units, then randomise below them, layer after layer."""
-    every = [layer for layer in inputs.layers if layer.kind == "convolution"]
-    convolutions = [layer for layer in every if not inputs.no_projection(layer.number)]
-    chosen = _units(inputs, convolutions[LOWEST_START - 1 :] or convolutions, settings.units, rng)
+    every = convolutions(inputs)
+    projected = [layer for layer in every if not inputs.no_projection(layer.number)]
+    chosen = _units(inputs, projected[LOWEST_START - 1 :] or projected, settings.units, rng)
     starts: dict[str, Start] = {}
     pictures: dict[str, np.ndarray] = {}
     for layer, units in chosen:
-        below = [other for other in convolutions if other.number <= layer.number]
+        below = [other for other in projected if other.number <= layer.number]
         pictures = cascade(inputs, below, units, rng)
         starts[f"layer{layer.number}"] = _compared(inputs, layer, units, pictures)
-    refusal = inputs.no_projection(every[0].number) if every and not convolutions else ""
+    refusal = inputs.no_projection(every[0].number) if every and not projected else ""
     examples = _examples(inputs, chosen, pictures, settings.examples)
     return Result(starts=starts, images=len(inputs.data.val), refusal=refusal, **examples)
 

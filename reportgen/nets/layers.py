@@ -133,13 +133,17 @@ def _activation(graph: Graph, node: Node) -> Node:
     """The product with what a function read, where the function is a gate of it, as in ``x * sigmoid(x)``."""
     end = node
     while node.kind == "pointwise":
-        readers = [reader for reader in graph.nodes.values() if end.name in reader.parents]
+        readers = _readers(graph, end.name)
         if len(readers) != 1 or readers[0].kind != "pointwise":
             break
         if set(readers[0].parents) == {end.name, *node.parents}:
             return readers[0]
         end = readers[0]
     return node
+
+
+def _readers(graph: Graph, name: str) -> list[Node]:
+    return [node for node in graph.nodes.values() if name in node.parents]
 
 
 def _follows_convolution(graph: Graph, node: Node) -> bool:
@@ -184,7 +188,7 @@ def _weights(graph: Graph, name: str) -> str:
 
 def _block_end(graph: Graph, name: str) -> str:
     """The last of the poolings and normalisations that follow a ReLU in a straight line."""
-    readers = [node for node in graph.nodes.values() if name in node.parents]
+    readers = _readers(graph, name)
     if len(readers) == 1 and readers[0].kind in ("max_pool", "avg_pool", "identity") and readers[0].spatial:
         return _block_end(graph, readers[0].name)
     return name

@@ -17,7 +17,7 @@ from reportgen import probe
 from reportgen.data.dataset import Split
 from reportgen.inputs import Inputs
 from reportgen.measures.pictures import grey_at_zero
-from reportgen.observe.strongest import on_pixels
+from reportgen.observe.strongest import convolutions, on_pixels
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def watched(inputs: Inputs) -> PaperLayer:
     """The layer whose maps are watched."""
-    return [layer for layer in inputs.layers if layer.kind == "convolution"][-1]
+    return convolutions(inputs)[-1]
 
 
 def image_of(inputs: Inputs, split: Split, index: int) -> Tensor:

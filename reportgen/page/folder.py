@@ -5,10 +5,8 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from reportgen.artifacts import read_json, remove_leftovers, write_bytes, write_json
+from reportgen.artifacts import MANIFEST, read_json, remove_leftovers, write_bytes, write_json
 from reportgen.errors import UserError
-
-LISTS = "manifest"  # holds one list of files for each writer: the page and the PDF may be made at the same time
 
 
 def publish(report: Path, writer: str, files: Mapping[str, bytes | Path]) -> None:
@@ -24,7 +22,7 @@ def publish(report: Path, writer: str, files: Mapping[str, bytes | Path]) -> Non
             )
     for folder in {(report / name).parent for name in (*before, *files)}:
         remove_leftovers(folder)
-    write_json(report / LISTS / f"{writer}.json", sorted({*before, *files}))  # a kill from here on leaves no orphan
+    write_json(report / MANIFEST / f"{writer}.json", sorted({*before, *files}))  # a kill from here on leaves no orphan
     for name, content in files.items():
         if isinstance(content, Path):
             _copy(content, report / name)
@@ -33,13 +31,13 @@ def publish(report: Path, writer: str, files: Mapping[str, bytes | Path]) -> Non
     for name in before:
         if name not in files:
             _remove(report, name)
-    write_json(report / LISTS / f"{writer}.json", sorted(files))
+    write_json(report / MANIFEST / f"{writer}.json", sorted(files))
 
 
 def written(report: Path, writer: str) -> list[str]:
     """The files that a writer ("page", "pdf", "compare") put into the report's folder; none where it never wrote."""
     try:
-        names = read_json(report / LISTS / f"{writer}.json")
+        names = read_json(report / MANIFEST / f"{writer}.json")
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return []
     # A list that someone else edited must not lead out of the folder.
@@ -48,15 +46,15 @@ def written(report: Path, writer: str) -> list[str]:
 
 def remove_report(report: Path) -> None:
     """Remove what reports wrote into a folder, and nothing else; folders that end up empty go too."""
-    for place in sorted((report / LISTS).glob("*.json")):
+    for place in sorted((report / MANIFEST).glob("*.json")):
         for name in written(report, place.stem):
             remove_leftovers((report / name).parent)
             _remove(report, name)
         place.unlink()
-    for place in (report / LISTS).glob("*.stamp"):  # by which `reportgen.pipeline` knows whose files they are
+    for place in (report / MANIFEST).glob("*.stamp"):  # by which `reportgen.pipeline` knows whose files they are
         place.unlink()
-    if (report / LISTS).is_dir() and not any((report / LISTS).iterdir()):
-        (report / LISTS).rmdir()
+    if (report / MANIFEST).is_dir() and not any((report / MANIFEST).iterdir()):
+        (report / MANIFEST).rmdir()
 
 
 def _copy(source: Path, place: Path) -> None:

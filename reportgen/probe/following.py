@@ -64,9 +64,16 @@ class Tracer(fx.Tracer):
 
 def _left_out(proxy: fx.Proxy) -> Any:
     """The default of an argument of the forward pass; the argument itself where it has none."""
-    if str(proxy.node.target).startswith("*"):
-        return {} if str(proxy.node.target).startswith("**") else ()
-    return proxy.node.args[0] if proxy.node.args else proxy
+    if required(proxy.node):
+        return proxy
+    if proxy.node.args:
+        return proxy.node.args[0]
+    return {} if str(proxy.node.target).startswith("**") else ()
+
+
+def required(node: fx.Node) -> bool:
+    """Whether an argument of the forward pass cannot be left out: no default, and neither ``*args`` nor ``**kwargs``."""
+    return not node.args and not str(node.target).startswith("*")
 
 
 def eval_copy(net: nn.Module) -> nn.Module:

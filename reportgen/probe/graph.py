@@ -314,11 +314,7 @@ class _Normaliser:
     def _argument(self, node: fx.Node, key: str | int) -> Any:
         """An argument of a call as a value: a number computed from shapes as it came out, a weight as it is now."""
         value = node.kwargs[key] if isinstance(key, str) else node.args[key]
-
-        def concrete(read: fx.Node) -> Any:
-            return self.graph.constant(read) if read in self.graph._constant else self.values[read]
-
-        return fx.node.map_arg(value, concrete)
+        return fx.node.map_arg(value, self._value_now)
 
     def _arithmetic(self, name: str, what: str, node: fx.Node, shapes: list[tuple[int, ...]]) -> Operation:
         """``x + y``, ``x + 1``, ``x * c``, ``(x - mean) / deviation``."""

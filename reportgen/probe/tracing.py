@@ -32,11 +32,7 @@ def trace(net: "nn.Module | Graph", example: Float[Tensor, "image channel row co
         followed = tracer.trace(copied)
     except Exception as error:
         return _watched(net, copied, example, error)
-    required = [
-        node
-        for node in followed.nodes
-        if node.op == "placeholder" and not node.args and not str(node.target).startswith("*")
-    ]
+    required = [node for node in followed.nodes if node.op == "placeholder" and following.required(node)]
     if len(required) != 1:
         names = ", ".join(node.name for node in required)
         raise Unsupported(f"{type(net).__name__} takes {len(required)} inputs ({names}): one image is meant")

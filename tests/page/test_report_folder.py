@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from fake_build import FAKED, RUN
 
-from reportgen.artifacts import write_json
+from reportgen.artifacts import MANIFEST, write_json
 from reportgen.errors import UserError
 from reportgen.page import html
-from reportgen.page.folder import LISTS, publish, remove_report
+from reportgen.page.folder import publish, remove_report
 
 
 def below(folder: Path) -> set[str]:
@@ -22,7 +22,7 @@ def test_files_of_an_earlier_report_go_and_foreign_ones_stay(tmp_path: Path):
     (tmp_path / "figures" / "b" / "mine.jpg").write_text("mine")
     publish(tmp_path, "page", {"index.html": b"new", "figures/c/three.jpg": b"3"})
     assert below(tmp_path) == {
-        f"{LISTS}/page.json",
+        f"{MANIFEST}/page.json",
         "index.html",
         "notes.txt",
         "figures/b/mine.jpg",
@@ -37,7 +37,7 @@ def test_what_a_killed_run_left_beside_its_files_goes(tmp_path: Path):
     dead = subprocess.run(["sh", "-c", "echo $$"], capture_output=True, text=True, check=True).stdout.strip()
     (tmp_path / "figures" / "a" / f".two.jpg.{dead}").write_bytes(b"half")
     publish(tmp_path, "page", {"figures/a/one.jpg": b"1"})
-    assert below(tmp_path) == {f"{LISTS}/page.json", "figures/a/one.jpg"}
+    assert below(tmp_path) == {f"{MANIFEST}/page.json", "figures/a/one.jpg"}
 
 
 def test_two_writers_leave_each_others_files(tmp_path: Path):
@@ -60,7 +60,7 @@ def test_removing_a_report_removes_its_files_alone(build: Path, tmp_path: Path):
     (tmp_path / "figures" / "mine.png").write_text("mine")
     html.write(build, tmp_path, RUN, FAKED)
     assert len(below(tmp_path)) > 100
-    (tmp_path / LISTS / "page.stamp").write_text("the run's")
+    (tmp_path / MANIFEST / "page.stamp").write_text("the run's")
     remove_report(tmp_path)
     assert below(tmp_path) == {"figures/mine.png"}
     remove_report(tmp_path / "nowhere")
@@ -70,6 +70,6 @@ def test_removing_a_report_removes_its_files_alone(build: Path, tmp_path: Path):
 def test_a_tampered_list_does_not_lead_out_of_the_folder(tmp_path: Path, name: str):
     victim = tmp_path / "victim"
     victim.write_text("mine")
-    write_json(tmp_path / "report" / LISTS / "page.json", [name, str(victim)])
+    write_json(tmp_path / "report" / MANIFEST / "page.json", [name, str(victim)])
     remove_report(tmp_path / "report")
     assert victim.exists()
