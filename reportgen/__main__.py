@@ -2,7 +2,7 @@
 
 import sys
 
-from reportgen.sources import lacking
+from reportgen.base.libraries import lacking
 
 
 def start() -> None:

@@ -9,12 +9,16 @@ from typing import Any
 
 import click
 
-from reportgen import distributed, early, settings
-from reportgen.artifacts import DOCUMENT
-from reportgen.errors import UserError
+from reportgen.analyses import settings
+from reportgen.base import torchrun
+from reportgen.base.artifacts import DOCUMENT
+from reportgen.base.errors import UserError
+from reportgen.base.names import nearest
+from reportgen.base.progress import say
 from reportgen.nets.sizes import sizes
-from reportgen.pipeline import Pipeline
-from reportgen.progress import say
+from reportgen.pipeline.run import Pipeline
+from reportgen.stages import preflight
+from reportgen.stages.plan import pipeline as planned
 
 REFUSED = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.EFBIG, errno.ENOTDIR}
 GOALS = ("page", "pdf")
@@ -31,7 +35,7 @@ def read_switches(words: tuple[str, ...]) -> dict[str, str]:
     for word in words:
         name, equals, value = word.partition("=")
         if not equals:
-            raise UserError(f"{word}: write a switch as NAME=VALUE{settings.nearest(word, settings.switch_names())}")
+            raise UserError(f"{word}: write a switch as NAME=VALUE{nearest(word, settings.KNOWN.names)}")
         found[name] = value
     return found
 
@@ -48,12 +52,12 @@ def open_pipeline(switches: dict[str, str]) -> Pipeline:
         raise UserError(
             f"BUILD={build}: it holds files that reportgen did not write: choose another folder, or empty it"
         )
-    return Pipeline(loaded, build, report)
+    return planned(loaded, build, report)
 
 
 def check_before(pipeline: Pipeline) -> None:
     """Raise UserError for what would end the run after hours, as far as it is known before anything is made."""
-    early.check_crop(pipeline.settings)
+    preflight.check_crop(pipeline.settings)
     pipeline.check_libraries(pipeline.waiting(GOALS))
 
 
@@ -68,8 +72,8 @@ class Command(click.Group):
             sys.exit(130)
         except Exception as error:
             line = said(error)
-            if distributed.started():  # the process that started torchrun says it
-                from reportgen.launching import report
+            if torchrun.started():  # the process that started torchrun says it
+                from reportgen.pipeline.launch import report
 
                 report(error, line)
             elif line:
@@ -105,8 +109,8 @@ def run(words: tuple[str, ...]) -> None:
     switches = read_switches(words)
     pipeline = open_pipeline(switches)
     check_before(pipeline)
-    took = pipeline.make_due(early.STAGES)
-    early.check(pipeline.settings, pipeline.build)
+    took = pipeline.make_due(preflight.STAGES)
+    preflight.check(pipeline.settings, pipeline.build)
     took |= pipeline.make_due(GOALS)
     summarise(pipeline, took, switches.get("FORMAT", ""))
 
@@ -126,14 +130,14 @@ def stage(name: str, words: tuple[str, ...]) -> None:
     """Make one stage, if its content is due; those before it must have been made."""
     pipeline = open_pipeline(read_switches(words))
     goal = pipeline.needed([name])[-1]
-    if distributed.started():
-        if distributed.size() != pipeline.settings.machine.gpus or not pipeline.stages[goal].shared:
+    if torchrun.started():
+        if torchrun.size() != pipeline.settings.machine.gpus or not pipeline.stages[goal].shared:
             raise UserError(
-                f"torchrun started {distributed.size()} processes for {goal}: say GPUS={distributed.size()}, "
+                f"torchrun started {torchrun.size()} processes for {goal}: say GPUS={torchrun.size()}, "
                 "and share only the training of nets and features"
             )
-        (pipeline.assist if distributed.rank() else pipeline.make_here)(goal)
-        distributed.leave()
+        (pipeline.assist if torchrun.rank() else pipeline.make_here)(goal)
+        torchrun.leave()
     elif pipeline.due(goal):
         pipeline.make(goal)
     else:  # its stamp was written anew with the content it had: for Make, the artefact is as new
@@ -160,7 +164,7 @@ def why(words: tuple[str, ...]) -> None:
 @verb
 def figures(words: tuple[str, ...]) -> None:
     """Print the paths of figures, made first where they are not."""
-    from reportgen.selection import make_figures
+    from reportgen.commands.figures import make_figures
 
     switches = read_switches(words)
     for path in make_figures(open_pipeline(switches), switches):
@@ -192,7 +196,7 @@ def compare(words: tuple[str, ...]) -> None:
 @verb
 def verify(words: tuple[str, ...]) -> None:
     """Make the report again in a clean folder and say whether the bytes are the same; status 1 where they are not."""
-    from reportgen.verify import verify as made_again
+    from reportgen.commands.verify import verify as made_again
 
     found = made_again(open_pipeline(read_switches(words)), GOALS)
     for name in found.differing:
@@ -206,17 +210,9 @@ def verify(words: tuple[str, ...]) -> None:
 
 
 @verb
-def bench(words: tuple[str, ...]) -> None:
-    """Measure the speed, as ratios within one run."""
-    from reportgen.bench import measure
-
-    measure(open_pipeline(read_switches(words)))
-
-
-@verb
 def serve(words: tuple[str, ...]) -> None:
     """Show the report in a browser on this machine."""
-    from reportgen.serve import serve_folder
+    from reportgen.commands.serve import serve_folder
 
     switches = read_switches(words)
     serve_folder(open_pipeline(switches).report, switches.get("PORT") or "8000")
@@ -225,7 +221,7 @@ def serve(words: tuple[str, ...]) -> None:
 @verb
 def clean(words: tuple[str, ...]) -> None:
     """Remove the artefacts, the report and the drawn scenes; nothing that reportgen did not write."""
-    from reportgen.clean import remove
+    from reportgen.commands.clean import remove
 
     switches = read_switches(words)
     remove(settings.load(switches), *(Path(switches.get(name) or name.lower()) for name in ("BUILD", "REPORT")))
@@ -233,8 +229,8 @@ def clean(words: tuple[str, ...]) -> None:
 
 def summarise(pipeline: Pipeline, took: dict[str, float] | None, format_: str) -> None:
     """The last lines of a run: where the report is, how long it took, what it found; packed in one file if asked for."""
+    from reportgen.commands.summary import lines
     from reportgen.page import single
-    from reportgen.summary import lines
 
     for line in lines(pipeline, took):
         click.echo(line)

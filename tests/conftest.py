@@ -9,6 +9,8 @@ install_import_hook("reportgen", "shapes.checked")
 
 from runs import REAL_DATA, Run, whole  # noqa: E402 (the hook comes before anything of ours is imported)
 
+pytest_plugins = ("figure_fixtures", "page_fixtures")
+
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:

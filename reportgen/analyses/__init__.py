@@ -1,5 +1,1 @@
-"""One module for each figure or table of the paper; `reportgen.registry` lists them.
-
-Each has ``Settings``, ``Result``, ``compute(inputs, settings, rng)``, ``judge(result, rng)``, ``numbers(result)`` and
-``figures(result)``. Importing one does not import torch: the probe loads it when it is first used.
-"""
+"""The paper's analyses, a folder each: what one consists of is said in `reportgen.analyses.base`."""

@@ -12,9 +12,9 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 from PIL import ExifTags, Image
 
-from reportgen.artifacts import DOCUMENT, read_json
+from reportgen.base.artifacts import DOCUMENT, read_json
+from reportgen.base.errors import UserError
 from reportgen.data.classes import ClassName, plain
-from reportgen.errors import UserError
 
 SIDEWAYS = (5, 6, 7, 8)  # values of EXIF's orientation that swap width and height
 BOX_SHARE = 0.22  # of the side of a square as large as the object's box: a part's diameter where nobody gave one

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
-from reportgen.errors import UserError
+from reportgen.base.errors import UserError
 
 UNKNOWN = -1  # label of an image whose class the net does not know, or that has none
 HOW = "give CLASSES= a .csv with the columns index, name and (optionally) wnid, or a .json list of names"

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Int, UInt8
 
-from reportgen.artifacts import DOCUMENT, read_json
+from reportgen.base.artifacts import DOCUMENT, read_json
 from reportgen.data.decoding import Files, Images
 
 SPLITS = ("train", "val", "test")

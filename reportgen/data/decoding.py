@@ -13,7 +13,7 @@ from jaxtyping import UInt8
 from PIL import Image, ImageOps
 from PIL import ImageFile as ImageReader
 
-from reportgen.errors import UserError
+from reportgen.base.errors import UserError
 
 MOST_PIXELS = 100_000_000  # in one image: about 300 MB once decoded
 # Pillow's own notes on odd metadata and large files: the limit is ours. Said once: catching them around every image changes

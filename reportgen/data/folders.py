@@ -10,10 +10,10 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from reportgen.artifacts import files_below, readable
+from reportgen.base.artifacts import files_below, readable
+from reportgen.base.errors import UserError
 from reportgen.data.dataset import SPLITS
 from reportgen.data.decoding import Unreadable, read_image, read_picture
-from reportgen.errors import UserError
 
 MOST_SKIPPED = 0.01  # of all files; more, and the folder is not what the user thinks it is
 SPLIT_NAMES = {

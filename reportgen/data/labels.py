@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reportgen.artifacts import read_json, write_json
+from reportgen.base.artifacts import read_json, write_json
 from reportgen.data.classes import UNKNOWN, Mapping
 from reportgen.data.dataset import Dataset, Split
 

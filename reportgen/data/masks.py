@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Bool
 from PIL import Image
 
+from reportgen.base.errors import UserError
 from reportgen.data.annotations import Annotated, read_coco
-from reportgen.errors import UserError
 
 OPAQUE = 128  # of 255: a cut-out's soft edge is the object's from here on
 

@@ -11,9 +11,9 @@ from urllib.error import URLError
 import torchvision
 from PIL import Image
 
+from reportgen.base.errors import UserError
 from reportgen.data.folders import ImageFile, Listing, split
-from reportgen.errors import UserError
-from reportgen.settings import NAMED_SETS, DataSettings
+from reportgen.settings.sections import NAMED_SETS, DataSettings
 
 HOME = Path("data")  # torchvision's own root: the sets lie in folders of their own below it
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from reportgen.base.progress import track
 from reportgen.data.folders import ImageFile, read_images
-from reportgen.progress import track
 
 Skipped = list[dict[str, str]]  # {"file", "reason"}
 

@@ -14,8 +14,8 @@ import torch
 from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor
 
+from reportgen.base.errors import UserError
 from reportgen.data.decoding import Images
-from reportgen.errors import UserError
 
 Number = float | int
 Channels = tuple[Number, Number, Number]

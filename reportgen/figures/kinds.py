@@ -5,6 +5,7 @@ stage that needs neither the net nor torch. Pictures are RGB, 8 bits a channel; 
 nothing to see (the part of a receptive field that lies outside the image).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
@@ -35,21 +36,6 @@ class FeatureMaps(Figure):
     details: tuple[tuple[str, ...], ...]  # one line for each tile: activation, image, class, place
     notes: tuple[str, ...]  # a few words below each map
     net: str = ""  # whose maps these are, where not the report's own net's
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evolution(Figure):
-    """Figure 4: for each map its strongest activation after each of some epochs, projected, and the patch behind it."""
-
-    layer: int
-    maps: Int[Array, " map"]  # the maps' numbers within their layer
-    epochs: Float[Array, " epoch"]
-    projections: UInt8[Array, "map epoch row column 3"] | None  # None: the layer cannot be projected
-    patches: UInt8[Array, "map epoch row column 4"]
-    shown: Bool[Array, "map epoch"]  # False: the map has no activation above zero
-    jumped: Bool[Array, "map epoch"]  # another image than one column before
-    details: tuple[tuple[str, ...], ...]  # one line for each cell: epoch, activation, image
-    notes: tuple[str, ...]  # a word on each map
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,76 +145,8 @@ class Table(Figure):
     rows: tuple[tuple[str, ...], ...]
 
 
-@dataclass(frozen=True)
-class LayerBox:
-    """One layer of the architecture as figure 3 draws it."""
-
-    name: str  # "layer 1", "softmax"
-    operations: tuple[str, ...]  # "96 filters 7x7, stride 2", "ReLU", "max pool 3x3, stride 2"
-    channels: int
-    height: int  # of its output; 1 for a fully connected layer
-    width: int
-    receptive_field: int | None  # side in pixels; None where it is the whole image
-    known: bool = True  # whether that is known
-
-
-@dataclass(frozen=True, kw_only=True)
-class Architecture(Figure):
-    """Figure 3: the net from the image to its classes."""
-
-    input_size: tuple[int, int, int]  # channels, height, width
-    layers: tuple[LayerBox, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class DeconvnetLayer(Figure):
-    """Figure 1: a convnet layer (upwards) beside a deconvnet layer (downwards), with the numbers of one real image."""
-
-    image: UInt8[Array, "row column 3"]
-    layer: int
-    map: int
-    rectified: Float[Array, "height width"]  # the map, after its ReLU
-    pooled: Float[Array, "pooled_height pooled_width"]
-    switches: Int[Array, "pooled_height pooled_width"]  # place of each maximum in the map, counted row by row
-    unpooled: Float[Array, "height width"]  # the pooled values put back at their switches
-    projection: UInt8[Array, "row column 3"]  # the map's strongest activation, filtered down to pixels
-    pool_text: str  # "max pool 3x3, stride 2"
-    filter_text: str  # "48 filters 7x7, stride 2"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Occlusion(Figure):
-    """Figure 7: an image under a sliding grey square, panels (a) to (e)."""
-
-    image: UInt8[Array, "row column 3"]
-    outline: Bool[Array, "row column"]  # where the object lies; nowhere if that is not known
-    size: int  # side of the square, pixels
-    tops: Int[Array, " top"]  # first covered row of pixels, at each place
-    lefts: Int[Array, " left"]
-    layer: int
-    map: int
-    activation: Float[Array, "top left"]  # of the map, summed over rows and columns
-    clean_activation: float
-    projections: UInt8[Array, "picture row column 3"]  # of the map: in this image, then in others
-    sources: tuple[str, ...]  # a word below each of them
-    probability: Float[Array, "top left"]  # of the true class
-    clean_probability: float
-    classes: tuple[str, ...]  # the true class, then the others that are most probable somewhere
-    guesses: Int[Array, "top left"]  # the most probable of `classes`
-
-
-KINDS: dict[str, type[Figure]] = {
-    kind.__name__: kind
-    for kind in (
-        *(FeatureMaps, Evolution, ImageGrid, LineChart, BarChart, Heatmap, Scatter, Table, Architecture),
-        *(DeconvnetLayer, Occlusion),
-    )
-}
-
-
-PIECES: dict[str, type] = {
-    kind.__name__: kind for kind in (Series, Panel, Points, LayerBox, Moved)
-}  # what figures are made of
+KINDS = (FeatureMaps, ImageGrid, LineChart, BarChart, Heatmap, Scatter, Table)
+PIECES = (Series, Panel, Points, Moved)  # what figures are made of
 
 
 def to_data(figures: dict[str, Figure]) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -252,14 +170,18 @@ def to_data(figures: dict[str, Figure]) -> tuple[dict[str, Any], dict[str, Array
     return {name: pack(figure, name) for name, figure in figures.items()}, arrays
 
 
-def from_data(document: dict[str, Any], arrays: dict[str, Array]) -> dict[str, Figure]:
-    """The figures that `to_data` split; raises KeyError for a kind or an array that is not there."""
+def from_data(document: dict[str, Any], arrays: dict[str, Array], own: Iterable[type] = ()) -> dict[str, Figure]:
+    """The figures that `to_data` split; raises KeyError for a kind or an array that is not there.
+
+    `own`: kinds of figures, and of what they are made of, that are an analysis' own.
+    """
+    kinds = {kind.__name__: kind for kind in (*KINDS, *PIECES, *own)}
 
     def unpack(value: Any) -> Any:
         if isinstance(value, dict):
             if set(value) == {"array"}:
                 return arrays[value["array"]]
-            kind = (KINDS | PIECES)[value["kind"]]
+            kind = kinds[value["kind"]]
             return kind(**{name: unpack(part) for name, part in value.items() if name != "kind"})
         return tuple(unpack(item) for item in value) if isinstance(value, list) else value
 

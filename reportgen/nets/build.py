@@ -17,10 +17,10 @@ import torch
 from pydantic import TypeAdapter
 from torch import nn
 
-from reportgen.errors import UserError
+from reportgen.base.errors import UserError
+from reportgen.base.names import nearest
 from reportgen.nets.zfnet import ZFNet
-from reportgen.recipes import OWN_NETS, Architecture
-from reportgen.settings import nearest
+from reportgen.settings.recipes import OWN_NETS, Architecture
 
 WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 QUANTISED = ("torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized", "torch.nn.quantized", "torch.nn.intrinsic.q")

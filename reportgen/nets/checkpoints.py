@@ -15,7 +15,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from reportgen.errors import UserError
+from reportgen.base.errors import UserError
 
 WRAPPINGS = ("state_dict", "model_state_dict", "model", "net")  # keys of a checkpoint below which the weights lie
 PREFIXES = ("module.", "model.", "net.")  # DataParallel's, and those of nets that hold the net

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from reportgen.errors import UserError
+from reportgen.base.errors import UserError
 from reportgen.probe import Graph, ProbeError
 from reportgen.probe.graph import Node
 

@@ -6,15 +6,15 @@ from typing import Any
 
 from torch import nn
 
+from reportgen.base.errors import UserError
 from reportgen.data.classes import ClassName, read_classes
 from reportgen.data.transforms import Channels, Preprocessing
-from reportgen.errors import UserError
 from reportgen.nets.build import build, make
 from reportgen.nets.checkpoints import classes_of_head, fit, read_state
 from reportgen.nets.presets import Preset, download, preset, preset_of_file
 from reportgen.nets.sizes import names_a_file, own_document
-from reportgen.recipes import OWN_NETS
-from reportgen.settings import ModelSettings, PreprocessingSettings
+from reportgen.settings.recipes import OWN_NETS
+from reportgen.settings.sections import ModelSettings, PreprocessingSettings
 
 IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 FACTORY = "factory"  # WEIGHTS=factory: those that the user's factory gives its net

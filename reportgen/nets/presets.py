@@ -7,11 +7,11 @@ from urllib.error import URLError
 
 import torch
 
+from reportgen.base.errors import UserError
+from reportgen.base.names import nearest
 from reportgen.data.transforms import Channels
-from reportgen.errors import UserError
 from reportgen.nets.build import check_classifier
 from reportgen.nets.checkpoints import State
-from reportgen.settings import nearest
 
 
 @dataclass(frozen=True)

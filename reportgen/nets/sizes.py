@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from reportgen.errors import UserError
-from reportgen.recipes import OWN_NETS
-from reportgen.settings import ModelSettings, usual_sizes
+from reportgen.base.errors import UserError
+from reportgen.settings.recipes import OWN_NETS
+from reportgen.settings.sections import ModelSettings, usual_sizes
 
 FILES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 HUB_FILE = re.compile(r"-[0-9a-f]{8}\.pth$")  # torchvision's own end in a checksum

@@ -11,9 +11,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
-from reportgen.artifacts import write_bytes
+from reportgen.base.artifacts import write_bytes
+from reportgen.base.errors import UserError
 from reportgen.data.transforms import Preprocessing
-from reportgen.errors import UserError
 from reportgen.nets.build import build
 from reportgen.nets.zfnet import ZFNet
 

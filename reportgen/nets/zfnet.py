@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from reportgen.recipes import CLASSIFIER, CONVOLUTIONS, NORMALISED, POOLED, Architecture, LayerShape
+from reportgen.settings.recipes import CLASSIFIER, CONVOLUTIONS, NORMALISED, POOLED, Architecture, LayerShape
 
 Initialisation = Literal["paper", "default"]
 RESCALED_ON = 200  # images that the default initialisation sees

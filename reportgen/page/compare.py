@@ -7,15 +7,16 @@ from typing import Any
 
 import jinja2
 
-from reportgen.artifacts import read_json
-from reportgen.errors import UserError
+from reportgen.analyses.registry import offering
+from reportgen.base.artifacts import read_json
+from reportgen.base.errors import UserError
 from reportgen.page import digest, metrics
 from reportgen.page.changes import Changes, changes
+from reportgen.page.filters import FILTERS
 from reportgen.page.folder import publish
-from reportgen.page.matching import Pair, match_reports, pictured
+from reportgen.page.matching import Pair, match_reports
 from reportgen.page.template import SIGNS
-from reportgen.page.words import FILTERS
-from reportgen.sources import templates
+from reportgen.page.template_files import templates
 
 MOST_PAIRS = 6  # of each layer that are pictured
 
@@ -65,6 +66,7 @@ def _matched(
             {},
             "The two reports are of different images, so their feature maps cannot be matched by how they respond.",
         )
+    pictured = offering("maps").pictured
     old, new = pictured(before), pictured(now)
     layers = {layer: (sorted(old[layer]), sorted(new[layer])) for layer in new if layer in old}
     try:
@@ -84,7 +86,7 @@ def _matched(
 
 
 def _old_pictures(pairs: list[Pair], before: Mapping[str, Any]) -> Iterator[dict[str, str]]:
-    files = pictured(before)
+    files = offering("maps").pictured(before)
     for pair in pairs:
         for part, source in files[pair.layer][pair.before].items():
             yield {"file": f"layer{pair.layer}-map{pair.before:04d}-{part}.jpg", "source": source}
@@ -105,7 +107,7 @@ def _render(
         lstrip_blocks=True,
     )
     environment.filters |= FILTERS
-    files = pictured(now)
+    files = offering("maps").pictured(now)
     rows = [{"pair": pair, "now": files[pair.layer][pair.now]} for pair in pairs]
     return environment.get_template("compare.html.j2").render(
         changes=found,

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reportgen.artifacts import DOCUMENT, read_json
+from reportgen.analyses.registry import ANALYSES, Analysis
+from reportgen.base.artifacts import DOCUMENT, read_json
 from reportgen.claims import CLAIMS
-from reportgen.registry import ANALYSES, Analysis
 
 UNTESTED = "No analysis of this report measures it."
 VERDICTS = ("holds", "contradicted", "undecided", "not tested")
@@ -34,15 +34,6 @@ class Content:
     claims: tuple[
         Mapping[str, Any], ...
     ]  # all sixteen, in the paper's order, as ``metrics.json`` has them, and `rule`, `section`
-
-    @property
-    def layers(self) -> list[Mapping[str, Any]]:
-        """The net's layers, as the schematics describe them."""
-        return list(self.numbers("schematics").get("layers", []))
-
-    def numbers(self, analysis: str) -> Mapping[str, Any]:
-        """An analysis' numbers; none where the report does not have it."""
-        return next((part.artefact["numbers"] for part in self.sections if part.name == analysis), {})
 
 
 def gather(build: Path, run: Mapping[str, Any], analyses: Sequence[Analysis] = ANALYSES) -> Content:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from reportgen.page.changes import Changes, Difference
+from reportgen.page.filters import interval
 from reportgen.page.template import SIGNS
-from reportgen.page.words import interval
 
 MOST_ROWS = 40  # of each kind of difference: GitHub takes 65,536 characters
 LONGEST = 60_000  # characters

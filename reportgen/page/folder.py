@@ -5,8 +5,8 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from reportgen.artifacts import MANIFEST, read_json, remove_leftovers, write_bytes, write_json
-from reportgen.errors import UserError
+from reportgen.base.artifacts import MANIFEST, read_json, remove_leftovers, write_bytes, write_json
+from reportgen.base.errors import UserError
 
 
 def publish(report: Path, writer: str, files: Mapping[str, bytes | Path]) -> None:

@@ -5,19 +5,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from reportgen.analyses.registry import ANALYSES, Analysis
 from reportgen.page import digest, metrics, pdf
 from reportgen.page.content import Content, gather
 from reportgen.page.folder import publish, remove_report
 from reportgen.page.provenance import made
 from reportgen.page.template import render
-from reportgen.registry import ANALYSES, Analysis
-from reportgen.sources import templates
+from reportgen.page.template_files import scripts as own_scripts
+from reportgen.page.template_files import templates
 
 __all__ = ["remove_report", "write"]
 
 STYLE = "report.css"
 # Classic scripts, in the order in which the page runs them: from file:// a browser loads no modules.
-SCRIPTS = tuple(f"scripts/{name}.js" for name in ("tools", "contents", "wide", "maps", "epochs", "occlusion", "curves"))
+SCRIPTS = ("tools.js", "contents.js", "wide.js", "curves.js")
 
 
 def write(build: Path, report: Path, run: Mapping[str, Any], analyses: Sequence[Analysis] = ANALYSES) -> None:
@@ -27,18 +28,25 @@ def write(build: Path, report: Path, run: Mapping[str, Any], analyses: Sequence[
     Raises UserError for a figure that is missing, a name that a template does not define, a foreign file in the way.
     """
     content = gather(build, run, analyses)
-    page = render(content, "report.html.j2", "figures", print=False, has_pdf=pdf.available(), scripts=SCRIPTS)
+    scripts = _scripts()
+    page = render(content, "report.html.j2", "figures", print=False, has_pdf=pdf.available(), scripts=scripts)
     provenance = render(content, "provenance.html.j2", "figures", print=False, made=made(content))
     document = metrics.document(content)
     numbers = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     files: dict[str, bytes | Path] = {"metrics.json": numbers.encode(), STYLE: templates() / "screen.css"}
     files["digest.md"] = digest.of_one(document).encode()
-    files |= {name: templates() / name for name in SCRIPTS}
+    files |= scripts
     files |= _pictures(build, content)
     files |= {f"data/{section.name}.npz": build / section.name / "result.npz" for section in content.sections}
     files["provenance.html"] = provenance.encode()
     files["index.html"] = page.encode()  # last: once it is there, all that it links to is
     publish(report, "page", files)
+
+
+def _scripts() -> dict[str, Path]:
+    """Where the scripts lie, by their names in the report's folder, in the order in which the page runs them."""
+    *first, last = ((name, templates() / "scripts" / name) for name in SCRIPTS)
+    return {f"scripts/{name}": path for name, path in (*first, *own_scripts().items(), last)}
 
 
 def _pictures(build: Path, content: Content) -> dict[str, Path]:

@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import scipy
 from jaxtyping import Float, Int
 
-from reportgen.artifacts import read_arrays
+from reportgen.analyses.registry import offering
 
 
 @dataclass(frozen=True)
@@ -47,12 +46,11 @@ def match_reports(
 
     Also, for each layer, the mean similarity of all its maps to their partners. The reports must be of the same images.
     """
-    old, new = (read_arrays(folder / "data" / "features.npz") for folder in (before, now))
+    maps = offering("maps")
     pairs: list[Pair] = []
     overall: dict[int, float] = {}
     for layer, (maps_before, maps_now) in pictured.items():
-        name = f"layer{layer}.responses"
-        similarity = correlation(new[name], old[name])
+        similarity = correlation(maps.responses(now, layer), maps.responses(before, layer))
         overall[layer] = float(similarity[match(similarity)].mean())
         shown = similarity[np.ix_(maps_now, maps_before)]
         pairs += [
@@ -60,16 +58,3 @@ def match_reports(
             for row, column in zip(*match(shown), strict=True)
         ]
     return sorted(pairs, key=lambda pair: (pair.layer, -pair.similarity)), overall
-
-
-def pictured(metrics: Mapping[str, Any]) -> dict[int, dict[int, dict[str, str]]]:
-    """The feature maps that a report has pictures of: layer -> map -> {"projections", "patches"}: files."""
-    found: dict[int, dict[int, dict[str, str]]] = {}
-    for figure in metrics["figures"]:
-        for file in figure["files"] if figure["analysis"] == "features" else ():
-            folder, stem = Path(file).parent.name, Path(file).stem
-            if folder.startswith("layer") and stem.startswith("map"):
-                number, part = stem.removeprefix("map").split("-")
-                layer = int(folder.removeprefix("layer"))
-                found.setdefault(layer, {}).setdefault(int(number), {})[part] = file
-    return found

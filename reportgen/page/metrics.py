@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from reportgen.page.content import Content
+from reportgen.page.headline import layers
 
 VERSION = 1  # of the format: adding is free, renaming or removing raises it
 PROSE = ("rule", "section")  # of a claim: for the page alone
@@ -20,7 +21,7 @@ def document(content: Content) -> dict[str, Any]:
         "data": _some(data, "name", "fingerprint", "images", "classes", "skipped"),
         "model": _some(net, "name", "weights", "parameters", "top1", "top5", "labelled_images")
         | {name: net[name] for name in ("loaded", "warning", "unmapped", "preprocessing") if name in net}
-        | {"layers": content.layers},
+        | {"layers": layers(content)},
         "claims": [{key: value for key, value in claim.items() if key not in PROSE} for claim in content.claims],
         "analyses": {section.name: section.artefact["numbers"] for section in content.sections},
         "figures": [

@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from reportgen.artifacts import digest
+from reportgen.analyses.registry import ANALYSES, Analysis
+from reportgen.base.artifacts import digest
+from reportgen.base.progress import say
 from reportgen.page.content import gather
 from reportgen.page.folder import publish
 from reportgen.page.template import render
-from reportgen.progress import say
-from reportgen.registry import ANALYSES, Analysis
-from reportgen.sources import templates
+from reportgen.page.template_files import templates
 
 NAME = "report.pdf"
 PICTURES = "drawn://pictures"  # the address below which the pictures lie

@@ -13,8 +13,8 @@ def made(content: Content) -> dict[str, Mapping[str, Any]]:
     return {
         section.name: {
             "command": " ".join(filter(None, ("make figures", f"ANALYSIS={section.name}", asked))),
-            "code": f"reportgen/analyses/{section.name}.py",
-            "text": f"templates/sections/{section.name}.html.j2",
+            "code": f"reportgen/analyses/{section.name}/analysis.py",
+            "text": f"reportgen/analyses/{section.name}/section.html.j2",
             "data": f"data/{section.name}.npz",
             **{key: section.artefact[key] for key in ("settings", "seed", "inputs", "versions", "fingerprint")},
         }

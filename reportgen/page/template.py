@@ -2,20 +2,23 @@
 
 import shlex
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
-from reportgen.errors import UserError
+from reportgen.analyses.settings import said
+from reportgen.base.errors import UserError
+from reportgen.figures.drawn import own_maps
+from reportgen.figures.kinds import KINDS
 from reportgen.page.content import VERDICTS, Content, Section
-from reportgen.page.opening import own_maps, story, strip
-from reportgen.page.words import FILTERS, NO_BREAK
-from reportgen.settings import said
-from reportgen.sources import templates
+from reportgen.page.filters import FILTERS, NO_BREAK
+from reportgen.page.headline import layers, story, strip
+from reportgen.page.template_files import folders
 
+SHARED = {kind.__name__ for kind in KINDS}
 SIGNS = {"holds": "✓", "contradicted": "✗", "undecided": "?", "not tested": "–"}
 
 
@@ -26,7 +29,7 @@ def render(content: Content, page: str, pictures: str, folder: Path | None = Non
     a figure that no template shows.
     """
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder or templates()),
+        loader=jinja2.FileSystemLoader([*([folder] if folder else []), *folders()]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         lstrip_blocks=True,
@@ -41,13 +44,13 @@ def render(content: Content, page: str, pictures: str, folder: Path | None = Non
         "claims": content.claims,
         "verdicts": counts,
         "signs": SIGNS,
-        "layers": content.layers,
+        "layers": layers(content),
         "pictures": pictures,
         "switches": switches(content.run),
-        "doubt": content.numbers("sanity").get("belief"),  # what was found of projections in general
         **more,
     }
     try:
+        environment.globals["caveats"] = list(_caveats(environment, content))
         first = _Sections(environment, content, {})
         first.render()
         second = _Sections(environment, content, first.labels)
@@ -59,6 +62,25 @@ def render(content: Content, page: str, pictures: str, folder: Path | None = Non
         raise UserError(f"{_where(error)}: {error.message}") from error
     except jinja2.TemplateError as error:
         raise UserError(f"{_where(error)}: {error}") from error
+
+
+def _caveats(environment: jinja2.Environment, content: Content) -> Iterator[dict[str, Any]]:
+    """What analyses say of the pictures in general, each by its ``caveat.html.j2``."""
+    for section in content.sections:
+        name = f"{section.name}/caveat.html.j2"
+        if _is_there(environment, name):
+            words = environment.get_template(name).render(numbers=section.artefact["numbers"]).strip()
+            if words:
+                yield {"section": section.name, "words": Markup(words)}
+
+
+def _is_there(environment: jinja2.Environment, name: str) -> bool:
+    assert environment.loader is not None
+    try:
+        environment.loader.get_source(environment, name)
+    except jinja2.TemplateNotFound:
+        return False
+    return True
 
 
 def _of_defined(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -104,13 +126,14 @@ class _Sections:
             drawn = self._drawn(section, name)
             identity = f"{section.name}-{name}"
             if identity in self.labels:
-                raise UserError(f"sections/{section.name}.html.j2: figure '{name}' is shown twice")
+                raise UserError(f"{section.name}/section.html.j2: figure '{name}' is shown twice")
             what = "Table" if drawn["kind"] == "Table" else "Figure"
             self.counts[what] += 1
             label = self.labels[identity] = f"{what} {self.counts[what]}"
             shown.append({"id": identity, "label": label, "title": drawn["title"]})
             return self._piece(
                 "figure.html.j2",
+                own=self._own(section.name, drawn["kind"]),
                 figure=drawn,
                 name=name,
                 id=identity,
@@ -137,11 +160,11 @@ class _Sections:
             """
             found = next((entry for entry in self.content.claims if entry["id"] == name), None)
             if found is None:
-                raise UserError(f"sections/{section.name}.html.j2: the paper has no claim '{name}'")
+                raise UserError(f"{section.name}/section.html.j2: the paper has no claim '{name}'")
             rests = [entry for entry in shown if entry["id"].removeprefix(f"{section.name}-") in figures]
             if figures and not rests and found["verdict"] != "not tested":
                 raise UserError(
-                    f"sections/{section.name}.html.j2: the claim '{name}' rests on {' and '.join(map(repr, figures))}, "
+                    f"{section.name}/section.html.j2: the claim '{name}' rests on {' and '.join(map(repr, figures))}, "
                     "which is not shown before it"
                 )
             rests = rests if figures else shown[-1:]
@@ -149,7 +172,7 @@ class _Sections:
             return self._piece("claim.html.j2", claim=found)
 
         body = self._piece(
-            f"sections/{section.name}.html.j2",
+            f"{section.name}/section.html.j2",
             numbers=section.artefact["numbers"],
             has=section.figures.__contains__,
             figure=figure,
@@ -159,17 +182,22 @@ class _Sections:
         shown_names = {entry["id"].removeprefix(f"{section.name}-") for entry in shown}
         forgotten = [name for name in section.figures if name not in shown_names]
         if forgotten:
-            raise UserError(f"sections/{section.name}.html.j2: figure '{forgotten[0]}' was made but is not shown")
+            raise UserError(f"{section.name}/section.html.j2: figure '{forgotten[0]}' was made but is not shown")
         return {"name": section.name, "title": section.title, "body": body, "figures": shown}
 
     def _piece(self, template: str, **context: Any) -> Markup:
         return Markup(self.environment.get_template(template).render(**context))
 
+    def _own(self, analysis: str, kind: str) -> str:
+        """The template of a figure of an analysis' own kind; empty where every page knows the kind."""
+        name = f"{analysis}/figure.html.j2"
+        return name if kind not in SHARED and _is_there(self.environment, name) else ""
+
     def _drawn(self, section: Section, name: str) -> Mapping[str, Any]:
         if name not in section.figures:
             there = ", ".join(section.figures) or "none"
             raise UserError(
-                f"sections/{section.name}.html.j2: analysis '{section.name}' made no figure '{name}' (it made: {there})"
+                f"{section.name}/section.html.j2: analysis '{section.name}' made no figure '{name}' (it made: {there})"
             )
         return section.figures[name]
 

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from reportgen import claims, probe
-from reportgen.artifacts import DOCUMENT, write_arrays, write_json
-from reportgen.compute import prepare
-from reportgen.distributed import joined
-from reportgen.errors import UserError
+from reportgen.base.artifacts import DOCUMENT, write_arrays, write_json
+from reportgen.base.errors import UserError
 from reportgen.figures.kinds import to_data
-from reportgen.inputs import Inputs
-from reportgen.pipeline import Work
-from reportgen.variants import FAMILY
+from reportgen.look.inputs import Inputs
+from reportgen.nets.threads import prepare
+from reportgen.nets.world import joined
+from reportgen.pipeline.work import Work
+from reportgen.settings.variants import FAMILY
 
 
 def make(work: Work, folder: Path) -> None:

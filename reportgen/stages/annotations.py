@@ -6,16 +6,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from reportgen.artifacts import DOCUMENT, read_json, write_json
+from reportgen.base.artifacts import DOCUMENT, read_json, write_json
+from reportgen.base.errors import UserError
+from reportgen.base.progress import say
 from reportgen.data.annotations import Annotated, Unusable, check_parts, read_coco, stored
 from reportgen.data.decoding import Unreadable, read_image
 from reportgen.data.folders import list_folder, list_for_loaded
 from reportgen.data.masks import read_masks
 from reportgen.data.packing import Skipped
-from reportgen.errors import UserError
-from reportgen.given import named_set
-from reportgen.pipeline import Work
-from reportgen.progress import say
+from reportgen.pipeline.work import Work
 from reportgen.stages.embedded import drawn_scenes
 
 
@@ -67,7 +66,7 @@ class Known(NamedTuple):
 def _splits(work: Work, root: Path) -> dict[Path, Known]:
     """Every file of the data set, by its path; what serves as validation and test image counts as the latter."""
     settings = work.settings.data
-    if named_set(settings.source):
+    if settings.named:
         return {}  # its images have no files of their own
     if work.settings.model.loaded:
         listing = list_for_loaded(root)

@@ -10,20 +10,20 @@ from typing import Any
 
 import torch
 
-from reportgen import training
-from reportgen.artifacts import DOCUMENT, write_arrays, write_json
-from reportgen.compute import prepare
+from reportgen.base.artifacts import DOCUMENT, write_arrays, write_json
+from reportgen.base.progress import say
 from reportgen.data.dataset import Dataset
 from reportgen.data.sampling import evenly
 from reportgen.data.transforms import Preprocessing
-from reportgen.device import resolve_device
-from reportgen.distributed import joined
+from reportgen.nets.device import resolve_device
 from reportgen.nets.snapshots import save_net
-from reportgen.pipeline import Work
-from reportgen.progress import say
-from reportgen.recipes import Architecture, TrainingSettings
+from reportgen.nets.threads import prepare
+from reportgen.nets.training import loop as training
+from reportgen.nets.world import joined
+from reportgen.pipeline.work import Work
+from reportgen.settings.recipes import Architecture, TrainingSettings
+from reportgen.settings.variants import BY_NAME, Variant
 from reportgen.stages.net import accuracy
-from reportgen.variants import BY_NAME, Variant
 
 TRAIN_EVALUATED = 10_000  # of more training images, so many evenly spread are evaluated
 

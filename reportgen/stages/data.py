@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from reportgen.artifacts import DOCUMENT, digest, write_json
-from reportgen.data import scenes
+from reportgen import scenes
+from reportgen.base.artifacts import DOCUMENT, digest, write_json
+from reportgen.base.errors import UserError
+from reportgen.base.progress import say
 from reportgen.data.dataset import SPLITS, WIDE, count_images
 from reportgen.data.folders import MOST_SKIPPED, ImageFile, Listing, list_folder, list_for_loaded
 from reportgen.data.packing import Skipped, pack
-from reportgen.errors import UserError
-from reportgen.pipeline import Work
-from reportgen.progress import say
+from reportgen.pipeline.work import Work
 from reportgen.stages.embedded import drawn_scenes
 
 
@@ -73,8 +73,8 @@ def make(work: Work, folder: Path) -> None:
 def _list(work: Work, root: Path) -> Listing:
     """What there is to decode: of a net that is loaded, every image is for looking at."""
     settings, loaded = work.settings.data, work.settings.model.loaded
-    if work.stage.also:  # a torchvision data set
-        return import_module(work.stage.also).list_named(settings, work.settings.run.seed, loaded)
+    if settings.named:  # a torchvision data set
+        return import_module(work.stage.also[0]).list_named(settings, work.settings.run.seed, loaded)
     return (
         list_for_loaded(root)
         if loaded

@@ -2,14 +2,17 @@
 
 from pathlib import Path
 
-from reportgen.artifacts import DOCUMENT, read_arrays, read_json, write_json
+from reportgen.base.artifacts import DOCUMENT, read_arrays, read_json, write_json
 from reportgen.figures import draw
 from reportgen.figures.kinds import from_data
-from reportgen.pipeline import Work
+from reportgen.pipeline.work import Work
 
 
 def make(work: Work, folder: Path) -> None:
     """Draw every figure of one analysis."""
     source = work.input(work.analysis.name)
-    figures = from_data(read_json(source / "figures.json"), read_arrays(source / "figures.npz"))
-    write_json(folder / DOCUMENT, {"figures": draw.draw(figures, folder)})
+    own = work.analysis.offered("draw")
+    drawers = own.DRAWERS if own else {}
+    kinds = (*drawers, *getattr(own, "PIECES", ()))
+    figures = from_data(read_json(source / "figures.json"), read_arrays(source / "figures.npz"), kinds)
+    write_json(folder / DOCUMENT, {"figures": draw.draw(figures, folder, drawers)})

@@ -3,10 +3,10 @@
 import os
 from pathlib import Path
 
-from reportgen.artifacts import DOCUMENT, digest, remove_leftovers, replace_folder, write_json
-from reportgen.data import scenes
-from reportgen.pipeline import Work
-from reportgen.progress import track
+from reportgen import scenes
+from reportgen.base.artifacts import DOCUMENT, digest, remove_leftovers, replace_folder, write_json
+from reportgen.base.progress import track
+from reportgen.pipeline.work import Work
 
 HOME = Path("data")  # the drawn scenes land here, where a user finds them
 
@@ -15,7 +15,7 @@ def drawn_scenes(work: Work) -> Path:
     """The embedded scenes of these settings, drawn unless they lie there already."""
     settings = work.settings.data
     counts = {"train": settings.train, "val": settings.val, "test": settings.test, "transfer": settings.transfer}
-    sources = {name: value for name, value in work.stamp["sources"].items() if name.startswith("reportgen.data.scenes")}
+    sources = {name: value for name, value in work.stamp["sources"].items() if name.startswith("reportgen.scenes")}
     key = digest([settings.size, counts, work.settings.run.seed, sources])
     remove_leftovers(HOME)
     place = HOME / f"scenes-{settings.size}px-{key[:8]}"

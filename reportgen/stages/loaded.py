@@ -10,20 +10,21 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from reportgen import claims, training
-from reportgen.artifacts import DOCUMENT, read_json, write_arrays, write_json
-from reportgen.compute import prepare
+from reportgen import claims
+from reportgen.base.artifacts import DOCUMENT, read_json, write_arrays, write_json
+from reportgen.base.errors import UserError
+from reportgen.base.progress import say
 from reportgen.data.classes import UNKNOWN, ClassName, Mapping, map_folders
 from reportgen.data.dataset import Dataset, Split
 from reportgen.data.labels import SEEN, write_seen
 from reportgen.data.sampling import evenly
 from reportgen.data.transforms import Preprocessing
-from reportgen.device import resolve_device
-from reportgen.errors import UserError
+from reportgen.nets.device import resolve_device
 from reportgen.nets.loading import IMAGENET_DEVIATION, IMAGENET_MEAN
 from reportgen.nets.snapshots import SNAPSHOTS, load_net
-from reportgen.pipeline import Work
-from reportgen.progress import say
+from reportgen.nets.threads import prepare
+from reportgen.nets.training import loop as training
+from reportgen.pipeline.work import Work
 from reportgen.stages.net import accuracy
 
 NEAR_CHANCE = 0.1  # of the way from chance to perfect: a net that was trained on such images is further

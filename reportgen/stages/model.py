@@ -8,15 +8,15 @@ from pathlib import Path
 import torch
 
 from reportgen import probe
-from reportgen.artifacts import DOCUMENT, write_json
-from reportgen.errors import UserError
+from reportgen.base.artifacts import DOCUMENT, write_json
+from reportgen.base.errors import UserError
+from reportgen.base.progress import say
 from reportgen.nets.build import build, in_one_line
 from reportgen.nets.checkpoints import fit, read_state
 from reportgen.nets.loading import Loaded, load
 from reportgen.nets.snapshots import save_net, snapshot_path
-from reportgen.pipeline import Work
+from reportgen.pipeline.work import Work
 from reportgen.probe import Graph
-from reportgen.progress import say
 
 LEAST_CLASSES = 2
 COLOURS = 3

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from reportgen import training
-from reportgen.artifacts import DOCUMENT, write_arrays, write_json
-from reportgen.compute import prepare
+from reportgen.base.artifacts import DOCUMENT, write_arrays, write_json
 from reportgen.data.dataset import Dataset
-from reportgen.device import resolve_device
-from reportgen.distributed import joined
+from reportgen.nets.device import resolve_device
 from reportgen.nets.snapshots import SNAPSHOTS, load_net, save_net, snapshot_path, snapshots
-from reportgen.pipeline import Work
+from reportgen.nets.threads import prepare
+from reportgen.nets.training import loop as training
+from reportgen.nets.world import joined
+from reportgen.pipeline.work import Work
 
 TOP = 5
 

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from reportgen.artifacts import DOCUMENT, write_json
+from reportgen.base.artifacts import DOCUMENT, write_json
 from reportgen.page import html
-from reportgen.pipeline import Work, report_beside
+from reportgen.pipeline.work import Work
 
 
 def make(work: Work, folder: Path) -> None:
     """Write the report's page."""
     html.write(work.build, work.report, work.run)
-    write_json(folder / DOCUMENT, {"report": report_beside(work.build, work.report)})
+    write_json(folder / DOCUMENT, {"report": work.report_beside})

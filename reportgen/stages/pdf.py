@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-from reportgen.artifacts import DOCUMENT, write_json
+from reportgen.base.artifacts import DOCUMENT, write_json
+from reportgen.base.progress import say
 from reportgen.page import pdf
-from reportgen.pipeline import Work, report_beside
-from reportgen.progress import say
+from reportgen.pipeline.work import Work
 
 
 def make(work: Work, folder: Path) -> None:
     """Write ``report.pdf``; without WeasyPrint or its Pango say that only the PDF is missing, and leave it due."""
-    document = {"report": report_beside(work.build, work.report)}
+    document = {"report": work.report_beside}
     try:
         pdf.write(work.build, work.report, work.run)
     except pdf.NoPdf as reason:

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from reportgen.artifacts import DOCUMENT, digest, write_json
+from reportgen.base.artifacts import DOCUMENT, digest, write_json
+from reportgen.base.errors import UserError
 from reportgen.data.dataset import count_images
 from reportgen.data.folders import list_classes
 from reportgen.data.packing import Skipped, pack
-from reportgen.errors import UserError
-from reportgen.pipeline import Work
+from reportgen.pipeline.work import Work
 from reportgen.stages.embedded import drawn_scenes
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from figure_samples import OWN_KINDS, draw_any
 from pages import Open
 from pypdf import PdfReader
 from runs import Run, words_of
 
-from reportgen.artifacts import DOCUMENT, read_arrays, read_json, write_json
-from reportgen.figures import draw
+from reportgen.base.artifacts import DOCUMENT, read_arrays, read_json, write_json
 from reportgen.figures.kinds import from_data
 from reportgen.page import html, pdf
 
@@ -49,8 +49,8 @@ def hostile(smoke: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_json(document, renamed(read_json(document)))
     for drawn in (home / "build" / "drawn").iterdir():
         source = home / "build" / drawn.name
-        figures = from_data(read_json(source / "figures.json"), read_arrays(source / "figures.npz"))
-        write_json(drawn / DOCUMENT, {"figures": draw.draw(figures, drawn)})
+        figures = from_data(read_json(source / "figures.json"), read_arrays(source / "figures.npz"), OWN_KINDS)
+        write_json(drawn / DOCUMENT, {"figures": draw_any(figures, drawn)})
     html.write(home / "build", home / "report", run)
     return home / "report"
 

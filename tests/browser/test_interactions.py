@@ -8,7 +8,7 @@ from pages import Open
 from playwright.sync_api import Locator, Page, expect
 from runs import Run
 
-from reportgen.artifacts import read_arrays, read_json
+from reportgen.base.artifacts import read_arrays, read_json
 
 
 def drawn(smoke: Run, analysis: str) -> dict[str, Any]:

@@ -9,9 +9,9 @@ import pytest
 from coco_files import annotation_of, document_of, dog, image_of, picture, write
 from PIL import Image
 
+from reportgen.base.errors import UserError
 from reportgen.data.annotations import BOX_SHARE, Annotated, Unusable, check_parts, read_coco, stored
 from reportgen.data.decoding import read_image
-from reportgen.errors import UserError
 
 
 def read(path: Path, *roots: Path) -> list[Annotated]:

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from reportgen.base.errors import UserError
 from reportgen.data.classes import ClassName, map_folders, read_classes
 from reportgen.data.dataset import Dataset, Split
 from reportgen.data.labels import as_seen, write_seen
-from reportgen.errors import UserError
 
 CLASSES = (
     ClassName("great white shark, white shark", "n01484850"),

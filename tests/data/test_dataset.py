@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from reportgen.base.errors import UserError
 from reportgen.data.dataset import count_images
 from reportgen.data.folders import Listing
-from reportgen.errors import UserError
 from reportgen.stages.data import _check
 
 

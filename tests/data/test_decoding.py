@@ -12,17 +12,19 @@ import pytest
 import torch
 from PIL import Image
 
-from reportgen import pipeline, settings
-from reportgen.artifacts import DOCUMENT, read_json
+from reportgen.analyses import settings
+from reportgen.base.artifacts import DOCUMENT, read_json
 from reportgen.data.dataset import SPLITS, Dataset, Split
 from reportgen.data.decoding import Files
 from reportgen.data.folders import ImageFile, Listing
 from reportgen.data.packing import pack
 from reportgen.data.reading import stored
 from reportgen.nets.snapshots import snapshot_path
-from reportgen.recipes import TINY, TrainingSettings
+from reportgen.nets.training.loop import input_preprocessing, train
+from reportgen.pipeline import work
+from reportgen.settings.recipes import TINY, TrainingSettings
 from reportgen.stages import data
-from reportgen.training import input_preprocessing, train
+from reportgen.stages.plan import stages
 
 SIZE = 40
 CPU = torch.device("cpu")
@@ -158,7 +160,7 @@ def test_reading_more_images_needs_no_more_memory(both: tuple[np.ndarray, Files]
 def made(root: Path, build: Path, **switches: str) -> dict[str, Any]:
     loaded = settings.load({"PROFILE": "tiny", "DATA": str(root), "DATA_SIZE": str(SIZE), "DATA_CROP": "36"} | switches)
     build.mkdir()
-    data.make(pipeline.Work(pipeline.stages(loaded)["data"], loaded, build, build, {"sources": {}}), build)
+    data.make(work.Work(stages(loaded)["data"], loaded, build, build, {"sources": {}}), build)
     return read_json(build / DOCUMENT)
 
 

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 from PIL import ImageFile as PillowFile
 
+from reportgen.base.errors import UserError
 from reportgen.data.decoding import Unreadable, read_image
 from reportgen.data.folders import ImageFile, Listing, list_classes, list_folder, list_for_loaded, read_images
-from reportgen.errors import UserError
 
 
 def paint(path: Path, size: tuple[int, int] = (40, 30), colour: tuple[int, int, int] = (200, 100, 50)) -> Path:

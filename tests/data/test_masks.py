@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from reportgen.base.errors import UserError
 from reportgen.data.masks import read_masks
-from reportgen.errors import UserError
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from reportgen.base.errors import UserError
 from reportgen.data import named
 from reportgen.data.folders import read_images
-from reportgen.errors import UserError
-from reportgen.settings import DataSettings
+from reportgen.settings.sections import DataSettings
 
 
 def imagenette(root: Path) -> None:

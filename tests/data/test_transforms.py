@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from reportgen.base.errors import UserError
 from reportgen.data import transforms
 from reportgen.data.transforms import Preprocessing, Views, as_tensor, measured
-from reportgen.errors import UserError
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 9, 9, 3), dtype=np.uint8)
 RECIPES = [

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from figure_samples import WORDS
+from figure_samples import WORDS, draw_any
 from matplotlib.colors import to_hex
 
-from reportgen.figures import draw
 from reportgen.figures.draw import charts
 from reportgen.figures.draw.style import BLUE, VERMILLION, house_style
 from reportgen.figures.kinds import BarChart, Heatmap, LineChart, Panel, Series
@@ -177,7 +176,7 @@ def test_a_page_finds_every_point_by_the_panels_place_and_limits(tmp_path: Path)
     panels = tuple(Panel(name, "e", "y", (series("a", 1, 4, 2), series("b", 2, np.nan))) for name in "xyz")
     figure = LineChart(**WORDS, panels=panels)
     canvas = charts.compose_lines(figure)
-    told = draw.draw({"name": figure}, tmp_path)["name"]["panels"]
+    told = draw_any({"name": figure}, tmp_path)["name"]["panels"]
     width, height = canvas.bbox.size
     for axes, panel in zip(canvas.axes, told, strict=True):
         left, top, across, down = panel["box"]

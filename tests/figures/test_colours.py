@@ -7,7 +7,8 @@ import pytest
 from jaxtyping import Float
 from matplotlib.colors import to_rgb
 
-from reportgen.figures.draw import charts, occlusion, style
+from reportgen.analyses.occlusion import draw as occlusion
+from reportgen.figures.draw import charts, style
 
 # Machado, Oliveira and Fernandes (2009), whole loss of one kind of cone; they act on linear RGB.
 SEEN = {

@@ -9,11 +9,11 @@ import torchvision
 from torch import nn
 
 from reportgen import probe
-from reportgen.errors import UserError
+from reportgen.base.errors import UserError
 from reportgen.nets.layers import paper_layers
 from reportgen.nets.zfnet import ZFNet
 from reportgen.probe import Graph
-from reportgen.recipes import TINY
+from reportgen.settings.recipes import TINY
 
 
 def traced(net: nn.Module, side: int = 64) -> Graph:

@@ -13,17 +13,17 @@ import torch
 import torchvision
 from torch import nn
 
+from reportgen.base.errors import UserError
 from reportgen.data.classes import ClassName
 from reportgen.data.transforms import Preprocessing
-from reportgen.errors import UserError
 from reportgen.nets import checkpoints, loading
 from reportgen.nets.build import build, make
 from reportgen.nets.presets import download, preset
 from reportgen.nets.sizes import sizes
 from reportgen.nets.snapshots import load_net, save_net
 from reportgen.nets.zfnet import ZFNet
-from reportgen.recipes import TINY
-from reportgen.settings import ModelSettings, PreprocessingSettings
+from reportgen.settings.recipes import TINY
+from reportgen.settings.sections import ModelSettings, PreprocessingSettings
 
 NOTHING = PreprocessingSettings()
 

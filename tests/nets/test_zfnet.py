@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import fx, nn
 
-from reportgen.errors import UserError
+from reportgen.base.errors import UserError
 from reportgen.nets.zfnet import LocalResponseNorm, ZFNet, initialise
-from reportgen.recipes import KRIZHEVSKY, SMALL, SMALL_KRIZHEVSKY, TINY, ZEILER_FERGUS, Architecture
+from reportgen.settings.recipes import KRIZHEVSKY, SMALL, SMALL_KRIZHEVSKY, TINY, ZEILER_FERGUS, Architecture
 
 REMOVALS = [(3, 4), (7,), (6, 7), (3, 4, 6, 7)]
 

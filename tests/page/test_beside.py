@@ -1,7 +1,6 @@
 """What a verdict is to be read beside, and how far pictures are to be believed: said where it is so, and only there."""
 
 import re
-import shutil
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
@@ -10,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_build import copied
 from runs import Run
 
-from reportgen.artifacts import read_json
-from reportgen.errors import UserError
+from reportgen.base.artifacts import read_json
+from reportgen.base.errors import UserError
 from reportgen.page.content import Content, gather
 from reportgen.page.template import render
-from reportgen.sources import templates
 
 Numbers = dict[str, Any]
 Change = Callable[[Numbers], Any]
@@ -193,11 +192,9 @@ def test_classes_that_are_all_recognised_alike_have_no_best(content: Content) ->
 def test_a_claim_that_rests_on_a_figure_that_is_not_shown_stops_the_build_by_name(
     content: Content, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "templates"
-    shutil.copytree(templates(), folder)
-    section = folder / "sections" / "correspondence.html.j2"
+    folder, section = copied("correspondence", tmp_path)
     section.write_text(section.read_text().replace('claim("correspondence", "gaps"', 'claim("correspondence", "gpas"'))
     with pytest.raises(
-        UserError, match=r"correspondence\.html\.j2: the claim 'correspondence' rests on 'gpas', which is"
+        UserError, match=r"correspondence/section\.html\.j2: the claim 'correspondence' rests on 'gpas', which is"
     ):
         render(content, "report.html.j2", "figures", folder, print=False, has_pdf=False, scripts=())

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from fake_build import CLASSES, FAKED, RUN
 
-from reportgen.artifacts import read_json, write_arrays, write_json
-from reportgen.errors import UserError
+from reportgen.base.artifacts import read_json, write_arrays, write_json
+from reportgen.base.errors import UserError
 from reportgen.page import compare, digest, html
 from reportgen.page.changes import changes
 from reportgen.page.matching import correlation, match

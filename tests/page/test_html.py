@@ -12,14 +12,13 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from fake_build import CLASSES, FAKED, FILE, RUN, figures, part, verdict
+from fake_build import CLASSES, FAKED, FILE, RUN, copied, figures, part, verdict
 from runs import REPOSITORY
 
+from reportgen.base.errors import UserError
 from reportgen.claims import CLAIMS
-from reportgen.errors import UserError
 from reportgen.page import html, single
 from reportgen.page.template import render
-from reportgen.sources import templates
 
 Alter = Callable[[str, Callable[[Any], None]], Path]
 VOID = {"meta", "link", "img", "rect", "line", "circle", "br", "image", "input"}
@@ -243,9 +242,7 @@ def test_whose_weights_a_loaded_net_has(altered: Alter, weights: str, said: str)
 
 
 def test_a_claim_may_rest_on_several_figures_and_be_read_beside_something(build: Path, tmp_path: Path):
-    folder = tmp_path / "templates"
-    shutil.copytree(templates(), folder)
-    section = folder / "sections" / "features.html.j2"
+    folder, section = copied("features", tmp_path)
     source = section.read_text()
     for before, after in (
         (
@@ -303,7 +300,7 @@ def test_first_sight_is_small(page: Page, report: Path):
 def test_a_missing_figure_stops_the_build_by_name(altered: Alter, tmp_path: Path):
     build = altered("drawn/trained/artefact.json", lambda document: document["figures"].pop("curves"))
     with pytest.raises(
-        UserError, match=r"sections/trained\.html\.j2: analysis 'trained' made no figure 'curves' \(it made: gallery,"
+        UserError, match=r"trained/section\.html\.j2: analysis 'trained' made no figure 'curves' \(it made: gallery,"
     ):
         html.write(build, tmp_path / "report", RUN, FAKED)
     assert not (tmp_path / "report").exists()
@@ -320,23 +317,19 @@ def test_a_figure_that_no_template_shows_stops_the_build_by_name(altered: Alter,
 
 def test_an_undefined_name_stops_the_build_by_name(altered: Alter, tmp_path: Path):
     build = altered("schematics/artefact.json", lambda document: document["numbers"].pop("put_back"))
-    with pytest.raises(UserError, match=r"sections/schematics\.html\.j2, line \d+: .*put_back"):
+    with pytest.raises(UserError, match=r"schematics/section\.html\.j2, line \d+: .*put_back"):
         html.write(build, tmp_path / "report", RUN, FAKED)
 
 
 def test_a_claim_that_is_none_of_the_papers_stops_the_build_by_name(build: Path, tmp_path: Path):
-    folder = tmp_path / "templates"
-    shutil.copytree(templates(), folder)
-    section = folder / "sections" / "features.html.j2"
+    folder, section = copied("features", tmp_path)
     section.write_text(section.read_text().replace('claim("grouping")', 'claim("groping")'))
     with pytest.raises(UserError, match="the paper has no claim 'groping'"):
         render(html.gather(build, RUN, FAKED), "report.html.j2", "figures", folder, print=False, has_pdf=False)
 
 
 def test_a_figure_shown_twice_stops_the_build_by_name(build: Path, tmp_path: Path):
-    folder = tmp_path / "templates"
-    shutil.copytree(templates(), folder)
-    section = folder / "sections" / "features.html.j2"
+    folder, section = copied("features", tmp_path)
     section.write_text(section.read_text() + '{{ figure("agreement") }}')
     with pytest.raises(UserError, match="figure 'agreement' is shown twice"):
         render(html.gather(build, RUN, FAKED), "report.html.j2", "figures", folder, print=False, has_pdf=False)

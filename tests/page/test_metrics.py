@@ -8,11 +8,11 @@ import jsonschema
 import pytest
 from fake_build import CLASSES, NUMBERS, RUN
 
-from reportgen import summary
-from reportgen.artifacts import read_json
+from reportgen.base.artifacts import read_json
 from reportgen.claims import CLAIMS
+from reportgen.commands import summary
 from reportgen.page.metrics import SCHEMA, VERSION
-from reportgen.pipeline import Pipeline
+from reportgen.pipeline.run import Pipeline
 
 
 @pytest.fixture

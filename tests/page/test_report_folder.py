@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from fake_build import FAKED, RUN
 
-from reportgen.artifacts import MANIFEST, write_json
-from reportgen.errors import UserError
+from reportgen.base.artifacts import MANIFEST, write_json
+from reportgen.base.errors import UserError
 from reportgen.page import html
 from reportgen.page.folder import publish, remove_report
 

@@ -13,17 +13,17 @@ import torch
 from probe_nets import paper_net
 from torch import Tensor, nn
 
-from reportgen import training
-from reportgen.analyses import sanity
+from reportgen.analyses.invariance import distances as moved
+from reportgen.analyses.sanity import analysis as sanity
 from reportgen.data.dataset import Dataset, Split
 from reportgen.data.transforms import Preprocessing
-from reportgen.inputs import Inputs
-from reportgen.observe import moved
-from reportgen.observe import strongest as observed
+from reportgen.look import strongest as observed
+from reportgen.look.inputs import Inputs
+from reportgen.nets.training import loop as training
 from reportgen.probe import Activation, deconvnet, memory, occlude, project, strongest, trace
 from reportgen.probe import graph as graphs
 from reportgen.probe.memory import by_batches, halved
-from reportgen.recipes import TINY, TrainingSettings
+from reportgen.settings.recipes import TINY, TrainingSettings
 
 CPU = torch.device("cpu")
 PREPROCESSING = Preprocessing(crop=64, mean=(0.5, 0.5, 0.5), deviation=(0.25, 0.25, 0.25))

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from reportgen.nets.zfnet import ZFNet, initialise
 from reportgen.probe import Activation, activations, occlude, project, strongest, trace
-from reportgen.recipes import TINY, ZEILER_FERGUS
+from reportgen.settings.recipes import TINY, ZEILER_FERGUS
 
 
 @pytest.mark.parametrize("name", FAMILIES)

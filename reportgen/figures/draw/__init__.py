@@ -12,10 +12,6 @@ from typing import Any
 
 from reportgen.figures import kinds
 from reportgen.figures.draw.charts import bar_chart, heatmap, line_chart
-from reportgen.figures.draw.deconvnet import deconvnet_layer
-from reportgen.figures.draw.diagrams import architecture
-from reportgen.figures.draw.epochs import evolution
-from reportgen.figures.draw.occlusion import occlusion_panels
 from reportgen.figures.draw.scatter import scatter
 from reportgen.figures.draw.tiles import feature_maps, image_grid
 
@@ -29,23 +25,21 @@ def _table(figure: kinds.Table, name: str, folder: Path) -> Drawn:
     return {"files": [], "columns": list(figure.columns), "rows": [list(row) for row in figure.rows]}
 
 
-DRAWERS: dict[type[kinds.Figure], Callable[..., Drawn]] = {
+Drawers = Mapping[type[kinds.Figure], Callable[..., Drawn]]
+
+DRAWERS: Drawers = {
     kinds.FeatureMaps: feature_maps,
-    kinds.Evolution: evolution,
     kinds.ImageGrid: image_grid,
     kinds.LineChart: line_chart,
     kinds.BarChart: bar_chart,
     kinds.Heatmap: heatmap,
     kinds.Scatter: scatter,
     kinds.Table: _table,
-    kinds.Architecture: architecture,
-    kinds.DeconvnetLayer: deconvnet_layer,
-    kinds.Occlusion: occlusion_panels,
 }
 
 
-def draw(figures: Mapping[str, kinds.Figure], folder: Path) -> dict[str, Drawn]:
-    """Draw every figure into `folder`; returns for each name what was drawn.
+def draw(figures: Mapping[str, kinds.Figure], folder: Path, own: Drawers | None = None) -> dict[str, Drawn]:
+    """Draw every figure into `folder`; returns for each name what was drawn. `own` draws kinds that are an analysis' own.
 
     Every description has `kind`, `title`, `caption`, `alt` and `files` (names relative to `folder`); every kind but
     Table has `picture`, the whole figure: {"file", "width", "height"} in CSS pixels. FeatureMaps add `layer` and
@@ -56,10 +50,11 @@ def draw(figures: Mapping[str, kinds.Figure], folder: Path) -> dict[str, Drawn]:
     for a name that would not do as a file name.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    drawers = {**DRAWERS, **(own or {})}
     drawn = {}
     for name, figure in figures.items():
         if not NAME.fullmatch(name):
             raise ValueError(f"figure {name!r}: use lower-case letters, digits and _, beginning with a letter")
         said = {"kind": type(figure).__name__, "title": figure.title, "caption": figure.caption, "alt": figure.alt}
-        drawn[name] = said | DRAWERS[type(figure)](figure, name, folder)
+        drawn[name] = said | drawers[type(figure)](figure, name, folder)
     return drawn

@@ -1,0 +1,18 @@
+"""Ablation (Zeiler & Fergus 2013, section 5.1, tables 2 and 3; table 6 as the paper printed it).
+
+Each variant is a net of its own, trained from scratch on one schedule (`reportgen.settings.variants`). Their errors stand beside
+the paper's, which were measured on ImageNet; the differences within a column are what can be compared.
+"""
+
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass
+
+from reportgen.analyses.base import Analysis
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class Settings:
+    """Nothing to set: which variants are trained, and how long, is said in the section `compare`."""
+
+
+ANALYSIS = Analysis("ablation", "What the net can do without", Settings, reads=("data", "net", "compare"))

@@ -1,0 +1,452 @@
+"""Correspondence between parts of different images (Zeiler & Fergus 2013, section 4.3, figure 8, table 1)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float, Int, Int32, UInt8
+
+from reportgen.analyses.correspondence import Settings
+from reportgen.analyses.correspondence.part_masks import SMALLEST_GROUP, Chosen, Masks, choose, said
+from reportgen.analyses.correspondence.sign_patterns import Pairing, compare, signs_of_change
+from reportgen.base.progress import track
+from reportgen.claims import Part, Verdict, jackknife_part, not_tested
+from reportgen.claims.paper import CORRESPONDENCE
+from reportgen.data.annotations import Parts
+from reportgen.figures.kinds import BarChart, Figure, ImageGrid, Table
+from reportgen.look.inputs import Inputs
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from reportgen.nets.layers import PaperLayer
+
+SCORED = (5, 7)  # the paper's layers
+GREY = 128  # of the masks in the pictures: mid-grey
+PREFERRED = "dog"  # the paper's five images are dogs
+SORTS = ("part", "on_object", "anywhere")  # of masks, as `Masks` and `Layer` name them
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What one sort of mask did to the features of one layer."""
+
+    different: Int32[np.ndarray, "part draw pair"]  # entries whose signs differ between the two images
+    both: Int32[np.ndarray, "part draw pair"]  # entries that changed in both
+    opposite: Int32[np.ndarray, "part draw pair"]  # entries that rose in one and fell in the other
+    changed: Int32[np.ndarray, "part draw image"]  # entries that changed
+
+
+@dataclass(frozen=True)
+class Layer:
+    """The scores at one layer, for each sort of mask."""
+
+    number: int
+    entries: int  # length of the feature vector
+    part: Scores
+    on_object: Scores
+    anywhere: Scores
+
+    def hamming(self, sort: str) -> Float[np.ndarray, "part draw pair"]:
+        """The paper's distance of every pair, as a share of the vector's length."""
+        return getattr(self, sort).different / self.entries
+
+    @property
+    def gaps(self) -> Float[np.ndarray, "part pair"]:
+        """How much further apart random masks on the object leave a pair than masks of the part do."""
+        return self.hamming("on_object").mean(axis=1) - self.hamming("part").mean(axis=1)
+
+
+@dataclass(frozen=True)
+class Result:
+    """The images that can be masked, and the scores at layers 5 and 7."""
+
+    part_names: tuple[str, ...]
+    names: tuple[str, ...]  # of the images
+    group_names: tuple[str, ...]
+    groups: Int[np.ndarray, " image"]  # places among the group names
+    pairs: Int[np.ndarray, "pair 2"]
+    masks: Masks
+    layers: dict[str, Layer]  # "layer5", "layer7"
+    shown: Int[np.ndarray, " shown"]  # of the images
+    pictures: UInt8[np.ndarray, "row shown height width 3"]  # original, each part masked, on the object, anywhere
+    left_out: tuple[tuple[str, str], ...]  # image and reason
+    why: str = ""  # there is nothing to score
+
+    @property
+    def pairing(self) -> Pairing:
+        """The pairs that are compared: of one class."""
+        return Pairing(self.groups, self.pairs)
+
+
+def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Result:
+    """Mask, forward, and compare the signs of the changes."""
+    parts, skipped = inputs.annotations.parts, inputs.annotations.skipped
+    if parts is None:
+        return _nothing((), skipped, "no parts annotated (PARTS=)")
+    crop = inputs.preprocessing.crop
+    chosen = choose(parts, crop, settings.mask_scale, settings.draws, rng)
+    if not len(chosen.images):
+        name, reason = chosen.left_out[-1]
+        why = f"no category has {SMALLEST_GROUP} annotated images that can be used ({name}: {reason})"
+        return _nothing(parts.part_names, skipped + chosen.left_out, why)
+    group_names, groups = np.unique([parts.groups[index] for index in chosen.images], return_inverse=True)
+    pairing = Pairing.of(groups)
+    shown = _to_show(group_names.tolist(), groups, settings.shown, rng)
+    return Result(
+        part_names=parts.part_names,
+        names=tuple(parts.names[index] for index in chosen.images),
+        group_names=tuple(group_names.tolist()),
+        groups=groups,
+        pairs=pairing.pairs,
+        masks=chosen.masks,
+        layers=score(inputs, parts, chosen, pairing),
+        shown=shown,
+        pictures=_pictures(parts, chosen, shown, crop),
+        left_out=skipped + chosen.left_out,
+    )
+
+
+def _nothing(part_names: tuple[str, ...], left_out: tuple[tuple[str, str], ...], why: str) -> Result:
+    none, no_masks = np.zeros(0, np.int64), np.zeros((len(part_names), 1, 0, 3), np.int64)
+    no_pictures = np.zeros((0, 0, 0, 0, 3), np.uint8)
+    masks = Masks(no_masks, no_masks, no_masks)
+    return Result(part_names, (), (), none, np.zeros((0, 2), np.int64), masks, {}, none, no_pictures, left_out, why)
+
+
+def _to_show(
+    group_names: Sequence[str], groups: Int[np.ndarray, " image"], count: int, rng: np.random.Generator
+) -> Int[np.ndarray, " shown"]:
+    """Some images of one class at random: dogs as in the paper where there are any, else of the largest class."""
+    group = group_names.index(PREFERRED) if PREFERRED in group_names else int(np.bincount(groups).argmax())
+    members = np.flatnonzero(groups == group)
+    return np.sort(rng.choice(members, min(count, len(members)), replace=False))
+
+
+def score(inputs: Inputs, parts: Parts, chosen: Chosen, pairing: Pairing) -> dict[str, Layer]:
+    """The scores of every sort of mask at layers 5 and 7, where the net has them; one class after another."""
+    layers = [layer for layer in inputs.layers if layer.number in SCORED]
+    squares = {sort: getattr(chosen.masks, sort) for sort in SORTS}
+    counts = {(layer.number, sort): _empty(squares[sort].shape[:3], pairing) for layer in layers for sort in SORTS}
+    entries: dict[int, int] = {}
+    jobs = [
+        (group, sort, part, draw)
+        for group in range(int(pairing.groups.max()) + 1)
+        for sort in SORTS
+        for part, draw in np.ndindex(*squares[sort].shape[:2])
+    ]
+    group_now, original = -1, {}
+    for group, sort, part, draw in track(jobs, "mask the parts", unit="mask of a class"):
+        members = np.flatnonzero(pairing.groups == group)
+        images = chosen.images[members]
+        if group != group_now:
+            group_now, original = group, features(inputs, layers, parts, images)
+        masked = features(inputs, layers, parts, images, squares[sort][part, draw, members])
+        within = pairing.of_pair == group
+        local = np.searchsorted(members, pairing.pairs[within])
+        for number, vectors in masked.items():
+            signs = signs_of_change(original[number], vectors)
+            found, entries[number] = compare(signs, local), signs.shape[1]
+            into = counts[number, sort]
+            into.different[part, draw, within] = found.different
+            into.both[part, draw, within] = found.changed
+            into.opposite[part, draw, within] = found.opposite
+            into.changed[part, draw, members] = np.count_nonzero(signs, axis=1)
+    return {
+        f"layer{number}": Layer(number, entries[number], *(counts[number, sort] for sort in SORTS))
+        for number in entries
+    }
+
+
+def _empty(shape: tuple[int, int, int], pairing: Pairing) -> Scores:
+    per_pair = (*shape[:2], len(pairing.pairs))
+    return Scores(*(np.zeros(size, np.int32) for size in (per_pair, per_pair, per_pair, shape)))
+
+
+def features(
+    inputs: Inputs,
+    layers: Sequence["PaperLayer"],
+    parts: Parts,
+    images: Int[np.ndarray, " image"],
+    squares: Int[np.ndarray, "image 3"] | None = None,
+) -> dict[int, Float[np.ndarray, "image entry"]]:
+    """The feature vectors of some images at each layer, with a grey square on each if that is asked for.
+
+    Of a layer that is fully connected or a classifier's input, the mean over rows and columns where it has them.
+    """
+    from reportgen import probe
+    from reportgen.data.reading import stored
+    from reportgen.probe.memory import by_batches
+
+    grey = inputs.preprocessing.grey()[:, None, None].to(inputs.device)
+    starts = range(0, len(images), inputs.batch)
+
+    def masked() -> Iterator["Tensor"]:
+        pixels = stored(parts.images, [images[start : start + inputs.batch] for start in starts], inputs.device)
+        for start, some in zip(starts, pixels, strict=True):
+            batch = inputs.preprocessing.centre(some)
+            for image, (top, left, side) in zip(batch, () if squares is None else squares[start:], strict=False):
+                image[:, top : top + side, left : left + side] = grey
+            yield batch
+
+    def of(batch: "Tensor") -> list[np.ndarray]:
+        outputs = probe.activations(inputs.graph, batch, [layer.features for layer in layers])
+        found = []
+        for layer in layers:
+            output = outputs[layer.features]
+            pooled = output.mean((2, 3)) if layer.kind != "convolution" and output.dim() == 4 else output.flatten(1)
+            found.append(pooled.cpu().numpy())
+        return found
+
+    pieces = zip(*by_batches(of, masked()), strict=True)
+    return {layer.number: np.concatenate(some) for layer, some in zip(layers, pieces, strict=True)}
+
+
+def _pictures(
+    parts: Parts, chosen: Chosen, shown: Int[np.ndarray, " shown"], crop: int
+) -> UInt8[np.ndarray, "row shown height width 3"]:
+    """Rows of figure 8: the images, with each part masked, with a random mask on the object, with one anywhere."""
+    margin = (parts.images.shape[1] - crop) // 2
+    inner = slice(margin, margin + crop)
+    originals = np.asarray(parts.images[chosen.images[shown]])[:, inner, inner]
+    masks = chosen.masks
+    rows = [*masks.part[:, 0, shown], masks.on_object[0, 0, shown], masks.anywhere[0, 0, shown]]
+    pictures = np.stack([originals] * (1 + len(rows)))
+    for row, squares in zip(pictures[1:], rows, strict=True):
+        for picture, (top, left, side) in zip(row, squares, strict=True):
+            picture[top : top + side, left : left + side] = GREY
+    return pictures
+
+
+def judge(result: Result, rng: np.random.Generator) -> list[Verdict]:
+    """The claim `correspondence`: each part's gap at layer 5, and the parts' mean gap there minus that at layer 7."""
+    if result.why:
+        return [not_tested("correspondence", result.why)]
+    missing = [str(number) for number in SCORED if f"layer{number}" not in result.layers]
+    if missing:
+        return [not_tested("correspondence", f"the net has no layer {' and no layer '.join(missing)}")]
+    deep, top = (result.layers[f"layer{number}"].gaps for number in SCORED)
+    names = [f"random minus {said(part)}, layer 5" for part in result.part_names]
+    parts = [_jackknife(name, gap, result.pairing) for name, gap in zip(names, deep, strict=True)]
+    parts.append(_jackknife("mean gap, layer 5 minus 7", claim_of_depth(deep, top), result.pairing))
+    return [Verdict("correspondence", tuple(parts))]
+
+
+def claim_of_depth(
+    deep: Float[np.ndarray, "part pair"], top: Float[np.ndarray, "part pair"]
+) -> Float[np.ndarray, " pair"]:
+    """The gap at layer 5 minus that at layer 7, mean over the parts: how much more the parts stand out at layer 5."""
+    return deep.mean(axis=0) - top.mean(axis=0)
+
+
+def _jackknife(name: str, values: Float[np.ndarray, " pair"], pairing: Pairing) -> Part:
+    return jackknife_part(name, pairing.mean(values), pairing.without_each(values))
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of table 1: what is masked, and the scores that belong to it."""
+
+    key: str  # the part's name, "random" or "anywhere"
+    name: str
+    sort: str
+    part: slice  # which of the parts' scores
+
+    def distances(self, layer: Layer) -> Float[np.ndarray, "mask pair"]:
+        """The distance of every pair under every such mask."""
+        found = layer.hamming(self.sort)[self.part]
+        return found.reshape(-1, found.shape[-1])
+
+    def share(self, layer: Layer, of: str, among: str, pairing: Pairing) -> float | None:
+        """One count of pairs as a share of another, both summed first; None where there is nothing to share."""
+        parts = [getattr(getattr(layer, self.sort), what)[self.part].mean(axis=(0, 1)) for what in (of, among)]
+        some, whole = (pairing.mean(part) for part in parts)
+        return some / whole if whole else None
+
+    def changed(self, layer: Layer) -> float:
+        """The share of the layer's entries that such a mask changes."""
+        return float(getattr(layer, self.sort).changed[self.part].mean() / layer.entries)
+
+
+def rows(part_names: Sequence[str]) -> list[Row]:
+    """The lines of table 1: every part, random places on the object, and, beyond the paper, anywhere."""
+    found = [Row(part, said(part), "part", slice(place, place + 1)) for place, part in enumerate(part_names)]
+    found.append(Row("random", "random, on the object", "on_object", slice(None)))
+    return [*found, Row("anywhere", "random, anywhere", "anywhere", slice(None))]
+
+
+def numbers(result: Result) -> dict[str, Any]:
+    """What the section's prose and the metrics speak of."""
+    pairing, layers = result.pairing, list(result.layers.values())
+    lines = rows(result.part_names) if layers else []
+    return {
+        "why": result.why,
+        "images": len(result.names),
+        "pairs": len(result.pairs),
+        "images_of_class": {name: int((result.groups == group).sum()) for group, name in enumerate(result.group_names)},
+        "parts": [said(part) for part in result.part_names],
+        "draws": int(result.masks.on_object.shape[1]),
+        "mask_side": float(result.masks.part[..., 2].mean()) if layers else None,
+        "shown": [result.names[place] for place in result.shown],
+        "left_out": [{"file": name, "reason": reason} for name, reason in result.left_out],
+        "as_in_the_paper": bool(set(result.part_names) & set(CORRESPONDENCE)),
+        "layers": [
+            {
+                "number": layer.number,
+                "entries": layer.entries,
+                "gap": float(np.mean([pairing.mean(gap) for gap in layer.gaps])),
+                "scores": scores,
+                "opposite_gap": _opposite_gap([score["opposite"] for score in scores.values()]),
+            }
+            for layer in layers
+            for scores in [{line.key: _line(line, layer, result) for line in lines}]
+        ],
+    }
+
+
+def _opposite_gap(opposite: list[float | None]) -> float | None:
+    """Of features that both masks change, how much more often they part under random masks on the object than under parts.
+
+    `opposite`: of each row of table 1, the parts first, then random masks on the object, then anywhere.
+    """
+    *parts, random, _ = opposite
+    known = [share for share in parts if share is not None]
+    return random - sum(known) / len(known) if known and random is not None else None
+
+
+def _line(line: Row, layer: Layer, result: Result) -> dict[str, float | None]:
+    distances, pairing = line.distances(layer), result.pairing
+    among_shown = np.isin(result.pairs, result.shown).all(axis=1)
+    return {
+        "mean": pairing.mean(distances.mean(axis=0)),
+        "deviation": pairing.deviation(distances),
+        "shown_mean": float(distances[:, among_shown].mean()),
+        "shown_deviation": float(distances[:, among_shown].std()),
+        "changed": line.changed(layer),
+        "opposite": line.share(layer, "opposite", "both", pairing),
+    }
+
+
+def figures(result: Result) -> dict[str, Figure]:
+    """Figure 8, table 1, the gaps that the claim speaks of, and what lies behind the scores."""
+    if result.why:
+        return {}
+    found: dict[str, Figure] = {"masks": _figure8(result)}
+    if result.layers:
+        found |= {"table1": _table1(result), "gaps": _gap_chart(result), "behind": _behind(result)}
+    return found
+
+
+def _figure8(result: Result) -> ImageGrid:
+    group = result.group_names[result.groups[result.shown[0]]]
+    count = len(result.shown)
+    masked = [said(part) for part in result.part_names]
+    return ImageGrid(
+        title="The masks",
+        caption=f"{count} of the {len(result.names)} annotated images, of the class {group}, drawn at random. From above: "
+        f"the image; {', '.join(masked)} under a grey square that fits the part; a square as large as that of the "
+        f"{masked[0]}, at a random place on the object that is clear of the other squares; and one anywhere. Each "
+        "column is one image. Look whether the squares cover what they should.",
+        alt=f"A grid of {count} columns, one for each image of the class {group}. Rows: the original, then a grey square "
+        f"over {', '.join(masked)}, on a random place of the object, and anywhere.",
+        images=result.pictures.reshape(-1, *result.pictures.shape[2:]),
+        columns=count,
+        row_titles=("original", *masked, "random, on object", "random, anywhere"),
+    )
+
+
+def _layers_of(result: Result) -> list[Layer]:
+    return list(result.layers.values())
+
+
+def _table1(result: Result) -> Table:
+    """Table 1, with the paper's numbers beside where it has the part."""
+    layers = _layers_of(result)
+    beside = bool(set(result.part_names) & set(CORRESPONDENCE))
+    printed = []
+    for line in rows(result.part_names):
+        cells = [_line(line, layer, result) for layer in layers]
+        row = [line.name]
+        row += [_spread(cell["mean"], cell["deviation"]) for cell in cells]
+        row += [_spread(cell["shown_mean"], cell["shown_deviation"]) for cell in cells]
+        if beside:
+            known = CORRESPONDENCE.get(line.key)
+            row += [_spread(*known[SCORED.index(layer.number)]) if known else "–" for layer in layers]
+        printed.append(tuple(row))
+    names = [f"layer {layer.number}" for layer in layers]
+    images, few, draws = len(result.names), len(result.shown), layers[0].on_object.different.shape[1]
+    columns = ["masked", *names, *(f"{few} shown, {name}" for name in names)]
+    columns += [f"paper, {name}" for name in names] if beside else []
+    lowest = min(rows(result.part_names)[:-1], key=lambda line: _mean(line, layers[0], result))
+    return Table(
+        title="How alike masks change the features",
+        caption="Hamming distance between the signs of two images’ changes, as a share of the feature vector’s length: "
+        f"mean over pairs ± standard deviation of a pair. All {images} annotated images, in pairs of one class, "
+        f"averaged over the classes; then the {few} images shown alone"
+        + ("; then what the paper printed, from five dogs." if beside else ".")
+        + f" {draws} random mask{'s' if draws > 1 else ''} for each part of each image, as large as that part’s. "
+        "A lower number says that the masks change the features alike: compare the parts with the random masks.",
+        alt=f"A table of scores; at layer {layers[0].number} the lowest is that of {lowest.name}, "
+        f"{_mean(lowest, layers[0], result):.3f}.",
+        columns=tuple(columns),
+        rows=tuple(printed),
+    )
+
+
+def _mean(line: Row, layer: Layer, result: Result) -> float:
+    return result.pairing.mean(line.distances(layer).mean(axis=0))
+
+
+def _spread(mean: float | None, deviation: float | None) -> str:
+    """As the paper prints it."""
+    return f"{mean:.3f}\u00a0±\u00a0{deviation:.3f}"
+
+
+def _gap_chart(result: Result) -> BarChart:
+    bars = [
+        _jackknife(f"{said(part)}, layer {layer.number}", gap, result.pairing)
+        for layer in _layers_of(result)
+        for part, gap in zip(result.part_names, layer.gaps, strict=True)
+    ]
+    spoken = ", ".join(f"{bar.name} {bar.estimate:.3f}" for bar in bars)
+    return BarChart(
+        title="How far the parts stand out from random masks",
+        caption="Score of random masks on the object less the score of the part’s masks, each of the same size; the bars’ "
+        "lines are the intervals of the claim (images left out one after another). To the right of zero, masking the "
+        "part changes the features more alike than chance does.",
+        alt=f"Bars: {spoken}.",
+        names=tuple(bar.name for bar in bars),
+        values=np.array([bar.estimate for bar in bars]),
+        low=np.array([bar.low for bar in bars]),
+        high=np.array([bar.high for bar in bars]),
+        x_label="random minus part (share of the entries)",
+        reference=0.0,
+        reference_name="no difference",
+    )
+
+
+def _behind(result: Result) -> Table:
+    """What the paper's score is made of: how many entries change at all, and how many of those in opposite ways."""
+    layers = _layers_of(result)
+    printed = []
+    for line in rows(result.part_names):
+        cells = [_line(line, layer, result) for layer in layers]
+        opposite = ["–" if cell["opposite"] is None else f"{cell['opposite']:.1%}" for cell in cells]
+        printed.append((line.name, *(f"{cell['changed']:.1%}" for cell in cells), *opposite))
+    names = [f"layer {layer.number}" for layer in layers]
+    return Table(
+        title="What the scores are made of",
+        caption="Secondary numbers, on which no verdict rests. First the share of the layer’s features that a mask changes at "
+        "all: where it changes few, most pairs of entries are two zeros, which agree, and the score is low for that "
+        "reason alone. Then, among entries that changed in both images, the share that rose in one and fell in the "
+        "other: half says that the masks have nothing in common.",
+        alt="A table: for each sort of mask the share of features that it changes, and the share of opposite changes among "
+        "those that changed in both images.",
+        columns=(
+            "masked",
+            *(f"changed, {name}" for name in names),
+            *(f"opposite, {name}" for name in names),
+        ),
+        rows=tuple(printed),
+    )

@@ -1,0 +1,107 @@
+"""Grey squares over the parts of objects, and over other places for comparison (Zeiler & Fergus 2013, section 4.3)."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+from jaxtyping import Int
+
+from reportgen.data.annotations import Parts
+from reportgen.look import squares
+
+SMALLEST_GROUP = 3  # images of a category: a pair must be left when one image is taken away
+
+
+@dataclass(frozen=True)
+class Masks:
+    """The squares, (top, left, side) in pixels of what the net reads, for each image; one that does not fit has side 0."""
+
+    part: Int[np.ndarray, "part 1 image 3"]
+    on_object: Int[np.ndarray, "part draw image 3"]  # as large as the part's, wholly on the object, clear of all parts
+    anywhere: Int[np.ndarray, "part draw image 3"]  # as large as the part's, clear of all parts
+
+    def of(self, images: Int[np.ndarray, " some"]) -> "Masks":
+        """The masks of some of the images."""
+        return Masks(*(getattr(self, field.name)[:, :, images] for field in fields(self)))
+
+    @property
+    def fit(self) -> np.ndarray:
+        """Which images have all their masks."""
+        sides = [getattr(self, field.name)[..., 2] for field in fields(self)]
+        return np.all([side.min(axis=(0, 1)) > 0 for side in sides], axis=0)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The images that can be masked."""
+
+    images: Int[np.ndarray, " chosen"]  # of the annotated ones
+    masks: Masks
+    left_out: tuple[tuple[str, str], ...]  # name and reason
+
+
+def said(part: str) -> str:
+    """A part's name in words."""
+    return part.replace("_", " ")
+
+
+def choose(parts: Parts, crop: int, scale: float, draws: int, rng: np.random.Generator) -> Chosen:
+    """Mask every annotated image whose masks fit into what the net reads, in categories of three images or more.
+
+    A part's mask is a square `scale` times as wide as the part. Every part has `draws` random masks of its size, of
+    either sort.
+    """
+    left_out = []
+    part_masks = mask_parts(parts, crop, scale)
+    fits = np.stack([squares.inside(of_part, crop) for of_part in part_masks])
+    for index in np.flatnonzero(~fits.all(axis=0)):
+        part = said(parts.part_names[int(np.argmin(fits[:, index]))])
+        left_out.append((parts.names[index], f"the mask of its {part} would leave the {crop} px that the net reads"))
+    images = np.flatnonzero(fits.all(axis=0))
+    masks = random_masks(parts, part_masks, images, crop, draws, rng)
+    for index in images[~masks.fit]:
+        left_out.append((parts.names[index], "its object has no room for a mask clear of the parts"))
+    images, masks = images[masks.fit], masks.of(np.flatnonzero(masks.fit))
+    large = _in_large_groups([parts.groups[index] for index in images])
+    for index in images[~large]:
+        reason = f"fewer than {SMALLEST_GROUP} images of its category, {parts.groups[index]}, can be used"
+        left_out.append((parts.names[index], reason))
+    return Chosen(images[large], masks.of(np.flatnonzero(large)), tuple(left_out))
+
+
+def mask_parts(parts: Parts, crop: int, scale: float) -> Int[np.ndarray, "part image 3"]:
+    """The square over each part, in pixels of the centre crop; it may leave the crop."""
+    margin = (parts.images.shape[1] - crop) // 2
+    sides = np.maximum(np.round(scale * parts.diameters), 1).astype(np.int64)
+    found = squares.around((parts.places - margin).reshape(-1, 2), sides.reshape(-1))
+    return found.reshape(*sides.shape, 3).swapaxes(0, 1)
+
+
+def random_masks(
+    parts: Parts,
+    part_masks: Int[np.ndarray, "part image 3"],
+    images: Int[np.ndarray, " some"],
+    crop: int,
+    draws: int,
+    rng: np.random.Generator,
+) -> Masks:
+    """The parts' masks of some images with random ones beside them, all places that are allowed equally probable."""
+    margin = (parts.images.shape[1] - crop) // 2
+    inner = slice(margin, margin + crop)
+    everywhere = np.ones((crop, crop), bool)
+    shape = (len(part_masks), draws, len(images), 3)
+    on_object, anywhere = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+    for place, index in enumerate(images):
+        covered = squares.union(part_masks[:, index], crop)
+        for part, (_, _, side) in enumerate(part_masks[:, index]):
+            for into, ground in ((on_object, parts.objects[index, inner, inner]), (anywhere, everywhere)):
+                free = squares.free_places(int(side), ground, covered)
+                if len(free):
+                    into[part, :, place] = free[rng.integers(len(free), size=draws)]
+    return Masks(part_masks[:, None, images], on_object, anywhere)
+
+
+def _in_large_groups(groups: Sequence[str]) -> np.ndarray:
+    sizes = Counter(groups)
+    return np.array([sizes[name] >= SMALLEST_GROUP for name in groups], bool)

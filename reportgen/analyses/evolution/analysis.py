@@ -1,0 +1,483 @@
+"""How the features evolve during training (Zeiler & Fergus 2013, section 4, figure 4)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, UInt8
+
+from reportgen import probe
+from reportgen.analyses.evolution import ENOUGH, Settings, cka, settling
+from reportgen.analyses.evolution.figure import Evolution
+from reportgen.analyses.evolution.settling import Likeness
+from reportgen.base.progress import track
+from reportgen.claims import RESAMPLES, Verdict, not_tested, resampled_part
+from reportgen.figures.kinds import Figure, LineChart, Panel, Series
+from reportgen.look.inputs import Inputs
+from reportgen.look.pictures import grey_at_zero
+from reportgen.look.strongest import convolutions, field_side, view_side, views
+
+COLUMNS = 10  # epochs that figure 4 shows at most; the paper has eight
+COMPARED = ((5, 1), (4, 2))  # layers: the claim says that the first settles later than the second
+TOP = 7  # the fully connected layer whose features are followed, too
+
+
+@dataclass(frozen=True)
+class Top:
+    """The strongest activation of each map of a layer, for each epoch."""
+
+    values: Float[np.ndarray, "map epoch"]
+    images: Int[np.ndarray, "map epoch"]  # of the training set
+    rows: Int[np.ndarray, "map epoch"]
+    columns: Int[np.ndarray, "map epoch"]
+
+    @property
+    def active(self) -> Bool[np.ndarray, "map epoch"]:
+        """Which of them are activations at all: above zero."""
+        return self.values > 0
+
+    @property
+    def jumped(self) -> Bool[np.ndarray, "map epoch"]:
+        """Where another image than one column before holds the maximum; never in the first column."""
+        found = np.zeros(self.images.shape, dtype=bool)
+        both = self.active[:, 1:] & self.active[:, :-1]
+        found[:, 1:] = both & (self.images[:, 1:] != self.images[:, :-1])
+        return found
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Some maps of one layer, as pictures."""
+
+    maps: Int[np.ndarray, " shown"]
+    projections: UInt8[np.ndarray, "shown epoch row column 3"]  # mid-grey is zero
+    patches: UInt8[np.ndarray, "shown epoch row column 4"]  # the fourth channel is 0 outside the image
+    details: tuple[tuple[str, ...], ...]
+    kinds: tuple[tuple[str, ...], ...]  # class of each image; empty where there is no activation
+
+
+@dataclass(frozen=True)
+class Layer:
+    """How one convolution layer's maps evolve."""
+
+    number: int
+    field: int | None  # side of its receptive field, pixels; None where it is not known
+    size: int  # side of the image the net sees, pixels
+    top: Top
+    pictures: Pictures
+    already_final: Float[np.ndarray, " epoch"]  # share of maps whose strongest image is that of the last epoch
+    refusal: str = ""  # why its activations cannot be projected
+
+
+@dataclass(frozen=True)
+class Result:
+    """Every convolution layer's strongest activations, and every layer's way to its final features."""
+
+    layers: dict[str, Layer]  # "layer1" ..
+    likeness: dict[str, Likeness]  # "features1" ..
+    epochs: Float[np.ndarray, " epoch"] | None  # figure 4's columns; None for a net of which there are no snapshots
+    snapshots: Float[np.ndarray, " snapshot"] | None  # epochs; 0 is the untrained net
+    settled: dict[str, Float[np.ndarray, " resample"]]  # "settled1" ..: epochs; of layers that the claim compares
+    images: int  # training images that were searched
+    training_images: int
+    compared: int  # validation images
+
+
+def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Result:
+    """Search the training images once for each column, project, and compare the features of every snapshot."""
+    train, val = inputs.data.train, inputs.data.val
+    searched = some(len(train), settings.images or len(train), rng)
+    compared = some(len(val), settings.compared, rng)
+    if len(inputs.epochs) < 2:
+        return Result({}, {}, None, None, {}, len(searched), len(train), len(compared))
+    epochs, snapshots = columns(inputs.epochs), np.array(inputs.epochs)
+    followed = courses(inputs, compared)
+    layers = evolve(inputs, settings.maps, epochs, searched, rng)
+    likeness = {number: settling.likeness(number, course, snapshots, rng) for number, course in followed.items()}
+    return Result(
+        layers=layers,
+        likeness={f"features{number}": found for number, found in likeness.items()},
+        epochs=epochs,
+        snapshots=snapshots,
+        settled=settle(followed, likeness, snapshots, rng) if len(compared) >= ENOUGH and snapshots[0] == 0 else {},
+        images=len(searched),
+        training_images=len(train),
+        compared=len(compared),
+    )
+
+
+def some(there: int, count: int, rng: np.random.Generator) -> Int[np.ndarray, " chosen"]:
+    """`count` of what is there at random, ascending; all where there is no more."""
+    return np.sort(rng.choice(there, min(count, there), replace=False))
+
+
+def columns(epochs: Sequence[float]) -> Float[np.ndarray, " epoch"]:
+    """The columns of figure 4: the nets of whole epochs, at most ten, the first and the last among them."""
+    whole = np.array([epoch for epoch in epochs if epoch >= 1 and epoch == int(epoch)] or epochs[-1:], dtype=np.float64)
+    return whole[np.unique(np.linspace(0, len(whole) - 1, min(COLUMNS, len(whole))).round().astype(int))]
+
+
+# --- the strongest activation of every map ---------------------------------------------------------------------------
+
+
+def evolve(
+    inputs: Inputs,
+    shown: int,
+    epochs: Float[np.ndarray, " epoch"],
+    searched: Int[np.ndarray, " searched"],
+    rng: np.random.Generator,
+) -> dict[str, Layer]:
+    """Search and project with one epoch's net after the other."""
+    counts = {layer.number: inputs.graph.shape(layer.map)[0] for layer in convolutions(inputs)}
+    chosen = {number: some(count, shown, rng) for number, count in counts.items()}
+    tops: dict[int, list[Top]] = {number: [] for number in counts}
+    seen: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {number: [] for number in counts}
+    for epoch in epochs:
+        then = inputs.at_epoch(float(epoch))
+        for number, top in search(then, searched).items():
+            tops[number].append(top)
+            seen[number].append(look(then, number, top, chosen[number]))
+    layers = {}
+    for number, maps in chosen.items():
+        top = Top(*(np.concatenate([getattr(one, part.name) for one in tops[number]], axis=1) for part in fields(Top)))
+        projections, patches = (np.stack(part, axis=1) for part in zip(*seen[number], strict=True))
+        layers[f"layer{number}"] = Layer(
+            number=number,
+            field=field_side(inputs, number),
+            size=inputs.preprocessing.crop,
+            top=top,
+            pictures=describe(inputs, top, maps, epochs, _contrast(projections), patches),
+            already_final=already_final(top),
+            refusal=inputs.no_projection(number),
+        )
+    return layers
+
+
+def search(then: Inputs, searched: Int[np.ndarray, " searched"]) -> dict[int, Top]:
+    """One epoch's strongest activations over the training images, for all maps of the convolution layers."""
+    names = {layer.number: layer.map for layer in convolutions(then)}
+    what = f"search the strongest activations of epoch {then.epoch:g}"
+    batches = track(then.batches(then.data.train, searched), what, len(searched), step=then.batch)
+    best = probe.strongest(then.graph, list(names.values()), batches, k=1)
+    return {
+        number: Top(
+            best[name].values.numpy(),
+            searched[best[name].images.numpy()],
+            best[name].rows.numpy(),
+            best[name].columns.numpy(),
+        )
+        for number, name in names.items()
+    }
+
+
+def look(
+    then: Inputs, number: int, top: Top, maps: Int[np.ndarray, " shown"]
+) -> tuple[Float[np.ndarray, "shown row column 3"], UInt8[np.ndarray, "shown row column 4"]]:
+    """One epoch's projections of some maps' strongest activations, and the patches that caused them."""
+    name, side = then.layer(number).map, view_side(then, number)
+    projections = np.zeros((len(maps), side, side, 3), np.float32)
+    patches = np.zeros((len(maps), side, side, 4), np.uint8)
+    wanted: dict[int, list[int]] = {}  # image -> places: one forward for each image
+    for place in np.flatnonzero(top.active[maps, 0]).tolist():
+        wanted.setdefault(int(top.images[maps[place], 0]), []).append(place)
+    for image, places in sorted(wanted.items()):
+        cells = [(int(maps[place]), 0) for place in places]
+        units = [probe.Activation(name, cell[0], int(top.rows[cell]), int(top.columns[cell])) for cell in cells]
+        for place, view in zip(places, views(then, number, then.data.train, image, units), strict=True):
+            projections[place], patches[place] = view
+    return projections, patches
+
+
+def describe(
+    inputs: Inputs,
+    top: Top,
+    maps: Int[np.ndarray, " shown"],
+    epochs: Float[np.ndarray, " epoch"],
+    projections: UInt8[np.ndarray, "shown epoch row column 3"],
+    patches: UInt8[np.ndarray, "shown epoch row column 4"],
+) -> Pictures:
+    """The pictures of some maps with a line on each."""
+    train, active = inputs.data.train, top.active
+    cells = [[(int(map_), column) for column in range(len(epochs))] for map_ in maps]
+
+    def detail(cell: tuple[int, int]) -> str:
+        said = f"activation {top.values[cell]:.3g}, {train.names[top.images[cell]]}"
+        return f"epoch {epochs[cell[1]]:g}: {said if active[cell] else 'no activation above zero'}"
+
+    def kind(cell: tuple[int, int]) -> str:
+        return inputs.data.classes[train.labels[top.images[cell]]] if active[cell] else ""
+
+    details = tuple(tuple(map(detail, row)) for row in cells)
+    return Pictures(maps, projections, patches, details, tuple(tuple(map(kind, row)) for row in cells))
+
+
+def already_final(top: Top) -> Float[np.ndarray, " epoch"]:
+    """Share of maps whose strongest image is that of the last epoch; maps that are silent then do not count.
+
+    NaN where every map is silent in the end.
+    """
+    last = top.active[:, -1]
+    if not last.any():
+        return np.full(top.images.shape[1], np.nan)
+    same = top.active & (top.images == top.images[:, -1:])
+    return same[last].mean(axis=0)
+
+
+def _contrast(
+    signed: Float[np.ndarray, "shown epoch row column 3"],
+) -> UInt8[np.ndarray, "shown epoch row column 3"]:
+    """Signed pictures around mid-grey, each at its own contrast ("contrast enhanced", figure 4)."""
+    cells = signed.reshape(-1, 1, *signed.shape[2:])
+    return grey_at_zero(cells).reshape(signed.shape)
+
+
+# --- how far the features are from their final state -----------------------------------------------------------------
+
+
+def courses(inputs: Inputs, images: Int[np.ndarray, " compared"]) -> dict[int, cka.Course]:
+    """The features of every convolution layer and of layer 7 over the snapshots, on the same validation images."""
+    followed = [*convolutions(inputs), *(layer for layer in inputs.layers if layer.number == TOP)]
+    names = {layer.number: layer.features for layer in followed}
+    grams: dict[int, list[np.ndarray]] = {number: [] for number in names}
+    for epoch in track(inputs.epochs, "compare features with the final ones", len(inputs.epochs), unit="snapshot"):
+        then = inputs.at_epoch(epoch)
+
+        def features(batch: Any, graph: probe.Graph = then.graph) -> dict[str, np.ndarray]:
+            outputs = probe.activations(graph, batch, list(set(names.values())))
+            return {name: output.flatten(1).float().cpu().numpy() for name, output in outputs.items()}
+
+        found = list(then.each(features, inputs.data.val, images))
+        for number, name in names.items():
+            grams[number].append(cka.gram(np.concatenate([part[name] for part in found])))
+    return {number: cka.Course.of(np.stack(grams[number])) for number in names}
+
+
+def settle(
+    followed: dict[int, cka.Course],
+    likeness: dict[int, Likeness],
+    snapshots: Float[np.ndarray, " snapshot"],
+    rng: np.random.Generator,
+) -> dict[str, Float[np.ndarray, " resample"]]:
+    """When the layers that the claim compares settle in every resample of the images.
+
+    Left out are pairs of which a layer is missing or settles nowhere.
+    """
+    known = {number for number, found in likeness.items() if found.settled[0] is not None}
+    numbers = sorted({number for pair in COMPARED if known.issuperset(pair) for number in pair})
+    if not numbers:
+        return {}
+    courses = [followed[number] for number in numbers]
+    drawn = settling.resamples(courses[0].images, RESAMPLES, rng)
+    drawn = track(drawn, "resample the images", RESAMPLES, unit="resample", step=settling.BATCH)
+    found = settling.resampled(courses, snapshots, drawn)
+    return {f"settled{number}": times for number, times in zip(numbers, found, strict=True)}
+
+
+# --- what is said of it ----------------------------------------------------------------------------------------------
+
+
+def judge(result: Result, rng: np.random.Generator) -> list[Verdict]:
+    """The claim `lower-layers-converge-first`."""
+    return [_converge(result)]
+
+
+def _converge(result: Result) -> Verdict:
+    claim = "lower-layers-converge-first"
+    if result.snapshots is None:
+        return not_tested(claim, "the net was loaded: there are no snapshots of its training")
+    if result.snapshots[0] != 0:
+        return not_tested(claim, "there is no snapshot of the untrained net")
+    if result.compared < ENOUGH:
+        return not_tested(claim, f"only {result.compared} validation images: CKA wants {ENOUGH}")
+    parts, unknown = [], []
+    for late, early in COMPARED:
+        lacking = [why for number in (late, early) if (why := _undefined(result, number))]
+        if lacking:
+            unknown += lacking
+            continue
+        times = [result.likeness[f"features{number}"].settled[0] or 0.0 for number in (late, early)]
+        resampled = result.settled[f"settled{late}"] - result.settled[f"settled{early}"]
+        name = f"layer {late} minus layer {early}, epochs"
+        parts.append(resampled_part(name, times[0] - times[1], resampled, result.compared))
+    spoken = any(part.outcome == "contradicted" for part in parts)  # one part is enough for that
+    return Verdict(claim, tuple(parts), "" if spoken else "; ".join(unknown))
+
+
+def _undefined(result: Result, number: int) -> str:
+    """Why it is not defined when a layer settles; empty where it is."""
+    likeness = result.likeness.get(f"features{number}")
+    if likeness is None:
+        return f"the net has no layer {number}"
+    if likeness.settled[0] is not None:
+        return ""
+    if np.isnan(likeness.cka[0]):
+        return f"layer {number} gives every image the same features"
+    return f"layer {number} hardly changes in training: before it, its features have CKA {likeness.cka[0]:.3f} with the final"
+
+
+def numbers(result: Result) -> dict[str, Any]:
+    """What the section's prose and the metrics speak of."""
+    return {
+        "images": result.images,
+        "training_images": result.training_images,
+        "compared": result.compared,
+        "epochs": [] if result.epochs is None else result.epochs.tolist(),
+        "snapshots": [] if result.snapshots is None else result.snapshots.tolist(),
+        "mark": settling.SETTLED,
+        "nearest": 1 - settling.CHANGED,
+        "layers": [
+            {
+                "number": layer.number,
+                "maps": len(layer.top.images),
+                "shown": layer.pictures.maps.tolist(),
+                "receptive_field": layer.field,
+                "whole_image": layer.field is None or layer.field >= layer.size,
+                "jumps": float(layer.top.jumped.sum(axis=1).mean()),
+                "already_final": _known(layer.already_final),
+                "refusal": layer.refusal,
+            }
+            for layer in result.layers.values()
+        ],
+        "likeness": [_spoken(result, likeness) for likeness in result.likeness.values()],
+    }
+
+
+def _spoken(result: Result, likeness: Likeness) -> dict[str, Any]:
+    """One layer's way to its final features in numbers."""
+    snapshots, curve = np.asarray(result.snapshots), likeness.cka
+    known = bool(np.isfinite(curve).all())
+    lowest = int(curve.argmin()) if known else 0
+    return {
+        "number": likeness.number,
+        "cka": _known(curve),
+        "dip": float(curve[0] - curve[lowest]) if known else None,
+        "lowest_epoch": float(snapshots[lowest]) if known else None,
+        "plain": float(settling.stays(snapshots, curve)) if known else None,  # secondary: no verdict rests on it
+        "settled": likeness.settled[0],
+        "settled_low": likeness.settled[1],
+        "settled_high": likeness.settled[2],
+    }
+
+
+def _known(values: np.ndarray) -> list[float | None]:
+    """JSON has no NaN: null stands for it."""
+    return [float(value) if np.isfinite(value) else None for value in values]
+
+
+def figures(result: Result) -> dict[str, Figure]:
+    """Figure 4 for every layer, and the two curves."""
+    found: dict[str, Figure] = {}
+    if result.epochs is None or result.snapshots is None:
+        return found
+    searched = f"all {result.images}" if result.images == result.training_images else f"{result.images} randomly drawn"
+    for layer in result.layers.values():
+        found[f"layer{layer.number}"] = _evolution(layer, result.epochs, searched)
+    found["cka"] = _cka_chart(result, result.snapshots)
+    if len(result.epochs) > 1:
+        found["already_final"] = _already_final(result, result.epochs, searched)
+    return found
+
+
+def _already_final(result: Result, epochs: Float[np.ndarray, " epoch"], searched: str) -> LineChart:
+    return LineChart(
+        title="Maps whose strongest image is already the final one",
+        caption=f"For each layer, the share of its maps whose strongest activation over {searched} training images is "
+        f"held by the same image as after the last epoch, epoch {epochs[-1]:g}, where the share is 100 % because "
+        "that is what is compared with; maps that respond to nothing then do not count. A layer whose curve rises early "
+        "has found what it looks for. The curve asks more than likeness does: two images that excite a map almost "
+        "alike can change places for ever.",
+        alt="Curves over the epochs, from the first to the last but one: "
+        + "; ".join(f"layer {layer.number} {_course(layer.already_final[:-1])}" for layer in result.layers.values())
+        + ".",
+        panels=(
+            Panel(
+                "",
+                "epoch",
+                "maps with their final image (%)",
+                tuple(
+                    Series(f"layer {layer.number}", epochs, layer.already_final * 100)
+                    for layer in result.layers.values()
+                ),
+                (0.0, 105.0),
+            ),
+        ),
+    )
+
+
+def _evolution(layer: Layer, epochs: Float[np.ndarray, " epoch"], searched: str) -> Evolution:
+    """Figure 4 for one layer."""
+    maps = layer.pictures.maps
+    jumps = layer.top.jumped[maps].sum(axis=1)
+    field = layer.field
+    why = "is not known" if field is None else f"({field} px) holds it"
+    cutting = f"the whole image, because the receptive field {why}"
+    if field is not None and field < layer.size:
+        cutting = f"the {field} x {field} px that the activation depends on; hatching lies outside the image"
+    rows = (
+        f"Nothing is projected to pixels: {layer.refusal}. Shown is {cutting}."
+        if layer.refusal
+        else "Upper row of each map: projected to pixels by the deconvnet of that epoch's net; grey is zero, each picture's "
+        f"contrast is enhanced. Lower row: {cutting}."
+    )
+    return Evolution(
+        title=f"Layer {layer.number} during training",
+        caption=f"The strongest activation over {searched} training images (the centre of each) of {len(maps)} feature maps "
+        f"of layer {layer.number}, drawn at random, after {'epoch' if len(epochs) == 1 else 'epochs'} "
+        f"{', '.join(f'{epoch:g}' for epoch in epochs)}. {rows} An orange bar before a column says that another image took "
+        "over since the column before: the picture jumps. Look for the column from which a row no longer changes.",
+        alt=f"For {len(maps)} feature maps of layer {layer.number}, {len(epochs)} image patches from left to right"
+        f"{'' if layer.refusal else ', and above them their projections'}. "
+        + " ".join(
+            f"Map {map_}: the image changes {jump} times, at the end {kinds[-1] or 'nothing excites it'}."
+            for map_, jump, kinds in zip(maps, jumps, layer.pictures.kinds, strict=True)
+        ),
+        layer=layer.number,
+        maps=maps,
+        epochs=epochs,
+        projections=None if layer.refusal else layer.pictures.projections,
+        patches=layer.pictures.patches,
+        shown=layer.top.active[maps],
+        jumped=layer.top.jumped[maps],
+        details=layer.pictures.details,
+        notes=tuple(kinds[-1] for kinds in layer.pictures.kinds),
+    )
+
+
+def _cka_chart(result: Result, snapshots: Float[np.ndarray, " snapshot"]) -> LineChart:
+    likeness = list(result.likeness.values())
+    spoken = (f"layer {layer.number} {_course(layer.cka)}" for layer in likeness)
+    return LineChart(
+        title="How far the features are from their final state",
+        caption=f"(a) Debiased linear CKA between a layer's features after each snapshot and those of the final net, on "
+        f"the same {result.compared} validation images: 1 for features that differ only by a rotation and a scale, about "
+        "0 for unrelated ones. Epoch 0 is the untrained net. Bands hold 95 % of the values under resampled images. "
+        "(b) The same as a share of the way from the untrained net (0) to the final one (1); what lies below 0, farther "
+        "off than before training, is cut off. A layer has settled where its curve crosses the dashed line for the last "
+        "time. Look at whether lower layers cross it before upper ones.",
+        alt=f"Curves of CKA from epoch {snapshots[0]:g} to the last snapshot but one: {'; '.join(spoken)}.",
+        panels=(
+            Panel(
+                "likeness to the final features",
+                "epoch",
+                "CKA with the final net",
+                tuple(
+                    Series(f"layer {layer.number}", snapshots, layer.cka, layer.low, layer.high) for layer in likeness
+                ),
+            ),
+            Panel(
+                "share of the way",
+                "epoch",
+                "way to the final features (0-1)",
+                tuple(Series(f"layer {layer.number}", snapshots, settling.progress(layer.cka)) for layer in likeness),
+                y_range=(0.0, 1.05),
+                level=settling.SETTLED,
+            ),
+        ),
+    )
+
+
+def _course(values: np.ndarray) -> str:
+    """First and last of some values, in words."""
+    known = values[np.isfinite(values)]
+    return f"from {known[0]:.2f} to {known[-1]:.2f}" if len(known) else "not defined"

@@ -1,0 +1,29 @@
+"""For the head of the page: a map of every layer, and what a deep map looks for."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from reportgen.figures.drawn import Drawn, both, own_maps
+
+TURN = 1  # in the story
+
+
+def strip(figures: Mapping[str, Drawn]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Of every layer, the first of the maps that respond to most images."""
+    for name, figure in figures.items():
+        if own_maps(figure) and figure["maps"] and figure["maps"][0]["projections"]:
+            yield name, {"layer": figure["layer"], **_best(figure)}
+
+
+def story(figures: Mapping[str, Drawn]) -> dict[str, Any] | None:
+    """A map of the highest layer: its projections and patches."""
+    names = [name for name, figure in figures.items() if own_maps(figure) and figure["maps"]]
+    if not names:
+        return None
+    best = _best(figures[names[-1]])
+    return {"name": names[-1], "parts": both(best), "map": best["map"]}
+
+
+def _best(figure: Drawn) -> Drawn:
+    """The first of a figure's maps that responds to most images."""
+    return max(figure["maps"], key=lambda map_: map_["shown"])

@@ -1,0 +1,79 @@
+"""Which images are looked at: those that the user names, a few by a rule, a random sample."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Bool, Int
+
+from reportgen.base.errors import UserError
+from reportgen.base.names import nearest
+
+
+def find_image(name: str, names: Mapping[str, Sequence[str]]) -> tuple[str, int]:
+    """The split and the index of an image that the user names; raises UserError with the nearest name.
+
+    `names`: of the images of each split. A name that stands in both "test" and "val" is the test image's, unless it
+    begins with ``val/``.
+    """
+    prefix, _, rest = name.partition("/")
+    for split in ("test", "val"):
+        if name in names[split]:
+            return split, names[split].index(name)
+        if prefix == split and rest in names[split]:
+            return split, names[split].index(rest)
+    known = [*names["test"], *names["val"]]
+    raise UserError(
+        f"IMAGES={name}: no test or validation image has that name{nearest(name, known)} "
+        "(write class/file, or val/class/file for a validation image)"
+    )
+
+
+def inside_image(objects: Bool[np.ndarray, "image row column"]) -> Bool[np.ndarray, " image"]:
+    """Which objects are known and touch no edge of the image."""
+    edges = [objects[:, 0], objects[:, -1], objects[:, :, 0], objects[:, :, -1]]
+    return objects.any((1, 2)) & ~np.any([edge.any(1) for edge in edges], axis=0)
+
+
+def choose(
+    labels: Int[np.ndarray, " image"],
+    correct: Int[np.ndarray, " right"],
+    objects: Bool[np.ndarray, "image row column"] | None,
+    count: int,
+    rng: np.random.Generator,
+) -> tuple[Int[np.ndarray, " chosen"], str]:
+    """A few images of different classes by a rule, and the rule in words.
+
+    Of images that the net gets right, and of which the object lies wholly inside where that is known, the seed draws
+    the classes; in each, the image whose object is nearest to the median size, or a random one.
+    """
+    pool, words = correct, "that the net gets right"
+    if not len(correct):
+        pool, words = np.arange(len(labels)), "(the net gets none right)"
+    rule = f"test images {words}, of different classes drawn by the seed"
+    kinds = min(count, len(np.unique(labels[pool])))
+    whole = pool[inside_image(objects)[pool]] if objects is not None else pool[:0]
+    if objects is not None and len(np.unique(labels[whole])) >= kinds:
+        pool, sizes = whole, objects.sum((1, 2)).astype(float)
+        rule += ": in each class the one whose object lies wholly inside and is nearest to the median size"
+    else:
+        sizes = rng.random(len(labels))
+        rule += ", one of each at random"
+    middle = np.median(sizes[pool])
+    chosen = []
+    for kind in rng.permutation(np.unique(labels[pool]))[:kinds]:
+        own = pool[labels[pool] == kind]
+        chosen.append(own[np.abs(sizes[own] - middle).argmin()])
+    return np.array(chosen), rule
+
+
+def sample(
+    pool: Int[np.ndarray, " candidate"],
+    objects: Bool[np.ndarray, "image row column"] | None,
+    count: int,
+    rng: np.random.Generator,
+) -> Int[np.ndarray, " drawn"]:
+    """So many images of the pool at random, ascending; those whose object is known come first."""
+    shuffled = rng.permutation(pool)
+    if objects is not None:
+        shuffled = shuffled[np.argsort(~objects[shuffled].any((1, 2)), kind="stable")]
+    return np.sort(shuffled[:count])

@@ -1,0 +1,124 @@
+"""What a net makes of an image with a grey square on it: its answer, and the maps of one layer.
+
+The square's grey is mid-grey in pixel space, before normalisation. "The layer" is the paper's layer 5, or the last
+convolution layer of a net that has fewer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+
+from reportgen import probe
+from reportgen.data.dataset import Split
+from reportgen.look.inputs import Inputs
+from reportgen.look.pictures import grey_at_zero
+from reportgen.look.strongest import convolutions, on_pixels
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from reportgen.nets.layers import PaperLayer
+
+
+def watched(inputs: Inputs) -> PaperLayer:
+    """The layer whose maps are watched."""
+    return convolutions(inputs)[-1]
+
+
+def image_of(inputs: Inputs, split: Split, index: int) -> Tensor:
+    """One image as the net reads it."""
+    return next(inputs.batches(split, np.array([index])))[0]
+
+
+def answers(inputs: Inputs, split: Split) -> Int[np.ndarray, " image"]:
+    """The class that the net takes each image for."""
+    name = inputs.graph.output
+
+    def most_probable(batch: Tensor) -> np.ndarray:
+        return probe.activations(inputs.graph, batch, [name])[name].flatten(1).argmax(1).cpu().numpy()
+
+    return np.concatenate(list(inputs.each(most_probable, split)))
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One unit of the layer."""
+
+    map: int
+    row: int
+    column: int
+
+
+def strongest_units(inputs: Inputs, split: Split, images: Int[np.ndarray, " image"]) -> list[Unit]:
+    """For each image the unit of the layer that responds most; the first of equal ones."""
+    name = watched(inputs).map
+
+    def strongest(batch: Tensor) -> list[Unit]:
+        outputs = probe.activations(inputs.graph, batch, [name])[name]
+        places = (np.unravel_index(place, outputs.shape[1:]) for place in outputs.flatten(1).argmax(1).tolist())
+        return [Unit(*(int(number) for number in place)) for place in places]
+
+    return [unit for units in inputs.each(strongest, split, images) for unit in units]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """One image with the square at every place of a grid."""
+
+    tops: Int[np.ndarray, " top"]  # first covered row of pixels
+    lefts: Int[np.ndarray, " left"]
+    clean: Float[np.ndarray, " class"]  # probabilities
+    covered: Float[np.ndarray, "top left class"]
+    clean_totals: Float[np.ndarray, " map"]  # activation, summed over rows and columns
+    totals: Float[np.ndarray, "top left map"]
+    whole: str  # why more was computed than what the square changes; see `reportgen.probe.Occlusion`
+
+
+def slide(inputs: Inputs, image: Tensor, size: int, stride: int) -> Grid:
+    """Slide the square over an image (Zeiler & Fergus 2013, section 4.2); sides in pixels."""
+    layer, output = watched(inputs).map, inputs.graph.output
+    found = probe.occlude(inputs.graph, image, size, stride, inputs.preprocessing.grey(), [layer, output])
+    return Grid(
+        found.tops.numpy(),
+        found.lefts.numpy(),
+        softmax(found.clean[output].cpu().numpy()),
+        softmax(found.covered[output].cpu().numpy()),
+        found.clean[layer].cpu().numpy().astype(np.float64),
+        found.covered[layer].cpu().numpy().astype(np.float64),
+        found.whole,
+    )
+
+
+def softmax(logits: Float[np.ndarray, "*place class"]) -> Float[np.ndarray, "*place class"]:
+    """Probabilities, in double precision."""
+    shares = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
+    return shares / shares.sum(axis=-1, keepdims=True)
+
+
+def cover(
+    inputs: Inputs, image: Tensor, places: Sequence[tuple[int, int]], size: int
+) -> tuple[Float[np.ndarray, " map"], Float[np.ndarray, "place map"]]:
+    """The layer's maps, each summed over rows and columns: of the clean image, and with the square at these places."""
+    name = watched(inputs).map
+    found = probe.occlude_at(inputs.graph, image, places, size, inputs.preprocessing.grey(), [name])
+    clean, covered = found.clean[name].cpu().numpy(), found.covered[name].cpu().numpy()
+    return clean.astype(np.float64), covered.astype(np.float64)
+
+
+def projection(inputs: Inputs, image: Tensor, unit: Unit) -> Float[np.ndarray, "row column 3"]:
+    """The unit's activation projected to the pixels of the image, RGB; zeros where it has none, or cannot be projected."""
+    if inputs.no_projection(watched(inputs).number):
+        return np.zeros((*image.shape[1:], 3), np.float32)
+    activation = probe.Activation(watched(inputs).map, unit.map, unit.row, unit.column)
+    [found] = on_pixels(inputs, image, [activation])
+    return found
+
+
+def drawn(projections: Sequence[Float[np.ndarray, "row column 3"]]) -> UInt8[np.ndarray, "picture row column 3"]:
+    """Projections as pictures: zero is mid-grey, each at its own full contrast."""
+    return grey_at_zero(np.stack(projections)[:, None])[:, 0]

@@ -1,0 +1,238 @@
+"""What sliding a square over images leaves behind: examples, the sample, and what the sample says of two claims."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, UInt8
+
+from reportgen import probe
+from reportgen.analyses.occlusion import localisation as measure
+from reportgen.analyses.occlusion import square as covered
+from reportgen.analyses.occlusion.square import Unit
+from reportgen.base.progress import track
+from reportgen.data.sampling import evenly
+from reportgen.look.inputs import Inputs
+from reportgen.look.squares import square_sums
+
+if TYPE_CHECKING:
+    from reportgen.probe import Strongest
+
+OTHERS = 3  # projections of the same map in other images, figure 7(c)
+GALLERY = 12  # images
+DIM = 0.12  # of its brightness is left to a pixel of the gallery that can be covered at no cost
+
+
+@dataclass(frozen=True)
+class Example:
+    """One image under the sliding square: what figure 7 shows of it."""
+
+    name: str
+    split: str  # "test" or "validation"
+    true: int  # its class
+    guess: int  # what the net takes the whole image for
+    image: UInt8[np.ndarray, "row column 3"]
+    outline: Bool[np.ndarray, "row column"]  # where the object lies; nowhere if that is not known
+    tops: Int[np.ndarray, " top"]  # first covered row of pixels
+    lefts: Int[np.ndarray, " left"]
+    map: int  # of the watched layer: it holds the image's largest activation
+    activation: Float[np.ndarray, "top left"]  # of that map, summed over rows and columns
+    clean_activation: float
+    probability: Float[np.ndarray, "top left"]  # of the true class
+    clean_probability: float
+    guesses: Int[np.ndarray, "top left"]  # the most probable class
+    projections: UInt8[np.ndarray, "picture row column 3"]  # of the map: in this image, then in others
+    sources: tuple[str, ...]  # class of each of these images
+    whole: str = ""  # why more was computed than what the square changes; see `reportgen.probe.Occlusion`
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The sample: test images under a square that moves by half its side (or by the stride, if that is more)."""
+
+    images: Int[np.ndarray, " image"]  # of the test images
+    labels: Int[np.ndarray, " image"]  # their classes
+    tops: Int[np.ndarray, " top"]
+    lefts: Int[np.ndarray, " left"]
+    clean: Float[np.ndarray, " image"]  # probability of the true class
+    probability: Float[np.ndarray, "image top left"]
+    maps: Int[np.ndarray, " image"]  # the map that holds the image's largest activation
+    activity: Float[np.ndarray, "image top left"]  # of that map, summed, as a share of the whole image's
+
+    @property
+    def drops(self) -> Float[np.ndarray, "image top left"]:
+        """How much of the true class's probability the square costs."""
+        return self.clean[:, None, None] - self.probability
+
+
+@dataclass(frozen=True)
+class Localisation:
+    """For each image of the sample whose object is known, with squares on it and clear of it."""
+
+    images: Int[np.ndarray, " image"]
+    on_object: Float[np.ndarray, " image"]  # mean drop of the true class's probability
+    on_background: Float[np.ndarray, " image"]
+    hit: Float[np.ndarray, " image"]  # 1 where the costliest place lies on the object
+    share: Float[np.ndarray, " image"]  # of the places of the square's centre that do
+    overlap: Float[np.ndarray, " image"]  # intersection over union: the costly half of the image, the object
+    middle: Float[np.ndarray, " image"]  # the same of a square of equal area in the middle of the image
+
+
+@dataclass(frozen=True)
+class Genuineness:
+    """For each image of the sample: one projection, and what covering it does to its map."""
+
+    images: Int[np.ndarray, " image"]
+    maps: Int[np.ndarray, " image"]
+    peak: Int[np.ndarray, "image 2"]  # row and column of the square over most of the projection's energy
+    empty: Int[np.ndarray, "image 2"]  # and over the least
+    peak_drop: Float[np.ndarray, " image"]  # of the map's summed activation, as a share of the whole image's
+    empty_drop: Float[np.ndarray, " image"]
+    correlation: Float[np.ndarray, " image"]  # over all places: rank of the energy covered with rank of the drop
+    # What the middle of an image does without any projection, where objects and so most of the energy usually are:
+    middle_drop: Float[np.ndarray, " image"]  # with the square in the middle of the image
+    corner_drop: Float[np.ndarray, " image"]  # with it in a corner, mean of the four
+    middle_correlation: Float[
+        np.ndarray, " image"
+    ]  # over all places: rank of nearness to the middle with rank of the drop
+
+
+def sweep(inputs: Inputs, images: Int[np.ndarray, " image"], size: int, stride: int) -> Sweep:
+    data = inputs.data.test
+    units = covered.strongest_units(inputs, data, images)
+    clean, probability, activity = [], [], []
+    for index, unit in track(list(zip(images.tolist(), units, strict=True)), "cover the sample", len(images)):
+        grid = covered.slide(inputs, covered.image_of(inputs, data, index), size, stride)
+        clean.append(grid.clean[data.labels[index]])
+        probability.append(grid.covered[..., data.labels[index]])
+        total, totals = grid.clean_totals[unit.map], grid.totals[..., unit.map]
+        activity.append(totals / total if total > 0 else np.ones(totals.shape))
+    columns = np.array(clean), np.array(probability), np.array([unit.map for unit in units]), np.array(activity)
+    return Sweep(images, data.labels[images], grid.tops, grid.lefts, *columns)
+
+
+def localise(sweep: Sweep, objects: Bool[np.ndarray, "image row column"], size: int) -> Localisation | None:
+    """What covering the object costs, for each image of the sample where that can be told; None if for none."""
+    side, found = objects.shape[1], []
+    for index, drops in zip(sweep.images.tolist(), sweep.drops, strict=True):
+        mask = objects[index]
+        pointed = measure.pointing(drops, mask, size, sweep.tops, sweep.lefts)
+        if pointed is None:
+            continue
+        costly = measure.strong_part(measure.pixel_map(drops, size, sweep.tops, sweep.lefts, side))
+        middle = measure.middle_square(int(costly.sum()), side)
+        overlaps = measure.overlap(costly, mask), measure.overlap(middle, mask)
+        found.append(
+            (index, pointed.on_object, pointed.on_background, pointed.hit, pointed.share, *overlaps),
+        )
+    return Localisation(*(np.array(column) for column in zip(*found, strict=True))) if found else None
+
+
+def genuineness(inputs: Inputs, sweep: Sweep, size: int) -> Genuineness | None:
+    """Cover what each image's projection shows, then as much of its receptive field that it leaves empty.
+
+    Left out are images whose map does not sum to more than zero, and those with no room for two squares; None if all are.
+    """
+    data, found = inputs.data.test, []
+    if inputs.no_projection(covered.watched(inputs).number):
+        return None
+    units = covered.strongest_units(inputs, data, sweep.images)
+    field = probe.receptive_field(inputs.graph, covered.watched(inputs).map)
+    steps = list(zip(sweep.images.tolist(), units, sweep.activity, strict=True))
+    for index, unit, activity in track(steps, "cover what projections show", len(steps)):
+        image = covered.image_of(inputs, data, index)
+        energy = np.square(covered.projection(inputs, image, unit).astype(np.float64)).sum(2)
+        squares = measure.peak_and_empty(energy, size, field.inside(unit.row, unit.column))
+        if squares is None:
+            continue
+        clean, remaining = covered.cover(inputs, image, squares, size)
+        if clean[unit.map] <= 0:  # a map before its ReLU: of such a sum nothing is a share
+            continue
+        drops = 1 - remaining[:, unit.map] / clean[unit.map]
+        under = square_sums(energy, size)[np.ix_(sweep.tops, sweep.lefts)]
+        correlation = measure.rank_correlation(under.ravel(), 1 - activity.ravel())
+        found.append((index, unit.map, *squares, *drops, correlation, *measure.middle_and_corners(1 - activity)))
+    return Genuineness(*(np.array(column) for column in zip(*found, strict=True))) if found else None
+
+
+def gallery(inputs: Inputs, sweep: Sweep, size: int) -> UInt8[np.ndarray, "tile row column 3"]:
+    """Some images of the sample, each followed by itself, lit where covering it costs most."""
+    tiles, side, shown = [], inputs.preprocessing.crop, in_gallery(sweep)
+    for index, drops in zip(sweep.images[shown].tolist(), sweep.drops[shown], strict=True):
+        picture = inputs.pixels(inputs.data.test, index)
+        cost = measure.pixel_map(drops, size, sweep.tops, sweep.lefts, side).clip(min=0)
+        light = DIM + (1 - DIM) * cost / cost.max() if cost.max() > measure.TIE else np.full(cost.shape, DIM)
+        tiles += [picture, (picture * light[..., None]).round().astype(np.uint8)]
+    return np.stack(tiles)
+
+
+def in_gallery(sweep: Sweep) -> Int[np.ndarray, " shown"]:
+    """Places in the sample of the gallery's images: evenly through it, which runs class by class."""
+    return evenly(len(sweep.images), GALLERY)
+
+
+def examples(
+    inputs: Inputs,
+    shown: Sequence[tuple[str, int]],
+    objects: Bool[np.ndarray, "image row column"] | None,
+    size: int,
+    stride: int,
+) -> list[Example]:
+    """Figure 7 of the images named by split ("test" or "val") and index; `objects` are those of the test images."""
+    val, layer = inputs.data.val, covered.watched(inputs).map
+    batches = track(inputs.batches(val), "search the strongest activations", len(val), step=inputs.batch)
+    top = probe.strongest(inputs.graph, [layer], batches, OTHERS + 1)[layer]
+    return [
+        _example(inputs, where, index, top, objects, size, stride)
+        for where, index in track(shown, "cover the examples", len(shown))
+    ]
+
+
+def _example(
+    inputs: Inputs,
+    where: str,
+    index: int,
+    top: Strongest,
+    objects: Bool[np.ndarray, "image row column"] | None,
+    size: int,
+    stride: int,
+) -> Example:
+    data = inputs.data
+    split, known = (data.test, objects) if where == "test" else (data.val, None)
+    [unit] = covered.strongest_units(inputs, split, np.array([index]))
+    image = covered.image_of(inputs, split, index)
+    grid = covered.slide(inputs, image, size, stride)
+    true = int(split.labels[index])
+    projections, sources = [covered.projection(inputs, image, unit)], [data.classes[true]]
+    for other, place in _elsewhere(top, unit.map, index if where == "val" else -1):
+        projections.append(covered.projection(inputs, covered.image_of(inputs, data.val, other), place))
+        sources.append(data.classes[data.val.labels[other]])
+    return Example(
+        name=split.names[index],
+        split="test" if where == "test" else "validation",
+        true=true,
+        guess=int(grid.clean.argmax()),
+        image=inputs.pixels(split, index),
+        outline=np.zeros(image.shape[1:], bool) if known is None else known[index],
+        tops=grid.tops,
+        lefts=grid.lefts,
+        map=unit.map,
+        activation=grid.totals[..., unit.map],
+        clean_activation=float(grid.clean_totals[unit.map]),
+        probability=grid.covered[..., true],
+        clean_probability=float(grid.clean[true]),
+        guesses=grid.covered.argmax(-1),
+        projections=covered.drawn(projections),
+        sources=tuple(sources),
+        whole=grid.whole,
+    )
+
+
+def _elsewhere(top: Strongest, map_: int, but: int) -> list[tuple[int, Unit]]:
+    """The strongest activations of a map, but for those of one image: the image and the unit of each."""
+    entries = zip(*(part[map_].tolist() for part in (top.images, top.rows, top.columns, top.values)), strict=True)
+    found = [(image, Unit(map_, row, column)) for image, row, column, value in entries if value > 0 and image != but]
+    return found[:OTHERS]

@@ -1,0 +1,243 @@
+"""How the pictures are made: a deconvnet layer beside a convnet layer, and the net itself."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+
+from reportgen import probe
+from reportgen.analyses.schematics import Settings
+from reportgen.analyses.schematics.figure import Architecture, DeconvnetLayer, LayerBox
+from reportgen.base.artifacts import read_arrays
+from reportgen.claims import Verdict
+from reportgen.figures.kinds import Figure
+from reportgen.look.inputs import Inputs
+from reportgen.look.pictures import WholeImage, grey_at_zero
+from reportgen.look.strongest import field_of
+
+
+@dataclass(frozen=True)
+class Named:
+    """One of the paper's layers, by the names of this net's nodes."""
+
+    number: int
+    map: str  # its maps, or units
+    features: str  # its feature vector
+    weights: str
+    shape: tuple[int, ...]  # of the maps
+
+
+@dataclass(frozen=True)
+class Step:
+    """One layer's maps on the way up and down."""
+
+    image: UInt8[np.ndarray, "row column 3"]
+    image_name: str
+    layer: int
+    map: int
+    rectified: Float[np.ndarray, "height width"]
+    pooled: Float[np.ndarray, "pooled_height pooled_width"]
+    switches: Int[np.ndarray, "pooled_height pooled_width"]
+    unpooled: Float[np.ndarray, "height width"]
+    projection: UInt8[np.ndarray, "row column 3"]
+    pool_text: str
+    filter_text: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """What every layer is, and one of them at work."""
+
+    boxes: tuple[LayerBox, ...]
+    named: tuple[Named, ...]
+    overridden: bool  # by LAYERS=
+    input_size: tuple[int, int, int]  # channels, height, width
+    step: Step | None  # figure 1; None where no layer has a max pool behind it that can be undone
+    no_step: str  # why
+
+
+def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Result:
+    """Describe the layers, and pass one image through the first that is pooled."""
+    graph = inputs.graph
+    pooled = [(item, pool) for item in inputs.layers if (pool := _pool_after(graph, item.map))]
+    no_pool = graph.unfollowed or "none of its layers is followed by a max pool"
+    refusal = inputs.no_projection(pooled[0][0].number) if pooled else no_pool
+    return Result(
+        boxes=tuple(_box(inputs, item) for item in inputs.layers),
+        named=tuple(
+            Named(item.number, item.map, item.features, item.weights, graph.shape(item.map)) for item in inputs.layers
+        ),
+        overridden=bool(inputs.nodes),
+        input_size=(3, graph.input_shape[1], graph.input_shape[2]),
+        step=None if refusal else _step(inputs, *pooled[0], rng),
+        no_step=refusal,
+    )
+
+
+def _step(inputs: Inputs, layer: Any, pool: str, rng: np.random.Generator) -> Step:
+    """Pass one rightly classified validation image up through the first pooled layer and its strongest map down again."""
+    import torch
+
+    predictions = read_arrays(inputs.net_folder / "predictions.npz")
+    right = np.flatnonzero(predictions["logits"].argmax(axis=1) == predictions["labels"])
+    index = int(rng.choice(right if len(right) else np.arange(len(inputs.data.val))))
+    image = next(inputs.batches(inputs.data.val, np.array([index])))
+    graph = inputs.graph
+    rectified = probe.activations(graph, image, [layer.map])[layer.map][0].cpu()
+    flat = int(rectified.argmax())
+    height, width = rectified.shape[1:]
+    map_, row, column = flat // (height * width), flat // width % height, flat % width
+    steps = probe.unpool(graph, image[0], pool)
+    [projection] = probe.project(graph, image[0], [probe.Activation(layer.map, map_, row, column)])
+    projected = torch.zeros_like(image[0]) if projection is None else projection.full()  # a map that is all zero
+    whole = projected.permute(1, 2, 0).cpu().numpy()
+    whole = whole if inputs.preprocessing.order == "RGB" else whole[..., ::-1]
+    return Step(
+        image=inputs.pixels(inputs.data.val, index),
+        image_name=inputs.data.val.names[index],
+        layer=layer.number,
+        map=map_,
+        rectified=rectified[map_].numpy(),
+        pooled=steps.pooled[map_].cpu().numpy(),
+        switches=steps.switches[map_].cpu().numpy(),
+        unpooled=steps.unpooled[map_].cpu().numpy(),
+        projection=grey_at_zero(whole[None, None])[0, 0],
+        pool_text=_say(graph, graph.find(pool)),
+        filter_text=_say(graph, graph.find(layer.weights)),
+    )
+
+
+def _pool_after(graph: Any, name: str) -> str | None:
+    """The max pool that reads a node, if there is one."""
+    return next((node.name for node in graph.nodes.values() if name in node.parents and node.kind == "max_pool"), None)
+
+
+def _box(inputs: Inputs, layer: Any) -> LayerBox:
+    graph = inputs.graph
+    operations = _operations(graph, layer)
+    shape = graph.shape(layer.features)
+    channels, height, width = shape if len(shape) == 3 else (shape[0], 1, 1)
+    field, known = None, not graph.unfollowed
+    if layer.kind == "convolution":
+        found = field_of(inputs, layer.number)
+        known = not isinstance(found, WholeImage) or found.known
+        field = None if isinstance(found, WholeImage) else found.size[0]
+    name = "softmax" if layer.kind == "softmax" else f"layer {layer.number}"
+    return LayerBox(name, operations, channels, height, width, field, known)
+
+
+def _operations(graph: Any, layer: Any) -> tuple[str, ...]:
+    """What happens from a layer's filters to its feature vector, in words."""
+    inside = [node for node in graph.below(layer.features) if node.name == layer.weights]
+    if not inside:  # a layer that is read, not computed: the input of the classifier
+        return ("features",)
+    names = [node.name for node in graph.nodes.values()]
+    first, last = names.index(layer.weights), names.index(layer.features)
+    said = [_say(graph, node) for node in list(graph.nodes.values())[first : last + 1]]
+    return tuple(text for text in said if text) + (("softmax",) if layer.kind == "softmax" else ())
+
+
+def _say(graph: Any, node: Any) -> str:
+    """An operation in the words of figure 3; nothing for those that it leaves out."""
+    window = node.operation.window
+    if node.kind == "linear":
+        return f"{node.shape[0]} units"
+    if node.kind == "relu":
+        return "ReLU"
+    if window is not None:
+        kernel = f"{window.kernel[0]}x{window.kernel[1]}"
+        stride = f", stride {window.stride[0]}" if window.stride[0] != 1 else ""
+        if node.kind == "conv2d":
+            return f"{node.shape[0]} filters {kernel}{stride}"
+        if node.kind in ("max_pool", "avg_pool"):
+            return f"{node.kind.replace('_', ' ')} {kernel}{stride}"
+    return {"LocalResponseNorm": "contrast normalisation", "Dropout": "dropout"}.get(node.operation.what, "")
+
+
+def judge(result: Result, rng: np.random.Generator) -> list[Verdict]:
+    """No claim of the paper rests on the schematics."""
+    return []
+
+
+def numbers(result: Result) -> dict[str, Any]:
+    """What the section's prose speaks of."""
+    return {
+        **(_step_numbers(result.step) if result.step else {}),
+        "no_step": result.no_step,
+        "overridden": result.overridden,
+        "nodes": [
+            {
+                "number": item.number,
+                "map": item.map,
+                "features": item.features,
+                "weights": item.weights,
+                "shape": list(item.shape),
+            }
+            for item in result.named
+        ],
+        "layers": [
+            {
+                "name": box.name,
+                "operations": list(box.operations),
+                "output": [box.channels, box.height, box.width],
+                "receptive_field": box.receptive_field,
+            }
+            for box in result.boxes
+        ],
+    }
+
+
+def _step_numbers(step: Step) -> dict[str, Any]:
+    return {
+        "layer": step.layer,
+        "map": step.map,
+        "image": step.image_name,
+        "values": int(step.rectified.size),
+        "positive": int(np.count_nonzero(step.rectified > 0)),
+        "pooled": int(step.pooled.size),
+        "put_back": int(np.count_nonzero(step.unpooled)),
+    }
+
+
+def figures(result: Result) -> dict[str, Figure]:
+    """Figures 1 and 3."""
+    first = {"deconvnet": _deconvnet(result.step)} if result.step else {}
+    return first | {
+        "architecture": Architecture(
+            title="The net",
+            caption="The net of this report, drawn from the module itself: what each layer does, the size of what "
+            "leaves it, and the side of its receptive field, the part of the image that one value can see before it is pooled"
+            + (", where that is known." if any(not box.known for box in result.boxes) else "."),
+            alt="The layers in order: "
+            + "; ".join(f"{box.name}: {', '.join(box.operations)}" for box in result.boxes)
+            + ".",
+            input_size=result.input_size,
+            layers=result.boxes,
+        ),
+    }
+
+
+def _deconvnet(result: Step) -> DeconvnetLayer:
+    size = f"{result.rectified.shape[0]}x{result.rectified.shape[1]}"
+    small = f"{result.pooled.shape[0]}x{result.pooled.shape[1]}"
+    return DeconvnetLayer(
+        title="A deconvnet layer beside a convnet layer",
+        caption=f"Layer {result.layer} of this net at work on {result.image_name}. Upwards (right): the image is "
+        f"filtered, rectified and pooled; of map {result.map}, {size} values become {small}, and the switches "
+        "remember where each maximum stood. Downwards (left): the pooled values go back to their switches, are "
+        "rectified, and filtered with the same filters transposed, which gives a picture in pixel space. Shown "
+        "are this map's real values; the picture is the projection of its strongest activation (grey is zero).",
+        alt=f"A diagram of two columns: the convnet's layer {result.layer} leads from the image up to pooled maps, "
+        "the deconvnet's from pooled maps down to pixels; arrows carry the switches from one to the other.",
+        image=result.image,
+        layer=result.layer,
+        map=result.map,
+        rectified=result.rectified,
+        pooled=result.pooled,
+        switches=result.switches,
+        unpooled=result.unpooled,
+        projection=result.projection,
+        pool_text=result.pool_text,
+        filter_text=result.filter_text,
+    )

@@ -1,0 +1,1 @@
+"""One module for each command that does more than make stages."""

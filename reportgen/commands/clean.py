@@ -1,0 +1,42 @@
+"""``make clean``: remove what reportgen wrote, and nothing else."""
+
+import shutil
+from pathlib import Path
+
+from reportgen.base.artifacts import DOCUMENT
+from reportgen.base.progress import say
+from reportgen.commands.figures import EXTRA
+from reportgen.page.html import remove_report
+from reportgen.settings.sections import Settings
+from reportgen.settings.variants import FAMILY
+from reportgen.stages.embedded import HOME
+from reportgen.stages.plan import stages
+
+
+def remove(settings: Settings, build: Path, report: Path) -> None:
+    """Remove the artefacts below `build`, the report's files in `report`, and the drawn scenes."""
+    names = {"model", *stages(settings)}  # a run with a loaded net may lie there, too
+    ours = [build / name for name in sorted(names) if (build / name / DOCUMENT).exists()]
+    ours += [
+        build / EXTRA,
+        build / "stamps",
+        build / "drawn",
+        build / FAMILY,
+        *build.glob("work-*"),
+        *build.glob("verify-*"),
+        build / "timings.json",
+    ]
+    ours += [place for place in HOME.glob("scenes-*") if (place / DOCUMENT).exists()]
+    for place in ours:
+        if place.is_dir():
+            shutil.rmtree(place)
+        else:
+            place.unlink(missing_ok=True)
+    remove_report(report)
+    for folder in (build, report):
+        if folder.is_dir():
+            left = list(folder.iterdir())
+            if left:
+                say(f"{folder}: {left[0].name} stays: reportgen did not write it")
+            else:
+                folder.rmdir()

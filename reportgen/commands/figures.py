@@ -1,0 +1,87 @@
+"""``make figures``: the paths of figures, and extra pictures of a layer's maps that leave the report as it is."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from reportgen.analyses import registry
+from reportgen.base.artifacts import DOCUMENT, read_json, replace_folder, write_json
+from reportgen.base.errors import UserError
+from reportgen.base.names import nearest
+from reportgen.figures import draw
+from reportgen.look import strongest
+from reportgen.pipeline.run import Pipeline
+
+EXTRA = "pictures"  # folder below the build folder
+
+
+def make_figures(pipeline: Pipeline, switches: Mapping[str, str]) -> Iterator[Path]:
+    """Make what the switches ask for and yield its paths: one layer's maps, one analysis, or every figure.
+
+    Raises UserError for a layer, map or analysis that there is not.
+    """
+    if switches.get("LAYER"):
+        yield from _layer(pipeline, switches["LAYER"], switches.get("MAPS", ""))
+        return
+    if switches.get("MAPS"):
+        raise UserError(f"MAPS={switches['MAPS']}: say which layer's maps, as in LAYER=3 MAPS={switches['MAPS']}")
+    chosen = switches.get("ANALYSIS")
+    if chosen and chosen not in registry.BY_NAME:
+        known = ", ".join(registry.BY_NAME)
+        raise UserError(f"ANALYSIS={chosen}: no such analysis{nearest(chosen, registry.BY_NAME)} ({known} exist)")
+    names = [f"drawn/{name}" for name in registry.BY_NAME if not chosen or name == chosen]
+    pipeline.make_due(names)
+    for name in names:
+        for figure in read_json(pipeline.build / name / DOCUMENT)["figures"].values():
+            if figure["kind"] != "Table":
+                yield pipeline.build / name / figure["picture"]["file"]
+
+
+def _layer(pipeline: Pipeline, layer: str, maps: str) -> Iterator[Path]:
+    from reportgen.look.inputs import Inputs
+    from reportgen.nets.threads import prepare
+
+    prepare(pipeline.settings.compute)
+    pipeline.make_due(["net"])
+    opened = Inputs.open(pipeline.build, pipeline.settings.compute.device)
+    inputs = replace(opened, nodes=pipeline.settings.layers.nodes)
+    counts = {item.number: inputs.graph.shape(item.map)[0] for item in strongest.convolutions(inputs)}
+    if not layer.isdecimal() or int(layer) not in counts:
+        known = ", ".join(str(number) for number in counts)
+        raise UserError(f"LAYER={layer}: the net has no such convolution layer: use one of {known}")
+    number = int(layer)
+    chosen = parse_maps(maps, counts[number], number, registry.offering("maps").shown(pipeline.settings))
+    top = _found(pipeline, number)
+    if top is None:
+        top = strongest.search(inputs, [number])[number]
+    receptive = strongest.field_side(inputs, number)
+    pictures = strongest.look(inputs, number, top, chosen)
+    size, images = inputs.preprocessing.crop, len(inputs.data.val)
+    figure = strongest.feature_maps(number, pictures, receptive, size, images)
+    place = pipeline.build / EXTRA / f"layer{number}"
+    with replace_folder(place) as folder:
+        drawn = draw.draw({f"layer{number}": figure}, folder)
+        write_json(folder / DOCUMENT, {"figures": drawn})
+    for entry in drawn.values():
+        yield place / entry["picture"]["file"]
+
+
+def _found(pipeline: Pipeline, number: int) -> strongest.Top | None:
+    """The layer's strongest activations as the report's own analysis found them, if that is up to date."""
+    maps = registry.offering("maps")
+    return None if pipeline.due(maps.STAGE) else strongest.Top(*maps.found(pipeline.build, number))
+
+
+def parse_maps(text: str, count: int, layer: int, shown: int) -> np.ndarray:
+    """The maps that ``MAPS=`` names: numbers, ``all``, or nothing for the first ones, as many as the report shows."""
+    if text == "all":
+        return np.arange(count)
+    if not text:
+        return np.arange(min(count, shown))
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    for part in parts:
+        if not part.isdecimal() or int(part) >= count:
+            raise UserError(f"MAPS={text}: layer {layer} has no map {part}: its maps are 0 to {count - 1}, or say all")
+    return np.array(sorted({int(part) for part in parts}))

@@ -1,0 +1,45 @@
+"""The last lines of a run."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from reportgen.base.artifacts import read_json
+from reportgen.pipeline.run import Pipeline
+
+
+def lines(pipeline: Pipeline, took: Mapping[str, float] | None) -> Iterator[str]:
+    """Where the report is, how long each stage took, what it found. `took` is None where other processes ran it."""
+    if took is not None and not took:
+        yield "everything is up to date"
+    if took:
+        yield "  ".join(f"{name} {seconds:.1f} s" for name, seconds in took.items())
+        yield f"{sum(took.values()):.0f} s in all"
+    metrics = read_json(pipeline.report / "metrics.json")
+    model, data = metrics["model"], metrics["data"]
+    if model["top1"] is None:
+        yield f"{model['name']} on {data['name']}: no image has a label that the net knows"
+    else:
+        images = "labelled images" if model["weights"] != "trained here" else "validation images"
+        yield f"{model['name']} on {data['name']}: {model['top1']:.1%} of {model['labelled_images']} {images} right"
+    if model.get("warning"):
+        yield f"     warning: {model['warning']}"
+    verdicts = [claim for claim in metrics["claims"] if claim["verdict"] != "not tested"]
+    for claim in verdicts:
+        yield f"{claim['verdict']:>12}  {claim['id']}: {_measured(claim)}"
+    untested = len(metrics["claims"]) - len(verdicts)
+    if untested:
+        yield f"{untested} of the paper's {len(metrics['claims'])} claims are not tested: the report says why"
+    yield f"report: {pipeline.report / 'index.html'}"
+    pdf = pipeline.report / "report.pdf"
+    yield f"        {pdf}" if pdf.exists() else "        no PDF: see above"
+
+
+def _measured(claim: Mapping[str, Any]) -> str:
+    """The estimate with its interval, or why there is none."""
+    if claim["estimate"] is None:
+        return str(claim["why"])
+    return f"{claim['estimate']:.3g} [{_end(claim['low'])}, {_end(claim['high'])}]"
+
+
+def _end(value: float | None) -> str:
+    return "unbounded" if value is None else f"{value:.3g}"

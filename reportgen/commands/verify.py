@@ -1,0 +1,36 @@
+"""``make verify``: the report made again in a clean folder, byte for byte.
+
+The same commit, settings, seed, machine and versions give the same report; this says whether they do here.
+"""
+
+import filecmp
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from reportgen.page.folder import written
+from reportgen.pipeline.run import Pipeline
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What came of making a report twice."""
+
+    files: int  # of the report
+    differing: tuple[str, ...]  # files whose bytes differ, or that only one of the two reports has
+
+
+def verify(pipeline: Pipeline, goals: tuple[str, ...]) -> Verified:
+    """Make what is due, make everything again beside it, and compare; the second report is thrown away."""
+    pipeline.make_due(goals)
+    with TemporaryDirectory(dir=pipeline.build, prefix="verify-") as place:
+        again = Pipeline(pipeline.settings, pipeline.stages, Path(place) / "build", Path(place) / "report")
+        again.make_due(goals)
+        return compared(pipeline.report, again.report, goals)
+
+
+def compared(report: Path, again: Path, writers: tuple[str, ...]) -> Verified:
+    """The files that these writers put into two folders of a report, compared by their bytes."""
+    names = sorted({name for folder in (report, again) for writer in writers for name in written(folder, writer)})
+    _, differing, missing = filecmp.cmpfiles(report, again, names, shallow=False)
+    return Verified(len(names), tuple(sorted([*differing, *missing])))

@@ -1,0 +1,1 @@
+"""What several analyses share: a net and its images opened, its strongest activations, pictures."""

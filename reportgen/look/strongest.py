@@ -1,0 +1,329 @@
+"""A layer's strongest activations and their pictures, for any net: what figures 2 and 6 are made of.
+
+Zeiler & Fergus 2013, section 4. Several analyses show such maps; what they conclude from them is their own.
+"""
+
+from __future__ import annotations  # naming the probe's types must not import torch
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, UInt8
+
+from reportgen import probe
+from reportgen.base.progress import track
+from reportgen.data.dataset import Split
+from reportgen.data.sampling import evenly
+from reportgen.figures.kinds import FeatureMaps
+from reportgen.look.inputs import Inputs
+from reportgen.look.pictures import WholeImage, cut, grey_at_zero
+from reportgen.nets.world import World
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+STRONGEST = 9
+COMPARED = 200  # images whose responses are kept, for comparing this net with another
+MIXING = (
+    "GroupNorm",
+    "group_norm",
+    "MultiheadAttention",
+    "scaled_dot_product_attention",
+)  # every place with every other
+DEAD = 0.05  # of the median of the largest responses of a layer's maps
+
+
+@dataclass(frozen=True)
+class Top:
+    """The strongest activations of each map of a layer, strongest first; image -1 where there are fewer than nine."""
+
+    values: Float[np.ndarray, "map strongest"]
+    images: Int[np.ndarray, "map strongest"]  # of the validation set
+    rows: Int[np.ndarray, "map strongest"]
+    columns: Int[np.ndarray, "map strongest"]
+
+    @property
+    def active(self) -> Bool[np.ndarray, "map strongest"]:
+        """Which of them are activations at all: above zero."""
+        return (self.images >= 0) & (self.values > 0)
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Some maps of one layer, as pictures."""
+
+    maps: Int[np.ndarray, " shown"]
+    projections: (
+        UInt8[np.ndarray, "shown strongest row column 3"] | None
+    )  # mid-grey is zero; None: see `Inputs.no_projection`
+    patches: UInt8[np.ndarray, "shown strongest row column 4"]  # the fourth channel is 0 outside the image
+    active: Bool[np.ndarray, "shown strongest"]
+    kinds: tuple[tuple[str, ...], ...]  # class of each tile's image; empty where there is no activation
+    details: tuple[tuple[str, ...], ...]
+
+
+def search(inputs: Inputs, numbers: Sequence[int] | None = None) -> dict[int, Top]:
+    """The nine strongest activations over the validation images, for all maps of the convolution layers.
+
+    Where several processes share the search each takes whole batches, the same as one process alone would form.
+    """
+    names = {layer.number: layer.map for layer in convolutions(inputs) if numbers is None or layer.number in numbers}
+    what = "search the strongest activations" + (" of the untrained net" if inputs.epoch == 0 else "")
+    own = own_images(len(inputs.data.val), inputs.batch, inputs.world)
+    batches = track(inputs.batches(inputs.data.val, own), what, len(own), step=inputs.batch)
+    found = probe.strongest(inputs.graph, list(names.values()), batches, STRONGEST) if len(own) else {}
+    shares = inputs.world.gather({name: best.renumbered(own) for name, best in found.items()})
+    tops = {name: probe.merged([share[name] for share in shares if share]) for name in names.values()}
+    return {
+        number: Top(*(getattr(tops[name], part).numpy() for part in ("values", "images", "rows", "columns")))
+        for number, name in names.items()
+    }
+
+
+def own_images(images: int, batch: int, world: World) -> Int[np.ndarray, " own"]:
+    """The images of every batch that falls to this process: the i-th batch to the process i modulo their number."""
+    every = np.arange(images)
+    return every[every // batch % world.size == world.rank]
+
+
+def respond(inputs: Inputs) -> dict[int, Float[np.ndarray, "map image"]]:
+    """How strongly each map responds to some validation images: what tells maps of two nets to be counterparts."""
+    chosen = evenly(len(inputs.data.val), COMPARED)
+    names = {layer.number: layer.map for layer in convolutions(inputs)}
+
+    def largest(batch: Tensor) -> list[np.ndarray]:
+        outputs = probe.activations(inputs.graph, batch, list(names.values()))
+        return [outputs[name].amax((2, 3)).cpu().numpy() for name in names.values()]
+
+    found = zip(*inputs.each(largest, inputs.data.val, chosen), strict=True)
+    return {number: np.concatenate(parts).T.astype(np.float32) for number, parts in zip(names, found, strict=True)}
+
+
+def convolutions(inputs: Inputs) -> list[Any]:
+    return [layer for layer in inputs.layers if layer.kind == "convolution"]
+
+
+def field_of(inputs: Inputs, number: int) -> Any:
+    """The receptive field of a layer's maps; the whole image where its geometry is not known (`WholeImage`)."""
+    name, crop = inputs.layer(number).map, inputs.preprocessing.crop
+    try:
+        return probe.receptive_field(inputs.graph, name)
+    except probe.Unsupported:
+        mixed = any(node.operation.what in MIXING for node in inputs.graph.below(name))
+        return WholeImage((crop, crop), known=mixed and not inputs.graph.unfollowed)
+
+
+def field_side(inputs: Inputs, number: int) -> int | None:
+    """Side of the receptive field of a layer's maps, pixels; None where it is not known."""
+    field = field_of(inputs, number)
+    return field.size[0] if getattr(field, "known", True) else None
+
+
+class View(NamedTuple):
+    """One activation: what caused it by the deconvnet, and the part of the image that it depends on."""
+
+    projection: Float[np.ndarray, "row column 3"]  # RGB, signed, in the units in which the net reads pixels
+    patch: UInt8[np.ndarray, "row column 4"]  # the fourth channel is 0 outside the image
+
+
+def view_side(inputs: Inputs, number: int) -> int:
+    """Side of the views of a layer's activations, pixels: its receptive field, or the image where that is smaller."""
+    return min(field_of(inputs, number).size[0], inputs.preprocessing.crop)
+
+
+def views(inputs: Inputs, number: int, split: Split, image: int, units: Sequence[probe.Activation]) -> list[View]:
+    """Project a layer's activations that one image causes, each above zero; one forward pass serves them all.
+
+    Projection and patch are cut at the receptive field; where that is larger than the image the whole image is shown.
+    Of a net that cannot be projected the projection is zero (see `Inputs.no_projection`).
+    """
+    receptive, crop = field_of(inputs, number), inputs.preprocessing.crop
+    pixels = inputs.pixels(split, image)
+    opaque = np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])
+    found = []
+    blank = np.zeros((crop, crop, 3), np.float32)
+    wholes = [blank] * len(units) if inputs.no_projection(number) else project(inputs, split, image, units)
+    for unit, whole in zip(units, wholes, strict=True):
+        box = receptive.box(unit.row, unit.column) if receptive.size[0] < crop else (0, 0, crop, crop)
+        found.append(View(cut(whole, box), cut(opaque, box)))
+    return found
+
+
+def project(
+    inputs: Inputs, split: Split, image: int, units: Sequence[probe.Activation]
+) -> list[Float[np.ndarray, "row column 3"]]:
+    """`on_pixels` of activations that one image of a split causes."""
+    return on_pixels(inputs, next(inputs.batches(split, np.array([image])))[0], units)
+
+
+def on_pixels(
+    inputs: Inputs, image: Tensor, units: Sequence[probe.Activation]
+) -> list[Float[np.ndarray, "row column 3"]]:
+    """Project activations that an image causes, in RGB on the whole image; zeros where an activation is zero.
+
+    What was barely above zero in a batch may be zero here, where the image is computed alone and rounded otherwise.
+    """
+    found = []
+    for projection in probe.project(inputs.graph, image, units):
+        signed = np.zeros((3, *image.shape[1:]), np.float32) if projection is None else projection.full().cpu().numpy()
+        red_first = signed if inputs.preprocessing.order == "RGB" else signed[::-1]
+        found.append(np.ascontiguousarray(red_first.transpose(1, 2, 0)))
+    return found
+
+
+def by_image(
+    inputs: Inputs, number: int, top: Top, units: Sequence[tuple[int, int]]
+) -> Iterator[tuple[int, list[tuple[int, int]], list[probe.Activation]]]:
+    """A layer's strongest activations, each named by its map and its rank, image by image: one forward serves each."""
+    layer = inputs.layer(number)
+    wanted: dict[int, list[tuple[int, int]]] = {}
+    for map_, rank in units:
+        wanted.setdefault(int(top.images[map_, rank]), []).append((map_, rank))
+    for image, chosen in track(sorted(wanted.items()), f"project layer {number}", len(wanted)):
+        places = ((map_, int(top.rows[map_, rank]), int(top.columns[map_, rank])) for map_, rank in chosen)
+        yield image, chosen, [probe.Activation(layer.map, *place) for place in places]
+
+
+def projections(
+    inputs: Inputs, number: int, top: Top, units: Sequence[tuple[int, int]]
+) -> Iterator[tuple[tuple[int, int], Float[np.ndarray, "row column 3"], UInt8[np.ndarray, "row column 3"]]]:
+    """Project some of a layer's strongest activations, all above zero, each named by its map and its rank.
+
+    Yields, image by image, the unit, its projection in RGB on the whole image, and the image's pixels.
+    """
+    for image, chosen, activations in by_image(inputs, number, top, units):
+        pixels = inputs.pixels(inputs.data.val, image)
+        for unit, whole in zip(chosen, project(inputs, inputs.data.val, image, activations), strict=True):
+            yield unit, whole, pixels
+
+
+def look(inputs: Inputs, number: int, top: Top, maps: Int[np.ndarray, " shown"]) -> Pictures:
+    """Project the strongest activations of some maps, and cut the patches that caused them."""
+    side = view_side(inputs, number)
+    projected = np.zeros((len(maps), STRONGEST, side, side, 3), np.float32)
+    patches = np.zeros((len(maps), STRONGEST, side, side, 4), np.uint8)
+    active = top.active[maps]
+    places = {int(map_): place for place, map_ in enumerate(maps)}
+    units = [(int(maps[place]), int(rank)) for place, rank in zip(*np.nonzero(active), strict=True)]
+    for image, chosen, activations in by_image(inputs, number, top, units):
+        found = views(inputs, number, inputs.data.val, image, activations)
+        for (map_, rank), view in zip(chosen, found, strict=True):
+            projected[places[map_], rank], patches[places[map_], rank] = view
+    names, labels = inputs.data.val.names, inputs.data.val.labels
+    kinds = tuple(
+        tuple(
+            inputs.data.classes[labels[top.images[number_, rank]]] if top.active[number_, rank] else ""
+            for rank in range(STRONGEST)
+        )
+        for number_ in maps
+    )
+    details = tuple(
+        tuple(
+            f"activation {top.values[number_, rank]:.3g}, {kind}, {names[top.images[number_, rank]]}, "
+            f"row {top.rows[number_, rank]}, column {top.columns[number_, rank]}"
+            if kind
+            else "no activation above zero"
+            for rank, kind in enumerate(row)
+        )
+        for number_, row in zip(maps, kinds, strict=True)
+    )
+    drawn = None if inputs.no_projection(number) else grey_at_zero(projected)
+    return Pictures(maps, drawn, patches, active, kinds, details)
+
+
+def first_weights(inputs: Inputs) -> Float[np.ndarray, "map row column 3"] | None:
+    """The filters of the lowest convolution layer in RGB; None if it reads no image."""
+    lowest = convolutions(inputs)[0]
+    node = inputs.graph.find(lowest.weights)
+    if node.kind != "conv2d" or "weight" not in node.operation.settings:
+        return None
+    weights = node.operation.settings["weight"]()
+    read = [below.name for below in inputs.graph.below(lowest.map) if below.kind == "conv2d"]
+    if weights.shape[1] != 3 or len(read) > 1:  # three maps of another layer are no image
+        return None
+    filters = weights.detach().cpu().permute(0, 2, 3, 1).numpy()
+    return filters[..., ::-1] if inputs.preprocessing.order == "BGR" else filters
+
+
+def first_filters(inputs: Inputs) -> UInt8[np.ndarray, "map row column 3"] | None:
+    """`first_weights` as pictures, each scaled to its own contrast, zero as mid-grey; None if they read no image."""
+    filters = first_weights(inputs)
+    return None if filters is None else filter_pictures(filters)
+
+
+def filter_pictures(
+    filters: Float[np.ndarray, "map row column 3"], alike: bool = False
+) -> UInt8[np.ndarray, "map row column 3"]:
+    """Filters as pictures with zero as mid-grey, each scaled to its own contrast, or all `alike`."""
+    largest = np.abs(filters).max(axis=None if alike else (1, 2, 3), keepdims=True).clip(1e-12)
+    return (127.5 + 127.5 * filters / largest).round().astype(np.uint8)
+
+
+def dead(largest: Float[np.ndarray, " map"]) -> Bool[np.ndarray, " map"]:
+    """Which of a layer's maps are dead: their largest response is under 5 % of the median of the largest responses.
+
+    Where that median is not above zero, all are.
+    """
+    median = np.median(largest.clip(min=0))
+    return largest < DEAD * median if median > 0 else np.ones(len(largest), bool)
+
+
+def dead_share(top: Top) -> float:
+    """Share of a layer's maps that are dead."""
+    return float(dead(top.values[:, 0]).mean())
+
+
+def feature_maps(
+    number: int,
+    pictures: Pictures,
+    receptive: int | None,
+    size: int,
+    images: int,
+    title: str = "",
+    net: str = "",
+    look_for: str = "what the nine have in common",
+) -> FeatureMaps:
+    """Figure 2 for one layer, of a receptive field (`field_side`); `net` says of which net, where it is not the report's own."""
+    if receptive is None:
+        cutting = "the receptive field is not known, so the whole image is shown"
+    elif receptive < size:
+        cutting = f"each patch is the {receptive} x {receptive} px receptive field of one activation; hatching lies outside the image"
+    else:
+        cutting = f"the receptive field ({receptive} px) holds the whole image, so the whole image is shown"
+    of = f" of {net}" if net else ""
+    projected = pictures.projections is not None
+    what = (
+        f"Left of each pair: the nine strongest activations over {images} validation images, projected to pixels by the "
+        "deconvnet (grey is zero, contrast alike within a map). Right: the image patches that caused them; "
+        if projected
+        else f"The image patches that caused the nine strongest activations over {images} validation images; "
+    )
+    return FeatureMaps(
+        title=title or f"Layer {number}",
+        caption=f"{len(pictures.maps)} feature maps of layer {number}{of}, drawn at random. {what}{cutting}. Look for "
+        f"{look_for}.",
+        alt=f"For {len(pictures.maps)} feature maps of layer {number}{of}: "
+        f"{'nine projections beside ' * projected}nine image patches. "
+        + " ".join(
+            f"Map {number_}: {seen(kinds)}." for number_, kinds in zip(pictures.maps, pictures.kinds, strict=True)
+        ),
+        layer=number,
+        maps=pictures.maps,
+        projections=pictures.projections,
+        patches=pictures.patches,
+        shown=pictures.active,
+        details=pictures.details,
+        notes=tuple(seen(kinds) for kinds in pictures.kinds),
+        net=net,
+    )
+
+
+def seen(kinds: Sequence[str]) -> str:
+    """Which classes a map's nine images are of, the most frequent first: "5 dog, 3 cat, 1 owl"; "dog, cat" if all differ."""
+    counts = Counter(kind for kind in kinds if kind)
+    if len(counts) > 1 and set(counts.values()) == {1}:
+        return ", ".join(counts)
+    return ", ".join(f"{count} {kind}" for kind, count in counts.most_common()) or "no activation"

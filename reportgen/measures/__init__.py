@@ -1,1 +1,0 @@
-"""Mathematics of measurements, on arrays: numpy and scipy, and nothing of nets, runs or files."""

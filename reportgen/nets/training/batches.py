@@ -1,0 +1,82 @@
+"""The training images on their way to the net, batch by batch."""
+
+import math
+from collections.abc import Iterator
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from reportgen.data.decoding import Images
+from reportgen.data.reading import stored
+from reportgen.data.transforms import Preprocessing, as_tensor
+from reportgen.nets.world import World
+from reportgen.settings.recipes import TrainingSettings
+
+
+@runtime_checkable
+class Split(Protocol):
+    """Images and what they show."""
+
+    @property
+    def images(self) -> Images: ...
+    @property
+    def labels(self) -> Int[np.ndarray, " image"]: ...
+
+
+class Batches:
+    """The training images, batch by batch, as the net reads them.
+
+    On CUDA the stored pixels live on the GPU where they fit in a quarter of its memory; else each batch is read while
+    the one before it is trained on. Of several processes each gets its part of every batch.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        preprocessing: Preprocessing,
+        settings: TrainingSettings,
+        device: torch.device,
+        world: World,
+    ) -> None:
+        self.preprocessing, self.settings, self.device, self.world = preprocessing, settings, device, world
+        self.images = split.images
+        self.side = split.images.shape[1]
+        self.labels = torch.from_numpy(np.array(split.labels, dtype=np.int64))
+        self.resident: Tensor | None = None
+        if device.type == "cuda" and split.images.nbytes <= torch.cuda.get_device_properties(device).total_memory / 4:
+            self.resident = torch.empty(split.images.shape, dtype=torch.uint8, device=device)
+            for start in range(0, len(split.images), 1024):  # in pieces: they may not fit in the host's memory
+                self.resident[start : start + 1024] = as_tensor(split.images[start : start + 1024]).to(device)
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.images) / self.settings.batch_size)
+
+    def epoch(self, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor, int]]:
+        """Every image once, in an order, with crops and flips, that `generator` draws; with the size of the whole batch."""
+        order = torch.randperm(len(self.images), generator=generator)
+        if self.settings.crops:
+            views = self.preprocessing.random_views(self.side, len(order), generator)
+        else:
+            views = self.preprocessing.centre_views(self.side, len(order))
+        # A GPU gets them for the whole epoch: it would wait for each batch's.
+        views, labels = views.to(self.device), self.labels[order].to(self.device)
+        if self.resident is not None:
+            order = order.to(self.device)
+        size = self.settings.batch_size
+        batches = [range(start, min(start + size, len(order))) for start in range(0, len(order), size)]
+        parts = [self._own(batch) for batch in batches]
+        for batch, part, pixels in zip(batches, parts, self._stored([order[part] for part in parts]), strict=True):
+            yield self.preprocessing.view(pixels, views.part(part)), labels[part], len(batch)
+
+    def _own(self, batch: range) -> slice:
+        """This process's part of a batch."""
+        first, behind = (len(batch) * rank // self.world.size for rank in (self.world.rank, self.world.rank + 1))
+        return slice(batch.start + first, batch.start + behind)
+
+    def _stored(self, parts: list[Tensor]) -> Iterator[Tensor]:
+        if self.resident is not None:
+            return (self.resident[part] for part in parts)
+        return stored(self.images, [part.numpy() for part in parts], self.device)

@@ -1,0 +1,450 @@
+"""Training: the paper's recipe and a modern one, with snapshots, to be killed and resumed at any moment.
+
+Every random choice of an epoch comes from the seed and the epoch's number, and the learning rate from the history, so
+the state to keep between epochs is weights, momenta and history.
+"""
+
+import io
+import json
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from threading import Event
+from time import monotonic
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor, nn
+from torch.nn import functional
+
+from reportgen.base.artifacts import digest, remove_leftovers, write_bytes, write_json
+from reportgen.base.errors import UserError
+from reportgen.base.progress import track
+from reportgen.data.decoding import Images
+from reportgen.data.reading import stored
+from reportgen.data.transforms import Preprocessing, measured
+from reportgen.nets.device import tf32
+from reportgen.nets.snapshots import SNAPSHOTS, load_net, save_net, snapshot_path, snapshots
+from reportgen.nets.training.batches import Batches, Split
+from reportgen.nets.training.gradients import Gradients
+from reportgen.nets.world import ALONE, World
+from reportgen.nets.zfnet import RESCALED_ON, ZFNet, initialise
+from reportgen.probe.fetching import Fetched
+from reportgen.probe.layouts import AnyLayout
+from reportgen.probe.memory import by_batches
+from reportgen.settings.recipes import Architecture, TrainingSettings, ended, learning_rate, snapshot_epochs
+
+CHECKPOINT = "checkpoint.pt"
+HISTORY = "history.json"
+EVALUATION_BATCH = 128  # images
+KEEPING = 0.1  # share of the time that a training may spend on writing what it would resume from
+
+
+class Diverged(UserError):
+    """The loss is no longer finite; what the epochs before left in the folder stays."""
+
+    def __init__(self, message: str, epoch: int) -> None:
+        super().__init__(message)
+        self.epoch = epoch  # the one that was not finished, counted from 1
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one pass over the training images came to."""
+
+    epoch: int
+    learning_rate: float  # after its last step
+    train_loss: float  # mean over the epoch's steps, with dropout, on the crops it was trained on
+    train_accuracy: float  # likewise
+    validation_loss: float  # after the epoch, centre crops
+    validation_accuracy: float
+    clipped: dict[str, float]  # layer: share of its filters that were rescaled, mean over the epoch's updates
+
+
+@dataclass(frozen=True)
+class History:
+    """The finished epochs, in order."""
+
+    epochs: tuple[Epoch, ...] = ()
+
+    def errors(self, settings: TrainingSettings) -> list[float]:
+        """The error after each epoch that the settings watch."""
+        return [1 - float(getattr(epoch, f"{settings.watched}_accuracy")) for epoch in self.epochs]
+
+    def as_json(self) -> dict[str, Any]:
+        """As a document for JSON: `epochs`, one object each."""
+        return {"epochs": [asdict(epoch) for epoch in self.epochs]}
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> "History":
+        """Read what `as_json` wrote."""
+        return cls(tuple(Epoch(**epoch) for epoch in document["epochs"]))
+
+
+def input_preprocessing(settings: TrainingSettings, images: Images, crop: int) -> Preprocessing:
+    """The preprocessing that a recipe asks for, its mean (and deviation) measured on the training images."""
+    paper = settings.inputs == "paper"
+    return measured(images, crop, range=255.0 if paper else 1.0, divide=not paper)
+
+
+def train(
+    architecture: Architecture,
+    train_split: Split,
+    validation_split: Split,
+    preprocessing: Preprocessing,
+    settings: TrainingSettings,
+    seed: int,
+    device: torch.device,
+    folder: Path,
+    given_up: Event | None = None,
+    world: World = ALONE,
+) -> History:
+    """Train a net, or go on from the last epoch that an earlier call with the same arguments kept in `folder`.
+
+    Writes ``history.json``, ``checkpoint.pt`` and ``snapshots/epoch-003.safetensors`` (`snapshots` lists them; 000 is
+    the untrained net, the last one the result), each whole or not at all. A finished epoch is kept at once, or, where
+    that would take more than a tenth of the time, together with later ones: a kill costs the epoch that it falls into
+    and at most ten times as long as keeping takes. On a CPU with the same number of threads an interrupted training ends
+    in the same weights, bit for bit, as an uninterrupted one. `settings.dropout` replaces the architecture's. What
+    another call's arguments left in `folder` is not continued but replaced. Once another thread sets `given_up`, it
+    stops after the epoch that it is in.
+
+    The processes of `world` train one net: each takes its part of every batch, and the gradients are averaged; the
+    first of them writes. Up to rounding, and to dropout, of which each draws its own, that is what one would do alone.
+
+    Raises Diverged where the loss is no longer finite, UserError where a split is empty, a label has no class, or the
+    device cannot multiply in TF32.
+    """
+    _check(architecture, train_split, validation_split)
+    if settings.precision == "tf32" and device.type != "cuda":
+        raise UserError(
+            "TRAINING_PRECISION=tf32: only a CUDA GPU has it, and there is none: leave it out, or use bfloat16"
+        )
+    architecture = replace(architecture, dropout=settings.dropout)
+    run = _Run(architecture, train_split, validation_split, preprocessing, settings, seed, device, folder, world)
+    history = run.resume()
+    with nullcontext() if settings.precision == "float32" else tf32():
+        try:
+            while not (ended(settings, history.errors(settings)) or (given_up and given_up.is_set())):
+                number = len(history.epochs) + 1
+                history = History((*history.epochs, run.epoch(number, history)))
+                if number < settings.epochs and ended(settings, history.errors(settings)):
+                    run.save_snapshot(number)  # it is the last after all
+                run.keep(history)
+        except (UserError, OSError, KeyboardInterrupt):
+            run.save()
+            raise
+        run.save()
+    return history
+
+
+def finished(architecture: Architecture, settings: TrainingSettings, folder: Path) -> tuple[ZFNet, History]:
+    """The net as the last finished epoch of `train` left it in `folder`, on the CPU, with its history.
+
+    For a training that diverged: before the first epoch is finished, that is the untrained net.
+    """
+    net = ZFNet(replace(architecture, dropout=settings.dropout)).to(memory_format=torch.channels_last)
+    path = folder / CHECKPOINT
+    if not path.exists():
+        untrained, _ = load_net(snapshot_path(folder, 0))
+        assert isinstance(untrained, ZFNet)
+        return untrained, History()
+    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    net.load_state_dict(checkpoint["net"])
+    return net.eval(), History.from_json(json.loads(checkpoint["history"]))
+
+
+def _check(architecture: Architecture, train_split: Split, validation_split: Split) -> None:
+    for name, split in (("training", train_split), ("validation", validation_split)):
+        if len(split.images) == 0:
+            raise UserError(f"training: there are no {name} images: check the data set")
+        lowest, highest = int(split.labels.min()), int(split.labels.max())
+        if lowest < 0 or highest >= architecture.classes:
+            raise UserError(
+                f"training: the {name} labels run from {lowest} to {highest}, but the net {architecture.name!r} has "
+                f"{architecture.classes} classes: make them agree"
+            )
+
+
+class _Run:
+    """One training: the net and its optimiser, and where they are kept."""
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        train_split: Split,
+        validation_split: Split,
+        preprocessing: Preprocessing,
+        settings: TrainingSettings,
+        seed: int,
+        device: torch.device,
+        folder: Path,
+        world: World,
+    ) -> None:
+        self.settings, self.preprocessing, self.seed = settings, preprocessing, seed
+        self.device, self.folder, self.world = device, folder, world
+        self.split, self.validation = train_split, validation_split
+        self.identity = {
+            "architecture": asdict(architecture),
+            "settings": asdict(settings),
+            "preprocessing": preprocessing.as_json(),
+            "seed": seed,
+            "labels": digest(np.ascontiguousarray(train_split.labels).tobytes()),
+        }
+        self.net = ZFNet(architecture).to(memory_format=torch.channels_last).to(device)
+        self.optimiser = torch.optim.SGD(
+            self.net.parameters(),
+            lr=settings.learning_rate,
+            momentum=settings.momentum,
+            weight_decay=settings.weight_decay,
+        )
+        self.batches = Batches(train_split, preprocessing, settings, device, world)
+        self.finished: tuple[History, Any, Any] | None = None  # the last epoch, net and optimiser, if not on disk yet
+        self.saved, self.saving = monotonic(), 0.0  # when, and how long it took
+        kept = settings.snapshots or (*settings.early_snapshots, *snapshot_epochs(settings.epochs))
+        self.snapshot_steps = {  # where several fall on one step, the latest names it
+            max(1, round(epoch * len(self.batches))): epoch
+            for epoch in sorted({*kept, settings.epochs})
+            if epoch <= settings.epochs
+        }
+
+    def resume(self) -> History:
+        """Load the last finished epoch; where there is none, make and keep the untrained net."""
+        path = self.folder / CHECKPOINT
+        checkpoint = torch.load(path, map_location=self.device, weights_only=True) if path.exists() else None
+        self.world.gather(None)  # all have read it before the first may remove it
+        if self.writes:
+            for leftovers in (self.folder, self.folder / SNAPSHOTS):
+                remove_leftovers(leftovers)
+        if checkpoint is None or checkpoint["identity"] != digest(self.identity):
+            history = self.begin()
+        else:
+            self.net.load_state_dict(checkpoint["net"])
+            self.optimiser.load_state_dict(checkpoint["optimiser"])
+            history = History.from_json(json.loads(checkpoint["history"]))
+            if self.writes:
+                write_json(self.folder / HISTORY, history.as_json())  # a kill may have come before it was written
+                self.forget_snapshots_after(len(history.epochs))
+        bfloat16 = self.settings.precision == "bfloat16"
+        self.gradients = Gradients(self.net, bfloat16, self.settings.batch_size, self.device, self.world)
+        return history
+
+    def forget_snapshots_after(self, epochs: int) -> None:
+        """Remove the snapshots of epochs that are trained again: what comes then may end elsewhere."""
+        steps = {epoch: step for step, epoch in self.snapshot_steps.items()}
+        for epoch, path in snapshots(self.folder).items():
+            if steps.get(epoch, epoch * len(self.batches)) > epochs * len(self.batches):
+                path.unlink()
+
+    @property
+    def writes(self) -> bool:
+        """Whether this process is the one that writes."""
+        return self.world.rank == 0
+
+    def begin(self) -> History:
+        """Remove what another training left, and make the untrained net."""
+        if self.writes:
+            for stale in (self.folder / CHECKPOINT, self.folder / HISTORY, *snapshots(self.folder).values()):
+                stale.unlink(missing_ok=True)
+        generator = generator_for(self.seed, "initial weights")
+        chosen = torch.randperm(len(self.split.images), generator=generator)[:RESCALED_ON].sort().values.numpy()
+        images = self.preprocessing.centre(self.split.images[chosen])
+        initialise(self.net, self.settings.initialisation, generator, images.to(self.device))
+        self.save_snapshot(0)
+        return History()
+
+    def keep(self, history: History) -> None:
+        """Keep a finished epoch: on disk, or in memory where that would take more than `KEEPING` of the time."""
+        if not self.writes:
+            return
+        self.finished = history, self.net.state_dict(), self.optimiser.state_dict()
+        if monotonic() - self.saved >= self.saving / KEEPING:
+            self.save()
+        else:
+            self.finished = history, *map(_copied, self.finished[1:])
+
+    def save(self) -> None:
+        """Write the last finished epoch. The checkpoint counts: the history beside it is written again on resuming."""
+        if self.finished is None:
+            return
+        began = monotonic()
+        history, net, optimiser = self.finished
+        buffer = io.BytesIO()
+        document = {"identity": digest(self.identity), "history": json.dumps(history.as_json())}
+        torch.save({**document, "net": net, "optimiser": optimiser}, buffer)
+        write_bytes(self.folder / CHECKPOINT, buffer.getvalue())
+        write_json(self.folder / HISTORY, history.as_json())
+        self.finished, self.saved = None, monotonic()
+        self.saving = self.saved - began
+
+    def save_snapshot(self, epoch: float | int) -> None:
+        """Keep the net as it is now."""
+        if self.writes:
+            save_net(self.net, self.preprocessing, snapshot_path(self.folder, epoch))
+
+    def epoch(self, number: int, history: History) -> Epoch:
+        """Train on every image once, then evaluate."""
+        settings = self.settings
+        self.net.train()
+        generator = generator_for(self.seed, "epoch", number)
+        errors = history.errors(settings)
+        loss_sum = correct = torch.zeros((), device=self.device)
+        clipped = {name: torch.zeros((), device=self.device) for name, _ in _convolutions(self.net)}
+        done = (number - 1) * len(self.batches)
+        what = f"epoch {number} of {settings.epochs}"
+        batches = track(self.batches.epoch(generator), what, total=len(self.split.labels), step=settings.batch_size)
+        rate, taken = 0.0, None
+        with _seeded_dropout(generator, self.device, self.world.rank):
+            for step, (images, labels, size) in enumerate(batches, start=1):
+                rate = learning_rate(settings, done + step, len(self.batches), errors)
+                for group in self.optimiser.param_groups:
+                    group["lr"] = rate
+                loss, right = self.step(images, labels, size)
+                self.check(taken)  # the step before: to ask for this one's loss would keep a GPU waiting
+                taken = _Step(number, f"step {step} of {len(self.batches)}", rate, Fetched(loss))
+                for name, share in clip_filters(self.net, settings.clip_rms).items():
+                    clipped[name] += share
+                loss_sum = loss_sum + loss * size
+                correct = correct + right
+                if done + step in self.snapshot_steps:
+                    self.check(taken)
+                    self.save_snapshot(self.snapshot_steps[done + step])
+        self.check(taken)
+        validation = evaluate(self.net, self.validation, self.preprocessing, self.device, world=self.world)
+        validation_loss = cross_entropy(validation, self.validation.labels)
+        if not math.isfinite(validation_loss):
+            self.stop(number, "its end, on the validation images", rate)
+        return Epoch(
+            epoch=number,
+            learning_rate=rate,
+            train_loss=loss_sum.item() / len(self.split.labels),
+            train_accuracy=correct.item() / len(self.split.labels),
+            validation_loss=validation_loss,
+            validation_accuracy=float((validation.argmax(1) == self.validation.labels).mean()),
+            clipped={name: total.item() / len(self.batches) for name, total in clipped.items()}
+            if settings.clip_rms
+            else {},
+        )
+
+    def step(self, images: Tensor, labels: Tensor, size: int) -> tuple[Tensor, Tensor]:
+        """One update by this process's part of a batch of `size` images.
+
+        Returns the whole batch's mean loss before it, and how many of its images were right.
+        """
+        found = self.gradients.of(images, labels, size)
+        self.optimiser.step()
+        return found
+
+    def check(self, step: "_Step | None") -> None:
+        """Stop where a step's loss is not finite."""
+        if step is not None and not math.isfinite(step.loss.read()[0].item()):
+            self.stop(step.epoch, step.where, step.rate)
+
+    def stop(self, epoch: int, where: str, rate: float) -> None:
+        """Say that training diverged."""
+        raise Diverged(
+            f"training: the loss is no longer finite at epoch {epoch}, {where}, learning rate {rate:.3g}: "
+            f"lower LEARNING_RATE (for instance to {self.settings.learning_rate / 3:.1g}) and train again",
+            epoch,
+        )
+
+
+def _copied(state: Any) -> Any:
+    """What `state_dict` gave, apart from what is trained on; on the CPU, for a GPU's memory may be full."""
+    if isinstance(state, Tensor):
+        return state.detach().to("cpu", copy=True)
+    if isinstance(state, dict):
+        return {name: _copied(value) for name, value in state.items()}
+    return [_copied(value) for value in state] if isinstance(state, list) else state
+
+
+@dataclass(frozen=True)
+class _Step:
+    """An update whose loss is not known yet."""
+
+    epoch: int
+    where: str
+    rate: float
+    loss: Fetched
+
+
+def generator_for(seed: int, *purpose: str | int) -> torch.Generator:
+    """A generator on the CPU for one purpose: its own stream for every seed and purpose."""
+    words = [seed % 2**64, *(digest([seed, *purpose]).encode())]
+    state = np.random.SeedSequence(words).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(state))
+
+
+@contextmanager
+def _seeded_dropout(generator: torch.Generator, device: torch.device, rank: int) -> Iterator[None]:
+    """Dropout draws from the global generator: give it a seed, another in each process, and put it back afterwards."""
+    seed = int(torch.randint(2**62, (), generator=generator)) + rank
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
+
+
+@torch.no_grad()
+def clip_filters(net: nn.Module, radius: float) -> dict[str, Tensor]:
+    """Rescale, in place, every convolution filter whose RMS exceeds `radius` to that RMS (section 3.1).
+
+    Returns, per convolution, the share of its filters that were rescaled. Other filters keep their bits. With `radius`
+    0 nothing is done.
+    """
+    shares = {}
+    for name, conv in _convolutions(net) if radius > 0 else ():
+        rms = conv.weight.square().mean((1, 2, 3), keepdim=True).sqrt()
+        conv.weight.mul_((radius / rms).clamp(max=1))  # a factor of exactly 1 changes nothing
+        shares[name] = (rms > radius).float().mean()
+    return shares
+
+
+def _convolutions(net: nn.Module) -> list[tuple[str, nn.Conv2d]]:
+    return [(name, module) for name, module in net.named_modules() if isinstance(module, nn.Conv2d)]
+
+
+@torch.no_grad()
+def evaluate(
+    net: nn.Module,
+    split: Split,
+    preprocessing: Preprocessing,
+    device: torch.device,
+    batch: int = EVALUATION_BATCH,
+    ten_crops: bool = False,
+    world: World = ALONE,
+    chosen: Int[np.ndarray, " image"] | None = None,
+) -> Float[np.ndarray, "image class"]:
+    """Logits of a net, which is on `device`, for the `chosen` images of a split, or all: of the centre crop, or of the paper's ten.
+
+    Of ten crops, the logarithm of the mean of their probabilities. The net's mode is put back. The processes of `world`
+    share the batches; each of them gets all logits.
+    """
+
+    def of(pixels: UInt8[Tensor, "image row column 3"]) -> Float[np.ndarray, "image class"]:
+        if not ten_crops:
+            return net(preprocessing.centre(pixels)).float().cpu().numpy()
+        crops = preprocessing.ten(pixels)
+        outputs = net(crops.flatten(0, 1).contiguous(memory_format=torch.channels_last)).float()
+        return (outputs.log_softmax(1).unflatten(0, crops.shape[:2]).logsumexp(1) - math.log(10)).cpu().numpy()
+
+    training = net.training
+    net.eval()
+    try:
+        numbers = np.arange(len(split.images)) if chosen is None else chosen
+        parts = world.share([numbers[start : start + batch] for start in range(0, len(numbers), batch)])
+        pixels = track(stored(split.images, parts, device), "evaluating", sum(map(len, parts)), step=batch)
+        with AnyLayout():
+            return np.concatenate(world.collect(list(by_batches(of, pixels))))
+    finally:
+        net.train(training)
+
+
+def cross_entropy(logits: Float[np.ndarray, "image class"], labels: Int[np.ndarray, " image"]) -> float:
+    """Mean negative log probability of the true class, in nats."""
+    return functional.cross_entropy(
+        torch.from_numpy(logits).double(), torch.from_numpy(np.array(labels, dtype=np.int64))
+    ).item()

@@ -1,0 +1,1 @@
+"""The engine: what a stage is, what is due, and making it."""

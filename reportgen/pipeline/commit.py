@@ -1,0 +1,39 @@
+"""The commit of the folder we work in."""
+
+import os
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Commit:
+    """The commit of the folder we work in."""
+
+    name: str | None  # None where there is none
+    date: int  # seconds since 1970; 0 where nothing says when
+    changed: tuple[Path, ...]  # tracked files that differ from it
+
+    def without(self, unread: Sequence[Path]) -> str | None:
+        """Its name, with "-dirty" behind it where files were changed that do not lie below one of these."""
+        touched = any(not any(path.is_relative_to(other) for other in unread) for path in self.changed)
+        return f"{self.name}-dirty" if self.name and touched else self.name
+
+
+def checked_out() -> Commit:
+    """Ask git about the folder we work in; ``SOURCE_DATE_EPOCH`` overrides its date."""
+
+    def git(*words: str) -> str:
+        try:
+            answer = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
+        except FileNotFoundError:
+            return ""
+        return answer.stdout if answer.returncode == 0 else ""
+
+    known = git("log", "-1", "--format=%H %ct").split()
+    name, date = (known[0], int(known[1])) if known else (None, 0)
+    top = Path(git("rev-parse", "--show-toplevel").removesuffix("\n"))
+    lines = git("status", "--porcelain", "-z", "--no-renames", "--untracked-files=no").split("\0")
+    changed = tuple(top / line[3:] for line in lines if line)  # two letters and a blank come before the path
+    return Commit(name, int(os.environ.get("SOURCE_DATE_EPOCH", date)), changed)

@@ -1,0 +1,254 @@
+"""The engine: what is due, and making it.
+
+Content decides, not clocks: a stage's stamp holds the settings it reads, the digests of the source files it imports,
+the versions of the libraries they import and the fingerprints of the stages before it. A stage whose artefact was made
+from another stamp is due.
+"""
+
+import platform
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from reportgen.base.artifacts import (
+    DOCUMENT,
+    MANIFEST,
+    FileDigests,
+    digest,
+    read_json,
+    remove_leftovers,
+    replace_folder,
+    write_json,
+    write_text,
+)
+from reportgen.base.errors import UserError
+from reportgen.base.libraries import lacking, version
+from reportgen.base.names import nearest
+from reportgen.base.progress import say
+from reportgen.pipeline.commit import checked_out
+from reportgen.pipeline.source_files import closure
+from reportgen.pipeline.work import Stage, Work, beside
+from reportgen.settings.sections import Settings, jsonable
+
+RULES = "rules.mk"  # in the folder of the stamps
+
+
+class Pipeline:
+    """The stages of one call: its settings and folders."""
+
+    def __init__(self, settings: Settings, stages: Mapping[str, Stage], build: Path, report: Path) -> None:
+        self.settings = settings
+        self.build = build
+        self.report = report
+        self.stages = stages  # by name, in the order in which they can be made
+        self.commit = checked_out()
+        self.stamps = self._stamps()
+
+    def _stamps(self) -> dict[str, dict[str, Any]]:
+        """What every stage reads, with its fingerprint; writes those that changed to ``build/stamps``."""
+        digests = FileDigests(self.build / "stamps" / "digests.json")
+        stamps: dict[str, dict[str, Any]] = {}
+        for stage in self.stages.values():
+            sources, libraries = closure([stage.module, *stage.also], stage.rooms)
+            stamp: dict[str, Any] = {
+                "settings": (self.settings.document(*stage.sections) if stage.sections else {}) | jsonable(stage.given),
+                "sources": {name: digests.of(path) for name, path in sources.items()},
+                "libraries": {name: version(name) for name in libraries} | {"python": platform.python_version()},
+                "inputs": {name: stamps[name]["fingerprint"] for name in stage.inputs},
+            }
+            if stage.files is not None:
+                stamp["files"] = stage.files(self.settings, digests)
+            if stage.templates:
+                stamp["templates"] = {name: digests.of(path) for name, path in stage.templates.items()}
+            if stage.commit:
+                stamp["commit"] = [self.commit.without(stage.unread), self.commit.date]
+                stamp["profile"] = [self.settings.profile, self.settings.document()]
+            stamp["fingerprint"] = digest(stamp)
+            stamps[stage.name] = stamp
+            place = self.build / "stamps" / f"{stage.name}.json"
+            if not place.exists() or _read_or_none(place) != stamp:
+                write_json(place, stamp)
+        digests.save()
+        self._write_rules()
+        self._remove_stale(stamps)
+        return stamps
+
+    def _remove_stale(self, stamps: Mapping[str, Any]) -> None:
+        """Remove the stamps of stages that these settings do not have; their artefacts stay, to be found again."""
+        place = self.build / "stamps"
+        kept = {place / f"{name}.json" for name in stamps} | {place / "digests.json"}
+        for path in set(place.rglob("*.json")) - kept:
+            path.unlink(missing_ok=True)  # another process of the same run may have been faster
+
+    def _write_rules(self) -> None:
+        """Tell Make which artefact hangs on which; the build folder may move, so it is not named."""
+        rules = self.build / "stamps" / RULES
+        lines = [
+            f"$(BUILD)/{stage.name}/{DOCUMENT}:" + "".join(f" $(BUILD)/{name}/{DOCUMENT}" for name in stage.inputs)
+            for stage in self.stages.values()
+        ]
+        write_text(rules, "\n".join(lines) + "\n")
+
+    def due(self, name: str) -> bool:
+        """Whether a stage must be made: its artefact is missing, or was made from something else."""
+        made = _read_or_none(self.build / self.stages[name].folder / "stamp.json")
+        stage = self.stages[name]
+        if made is None or made["fingerprint"] != self.stamps[name]["fingerprint"]:
+            return True
+        return bool(stage.outputs) and (
+            _read_or_none(self.build / stage.folder / DOCUMENT) != {"report": beside(self.build, self.report)}
+            or not all((self.report / output).exists() for output in stage.outputs)
+            or self._signed(name) != self.stamps[name]["fingerprint"]
+        )
+
+    def _signature(self, name: str) -> Path:
+        """Where the report's folder says which run a stage's files there are of: several builds may share the folder."""
+        return self.report / MANIFEST / f"{name}.stamp"
+
+    def _signed(self, name: str) -> str | None:
+        try:
+            return self._signature(name).read_text(encoding="utf-8").strip()
+        except (OSError, ValueError):
+            return None
+
+    def remind(self) -> None:
+        """Make the stamps new of what is due in the report's folder: Make knows only the files in the build folder."""
+        for name, stage in self.stages.items():
+            if stage.outputs and self.due(name):
+                (self.build / "stamps" / f"{name}.json").touch()
+
+    def needed(self, goals: Iterable[str]) -> list[str]:
+        """The goals and all they hang on, in the order in which they can be made."""
+        wanted: set[str] = set()
+
+        def want(name: str) -> None:
+            if name not in self.stages:
+                raise UserError(f"{name}: no such stage{nearest(name, self.stages)}")
+            if name not in wanted:
+                wanted.add(name)
+                for before in self.stages[name].inputs:
+                    want(before)
+
+        for goal in goals:
+            want(goal)
+        return [name for name in self.stages if name in wanted]
+
+    def waiting(self, goals: Iterable[str]) -> list[str]:
+        """What is due of the goals and of all they hang on, in that order."""
+        return [name for name in self.needed(goals) if self.due(name)]
+
+    def make(self, name: str) -> float:
+        """Make one stage's artefact, by several processes where they can share it; returns the seconds it took."""
+        if not self.shared(name):
+            return self.make_here(name)
+        started = time.monotonic()
+        self.check_gpus()
+        words = ["stage", name, *self.settings.words, f"BUILD={self.build}", f"REPORT={self.report}"]
+        import_module("reportgen.pipeline.launch").launch(words, self.settings.machine.gpus)
+        return time.monotonic() - started
+
+    def check_gpus(self) -> None:
+        """Raise UserError where there are fewer than are asked for."""
+        import_module("reportgen.pipeline.launch").check(self.settings.machine.gpus, self.settings.compute.device)
+
+    def shared(self, name: str) -> bool:
+        """Whether several processes make a stage together."""
+        return self.stages[name].shared and self.settings.machine.gpus > 1
+
+    def work(self, name: str) -> Work:
+        """What a stage is given."""
+        return Work(self.stages[name], self.settings, self.build, self.report, self.stamps[name], self.run(name))
+
+    def assist(self, name: str) -> None:
+        """Do what falls to this process of a stage that another one makes."""
+        import_module(self.stages[name].module).assist(self.work(name))
+
+    def make_here(self, name: str) -> float:
+        """Make one stage's artefact in this process; returns the seconds it took."""
+        stage, work = self.stages[name], self.work(name)
+        started = time.monotonic()
+        say(f"{name.replace('drawn/', 'draw ')}: {stage.doing}")
+        if stage.outputs:
+            self._signature(name).unlink(missing_ok=True)  # a kill from here on leaves files that are nobody's
+        with replace_folder(self.build / stage.folder) as folder:
+            import_module(stage.module).make(work, folder)
+            if stage.outputs:
+                write_text(self._signature(name), self.stamps[name]["fingerprint"] + "\n")
+            write_json(folder / "stamp.json", self.stamps[name])
+        shutil.rmtree(work.workshop, ignore_errors=True)
+        seconds = time.monotonic() - started
+        say(f"  done in {seconds:.1f} s")
+        timings = self.build / "timings.json"
+        write_json(timings, (_read_or_none(timings) or {}) | {name: round(seconds, 2)})
+        return seconds
+
+    def make_due(self, goals: Iterable[str]) -> dict[str, float]:
+        """Make what is due of the goals and of all they hang on; returns the seconds of each stage made."""
+        for folder in {(self.build / stage.folder).parent for stage in self.stages.values()} | {self.report}:
+            remove_leftovers(folder)
+        due = self.waiting(goals)
+        self.check_libraries(due)
+        if any(self.shared(name) and self.due(name) for name in self.stages):
+            self.check_gpus()  # before the first stage, not after hours of it
+        return {name: self.make(name) for name in due}
+
+    def check_libraries(self, names: Iterable[str]) -> None:
+        """Raise UserError where this Python lacks a library that one of the stages imports: before hours, not after them.
+
+        WeasyPrint may be missing: without it there is no PDF.
+        """
+        read = {library for name in names for library in self.stamps[name]["libraries"]}
+        if missing := lacking(read - {"python", "weasyprint"}):
+            raise UserError(missing)
+
+    def run(self, name: str) -> dict[str, Any]:
+        """What a stage says of the run as a whole, as in ``metrics.json``."""
+        libraries = sorted({name for stamp in self.stamps.values() for name in stamp["libraries"]})
+        return {
+            "commit": self.commit.without(self.stages[name].unread),
+            "date": self.commit.date,
+            "profile": self.settings.profile,
+            "seed": self.settings.run.seed,
+            "device": self.settings.compute.device,
+            "settings": self.settings.document(),
+            "versions": {"reportgen": version("reportgen")}
+            | {name: platform.python_version() if name == "python" else version(name) for name in libraries},
+        }
+
+    def why(self) -> Iterator[tuple[str, str]]:
+        """For each stage that is due: its name and the reason."""
+        for name in self.needed(self.stages):
+            if self.due(name):
+                made = _read_or_none(self.build / self.stages[name].folder / "stamp.json")
+                yield name, "it was not made yet" if made is None else _difference(made, self.stamps[name])
+
+
+def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    for part in new:
+        before, now = old.get(part), new[part]
+        if part != "fingerprint" and before != now:
+            names = ""
+            if isinstance(before, dict) and isinstance(now, dict):
+                changed = sorted(_leaves(before, now))
+                names = ": " + ", ".join(changed[:4]) + (f" and {len(changed) - 4} more" if len(changed) > 4 else "")
+            return f"its {part} changed{names}"
+    return "the report's folder has none, or that of another run"
+
+
+def _leaves(before: Mapping[str, Any], now: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    for key in {**before, **now}:
+        old, new = before.get(key), now.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            yield from _leaves(old, new, f"{path}{key}.")
+        elif old != new:
+            yield f"{path}{key}"
+
+
+def _read_or_none(path: Path) -> Any:
+    try:
+        return read_json(path)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None

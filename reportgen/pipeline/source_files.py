@@ -1,0 +1,72 @@
+"""What code a stage is made of: the source files that its module imports, and the libraries that those import.
+
+Imports are read off the files' import statements, without running any: importing torch takes seconds.
+"""
+
+import ast
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]  # the folder in which the package lies
+ENGINE = ("reportgen.pipeline",)
+
+
+def closure(modules: Iterable[str], rooms: Sequence[str] = ()) -> tuple[dict[str, Path], list[str]]:
+    """Every source file of ours that these modules import, and the libraries that those import.
+
+    What imports the engine does not depend on it: how a stage's turn comes is in no artefact. Where `rooms` are named
+    (packages or modules), only files that lie there count, and what is imported through others does not.
+    """
+    sources: dict[str, Path] = {}
+    libraries: set[str] = set()
+    waiting = list(modules)
+    while waiting:
+        module = waiting.pop()
+        if module in sources or within(module, ENGINE) or (rooms and not within(module, rooms)):
+            continue
+        path = _source(module)
+        if path is None:
+            continue
+        sources[module] = path
+        for name in _imports(module, path):
+            top = name.split(".")[0]
+            if top == "reportgen":
+                waiting.append(name)
+            else:
+                libraries.add(top)
+    return dict(sorted(sources.items())), sorted(libraries - sys.stdlib_module_names)
+
+
+def within(module: str, rooms: Sequence[str]) -> bool:
+    """Whether a module is one of these, or lies below one."""
+    return any(module == room or module.startswith(f"{room}.") for room in rooms)
+
+
+@cache
+def _source(module: str) -> Path | None:
+    place = ROOT.joinpath(*module.split("."))
+    return next((path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file()), None)
+
+
+@cache
+def _imports(module: str, path: Path) -> frozenset[str]:
+    """The names of all that a source file imports, wherever it does so."""
+    return frozenset(_named(module, path))
+
+
+def _named(module: str, path: Path) -> Iterator[str]:
+    text = path.read_text(encoding="utf-8")
+    package = path.name == "__init__.py"
+    if package and "__getattr__" in text:  # it imports its modules when they are asked for
+        yield from (f"{module}.{other.stem}" for other in path.parent.glob("*.py") if other.stem != "__init__")
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parts = module.split(".")
+            base = ".".join(parts[: len(parts) - node.level + package]) if node.level else ""
+            name = ".".join(part for part in (base, node.module or "") if part)
+            yield name
+            yield from (f"{name}.{alias.name}" for alias in node.names if name.startswith("reportgen"))

@@ -1,0 +1,69 @@
+"""What a run reads of the user's own files: a stage's stamp holds the digest of their content."""
+
+from pathlib import Path
+
+from reportgen.base.artifacts import FileDigests, digest, read_json
+from reportgen.base.errors import UserError
+from reportgen.base.names import nearest
+from reportgen.settings.sections import NAMED_SETS, Settings
+
+
+def images(settings: Settings, digests: FileDigests) -> str:
+    """Digest of the user's images; the embedded scenes hang on their settings and sources alone."""
+    source = settings.data.source
+    return source if settings.data.named else _tree_digest(source, "DATA", digests)
+
+
+def transfer_images(settings: Settings, digests: FileDigests) -> str:
+    """Digest of the user's images of other classes."""
+    return _tree_digest(settings.transfer.source, "TRANSFER", digests)
+
+
+def _tree_digest(source: str, switch: str, digests: FileDigests) -> str:
+    if source in ("", "scenes"):
+        return source
+    if not Path(source).is_dir():
+        near = nearest(source, NAMED_SETS) if switch == "DATA" else ""
+        raise UserError(
+            f"{switch}={source}: no such folder{near}: give a folder with one folder of images for each class"
+        )
+    return digests.of_tree(Path(source))
+
+
+def annotation_files(settings: Settings, digests: FileDigests) -> str | list[str]:
+    """Digests of the user's annotations and of the images that lie beside the file."""
+    masks = settings.annotations.masks
+    found = [_digest_of("MASKS", masks, "a COCO annotations file, or a folder of PNGs", digests)] if masks else []
+    if not settings.annotations.parts:
+        return found or ""
+    path = Path(settings.annotations.parts)
+    if not path.is_file():
+        raise UserError(f"PARTS={path}: no such file: give a COCO annotations file")
+    try:
+        beside = [path.parent / image["file_name"] for image in read_json(path)["images"]]
+    except (ValueError, KeyError, TypeError):  # no COCO file: the stage says so
+        beside = []
+    return [*found, digests.of(path), *(digests.of(image) for image in beside if image.is_file())]
+
+
+def net_files(settings: Settings, digests: FileDigests) -> list[str]:
+    """Digests of the loaded net's weights, class names and snapshots, and of the user's own code that makes it."""
+    model = settings.model
+    module = model.name.partition(":")[0].split(".")[0] if ":" in model.name else ""
+    code = [
+        path for path in (Path(f"{module}.py"), *sorted(Path(module or ".").rglob("*.py"))) if module and path.is_file()
+    ]
+    weights = Path(model.weights)
+    return [
+        digests.of(weights) if weights.is_file() else model.weights,
+        _digest_of("CLASSES", model.classes, "a .csv or .json file", digests),
+        _digest_of("SNAPSHOTS", model.snapshots, "a folder of checkpoints", digests),
+        digest([digests.of(path) for path in code]),
+    ]
+
+
+def _digest_of(switch: str, place: str, wanted: str, digests: FileDigests) -> str:
+    path = Path(place)
+    if place and not path.exists():
+        raise UserError(f"{switch}={place}: no such file or folder: give {wanted}")
+    return "" if not place else digests.of_tree(path) if path.is_dir() else digests.of(path)

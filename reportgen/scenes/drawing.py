@@ -1,0 +1,42 @@
+"""What a class's drawer hands back, and how objects are placed."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from reportgen.scenes.relief import Relief
+from reportgen.scenes.space import Pose, Vector, turned
+
+TILT, MOST_TILT = np.radians(5), np.radians(14)
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """An object's relief and its parts: name -> x, y and radius in scene units."""
+
+    relief: Relief
+    parts: dict[str, Vector] = field(default_factory=dict)
+
+
+def draw_pose(
+    rng: np.random.Generator,
+    *,
+    scale: tuple[float, float],
+    facing: tuple[float, float] = (0.0, 0.0),
+    yaw: float = 0.16,
+    pitch: float = 0.10,
+    centre: tuple[float, float] = (0.0, 0.0),
+    wander: tuple[float, float] = (0.11, 0.09),
+) -> Pose:
+    """A pose around yaw and pitch `facing`, with those deviations in radians (cut off at twice), and a small tilt."""
+    yaw_now, pitch_now = (
+        float(f + d * np.clip(rng.standard_normal(), -2, 2)) for f, d in zip(facing, (yaw, pitch), strict=True)
+    )
+    tilt = float(np.clip(rng.normal(0, TILT), -MOST_TILT, MOST_TILT))
+    x, y = (float(c + w * np.clip(rng.standard_normal(), -1.8, 1.8)) for c, w in zip(centre, wander, strict=True))
+    return turned(yaw_now, pitch_now, tilt, float(rng.uniform(*scale)), (x, y))
+
+
+def about(rng: np.random.Generator, middle: float, share: float = 0.12) -> float:
+    """A value near `middle`, at most `share` of it away."""
+    return middle * float(rng.uniform(1 - share, 1 + share))

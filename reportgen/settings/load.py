@@ -1,0 +1,180 @@
+"""Reading the settings of a call: a profile's values, then the user's file (CONFIG=), then the switches.
+
+A switch is SECTION_FIELD=value (``TRAINING_EPOCHS=3``); a few have a short name (``EPOCHS=3``). Nothing here imports torch.
+"""
+
+import os
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, get_origin, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from reportgen.base.errors import UserError
+from reportgen.base.names import nearest
+from reportgen.settings.recipes import OWN_NETS, RECIPES
+from reportgen.settings.sections import OF_TRAINED_NETS, SECTIONS, ModelSettings, Settings, usual_sizes
+from reportgen.settings.switches import SWITCHES, Switch
+
+
+@dataclass(frozen=True)
+class Known:
+    """What can be set: the common sections and those of the analyses, with their short names."""
+
+    types: Mapping[str, type]  # of a section, by its name
+    switches: tuple[Switch, ...]
+
+    @classmethod
+    def of(cls, types: Mapping[str, type], switches: Iterable[Switch]) -> "Known":
+        """The common sections and switches, and these of the analyses beside them."""
+        return cls(SECTIONS | dict(types), (*SWITCHES, *switches))
+
+    @property
+    def names(self) -> list[str]:
+        """Every switch that can stand on the command line."""
+        long = [f"{section}_{part.name}".upper() for section, kind in self.types.items() for part in fields(kind)]
+        return [switch.name for switch in self.switches] + long
+
+
+def profiles() -> dict[str, Path]:
+    """The profiles that ship with the package, by name."""
+    return {path.stem: path for path in sorted((Path(__file__).parent / "profiles").glob("*.toml"))}
+
+
+def load(
+    switches: Mapping[str, str],
+    known: Known,
+    sizes: Callable[[ModelSettings], tuple[int, int]] = usual_sizes,
+) -> Settings:
+    """Settings of a call with these switches; raises UserError that names the switch or the file, and the way out.
+
+    A loaded net's images have the `sizes` (stored, crop) that its weights say, not
+    the profile's, unless both are given.
+    """
+    types = known.types
+    profile = switches.get("PROFILE", "default")
+    values: dict[str, dict[str, Any]] = {name: {} for name in types}
+    origin: dict[tuple[str, str], str] = {}
+
+    def lay(section: str, key: str, value: Any, said_by: str) -> None:
+        names = [part.name for part in fields(types[section])]
+        if key not in names:
+            raise UserError(f"{said_by}: {section} has no setting '{key}'{nearest(key, names)}")
+        values[section][key] = value
+        origin[section, key] = said_by
+
+    there = profiles()
+    if profile not in there:
+        raise UserError(f"PROFILE={profile}: no such profile{nearest(profile, there)} ({', '.join(there)} exist)")
+    files = [there[profile]] + ([Path(switches["CONFIG"])] if switches.get("CONFIG") else [])
+    for path in files:
+        for section, entries in _read_toml(path).items():
+            if section not in types:
+                raise UserError(f"{path}: no section [{section}]{nearest(section, types)}")
+            if not isinstance(entries, dict):
+                raise UserError(f"{path}: '{section}' stands outside a section: write it below one, such as [run]")
+            for key, value in entries.items():
+                lay(section, key, value, f"{path}, [{section}] {key}")
+    short = {switch.name: switch.setting for switch in known.switches}
+    called: dict[tuple[str, str], str] = {}
+    for name, text in switches.items():
+        target = short[name] if name in short else _long_switch(name, known)
+        if target is not None and text != "":
+            lay(*target, _parse(types[target[0]], target[1], text), f"{name}={text}")
+            called[target] = f"{name}={text}"
+    _begin_with_recipe(values["training"], origin)
+    model = _validate("model", types["model"], values["model"], origin)
+    _check_model(model, values, origin)
+    if model.loaded:
+        for (section, key), said_by in called.items():
+            if section in ("training", "compare") or (section, key) in OF_TRAINED_NETS:
+                raise UserError(f"{said_by}: this is for a net that is trained here: leave it out, or WEIGHTS=")
+        for key, pixels in zip(("size", "crop"), sizes(model), strict=True):
+            if origin.get(("data", key), "").startswith(f"{there[profile]},"):  # nobody asked for the profile's
+                values["data"][key] = pixels
+    sections = {name: _validate(name, types[name], values[name], origin) for name in types}
+    return Settings(profile, sections, dict(switches))
+
+
+def _check_model(model: ModelSettings, values: Mapping[str, Any], origin: Mapping[tuple[str, str], str]) -> None:
+    """Raise UserError where the settings of a loaded net and of one that is trained here are mixed."""
+    said_by = origin.get(("model", "name"), f"MODEL={model.name}")
+    own = model.name in OWN_NETS
+    if not own and not model.name.replace(".", "").replace(":", "").isidentifier():
+        raise UserError(f"{said_by}: use {', '.join(OWN_NETS)}, a torchvision classifier, or package.module:factory")
+    if not own and not model.loaded:
+        way = "WEIGHTS=path to a state dict" + ("" if ":" in model.name else ", or WEIGHTS=DEFAULT for torchvision's")
+        near = nearest(model.name, OWN_NETS)
+        raise UserError(f"{said_by}: only {' and '.join(OWN_NETS)} are trained here{near}: give {way}")
+    for section, key in (
+        ("model", "classes"),
+        ("model", "snapshots"),
+        *(("preprocessing", k) for k in values["preprocessing"]),
+    ):
+        if values[section].get(key) and not model.loaded:
+            raise UserError(f"{origin[section, key]}: this is for a net that is loaded: give WEIGHTS=, or leave it out")
+
+
+def _begin_with_recipe(training: dict[str, Any], origin: Mapping[tuple[str, str], str]) -> None:
+    """A recipe's values hold where nothing else was said."""
+    recipe = training.get("recipe", "default")
+    if recipe not in RECIPES:
+        said_by = origin["training", "recipe"]
+        raise UserError(f"{said_by}: no such recipe{nearest(str(recipe), RECIPES)} ({', '.join(RECIPES)} exist)")
+    for key, value in asdict(RECIPES[recipe]).items():
+        training.setdefault(key, value)
+
+
+def said(profile: str, document: Mapping[str, Mapping[str, Any]], known: Known) -> dict[str, str]:
+    """The switches that give a run's settings (`Settings.document`): all that differ from what they would be otherwise."""
+    net = document.get("model", {})
+    named = {name: net[key] for name, key in (("MODEL", "name"), ("WEIGHTS", "weights")) if net.get(key)}
+    plain = load({"PROFILE": profile}, known).document()
+    usual = load({"PROFILE": profile} | named, known).document() | {
+        "model": plain["model"]
+    }  # images of the net's own size
+    short = {switch.setting: switch.name for switch in known.switches if switch.setting}
+    found = {} if profile == "default" else {"PROFILE": profile}
+    for section, entries in document.items():
+        for key, value in entries.items():
+            text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+            if key in usual.get(section, {}) and value not in (None, usual[section][key]):
+                found[short.get((section, key), f"{section}_{key}".upper())] = text
+    first = [switch.name for switch in known.switches if switch.name in found]
+    return {name: found[name] for name in (*first, *(name for name in found if name not in first))}
+
+
+def _long_switch(name: str, known: Known) -> tuple[str, str]:
+    for section, kind in known.types.items():
+        for part in fields(kind):
+            if name == f"{section}_{part.name}".upper():
+                return section, part.name
+    raise UserError(f"{name}: no such switch{nearest(name, known.names)} (make help lists them)")
+
+
+def _parse(kind: type, key: str, text: str) -> Any:
+    """A list where the setting takes one; the rest is left to the validation."""
+    hint = get_type_hints(kind)[key]
+    return [part for part in text.split(",") if part] if get_origin(hint) is tuple else text
+
+
+def _validate(section: str, kind: type, values: dict[str, Any], origin: Mapping[tuple[str, str], str]) -> Any:
+    try:
+        return TypeAdapter(kind).validate_python(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = str(first["loc"][0]) if first["loc"] else ""
+        said_by = origin.get((section, key), f"[{section}] {key}")
+        message = first["msg"].removeprefix("Value error, ")
+        raise UserError(f"{said_by}: {message[0].lower()}{message[1:]}") from None
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"CONFIG={path}: {os.strerror(error.errno or 0)}: give a TOML file of settings") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid TOML: {error}") from None

@@ -1,0 +1,264 @@
+"""Which net is trained and how: the architectures and the training recipes, as values.
+
+Nothing here imports torch, so settings can be read and checked, and figure 3 drawn, without it.
+"""
+
+import math
+from dataclasses import replace
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+from reportgen.base.errors import UserError
+
+Width = Annotated[int, Field(ge=1)]
+Removable = Literal[3, 4, 6, 7]
+_FROZEN = ConfigDict(extra="forbid")
+
+CONVOLUTIONS = (1, 2, 3, 4, 5)
+FULLY_CONNECTED = (6, 7)
+CLASSIFIER = 8
+POOLED = (1, 2, 5)  # layers that end in a 3x3 max pool of stride 2
+NORMALISED = (1, 2)  # layers that end in contrast normalisation
+
+
+class LayerShape(NamedTuple):
+    """One layer of an architecture, by arithmetic: figure 3's numbers, and what it costs."""
+
+    layer: int  # the paper's number, 1-8
+    maps: int  # feature maps, or units of a fully connected layer
+    filter: int  # side of the filters, input pixels of the layer; 0 in a fully connected layer
+    stride: int
+    padding: int
+    convolved: int  # side of the maps after the convolution; 1 in a fully connected layer
+    output: int  # side of the maps after pooling
+    parameters: int  # weights and biases
+    multiply_adds: int  # for one image
+
+
+@dataclass(frozen=True, config=_FROZEN)
+class Architecture:
+    """The paper's net or a variant of it (Zeiler & Fergus 2013, figure 3 and tables 2-3).
+
+    Layers keep the paper's numbers: a net without layers 3 and 4 has layers 1, 2, 5, 6, 7, 8.
+
+    The paper does not print its paddings. With one pixel around layer 1 and none around layer 2 the maps of a 224 px
+    image have exactly its sizes (110, 55, 26, 13, 13, 13, 13, 6); `second_padding` is larger in the nets for small
+    images, where layers 3-5 would otherwise be left with four rows.
+    """
+
+    name: str = "zeiler-fergus"
+    first_filter: Annotated[int, Field(ge=1)] = 7  # pixels
+    first_stride: Annotated[int, Field(ge=1)] = 2  # pixels
+    first_padding: Annotated[int, Field(ge=0)] = 1  # pixels
+    second_stride: Annotated[int, Field(ge=1)] = 2
+    second_padding: Annotated[int, Field(ge=0)] = 0
+    widths: tuple[Width, Width, Width, Width, Width] = (96, 256, 384, 384, 256)  # maps of layers 1-5
+    fully_connected: tuple[Width, Width] = (4096, 4096)  # units of layers 6 and 7
+    removed: tuple[Removable, ...] = ()  # layers left out, as in table 3
+    normalisation: bool = True  # contrast normalisation after layers 1 and 2
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5  # in layers 6 and 7
+    input_size: Annotated[int, Field(ge=1)] = 224  # side of the crop, pixels
+    classes: Annotated[int, Field(ge=1)] = 1000
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """The paper's numbers of the layers this net has, ascending."""
+        return tuple(number for number in range(1, CLASSIFIER + 1) if number not in self.removed)
+
+    def shapes(self) -> list[LayerShape]:
+        """Size and cost of every layer; of a convolution, multiplications by padding are counted.
+
+        Raises UserError where the image is too small for the net's strides.
+        """
+        rows: list[LayerShape] = []
+        maps, size = 3, self.input_size
+        for number in self.layers:
+            if number in CONVOLUTIONS:
+                row = self._convolution(number, maps, size)
+                maps, size = row.maps, row.output
+            else:
+                units = self.classes if number == CLASSIFIER else self.fully_connected[number - 6]
+                inputs = maps * size * size
+                row = LayerShape(number, units, 0, 1, 0, 1, 1, inputs * units + units, inputs * units)
+                maps, size = units, 1
+            rows.append(row)
+        return rows
+
+    def _convolution(self, number: int, maps: int, size: int) -> LayerShape:
+        side, stride, padding = {
+            1: (self.first_filter, self.first_stride, self.first_padding),
+            2: (5, self.second_stride, self.second_padding),
+        }.get(number, (3, 1, 1))
+        convolved = (size + 2 * padding - side) // stride + 1
+        # ceil mode: a last window that hangs over the edge counts, if it starts inside the map
+        pooled = math.ceil((convolved - 3) / 2) + 1 if number in POOLED else convolved
+        if size + 2 * padding < side or pooled < 1:
+            raise UserError(
+                f"input size {self.input_size} px: too small for the net {self.name!r}, nothing is left at layer "
+                f"{number}: use larger images"
+            )
+        weights = side * side * maps * self.widths[number - 1]
+        return LayerShape(
+            layer=number,
+            maps=self.widths[number - 1],
+            filter=side,
+            stride=stride,
+            padding=padding,
+            convolved=convolved,
+            output=pooled,
+            parameters=weights + self.widths[number - 1],
+            multiply_adds=weights * convolved**2,
+        )
+
+    @property
+    def parameters(self) -> int:
+        """Weights and biases of the whole net."""
+        return sum(row.parameters for row in self.shapes())
+
+    @property
+    def multiply_adds(self) -> int:
+        """Multiplications with an addition that one image costs, in convolutions and fully connected layers."""
+        return sum(row.multiply_adds for row in self.shapes())
+
+
+ZEILER_FERGUS = Architecture()
+KRIZHEVSKY = Architecture(
+    name="krizhevsky", first_filter=11, first_stride=4, first_padding=2, second_stride=1, second_padding=2
+)
+"""The "before" of figure 6, connected densely (Zeiler & Fergus 2013, section 4.1)."""
+
+OWN_NETS = {"zfnet": ZEILER_FERGUS, "krizhevsky": KRIZHEVSKY}
+"""What ``MODEL=`` calls the two that are trained here where no weights are given."""
+
+SMALL = Architecture(
+    name="small",
+    second_padding=1,
+    widths=(48, 128, 192, 192, 128),
+    fully_connected=(256, 256),
+    dropout=0.2,
+    input_size=88,
+    classes=12,
+)
+"""The default: 88 px crops and minutes on two cores. Layers 3-5 have 5x5 maps, as in `SMALL_KRIZHEVSKY`."""
+SMALL_KRIZHEVSKY = replace(
+    SMALL,
+    name="small-krizhevsky",
+    first_filter=11,
+    first_stride=4,
+    first_padding=2,
+    second_stride=1,
+    second_padding=2,
+)
+TINY = replace(
+    SMALL, name="tiny", second_padding=2, widths=(8, 12, 16, 16, 12), fully_connected=(24, 16), input_size=48, classes=4
+)
+"""For tests: milliseconds an image."""
+
+ARCHITECTURES = {net.name: net for net in (ZEILER_FERGUS, KRIZHEVSKY, SMALL, SMALL_KRIZHEVSKY, TINY)}
+
+
+@dataclass(frozen=True, config=_FROZEN)
+class TrainingSettings:
+    """How a net is trained. The values here are the recipe `default`; `PAPER_RECIPE` is the paper's.
+
+    The default differs from the paper in initialisation, schedule, weight decay and input scale, because on small
+    images and in minutes the paper's own recipe stays at chance.
+    """
+
+    recipe: str = "default"
+    epochs: Annotated[int, Field(ge=1)] = 12
+    batch_size: Annotated[int, Field(ge=1)] = 32  # images
+    learning_rate: Annotated[float, Field(gt=0)] = 0.01
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-2  # strong: lets the noise that layer 1 began with fade
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2  # in layers 6 and 7; replaces the architecture's
+    schedule: Literal["cosine", "plateau"] = "cosine"
+    warm_up: Annotated[float, Field(ge=0)] = 1.0  # epochs in which the rate rises linearly from 0
+    watched: Literal["validation", "train"] = "validation"  # plateau: whose error
+    patience: Annotated[int, Field(ge=1)] = 5  # plateau: epochs without a lower error before the rate falls
+    anneal: Annotated[float, Field(gt=0, lt=1)] = 0.1  # plateau: what the rate is multiplied by
+    plateaus: Annotated[int, Field(ge=0)] = 0  # plateau: so many of them end the training; 0: it runs for `epochs`
+    initialisation: Literal["default", "paper"] = "default"
+    clip_rms: Annotated[float, Field(ge=0)] = 0.0  # largest RMS of a convolution filter after an update; 0: no clipping
+    inputs: Literal["unit", "paper"] = "unit"  # unit variance per channel, or the paper's about -128..128
+    crops: bool = True  # random crops and flips; without, the centre
+    snapshots: tuple[Annotated[float, Field(gt=0)], ...] = ()  # epochs, fractions allowed; empty: `snapshot_epochs`
+    early_snapshots: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.25, 0.5)  # epochs, beside those
+    precision: Literal["float32", "tf32", "bfloat16"] = "float32"  # the others: coarser; tf32: CUDA only
+
+
+PAPER_RECIPE = TrainingSettings(
+    recipe="paper",
+    epochs=70,
+    batch_size=128,
+    learning_rate=1e-2,
+    momentum=0.9,
+    weight_decay=0.0,  # the paper mentions none
+    dropout=0.5,
+    schedule="plateau",
+    warm_up=0.0,
+    initialisation="paper",
+    clip_rms=0.1,
+    inputs="paper",
+    early_snapshots=(),
+)
+"""Zeiler & Fergus 2013, section 3.1. Its clipping radius belongs to inputs of about -128..128."""
+
+RECIPES = {recipe.recipe: recipe for recipe in (TrainingSettings(), PAPER_RECIPE)}
+
+FIGURE_4_EPOCHS = (1, 2, 5, 10, 20, 30, 40, 64)
+
+
+def snapshot_epochs(epochs: int) -> tuple[int, ...]:
+    """Epochs after which a net is kept: figure 4's columns, in proportion where training is shorter; the last always.
+
+    >>> snapshot_epochs(64)
+    (1, 2, 5, 10, 20, 30, 40, 64)
+    >>> snapshot_epochs(12)
+    (1, 2, 3, 4, 5, 6, 8, 12)
+    """
+    if epochs >= FIGURE_4_EPOCHS[-1]:
+        return tuple(sorted({*FIGURE_4_EPOCHS, epochs}))
+    kept: list[int] = []
+    for epoch in FIGURE_4_EPOCHS:
+        earliest = kept[-1] + 1 if kept else 1
+        kept.append(max(earliest, round(epoch * epochs / FIGURE_4_EPOCHS[-1])))
+    return (*(epoch for epoch in kept if epoch < epochs), epochs)
+
+
+def learning_rate(settings: TrainingSettings, step: int, steps_per_epoch: int, errors: list[float]) -> float:
+    """Learning rate of a step, counted from 1, given the watched errors of the finished epochs.
+
+    ``plateau``: multiplied by `anneal` at every plateau (the paper anneals "when the validation error plateaus").
+    ``cosine``: half a cosine that would reach 0 one step after the last. Both rise linearly over `warm_up` epochs first.
+    """
+    rise = min(settings.warm_up, settings.epochs / 2) * steps_per_epoch
+    if step <= rise:
+        return settings.learning_rate * step / rise
+    if settings.schedule == "plateau":
+        return settings.learning_rate * settings.anneal ** plateaus(settings, errors)
+    progress = (step - 1 - rise) / (settings.epochs * steps_per_epoch - rise)
+    return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * max(progress, 0.0)))
+
+
+def ended(settings: TrainingSettings, errors: list[float]) -> bool:
+    """Whether training is over, given the watched errors of the finished epochs: by its epochs or by its plateaus."""
+    return len(errors) >= settings.epochs or 0 < settings.plateaus <= plateaus(settings, errors)
+
+
+def plateaus(settings: TrainingSettings, errors: list[float]) -> int:
+    """How often `patience` errors in a row brought no new lowest.
+
+    Where plateaus end the training, the lowest is that since the rate last fell, whatever was reached at a higher one;
+    and an epoch without any error is a plateau by itself: there is nothing left to wait for.
+    """
+    lowest, waited, found = math.inf, 0, 0
+    for error in errors:
+        waited = 0 if error < lowest else waited + 1
+        lowest = min(lowest, error)
+        if waited == settings.patience or (settings.plateaus and error == 0):
+            found, waited = found + 1, 0
+            lowest = math.inf if settings.plateaus else lowest
+    return found

@@ -1,0 +1,252 @@
+"""What can be set, by section: every section is a frozen dataclass with its defaults; an analysis keeps its own in its folder.
+
+Nothing here imports torch.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+from reportgen.base.names import nearest
+from reportgen.settings.recipes import OWN_NETS, Architecture, TrainingSettings
+from reportgen.settings.variants import BY_NAME, VARIANTS
+
+STRICT = ConfigDict(extra="forbid")
+Share = Annotated[float, Field(gt=0, lt=1)]
+Positive = Annotated[int, Field(ge=1)]
+
+
+@dataclass(frozen=True, config=STRICT)
+class RunSettings:
+    """What holds for the whole run."""
+
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
+@dataclass(frozen=True, config=STRICT)
+class ComputeSettings:
+    """What computes."""
+
+    device: str = "auto"  # auto, cpu, cuda, cuda:1, mps
+    threads: Annotated[int, Field(ge=0)] = 0  # of each stage on the CPU; 0: one for each core of the machine
+
+
+@dataclass(frozen=True, config=STRICT)
+class MachineSettings:
+    """How the work is shared: what is found does not hang on it, but for the last bits of what is trained."""
+
+    gpus: Positive = 1  # processes that share training and search, each with a GPU, or on the CPU with DEVICE=cpu
+
+
+NAMED_SETS = ("CIFAR10", "STL10", "Caltech101", "Imagenette", "OxfordIIITPet", "ImageNet")  # torchvision's, by name
+
+
+@dataclass(frozen=True, config=STRICT)
+class DataSettings:
+    """The images: the embedded scenes, or a folder of the user's."""
+
+    source: str = "scenes"  # "scenes", a folder (an ImageFolder tree, with or without splits), or a torchvision set
+    size: Annotated[int, Field(ge=32)] = 96  # pixels: the shorter side is scaled to this, then the centre square is cut
+    crop: Annotated[int, Field(ge=24)] = 88  # pixels: side of what the net reads
+    train: Positive = 300  # scenes of each class
+    val: Positive = 100
+    test: Positive = 100
+    transfer: Positive = 60  # scenes of each class that the net never sees
+    val_share: Share = 0.15  # of a folder that has no val/ of its own
+    test_share: Share = 0.15
+    pack: bool = True  # store every image, decoded; else files are decoded whenever they are read: slower, no disk
+
+    @property
+    def named(self) -> bool:
+        """Whether `source` names one of torchvision's data sets, not a folder of that name."""
+        return self.source in NAMED_SETS and not Path(self.source).is_dir()
+
+
+def _three_or_none(values: tuple[float, ...]) -> tuple[float, ...]:
+    if len(values) not in (0, 3):
+        raise ValueError(f"use three numbers, one for each channel, not {len(values)}")
+    return values
+
+
+def _white(value: float | None) -> float | None:
+    if value not in (None, 1, 255):
+        raise ValueError("use 1 or 255")
+    return value
+
+
+Channels = Annotated[tuple[float, ...], AfterValidator(_three_or_none)]
+
+
+@dataclass(frozen=True, config=STRICT)
+class ModelSettings:
+    """The net: trained here, or loaded with its weights."""
+
+    name: str = "zfnet"  # one of OWN_NETS; with weights also a torchvision classifier, or package.module:factory
+    weights: str = ""  # a file, or DEFAULT and other names of torchvision's: the net is loaded; empty: it is trained
+    classes: str = ""  # a .csv or .json file with the names of a loaded net's classes, in its order
+    snapshots: str = ""  # a folder with a loaded net's checkpoints, epoch-<number>.safetensors, .pt or .pth
+    widths: tuple[Positive, Positive, Positive, Positive, Positive] = (96, 256, 384, 384, 256)  # maps of layers 1-5
+    fully_connected: tuple[Positive, Positive] = (4096, 4096)  # units of layers 6 and 7
+    second_padding: Annotated[int, Field(ge=0)] = 0  # pixels around layer 2's input; the paper's net has none
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the net comes with its weights and is not trained here."""
+        return self.weights != ""
+
+    def architecture(self, crop: int, classes: int, name: str = "") -> Architecture:
+        """The net that is trained on crops of so many pixels, or that of the two which is named, at the same size."""
+        base = OWN_NETS[name or self.name]
+        return dataclasses.replace(
+            base,
+            second_padding=max(base.second_padding, self.second_padding),
+            widths=self.widths,
+            fully_connected=self.fully_connected,
+            input_size=crop,
+            classes=classes,
+        )
+
+
+OF_TRAINED_NETS = (("model", "widths"), ("model", "fully_connected"), ("model", "second_padding"))  # beside the recipe
+
+
+def usual_sizes(model: ModelSettings) -> tuple[int, int]:
+    """Stored size and crop of a loaded net whose file does not say: ImageNet's usual, pixels."""
+    return 256, 224
+
+
+@dataclass(frozen=True, config=STRICT)
+class PreprocessingSettings:
+    """What a loaded net reads: (pixel / 255 * range - mean) / deviation. What is empty, its weights say, else ImageNet's usual."""
+
+    range: Annotated[float | None, AfterValidator(_white)] = None  # what white is before the mean is subtracted
+    order: Literal["RGB", "BGR"] | None = None  # of the channels
+    mean: Channels = ()  # in units of the range, in the net's order
+    deviation: Channels = ()  # likewise
+
+
+@dataclass(frozen=True, config=STRICT)
+class LayerSettings:
+    """What the paper's layers are in this net; empty: the rule of docs/claims.md."""
+
+    nodes: tuple[str, ...] = ()  # names of nodes for layers 1, 2, ..., or with numbers: 1=features.0
+
+
+def _known_variant(name: str) -> str:
+    if name not in BY_NAME:
+        raise ValueError(f"no such variant '{name}'{nearest(name, BY_NAME)} ({', '.join(BY_NAME)} exist)")
+    return name
+
+
+@dataclass(frozen=True, config=STRICT)
+class CompareSettings:
+    """The nets that are trained only to be compared with each other, on one schedule."""
+
+    epochs: Positive = 5
+    paper_epochs: Positive = 3  # of the two by the recipe `paper`, if that is less
+    seeds: Positive = 1  # of the two architectures as they are; the others are trained once
+    variants: tuple[Annotated[str, AfterValidator(_known_variant)], ...] = tuple(item.name for item in VARIANTS)
+
+
+@dataclass(frozen=True, config=STRICT)
+class AnnotationSettings:
+    """Where objects and parts are marked; the embedded scenes bring their own marks."""
+
+    parts: str = ""  # a COCO file with keypoints; its images lie beside it, or in the data's folder
+    masks: str = ""  # where the objects are: a COCO file, or a folder of PNGs named as the images
+
+
+@dataclass(frozen=True, config=STRICT)
+class TransferSettings:
+    """The data set on which the frozen features are tried."""
+
+    source: str = ""  # "scenes", or a folder with one folder of images for each class; empty: scenes with DATA=scenes
+
+
+SECTIONS: dict[str, type] = {
+    "run": RunSettings,
+    "compute": ComputeSettings,
+    "machine": MachineSettings,
+    "data": DataSettings,
+    "annotations": AnnotationSettings,
+    "transfer": TransferSettings,
+    "model": ModelSettings,
+    "preprocessing": PreprocessingSettings,
+    "layers": LayerSettings,
+    "training": TrainingSettings,
+    "compare": CompareSettings,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """All settings of a run, by section."""
+
+    profile: str
+    sections: Mapping[str, Any]
+    switches: Mapping[str, str] = dataclasses.field(default_factory=dict, compare=False)  # they were read from
+
+    @property
+    def run(self) -> RunSettings:
+        return self.sections["run"]
+
+    @property
+    def compute(self) -> ComputeSettings:
+        return self.sections["compute"]
+
+    @property
+    def machine(self) -> MachineSettings:
+        return self.sections["machine"]
+
+    @property
+    def data(self) -> DataSettings:
+        return self.sections["data"]
+
+    @property
+    def annotations(self) -> AnnotationSettings:
+        return self.sections["annotations"]
+
+    @property
+    def transfer(self) -> TransferSettings:
+        return self.sections["transfer"]
+
+    @property
+    def model(self) -> ModelSettings:
+        return self.sections["model"]
+
+    @property
+    def preprocessing(self) -> PreprocessingSettings:
+        return self.sections["preprocessing"]
+
+    @property
+    def layers(self) -> LayerSettings:
+        return self.sections["layers"]
+
+    @property
+    def training(self) -> TrainingSettings:
+        return self.sections["training"]
+
+    @property
+    def compare(self) -> CompareSettings:
+        return self.sections["compare"]
+
+    @property
+    def words(self) -> list[str]:
+        """The switches as words of a command, for another process."""
+        return [f"{name}={value}" for name, value in self.switches.items()]
+
+    def document(self, *names: str) -> dict[str, Any]:
+        """The named sections (all, if none is named) as JSON-able values."""
+        return {name: jsonable(asdict(self.sections[name])) for name in names or self.sections}
+
+
+def jsonable(value: Any) -> Any:
+    """Tuples as lists, all the way down: what reading the JSON back gives."""
+    if isinstance(value, dict):
+        return {key: jsonable(part) for key, part in value.items()}
+    return [jsonable(part) for part in value] if isinstance(value, (list, tuple)) else value

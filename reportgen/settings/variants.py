@@ -1,0 +1,100 @@
+"""The comparison nets, as values: the paper's variants of two nets (Zeiler & Fergus 2013, figure 6, tables 2 and 3).
+
+They share one schedule, as a rule shorter than the report's own net has, and are compared only with each other. Nothing
+here imports torch.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
+
+from reportgen.settings.recipes import PAPER_RECIPE, Architecture, Removable, TrainingSettings
+
+Base = Literal["zfnet", "krizhevsky"]
+FAMILY = "compare"  # their stages are named compare/<variant>
+WIDER = (512 / 384, 1024 / 384, 512 / 256)  # table 3: maps of layers 3, 4, 5, against figure 3's
+SEEDED = ("zfnet", "krizhevsky")  # trained with several seeds where that is asked for: "the architecture"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A net that is trained to be compared; by its factors it also varies nets smaller than the paper's."""
+
+    name: str
+    base: Base
+    row: str = ""  # of the paper's table 3, as `reportgen.claims.paper` names it; empty: in no table
+    removed: tuple[Removable, ...] = ()
+    units: float = 1.0  # of layers 6 and 7, times the base's
+    wider: bool = False  # layers 3, 4, 5 have 512, 1024, 512 maps for 384, 384, 256
+    recipe: Literal["default", "paper"] = "default"
+    clipped: bool = True  # recipe "paper": filters' RMS is clipped
+
+    def applied(self, base: Architecture) -> Architecture:
+        """This variant of a net."""
+        widths = base.widths
+        if self.wider:
+            third, fourth, fifth = (round(old * factor) for old, factor in zip(widths[2:], WIDER, strict=True))
+            widths = (widths[0], widths[1], third, fourth, fifth)
+        sixth, seventh = (max(1, round(old * self.units)) for old in base.fully_connected)
+        return replace(base, name=self.name, widths=widths, fully_connected=(sixth, seventh), removed=self.removed)
+
+    def training(self, given: TrainingSettings, epochs: int, paper_epochs: int) -> TrainingSettings:
+        """How it is trained: as the report's net by the default recipe, or by the paper's; only the last net is kept.
+
+        By the paper's recipe at most as long as by the other.
+        """
+        if self.recipe == "paper":
+            radius = PAPER_RECIPE.clip_rms if self.clipped else 0.0
+            recipe = replace(PAPER_RECIPE, clip_rms=radius, precision=given.precision)
+            epochs = min(paper_epochs, epochs)
+        else:
+            recipe = given if given.recipe == "default" else TrainingSettings(precision=given.precision)
+        return replace(recipe, epochs=epochs, snapshots=(float(epochs),), early_snapshots=())
+
+
+VARIANTS = (
+    Variant("zfnet", "zfnet", "as is"),
+    Variant("krizhevsky", "krizhevsky", "as is"),
+    Variant("krizhevsky-without-3-4", "krizhevsky", "without layers 3, 4", (3, 4)),
+    Variant("krizhevsky-without-7", "krizhevsky", "without layer 7", (7,)),
+    Variant("krizhevsky-without-6-7", "krizhevsky", "without layers 6, 7", (6, 7)),
+    Variant("krizhevsky-without-3-4-6-7", "krizhevsky", "without layers 3, 4, 6, 7", (3, 4, 6, 7)),
+    Variant("krizhevsky-half-6-7", "krizhevsky", "layers 6, 7: 2048 units", units=0.5),
+    Variant("krizhevsky-double-6-7", "krizhevsky", "layers 6, 7: 8192 units", units=2.0),
+    Variant("zfnet-half-6-7", "zfnet", "layers 6, 7: 2048 units", units=0.5),
+    Variant("zfnet-double-6-7", "zfnet", "layers 6, 7: 8192 units", units=2.0),
+    Variant("zfnet-wider-3-4-5", "zfnet", "layers 3, 4, 5: 512, 1024, 512 maps", wider=True),
+    Variant(
+        "zfnet-wider-double",
+        "zfnet",
+        "layers 6, 7: 8192 units; layers 3, 4, 5: 512, 1024, 512 maps",
+        units=2.0,
+        wider=True,
+    ),
+    Variant("paper-clipped", "zfnet", recipe="paper"),
+    Variant("paper-unclipped", "zfnet", recipe="paper", clipped=False),
+)
+BY_NAME = {variant.name: variant for variant in VARIANTS}
+
+
+class Compared(NamedTuple):
+    """One net to train: a variant, with the run's own seed (turn 0) or one of those after it."""
+
+    variant: Variant
+    turn: int = 0
+
+    @property
+    def stage(self) -> str:
+        """The name of its stage."""
+        return stage_name(self.variant.name, self.turn)
+
+
+def stage_name(variant: str, turn: int = 0) -> str:
+    """The name of the stage that trains a variant with the `turn`-th seed."""
+    return f"{FAMILY}/{variant}" + (f"-seed{turn}" if turn else "")
+
+
+def compared(names: tuple[str, ...], seeds: int) -> list[Compared]:
+    """The nets that settings ask for; only `SEEDED` ones with every seed."""
+    return [
+        Compared(BY_NAME[name], turn) for name in dict.fromkeys(names) for turn in range(seeds if name in SEEDED else 1)
+    ]

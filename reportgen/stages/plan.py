@@ -1,0 +1,174 @@
+"""The list of stages: each with what it reads and what it depends on. The one place where a stage is registered."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from reportgen.analyses import registry
+from reportgen.analyses.base import Analysis
+from reportgen.page import template_files
+from reportgen.pipeline import user_files
+from reportgen.pipeline.run import Pipeline
+from reportgen.pipeline.work import Stage
+from reportgen.settings import variants
+from reportgen.settings.sections import Settings
+
+TRAINED = (  # what a trained net's bytes depend on beside values: docs/decisions/what-a-net-depends-on.md
+    "reportgen.nets",
+    "reportgen.data",
+    "reportgen.scenes",
+    "reportgen.settings.recipes",
+    "reportgen.settings.variants",
+    "reportgen.stages",
+)
+
+
+def pipeline(settings: Settings, build: Path, report: Path) -> Pipeline:
+    """The stages of a run with these settings, in its folders."""
+    return Pipeline(settings, stages(settings), build, report)
+
+
+def stages(settings: Settings) -> dict[str, Stage]:
+    """Every stage of a run with these settings by name, in the order in which they can be made."""
+    loaded = settings.model.loaded  # then there is nothing to compare it with
+    compared = () if loaded else variants.compared(settings.compare.variants, settings.compare.seeds)
+    found = [
+        *_images(settings),
+        _loaded_net() if loaded else _trained_net(settings),
+        *(_comparison(net, settings) for net in compared),
+        *(_computing(analysis, _present(analysis.reads, compared)) for analysis in registry.ANALYSES),
+        *(_drawing(analysis) for analysis in registry.ANALYSES),
+        *_published(),
+    ]
+    if loaded:  # the net is looked up before all else
+        sections, files = ("model", "preprocessing", "data"), user_files.net_files
+        doing = "loading the net and its weights"
+        found.insert(0, Stage("model", "reportgen.stages.model", (), sections, files=files, doing=doing))
+    return {stage.name: stage for stage in found}
+
+
+def _images(settings: Settings) -> Iterator[Stage]:
+    """The stages that read images and what is marked in them."""
+    given = {"loaded": True} if settings.model.loaded else {}
+    yield Stage(
+        "data",
+        "reportgen.stages.data",
+        (),
+        ("data", "run"),
+        also=("reportgen.data.named",) if settings.data.named else (),
+        rooms=TRAINED,
+        doing="reading the images",
+        given=given,
+        files=user_files.images,
+    )
+    yield Stage(
+        "annotations",
+        "reportgen.stages.annotations",
+        ("data",),
+        ("annotations", "data", "run"),
+        doing="reading what is marked in the images",
+        given=given,
+        files=user_files.annotation_files,
+    )
+    yield Stage(
+        "transfer",
+        "reportgen.stages.transfer",
+        ("data",),
+        ("transfer", "data", "run"),
+        doing="reading the images of other classes",
+        files=user_files.transfer_images,
+    )
+
+
+def _trained_net(settings: Settings) -> Stage:
+    return Stage(
+        "net",
+        "reportgen.stages.net",
+        ("data",),
+        ("model", "training", "data", "run", "compute"),
+        rooms=TRAINED,
+        doing="training the net",
+        given={"machine": {"gpus": settings.machine.gpus}},
+        shared=True,
+    )
+
+
+def _loaded_net() -> Stage:
+    doing = "asking the net about every image"
+    return Stage("net", "reportgen.stages.loaded", ("model", "data"), ("run", "compute"), doing=doing)
+
+
+def _computing(analysis: Analysis, inputs: tuple[str, ...]) -> Stage:
+    return Stage(
+        analysis.name,
+        "reportgen.stages.analysis",
+        inputs,
+        (analysis.name, "layers", "run", "compute"),
+        also=(analysis.within("analysis"),),
+        doing=analysis.title[0].lower() + analysis.title[1:],
+        analysis=analysis,
+        shared=analysis.shared,
+    )
+
+
+def _drawing(analysis: Analysis) -> Stage:
+    name = analysis.name
+    also = (analysis.within("draw"),)  # of most there is none, which is no fault
+    return Stage(
+        f"drawn/{name}", "reportgen.stages.drawing", (name,), also=also, doing=f"drawing {name}", analysis=analysis
+    )
+
+
+def _published() -> Iterator[Stage]:
+    """The page and the PDF, which read all that was made."""
+    names = tuple(analysis.name for analysis in registry.ANALYSES)
+    read = ("data", "annotations", "transfer", "net", *names, *(f"drawn/{name}" for name in names))
+    heads = tuple(analysis.within("headline") for analysis in registry.ANALYSES)
+    given = {"titles": {analysis.name: analysis.title for analysis in registry.ANALYSES}}
+    for name, doing, output in (("page", "the page", "index.html"), ("pdf", "the PDF", "report.pdf")):
+        templates, unread = template_files.of(name)
+        yield Stage(
+            name,
+            f"reportgen.stages.{name}",
+            read,
+            also=heads,
+            doing=doing,
+            outputs=(output,),
+            given=given,
+            templates=templates,
+            unread=unread,
+            commit=True,
+        )
+
+
+def _comparison(net: variants.Compared, settings: Settings) -> Stage:
+    """The stage of one comparison net; it depends on no setting that does not change this very net."""
+    model, compare = settings.model, settings.compare
+    training = net.variant.training(settings.training, compare.epochs, compare.paper_epochs)
+    given = {
+        "variant": asdict(net.variant),
+        "seed": settings.run.seed + net.turn,
+        "model": {key: value for key, value in asdict(model).items() if key != "name"},
+        "training": asdict(training),
+        "machine": {"gpus": settings.machine.gpus},
+    }
+    return Stage(
+        net.stage,
+        "reportgen.stages.compare",
+        ("data",),
+        ("data", "compute"),
+        rooms=TRAINED,
+        doing=f"training {net.variant.name} for comparison",
+        given=given,
+        shared=True,
+    )
+
+
+def _present(reads: Iterable[str], compared: Iterable[variants.Compared]) -> tuple[str, ...]:
+    """The stages an analysis reads: ``compare`` is every comparison net of the run, ``compare/zfnet`` that one's seeds."""
+    found: list[str] = []
+    for name in reads:
+        family, _, variant = name.partition("/")
+        nets = [net.stage for net in compared if variant in ("", net.variant.name)]
+        found += nets if family == variants.FAMILY else [name]
+    return tuple(found)

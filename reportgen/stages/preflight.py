@@ -1,0 +1,48 @@
+"""What would end a run late, said before a net is trained."""
+
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+from reportgen.analyses.registry import ANALYSES
+from reportgen.base.errors import UserError
+from reportgen.settings.recipes import Architecture
+from reportgen.settings.sections import Settings
+from reportgen.settings.variants import BY_NAME
+
+STAGES = ("data", "annotations", "transfer")  # that read the user's files
+
+
+def check_crop(settings: Settings) -> None:
+    """Raise UserError for crops larger than the images, and for too small ones: of some net to train nothing is left."""
+    data, model = settings.data, settings.model
+    if data.crop > data.size:
+        raise UserError(
+            f"DATA_CROP={data.crop}: larger than the stored images, DATA_SIZE={data.size}: use {data.size} or less"
+        )
+    if model.loaded:
+        return
+    variants = [BY_NAME[name] for name in settings.compare.variants]
+    compared = [variant.applied(model.architecture(data.crop, 1, variant.base)) for variant in variants]
+    nets = [model.architecture(data.crop, 1), *compared]
+    least = next(side for side in count(data.crop) if all(_fits(replace(net, input_size=side)) for net in nets))
+    if least > data.crop:
+        raise UserError(
+            f"DATA_CROP={data.crop}: too small for the nets that are trained, of which nothing would be left behind a layer: "
+            f"use {least} or more, and DATA_SIZE= as large"
+        )
+
+
+def _fits(net: Architecture) -> bool:
+    try:
+        net.shapes()
+    except UserError:
+        return False
+    return True
+
+
+def check(settings: Settings, build: Path) -> None:
+    """Raise UserError for what an analysis can already see in the user's files; the stages that read them are made."""
+    for analysis in ANALYSES:
+        if early := analysis.offered("early"):
+            early.check(settings, build)

@@ -1,0 +1,497 @@
+"""Figure 5 and its three claims: planted nets with known curves, every verdict within reach, real photographs."""
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+import torchvision
+from numpy import ndarray
+from torch import nn
+
+from reportgen.analyses.invariance import analysis as invariance
+from reportgen.analyses.invariance.analysis import Result, Settings
+from reportgen.analyses.invariance.curves import Curves
+from reportgen.analyses.invariance.transformations import (
+    COARSE_SCALES,
+    COARSE_TURNS,
+    SCALES,
+    TURNS,
+    shifts,
+    small_shift,
+)
+from reportgen.base.errors import UserError
+from reportgen.data.dataset import Dataset, Split
+from reportgen.data.decoding import read_image
+from reportgen.data.transforms import Preprocessing
+from reportgen.look.inputs import Inputs
+
+CROP, SIDE, WIDE = 45, 49, 81  # pixels
+MOVES = ("translation", "scale", "rotation")
+
+
+def inputs_of(net: nn.Module, wide: ndarray, labels: list[int], scenes: bool = True, batch: int = 3) -> Inputs:
+    """A net and pictures, with what lies around them or without."""
+    margin = (WIDE - SIDE) // 2
+    stored = np.ascontiguousarray(wide[:, margin : margin + SIDE, margin : margin + SIDE])
+    split = Split(stored, np.array(labels), tuple(f"{label}/{place}" for place, label in enumerate(labels)))
+    classes = tuple("abcdefgh"[: max(labels) + 1])
+    data = Dataset("planted", classes, "", split, split, split, wide=wide if scenes else None)
+    return Inputs.of(net, Preprocessing(CROP), data, batch=batch)
+
+
+def look(net: nn.Module, wide: ndarray, labels: list[int], scenes: bool = True, **settings: Any) -> Result:
+    return invariance.compute(inputs_of(net, wide, labels, scenes), Settings(**settings), np.random.default_rng(0))
+
+
+class Blind(nn.Module):
+    """Ignores its input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 2, 5)
+        self.relu = nn.ReLU()
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.linear = nn.Linear(2, 2)
+        nn.init.zeros_(self.conv.weight)
+        nn.init.ones_(self.conv.bias)  # type: ignore[arg-type]
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.linear(self.pool(self.relu(self.conv(images))).flatten(1))
+
+
+class Colour(Blind):
+    """Layer 1 is the picture itself, layer 7 its mean colour; class 0 is the redder, class 1 the bluer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 1, bias=False)
+        self.linear = nn.Linear(3, 2, bias=False)
+        with torch.no_grad():
+            self.conv.weight.copy_(torch.eye(3)[:, :, None, None])
+            self.linear.weight.copy_(torch.tensor([[20.0, 0, 0], [0, 0, 20.0]]))
+
+
+class OnePlace(Blind):
+    """Layers 1 and 7 are the red value of one pixel."""
+
+    def __init__(self, row: int, column: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 1, CROP, bias=False)
+        self.linear = nn.Linear(1, 2)
+        with torch.no_grad():
+            self.conv.weight.zero_()
+            self.conv.weight[0, 0, row, column] = 1
+
+
+def discs(colours: list[tuple[int, int, int]], radius: float = 9) -> ndarray:
+    """Discs in the middle of black pictures."""
+    row, column = np.indices((WIDE, WIDE)) - WIDE // 2
+    inside = row**2 + column**2 <= radius**2
+    return np.stack([inside[:, :, None] * np.array(colour, np.uint8) for colour in colours])
+
+
+def noise(count: int) -> ndarray:
+    return np.random.default_rng(0).integers(0, 256, (count, WIDE, WIDE, 3), dtype=np.uint8)
+
+
+def rows(step: int = 2) -> ndarray:
+    """Pictures whose value grows from row to row."""
+    ramp = np.broadcast_to((40 + step * np.arange(WIDE))[None, :, None, None], (4, WIDE, WIDE, 3))
+    return ramp.astype(np.uint8) + np.arange(4, dtype=np.uint8)[:, None, None, None]
+
+
+def test_a_net_that_ignores_its_input_never_moves() -> None:
+    found = look(Blind(), noise(6), [0, 0, 0, 1, 1, 1], symmetric=("a",))
+    for curves in found.curves.values():
+        assert not curves.first.any()
+        assert not curves.top.any()
+        np.testing.assert_array_equal(curves.probability, found.probability[:, None].repeat(len(curves.values), 1))
+    assert not found.between_top.any()
+    small, straight, stable = invariance.judge(found, np.random.default_rng(0))
+    assert small.verdict == straight.verdict == "not tested"
+    assert small.why == "layer 1 does not tell the images apart: all have one feature vector"
+    assert stable.verdict == "not tested"  # it knows three images of one class: none of the other to compare with
+    assert {invariance.share_left(found, name)[found.correct].min() for name in MOVES} == {1.0}
+    json.dumps(invariance.numbers(found), allow_nan=False)
+    invariance.figures(found)
+
+
+@pytest.mark.parametrize("scenes", [True, False])
+def test_an_image_that_is_as_it_was_is_at_distance_0_exactly(scenes: bool) -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 8, 5), nn.ReLU(), nn.MaxPool2d(4), nn.Flatten(), nn.Linear(800, 3))
+    found = look(net, noise(7), [0, 1, 2, 0, 1, 2, 0], scenes)
+    for name in MOVES:
+        curves = found.curves[name]
+        still = curves.values == (1 if name == "scale" else 0)
+        assert still.sum() == 1
+        assert not curves.first[:, still].any()
+        assert not curves.top[:, still].any()
+        np.testing.assert_array_equal(curves.probability[:, still][:, 0], found.probability)
+        assert (curves.first[:, ~still] > 0).all()
+        assert (curves.top[:, ~still] > 0).all()
+
+
+def test_distances_and_probabilities_are_those_of_the_moved_pixels() -> None:
+    """Against the net run by hand on slices of the wide picture, one at a time."""
+    torch.manual_seed(1)
+    net = nn.Sequential(nn.Conv2d(3, 8, 5), nn.ReLU(), nn.MaxPool2d(4), nn.Flatten(), nn.Linear(800, 3)).eval()
+    wide, labels = noise(5), [0, 1, 2, 0, 1]
+    found = look(net, wide, labels)
+    top = (WIDE - CROP) // 2
+
+    @torch.no_grad()
+    def by_hand(image: int, down: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        pixels = wide[image, top - down : top - down + CROP, top : top + CROP].astype(np.float32) / 255
+        picture = torch.from_numpy(pixels).permute(2, 0, 1)[None]
+        first = net[:3](picture)  # the block's output: after the pooling
+        return first, net[3](first), net(picture).softmax(1)[0]
+
+    curves = found.curves["translation"]
+    for place, image in enumerate(found.images):
+        before = by_hand(image, 0)
+        assert found.probability[place] == pytest.approx(float(before[2][labels[image]]), rel=1e-5)
+        for column in (0, 3, len(curves.values) - 1):
+            after = by_hand(image, int(curves.values[column]))
+            assert curves.first[place, column] == pytest.approx(float((after[0] - before[0]).norm()), rel=1e-4)
+            assert curves.top[place, column] == pytest.approx(float((after[1] - before[1]).norm()), rel=1e-4)
+            assert curves.probability[place, column] == pytest.approx(float(after[2][labels[image]]), rel=1e-4)
+    first = [by_hand(image, 0)[0] for image in found.images[:2]]
+    assert found.between_first[0, 1] == pytest.approx(float((first[0] - first[1]).norm()), rel=1e-4)
+
+
+def test_a_mean_colour_does_not_mind_shifts_and_turns_and_grows_with_the_square_of_the_scale() -> None:
+    colours = [(200, 20, 20), (20, 20, 200), (180, 0, 60), (30, 50, 250)]
+    found = look(Colour(), discs(colours, radius=5), [0, 1, 0, 1], symmetric=("a",))
+    assert found.correct.all()
+    pixels = int(discs([(1, 1, 1)], radius=5)[0, :, :, 0].sum())
+    share = pixels / CROP**2  # of the window
+    shift, scale, turn = (found.curves[name] for name in MOVES)
+    bright = np.linalg.norm(np.array(colours)[found.images] / 255, axis=1)
+    np.testing.assert_allclose(shift.top, 0, atol=1e-6)  # it stays inside the window
+    apart = np.abs(shift.values) > 10  # from where it was: all its pixels left and as many entered
+    assert apart.sum() == 4
+    away = np.sqrt(2 * pixels) * bright
+    np.testing.assert_allclose(shift.first[:, apart], away[:, None].repeat(4, axis=1), rtol=1e-5)
+    np.testing.assert_allclose(turn.top, 0, atol=0.004)
+    expected = bright[:, None] * share * (scale.values**2 - 1)
+    np.testing.assert_allclose(scale.top, expected, rtol=0.1, atol=0.004)
+    small, _, stable = invariance.judge(found, np.random.default_rng(0))
+    assert min(part.estimate for part in small.parts) > 0
+    assert invariance.share_left(found, "rotation").min() > 0.95
+    assert stable.parts[0].estimate == pytest.approx(0, abs=0.05)
+
+
+def test_a_unit_that_reads_one_place_of_a_slope_is_a_straight_line() -> None:
+    found = look(OnePlace(CROP // 2, CROP // 2), rows(step=2), [0, 1, 0, 1])
+    shift, turn = found.curves["translation"], found.curves["rotation"]
+    np.testing.assert_allclose(shift.top, np.broadcast_to(2 * np.abs(shift.values) / 255, shift.top.shape), atol=1e-6)
+    np.testing.assert_array_equal(shift.first, shift.top)
+    assert not turn.top.any()  # the middle stays where it is, whatever is turned about it
+    assert invariance.numbers(found)["straight"]["shift"] == pytest.approx([1, 1])
+    # Turning makes no line and scaling moves nothing at the middle: there is no line to judge.
+    assert invariance.judge(found, np.random.default_rng(0))[1].why.startswith("the mean distance of a layer does not")
+
+
+def test_the_fill_control_moves_what_reads_the_border_and_nothing_else() -> None:
+    edge = look(OnePlace(0, CROP // 2), rows(), [0, 1, 0, 1], scenes=False)
+    middle = look(OnePlace(CROP // 2, CROP // 2), rows(), [0, 1, 0, 1], scenes=False)
+    for found in (edge, middle):
+        assert invariance.numbers(found)["filled"]
+        assert not invariance.numbers(found)["wide"]
+    curves, control = edge.curves["translation"], edge.curves["translation_filled"]
+    down = control.values > 4  # 2 rows are known above; 2 more are their mirror image, which ends where it began
+    assert down.any()
+    same = np.isin(curves.values, control.values[down])
+    np.testing.assert_array_equal(control.top[:, down], curves.top[:, same])
+    assert control.top[:, down].min() > 0
+    assert not control.top[:, ~down].any()
+    for name, curves in middle.curves.items():
+        assert curves.top.any() == (name == "translation"), name
+
+
+def test_with_the_scene_around_there_is_no_fill() -> None:
+    found = look(OnePlace(0, 0), rows(), [0, 1, 0, 1])
+    assert invariance.numbers(found)["wide"]
+    assert not any(name.endswith("_filled") for name in found.curves)
+
+
+def test_resampling_alone_blurs_noise_and_spares_what_is_smooth() -> None:
+    pictures = [noise(4), discs([(200, 0, 0)] * 4, radius=99)]
+    rough, flat = (look(Colour(), picture, [0, 1, 0, 1]).curves["rotation_resampled"].first for picture in pictures)
+    assert rough.min() > 1
+    assert not flat.any()
+
+
+def test_a_1x1_classifier_reads_pooled_features() -> None:
+    net = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(), nn.Conv2d(4, 3, 1), nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+    )  # fmt: skip
+    opened = inputs_of(net, noise(4), [0, 1, 2, 0])
+    from reportgen.analyses.invariance.distances import look as respond
+
+    pixels = opened.data.test.images[:, 2:47, 2:47]
+    seen = respond(opened, np.ascontiguousarray(pixels), np.array([0, 1, 2, 0]))
+    assert (seen.first.shape[1], seen.top.shape[1]) == (4 * 21 * 21, 4)
+
+
+def planted(
+    rng: np.random.Generator,
+    small: tuple[float, float] = (0.5, 0.2),
+    bend: tuple[float, float] = (0.3, 1.0),
+    left: tuple[float, float, float, float] = (0.9, 0.9, 0.4, 0.6),
+    images: int = 144,
+) -> Result:
+    """A result with given relative distances of small transformations at layers 1 and 7, given exponents of the curves
+    (1 is a line), and given shares left: shifted, scaled, turned, and of symmetric classes turned."""
+    crop, change = 88, small_shift(88)
+
+    def distances(away: ndarray, unit: float, near: float, power: float) -> ndarray:
+        """A share `near` at the smallest change, whatever power of the distance follows."""
+        with np.errstate(divide="ignore"):
+            mean = near * (away / unit) ** power
+        return mean * rng.lognormal(0, 0.2, (images, 1)) * rng.lognormal(0, 0.05, (images, len(away)))
+
+    def curves(values: ndarray, origin: float, unit: float, share: ndarray) -> Curves:
+        away = np.abs(values - origin).astype(float)
+        probability = np.where(away > 0, share[:, None], 1) * still[:, None]
+        both = (distances(away, unit, near, power) for near, power in zip(small, bend, strict=True))
+        return Curves(values.astype(float), *both, probability)
+
+    symmetric = np.arange(images) % 4 == 0
+    still = rng.uniform(0.5, 1, images)
+    shares = [np.clip(rng.normal(mean, 0.15, images), 0, 1) for mean in left]
+    turned = np.where(symmetric, shares[3], shares[2])
+    between = 1 + 0.2 * rng.random((images, images))
+    between = (between + between.T) / 2 * (1 - np.eye(images))
+    found = {
+        "translation": curves(shifts(crop), 0, change, shares[0]),
+        "scale": curves(SCALES, 1, 0.05, shares[1]),
+        "rotation": curves(TURNS, 0, 5, turned),
+        "small_rotation": curves(np.array([-5, 5]), 0, 5, turned),
+        "scale_resampled": curves(COARSE_SCALES, 1, 0.05, shares[1]),
+        "rotation_resampled": curves(COARSE_TURNS, 0, 5, turned),
+    }
+    return Result(
+        curves=found,
+        images=np.arange(images),
+        kinds=tuple("abcd"[place % 4] for place in range(images)),
+        symmetric=symmetric,
+        probability=still,
+        correct=np.arange(images) % 10 > 0,
+        between_first=between,
+        between_top=between,
+        examples=np.arange(5),
+        pictures=np.zeros((40, 8, 8, 3), np.uint8),
+        picture_rows=tuple("abcdefgh"),
+        scenes=np.zeros((5, 12, 12, 3), np.uint8),
+        crop=crop,
+        wide=True,
+        top_layer=7,
+    )
+
+
+def verdict(judge: Any, **values: Any) -> str:
+    return judge(planted(np.random.default_rng(0), **values), np.random.default_rng(1)).verdict
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_scene_seen_through_the_window_is_what_the_net_was_shown(known: bool) -> None:
+    result = look(Colour(), noise(4), [0, 1, 0, 1], known)
+    most = int(shifts(CROP)[-1])
+    corner = (result.scenes.shape[1] - CROP) // 2
+    for name, down in (("as it is", 0), (f"{most} px up", -most), (f"{most} px down", most)):
+        row = result.picture_rows.index(name) * len(result.examples)
+        window = result.scenes[:, corner - down : corner - down + CROP, corner : corner + CROP]
+        assert np.array_equal(window, result.pictures[row : row + len(result.examples)]), name
+    assert result.scenes.shape[1] >= 2**0.5 * CROP  # what a turn brings into view
+
+
+@pytest.mark.parametrize(
+    ("small", "expected"), [((0.5, 0.2), "holds"), ((0.2, 0.5), "contradicted"), ((0.5, 0.498), "undecided")]
+)
+def test_small_transformations_can_fall_either_way(small: tuple[float, float], expected: str) -> None:
+    assert verdict(invariance._small, small=small) == expected
+    found = invariance._small(planted(np.random.default_rng(0), small=small), np.random.default_rng(1))
+    assert [part.name for part in found.parts] == ["shift of 2 px", "scaling by 1.05", "turn of 5°"]
+    yardstick = 1.1
+    assert found.parts[0].estimate == pytest.approx((small[0] - small[1]) / yardstick, rel=0.1, abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("bend", "expected"),
+    [
+        ((0.3, 1.0), "holds"),
+        ((1.0, 0.1), "contradicted"),  # layer 7 jumps and stays
+        ((1.0, 0.8), "contradicted"),  # both are straight, layer 1 the straighter
+        ((0.3, 0.32), "undecided"),  # on the threshold
+        ((1.0, 1.0), "undecided"),
+    ],
+)
+def test_quasi_linearity_can_fall_either_way(bend: tuple[float, float], expected: str) -> None:
+    assert verdict(invariance._quasi_linear, bend=bend) == expected
+
+
+@pytest.mark.parametrize(
+    ("left", "expected"),
+    [
+        ((0.9, 0.9, 0.4, 0.7), "holds"),
+        ((0.4, 0.9, 0.7, 0.9), "contradicted"),
+        ((0.9, 0.9, 0.6, 0.4), "contradicted"),
+        ((0.9, 0.9, 0.5, 0.52), "undecided"),
+    ],
+)
+def test_stability_can_fall_either_way(left: tuple[float, float, float, float], expected: str) -> None:
+    assert verdict(invariance._stable, left=left) == expected
+
+
+def test_what_the_net_gains_does_not_count_and_what_it_mistakes_neither() -> None:
+    curves = Curves(np.array([0.0, 1, 2]), *np.zeros((2, 2, 3)), np.array([[0.5, 0.9, 0.25], [0.1, 0.1, 0.0]]))
+    np.testing.assert_allclose(curves.share_left(np.array([0.5, 0.1]), 0), [0.75, 0.5])
+    result = replace(planted(np.random.default_rng(0)), correct=np.arange(144) > 99)
+    left = invariance.share_left(result, "scale")
+    np.testing.assert_array_equal(np.isnan(left), ~result.correct)
+
+
+def test_what_the_largest_changes_leave_is_told_apart_from_what_all_leave() -> None:
+    result = planted(np.random.default_rng(0), left=(0.9, 0.9, 0.4, 0.6))
+    shift, scale = result.curves["translation"], result.curves["scale"]
+    shift.probability[:, [0, -1]] = result.probability[:, None] * [0.5, 0.1]
+    scale.probability[:, -1] = result.probability * 0.2
+    shift.probability[~result.correct] = 0  # these do not count
+    result.probability[~result.correct] = 0
+    found = invariance.numbers(result)
+    assert found["left_at_ends"] == pytest.approx({"translation": 0.3, "scale": 0.2})
+    assert found["left"]["translation"] > 0.8
+
+
+def test_without_symmetric_classes_stability_is_not_tested_unless_the_rest_contradicts_it() -> None:
+    result = replace(planted(np.random.default_rng(0)), symmetric=np.zeros(144, bool))
+    found = invariance._stable(result, np.random.default_rng(1))
+    assert found.verdict == "not tested"
+    assert found.why == "no class is known to be rotationally symmetric: name some, INVARIANCE_SYMMETRIC="
+    against = planted(np.random.default_rng(0), left=(0.2, 0.9, 0.7, 0.7))
+    found = invariance._stable(replace(against, symmetric=np.zeros(144, bool)), np.random.default_rng(1))
+    assert found.verdict == "contradicted"
+    assert len(found.parts) == 2
+
+
+def test_too_few_correct_images_are_a_reason() -> None:
+    result = planted(np.random.default_rng(0))
+    found = invariance._stable(replace(result, correct=np.arange(144) == 3), np.random.default_rng(1))
+    assert (found.verdict, found.why) == ("not tested", "the net gets 1 of the 144 images right")
+    few = replace(result, correct=result.correct & (~result.symmetric | (np.arange(144) == 4)))
+    found = invariance._stable(few, np.random.default_rng(1))
+    assert found.verdict == "not tested"
+    assert found.why.startswith("the net gets 1 images of symmetric classes right and")
+
+
+def test_a_net_without_layer_7_has_no_verdict_on_it() -> None:
+    result = replace(planted(np.random.default_rng(0)), top_layer=6)
+    small, straight, stable = invariance.judge(result, np.random.default_rng(1))
+    assert small.verdict == straight.verdict == "not tested"
+    assert small.why == "the net has no layer 7: the last before its classifier is layer 6"
+    assert stable.verdict == "holds"
+    assert invariance.figures(result)["examples"].panels[1].title == "layer 6"  # type: ignore[attr-defined]
+
+
+def test_a_net_of_which_no_layer_1_is_named_has_no_verdict_on_it() -> None:
+    inputs = inputs_of(Colour(), noise(6), [0, 0, 0, 1, 1, 1])
+    inputs.__dict__["nodes"] = ("5=relu", "7=pool")
+    result = invariance.compute(inputs, Settings(), np.random.default_rng(0))
+    assert (result.first_layer, invariance.numbers(result)["first_layer"]) == (5, 5)
+    small, straight, _ = invariance.judge(result, np.random.default_rng(1))
+    assert small.verdict == straight.verdict == "not tested"
+    assert small.why == straight.why == "the net has no layer 1: the lowest that is named is layer 5"
+    shown = invariance.figures(result)
+    assert [panel.title for panel in shown["means"].panels[:2]] == ["layer 5", "layer 7"]  # type: ignore[attr-defined]
+    assert shown["small"].columns[1:] == ("layer 5", "layer 7")  # type: ignore[attr-defined]
+    assert "layer 1" not in " ".join(part for figure in shown.values() for part in (figure.caption, figure.alt))
+
+
+def test_examples_are_right_different_and_one_of_them_symmetric() -> None:
+    labels = np.arange(60) % 12
+    correct, symmetric = np.arange(60) % 5 > 0, labels == 7
+    for seed in range(30):
+        chosen = invariance._choose_examples(labels, correct, symmetric, np.random.default_rng(seed))
+        assert len(set(labels[chosen])) == len(chosen) == 5
+        assert correct[chosen].all()
+        assert symmetric[chosen].any()
+        assert (np.diff(chosen) > 0).all()
+    none = invariance._choose_examples(labels[:3], correct[:3] & False, symmetric[:3], np.random.default_rng(0))
+    assert none.tolist() == [0, 1, 2]
+
+
+def test_panels_of_a_column_share_their_range_and_bear_the_papers_letters() -> None:
+    charts = invariance.figures(planted(np.random.default_rng(0)))
+    for name in ("examples", "means"):
+        chart: Any = charts[name]
+        assert chart.letters == ("a2", "a3", "a4", "b2", "b3", "b4", "c2", "c3", "c4")
+        assert len(chart.panels) == 9
+        for column in range(3):
+            panels = chart.panels[column::3]
+            assert len({panel.y_range for panel in panels}) == 1
+            assert max(np.nanmax(line.y) for panel in panels for line in panel.series) <= panels[0].y_range[1]
+    mean = charts["means"].panels[0].series[0]  # type: ignore[attr-defined]
+    result = planted(np.random.default_rng(0))
+    apart = result.between_first.sum() / (144 * 143)
+    np.testing.assert_allclose(mean.y, result.curves["translation"].first.mean(axis=0) / apart)
+    names = {line.name for line in charts["means"].panels[8].series}  # type: ignore[attr-defined]
+    assert names == {"all images", "symmetric classes", "other classes", "resampling only"}
+
+
+def test_a_class_that_is_not_there_is_named() -> None:
+    with pytest.raises(UserError, match="INVARIANCE_SYMMETRIC=wheel: no such class: name some of a, b"):
+        look(Blind(), noise(2), [0, 1], symmetric=("wheel",))
+
+
+def photographs(real_data: Path, count: int) -> Inputs:
+    """SqueezeNet 1.1 and photographs of different classes, with their true classes among the net's thousand."""
+    net = torchvision.models.squeezenet1_1()
+    net.load_state_dict(safetensors.torch.load_file(real_data / "weights" / "squeezenet1_1_torchvision.safetensors"))
+    with (real_data / "imagenet" / "classes.csv").open(newline="", encoding="utf-8") as file:
+        known = [(row["wnid"], row["name"]) for row in csv.DictReader(file)]
+    number = {wnid: place for place, (wnid, _) in enumerate(known)}
+    files = [min(folder.glob("*.jpg")) for folder in sorted((real_data / "imagenet").iterdir()) if folder.is_dir()]
+    files = files[:: len(files) // count][:count]
+    images = np.stack([read_image(path, 256) for path in files])
+    split = Split(images, np.array([number[path.parent.name] for path in files]), tuple(path.name for path in files))
+    data = Dataset("photographs", tuple(name for _, name in known), "", split, split, split)
+    preprocessing = Preprocessing(224, mean=(0.485, 0.456, 0.406), deviation=(0.229, 0.224, 0.225))
+    return Inputs.of(net, preprocessing, data, batch=32)
+
+
+@pytest.mark.real
+def test_photographs_give_the_papers_curves(real_data: Path) -> None:
+    """The very shifts of the paper, at its size: 60 px of 224, of which 16 are known of the picture."""
+    found = invariance.compute(photographs(real_data, 16), Settings(), np.random.default_rng(0))
+    shift, scale, turn = (found.curves[name] for name in MOVES)
+    assert shift.values.tolist() == list(range(-60, 61, 5))
+    for curves, still in ((shift, 0), (scale, 1), (turn, 0)):
+        assert not curves.first[:, curves.values == still].any()
+        assert not curves.top[:, curves.values == still].any()
+    mean = shift.top.mean(axis=0)
+    assert (np.diff(mean[12:15]) > 0).all()  # away from 0, downwards
+    assert (np.diff(mean[12:9:-1]) > 0).all()  # and upwards
+    assert mean[[0, -1]].min() > 2 * mean[[11, 13]].max()
+    assert (np.diff(scale.top.mean(axis=0)[[0, 4, 8, 12, 16]]) > 0).all()
+    small = {(row["name"], row["control"]): row for row in invariance.numbers(found)["small"]}
+    moved, filled = small["shift of 5 px", ""], small["shift of 5 px", "fill only"]
+    assert moved["first"] > 1.5 * moved["top"]
+    assert filled["first"] == filled["top"] == 0  # the stored picture reaches 16 px further
+    control = found.curves["translation_filled"]
+    beyond = np.abs(control.values) > 16
+    assert (control.first[:, ~beyond] == 0).all()
+    same = np.isin(shift.values, control.values[beyond])
+    assert control.first[:, beyond].mean() < 0.8 * shift.first[:, same].mean()
+    assert found.correct.mean() > 0.4
+    straight, stable = (invariance.judge(found, np.random.default_rng(0))[place] for place in (1, 2))
+    assert straight.parts[0].estimate > 0.9
+    assert stable.verdict == "not tested"  # which of ImageNet's classes are symmetric is not known

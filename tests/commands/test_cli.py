@@ -1,0 +1,309 @@
+"""The command as a user meets it: one line for every mistake, exit status 2, nothing overwritten."""
+
+import os
+import resource
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+from runs import REPOSITORY, Run, reportgen
+
+from reportgen.base.artifacts import read_json
+from reportgen.cli import main
+
+
+def call(*words: str) -> Result:
+    """The command in this process, for what fails before anything heavy starts."""
+    return CliRunner().invoke(main, [*words, "PROFILE=tiny"], env={"REPORTGEN_SWITCHES": ""})
+
+
+def photographs(root: Path, count: int = 30) -> Path:
+    """Two classes of pictures that a tiny net can be trained on."""
+    rng = np.random.default_rng(0)
+    for label, kind in enumerate(("dark", "light")):
+        (root / kind).mkdir(parents=True)
+        for index in range(count):
+            picture = rng.integers(100 * label, 100 * label + 120, (50, 60, 3), dtype=np.uint8)
+            Image.fromarray(picture).save(root / kind / f"{index:03d}.png")
+    return root
+
+
+def copy_of(run: Run, home: Path) -> Path:
+    """The artefacts of a finished run, to be spoilt."""
+    shutil.copytree(run.home, home, dirs_exist_ok=True)
+    return home
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["run", "PROFLE=smoke"], "PROFLE: no such switch; did you mean 'PROFILE'?"),
+        (["run", "TRAINING_EPOCS=2"], "TRAINING_EPOCS: no such switch; did you mean 'TRAINING_EPOCHS'?"),
+        (["run", "FORMAT=zip"], "FORMAT=zip: use single (the page in one file), or leave it out"),
+        (["run", "OCCLUSION_STRIDE=0"], "OCCLUSION_STRIDE=0: use 1 pixel or more"),
+        (["run", "OCCLUSION_SIZE=300"], "OCCLUSION_SIZE=300: larger than the image: use at most 224"),
+        (["run", "EPOCHS=0"], "EPOCHS=0: input should be greater than or equal to 1"),
+        (["run", "faster"], "faster: write a switch as NAME=VALUE"),
+        (["run", "DATA=/no/such/folder"], "DATA=/no/such/folder: no such folder: give a folder"),
+        (["run", "BUILD=out", "REPORT=out"], "BUILD=out and REPORT=out are the same folder: give two"),
+        (["run", "BUILD=."], "BUILD=.: it holds files that reportgen did not write: choose another folder"),
+        (["figures", "ANALYSIS=feature"], "ANALYSIS=feature: no such analysis; did you mean 'features'?"),
+        (["figures", "MAPS=1"], "MAPS=1: say which layer's maps, as in LAYER=3 MAPS=1"),
+        (["stage", "featurs"], "featurs: no such stage; did you mean 'features'?"),
+        (["serve"], "report/index.html: there is no report yet: make it with make report"),
+    ],
+)
+def test_a_mistake_is_one_line(words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "thesis.tex").touch()
+    done = call(*words)
+    assert done.exit_code == 2
+    assert done.stderr.startswith(f"error: {message}")
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda root: shutil.rmtree(root / "dark"), "only one class (light)"),
+        (lambda root: [path.unlink() for path in (root / "dark").iterdir()], "dark: no images in this class"),
+        (lambda root: [shutil.rmtree(path) for path in root.iterdir()], "no folders of images in it"),
+        (
+            lambda root: (root / "dark" / "000.png").write_bytes(b""),
+            "1 of 60 files cannot be used (the first: dark/000.png",
+        ),
+    ],
+)
+def test_a_folder_that_cannot_be_used_leaves_everything_as_it_was(
+    spoil: object, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    root = photographs(tmp_path / "images")
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report" / "index.html").write_text("yesterday's")
+    spoil(root)  # type: ignore[operator]
+    done = call("run", f"DATA={root}")
+    assert done.exit_code == 2
+    [line] = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    assert message in line
+    assert (tmp_path / "report" / "index.html").read_text() == "yesterday's"
+    assert not (tmp_path / "build" / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("switches", "message"),
+    [
+        (["LAYER=9"], "LAYER=9: the net has no such convolution layer: use one of 1, 2, 3, 4, 5"),
+        (["LAYER=conv"], "LAYER=conv: the net has no such convolution layer"),
+        (["LAYER=3", "MAPS=9999"], "MAPS=9999: layer 3 has no map 9999: its maps are 0 to 15, or say all"),
+        (["LAYER=3", "MAPS=1,x"], "MAPS=1,x: layer 3 has no map x"),
+    ],
+)
+def test_a_layer_or_map_that_there_is_not(switches: list[str], message: str, tiny: Run) -> None:
+    done = reportgen("figures", "PROFILE=tiny", *switches, cwd=tiny.home)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: {message}")
+    assert done.stderr.count("\n") == 1
+
+
+def test_an_image_that_there_is_not(tiny: Run, tmp_path: Path) -> None:
+    home = copy_of(tiny, tmp_path)
+    done = reportgen("run", "PROFILE=tiny", "IMAGES=dog/dog_00001.png,dgo/dog_00002.png", cwd=home)
+    assert done.returncode == 2
+    [line] = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    assert line.startswith(
+        "error: IMAGES=dgo/dog_00002.png: no test or validation image has that name; did you mean 'dog/"
+    )
+    assert "occlusion:" not in done.stderr  # it is found before a net or an analysis is begun
+    assert "Traceback" not in done.stderr
+    assert (home / "report" / "metrics.json").read_bytes() == (tiny.report / "metrics.json").read_bytes()
+
+
+def test_too_few_images_of_other_classes(tiny: Run, tmp_path: Path) -> None:
+    home = copy_of(tiny, tmp_path)
+    for kind in ("cup", "saucer"):
+        (home / "few" / kind).mkdir(parents=True)
+        Image.new("RGB", (60, 60), (9, 99, 199)).save(home / "few" / kind / "1.png")
+    done = reportgen("run", "PROFILE=tiny", "TRANSFER=few", cwd=home)
+    assert done.returncode == 2
+    assert "error: TRANSFER=few: class 'cup' has 1 image, 1 of them kept for testing" in done.stderr
+    assert "generalisation:" not in done.stderr
+
+
+def test_a_device_that_is_not_there(tiny: Run, tmp_path: Path) -> None:
+    home = copy_of(tiny, tmp_path)
+    done = reportgen("run", "PROFILE=tiny", "DEVICE=cuda:7", cwd=home)
+    assert done.returncode == 2
+    assert "error: DEVICE=cuda:7: there is no such device here: use auto, cpu" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (home / "report" / "metrics.json").read_bytes() == (tiny.report / "metrics.json").read_bytes()
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    locked = Path("/sys/kernel/reportgen")  # not even root may write there
+    if os.geteuid() != 0:
+        (tmp_path / "locked").mkdir(mode=0o555)
+        locked = tmp_path / "locked" / "build"
+    done = reportgen("run", "PROFILE=tiny", f"BUILD={locked}", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {locked}")
+    assert "choose another folder with BUILD= and REPORT=" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_disk_that_is_full(tiny: Run, tmp_path: Path) -> None:
+    """No file may grow beyond 100 kB: what a full disk looks like to a program."""
+    home = copy_of(tiny, tmp_path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        done = reportgen("run", "PROFILE=tiny", "FEATURES_MAPS=3", cwd=home)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert done.returncode == 2
+    [line] = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    assert "free some space, or choose another folder" in line
+    assert "Traceback" not in done.stderr
+    assert (home / "report" / "metrics.json").read_bytes() == (tiny.report / "metrics.json").read_bytes()
+    assert read_json(home / "build" / "features" / "stamp.json") == read_json(tiny.build / "features" / "stamp.json")
+
+
+@pytest.mark.parametrize("content", [b"", b"not a net", b'\x10\0\0\0\0\0\0\0{"a":1}          '])
+def test_a_net_on_disk_that_is_no_net(content: bytes, tiny: Run, tmp_path: Path) -> None:
+    home = copy_of(tiny, tmp_path)
+    (home / "build" / "net" / "net.safetensors").write_bytes(content)
+    done = reportgen("run", "PROFILE=tiny", "FEATURES_MAPS=3", cwd=home)
+    assert done.returncode == 2
+    assert "net.safetensors" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_net_on_disk_that_does_not_fit(tiny: Run, tmp_path: Path) -> None:
+    home = copy_of(tiny, tmp_path)
+    import safetensors.torch
+    from safetensors import safe_open
+
+    path = home / "build" / "net" / "net.safetensors"
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    weights["layer3.conv.weight"] = weights["layer3.conv.weight"][:, :5].contiguous()
+    safetensors.torch.save_file(weights, path, metadata)
+    done = reportgen("run", "PROFILE=tiny", "FEATURES_MAPS=3", cwd=home)
+    assert done.returncode == 2
+    assert "net.safetensors" in done.stderr
+    assert "layer3.conv.weight" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_pango_only_the_pdf_is_missing(tiny: Run, tmp_path: Path) -> None:
+    home = copy_of(tiny, tmp_path / "home")
+    shutil.rmtree(home / "report")
+    (tmp_path / "fake").mkdir()
+    (tmp_path / "fake" / "weasyprint.py").write_text("raise OSError(\"cannot load library 'libpango-1.0-0'\")")
+    path = os.pathsep.join([str(tmp_path / "fake"), str(REPOSITORY)])
+    done = reportgen("run", "PROFILE=tiny", cwd=home, PYTHONPATH=path)
+    assert done.returncode == 0, done.stderr
+    assert (home / "report" / "index.html").exists()
+    assert not (home / "report" / "report.pdf").exists()
+    assert "only the PDF is missing (cannot load library 'libpango-1.0-0')" in done.stderr
+    assert "apt-get install libpango-1.0-0" in done.stderr
+    assert "no PDF" in done.stdout
+
+
+def test_a_few_bad_files_are_skipped_and_listed(tmp_path: Path) -> None:
+    root = photographs(tmp_path / "my <b>photos", count=60)
+    whole = (root / "dark" / "007.png").read_bytes()
+    (root / "dark" / "007.png").write_bytes(whole[: len(whole) // 2])
+    done = reportgen("run", "PROFILE=tiny", f"DATA={root}", "EPOCHS=1", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "1 files were skipped" in done.stderr or "1 file was skipped" in done.stderr
+    metrics = read_json(tmp_path / "report" / "metrics.json")
+    assert [entry["file"] for entry in metrics["data"]["skipped"]] == ["dark/007.png"]
+    assert metrics["data"]["name"] == "my <b>photos"
+    page = (tmp_path / "report" / "index.html").read_text()
+    assert "dark/007.png" in page
+    assert "my &lt;b&gt;photos" in page
+    assert "<b>photos" not in page
+
+
+def test_extra_pictures_leave_the_report_alone(tiny: Run, tmp_path: Path) -> None:
+    home = copy_of(tiny, tmp_path)
+    before = {path: path.stat().st_mtime_ns for path in (home / "report").rglob("*") if path.is_file()}
+    done = reportgen("figures", "PROFILE=tiny", "LAYER=2", "MAPS=all", cwd=home)
+    assert done.returncode == 0, done.stderr
+    [path] = [home / line for line in done.stdout.splitlines()]
+    with Image.open(path) as picture:
+        assert picture.width > 300
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    again = reportgen("run", "PROFILE=tiny", cwd=home)
+    assert "everything is up to date" in again.stdout
+
+
+def test_figures_prints_every_picture_of_an_analysis(tiny: Run) -> None:
+    done = reportgen("figures", "PROFILE=tiny", "ANALYSIS=features", cwd=tiny.home)
+    paths = [tiny.home / line for line in done.stdout.splitlines()]
+    assert len(paths) >= 8
+    assert all(path.is_file() for path in paths)
+
+
+def test_why_names_what_is_due_and_the_reason(tiny: Run, tmp_path: Path) -> None:
+    home = copy_of(tiny, tmp_path)
+    assert reportgen("why", "PROFILE=tiny", cwd=home).stdout == "everything is up to date\n"
+    lines = reportgen("why", "PROFILE=tiny", "FEATURES_MAPS=3", cwd=home).stdout.splitlines()
+    assert lines[0] == "features: its settings changed: features.maps"
+    assert [line.split(":")[0] for line in lines] == ["features", "drawn/features", "page", "pdf"]
+
+
+def test_clean_removes_what_is_ours_and_nothing_else(tiny: Run, tmp_path: Path) -> None:
+    home = copy_of(tiny, tmp_path)
+    (home / "report" / "notes.txt").write_text("mine")
+    (home / "data" / "photographs").mkdir()
+    done = reportgen("clean", "PROFILE=tiny", cwd=home)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in home.iterdir()) == ["data", "report"]
+    assert [path.name for path in (home / "report").iterdir()] == ["notes.txt"]
+    assert [path.name for path in (home / "data").iterdir()] == ["photographs"]
+
+
+def test_a_make_variable_reaches_the_settings() -> None:
+    found = CliRunner().invoke(
+        main, ["run"], env={"REPORTGEN_SWITCHES": "DATA PROFILE", "DATA": "/no/such folder's", "PROFILE": "tiny"}
+    )
+    assert "DATA=/no/such folder's: no such folder" in found.stderr
+
+
+# --- What is missing in a Python that the user brings (VENV=none) ----------------------------------------------------------
+
+
+def lacking(tiny: Run, tmp_path: Path, library: str, switch: str) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """A change of one setting, made by a Python that does not find a library."""
+    home = copy_of(tiny, tmp_path / "home")
+    shutil.rmtree(home / "report")
+    (tmp_path / "sitecustomize.py").write_text(f"import sys; sys.modules[{library!r}] = None")
+    path = os.pathsep.join([str(tmp_path), str(REPOSITORY)])
+    return home, reportgen("run", "PROFILE=tiny", switch, cwd=home, PYTHONPATH=path)
+
+
+def test_without_weasyprint_only_the_pdf_is_missing(tiny: Run, tmp_path: Path) -> None:
+    home, done = lacking(tiny, tmp_path, "weasyprint", "FEATURES_MAPS=3")
+    assert done.returncode == 0, done.stderr
+    assert (home / "report" / "index.html").exists()
+    assert not (home / "report" / "report.pdf").exists()
+    assert "only the PDF is missing (" in done.stderr
+    assert f"'{sys.executable} -m pip install weasyprint', then make the report again" in done.stderr
+
+
+@pytest.mark.parametrize(("library", "name"), [("sklearn", "scikit-learn"), ("click", "click")])
+def test_a_missing_library_is_named_before_anything_is_made(library: str, name: str, tiny: Run, tmp_path: Path) -> None:
+    home, done = lacking(tiny, tmp_path, library, "GENERALISATION_FOLDS=3")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {sys.executable} has no {name}: install what is missing (")
+    assert done.stderr.count("\n") == 1
+    assert not (home / "report").exists()

@@ -1,0 +1,67 @@
+"""One fake build, and the report made of it, for all tests of the page."""
+
+import logging
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_build import FAKED, RUN, Printed, make_build
+
+from reportgen.base.artifacts import read_json, write_json
+from reportgen.page import html, pdf
+
+
+@pytest.fixture(scope="session")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The fake build; not to be changed."""
+    folder = tmp_path_factory.mktemp("page") / "build"
+    make_build(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def report(build: Path) -> Path:
+    """The page made of it; not to be changed."""
+    folder = build.parent / "report"
+    html.write(build, folder, RUN, FAKED)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def printed(build: Path) -> Printed:
+    """The PDF made of it."""
+    if not pdf.available():
+        pytest.skip("WeasyPrint finds no Pango here")
+    folder = build.parent / "printed"
+    complaints: list[str] = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: complaints.append(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger("weasyprint")
+    logger.addHandler(handler)
+    try:
+        pdf.write(build, folder, RUN, FAKED)
+    finally:
+        logger.removeHandler(handler)
+    return Printed(folder / "report.pdf", complaints)
+
+
+@pytest.fixture
+def altered(build: Path, tmp_path: Path) -> Callable[[str, Callable[[Any], None]], Path]:
+    """A build with one document changed: ``altered("features/artefact.json", change)``; pictures are shared."""
+
+    def alter(name: str, change: Callable[[Any], None]) -> Path:
+        copy = tmp_path / "build"
+        if not copy.exists():
+            shutil.copytree(build, copy, ignore=shutil.ignore_patterns("*.jpg"), dirs_exist_ok=True)
+            for picture in build.rglob("*.jpg"):
+                place = copy / picture.relative_to(build)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.symlink_to(picture)
+        document = read_json(copy / name)
+        change(document)
+        write_json(copy / name, document)
+        return copy
+
+    return alter

@@ -1,0 +1,72 @@
+"""Running the command in tests, and where things lie."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pypdf import PageObject
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+REAL_DATA = Path(os.environ.get("REPORTGEN_REAL_DATA", REPOSITORY / "../shared")).resolve()
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run, made once for all tests that only read it."""
+
+    home: Path  # where it ran: the drawn scenes lie in home/data
+    build: Path
+    report: Path
+
+
+def reportgen(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as a user does, with a date that does not depend on the day."""
+    return python("-m", "reportgen", *words, cwd=cwd, **environment)
+
+
+def python(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a program of ours likewise."""
+    return subprocess.run(
+        [sys.executable, *words],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "SOURCE_DATE_EPOCH": "0", **environment},
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+
+
+def whole(profile: str, home: Path) -> Run:
+    """The whole pipeline in a profile."""
+    done = reportgen("run", f"PROFILE={profile}", cwd=home)
+    assert done.returncode == 0, done.stderr
+    return Run(home, home / "build", home / "report")
+
+
+def words_of(page: "PageObject") -> str:
+    """A page of a PDF as text. Where the machine has no font for a name, pypdf reads all of a font in two bytes a letter."""
+    return page.extract_text().replace("\0", "")
+
+
+def bytes_of(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder by name, without those that hold seconds or times."""
+    outside = {"timings.json", "digests.json"}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in outside
+    }
+
+
+def below(folder: Path) -> set[str]:
+    """Every file below a folder by name, but for what git ignores in this repository and what hides."""
+    found = set()
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name not in ("__pycache__", "build", "report") and name[0] != "."]
+        found |= {(Path(place) / name).relative_to(folder).as_posix() for name in names}
+    return found

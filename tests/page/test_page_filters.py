@@ -1,0 +1,54 @@
+"""Numbers as a reader wants them."""
+
+import pytest
+
+from reportgen.page import filters as words
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (words.percent(0.8742), "87\u00a0%"),
+        (words.percent(0.8742, 1), "87.4\u00a0%"),
+        (words.percent(None), "unknown"),
+        (words.percent(-0.02), "−2\u00a0%"),
+        (words.percent(-0.002), "0\u00a0%"),
+        (words.number(0.43210), "0.432"),
+        (words.number(-0.01), "−0.01"),
+        (words.number(123456.0), "123,456"),
+        (words.number(0.0), "0"),
+        (words.number(None), "∞"),
+        (words.count(1, "class", "classes"), "one class"),
+        (words.count(12, "map"), "12 maps"),
+        (words.count(0, "file"), "no files"),
+        (words.count(3600, "image"), "3,600 images"),
+        (words.word(16), "sixteen"),
+        (words.word(21), "21"),
+        (words.listing([]), ""),
+        (words.listing(["a"]), "a"),
+        (words.listing(["a", "b", "c"]), "a, b and c"),
+        (words.sentence("it ends"), "It ends."),
+        (words.sentence("Does it?"), "Does it?"),
+        (words.sentence(""), ""),
+        (words.day(1764000000), "24 November 2025"),
+        (words.day(0), ""),
+    ],
+)
+def test_said(said: str, expected: str):
+    assert said == expected
+
+
+def test_an_interval_may_be_open():
+    assert words.interval({"estimate": 0.5, "low": None, "high": 0.75}) == "0.5 [−∞, 0.75]"
+
+
+def test_a_whisker_keeps_the_order_of_its_numbers_and_fits():
+    drawn = words.whisker({"estimate": 0.5, "low": -0.2, "high": 0.9, "range": [0.0, None]})
+    assert 6 < drawn["low"] < drawn["from"] < drawn["estimate"] < drawn["high"] < drawn["width"] - 6
+    assert drawn["to"] == drawn["width"] - 6  # the claim's side has no end
+
+
+@pytest.mark.parametrize("low", [None, 0.0])
+def test_a_whisker_of_nothing_is_drawn(low: float | None):
+    drawn = words.whisker({"estimate": 0.0, "low": low, "high": 0.0, "range": [0.0, None]})
+    assert 0 < drawn["estimate"] < drawn["width"]

@@ -1,0 +1,314 @@
+"""Causes and effects: what a change makes again, and what it leaves alone."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from runs import REPOSITORY
+
+from reportgen.analyses import registry, settings
+from reportgen.base.artifacts import DOCUMENT, FileDigests, write_json, write_text
+from reportgen.base.errors import UserError
+from reportgen.pipeline import run, work
+from reportgen.pipeline.commit import Commit, checked_out
+from reportgen.pipeline.run import Pipeline
+from reportgen.stages.plan import pipeline as planned
+
+ANALYSES = set(registry.BY_NAME)
+DRAWINGS = {f"drawn/{name}" for name in ANALYSES}
+ENDS = {"page", "pdf"}
+IMAGES = {"data", "annotations", "transfer"}
+CLAIMED = ("zfnet", "krizhevsky", "krizhevsky-without-3-4", "krizhevsky-without-6-7", "krizhevsky-without-3-4-6-7")
+COMPARED = {f"compare/{name}" for name in (*CLAIMED, "paper-clipped", "paper-unclipped")}
+BY_THE_PAPER = {"compare/paper-clipped", "compare/paper-unclipped"}
+LOOKING = {"architecture", "ablation", "drawn/architecture", "drawn/ablation"} | ENDS  # at comparison nets
+ALL = IMAGES | {"net"} | COMPARED | ANALYSES | DRAWINGS | ENDS
+
+
+def open_pipeline(folder: Path, **switches: str) -> Pipeline:
+    return planned(settings.load({"PROFILE": "tiny", **switches}), folder / "build", folder / "report")
+
+
+def pretend(made: Pipeline) -> None:
+    """Leave behind what making every stage would leave, as far as `due` looks at it."""
+    for name, stage in made.stages.items():
+        write_json(made.build / name / "stamp.json", made.stamps[name])
+        write_json(made.build / name / DOCUMENT, {"report": work.beside(made.build, made.report)})
+        for output in stage.outputs:
+            made.report.mkdir(exist_ok=True)
+            (made.report / output).touch()
+            write_text(made.report / "manifest" / f"{name}.stamp", made.stamps[name]["fingerprint"] + "\n")
+
+
+def due(made: Pipeline) -> set[str]:
+    return {name for name in made.stages if made.due(name)}
+
+
+def test_everything_is_due_at_first_and_nothing_afterwards(tmp_path: Path) -> None:
+    first = open_pipeline(tmp_path)
+    assert due(first) == ALL
+    assert {reason for _, reason in first.why()} == {"it was not made yet"}
+    pretend(first)
+    again = open_pipeline(tmp_path)
+    assert due(again) == set()
+    assert list(again.why()) == []
+
+
+def test_a_loaded_net_is_looked_up_first_and_the_images_do_not_hang_on_it(tmp_path: Path) -> None:
+    (tmp_path / "net.pt").write_bytes(b"1")
+    switches = {"MODEL": "alexnet", "WEIGHTS": str(tmp_path / "net.pt")}
+    first = open_pipeline(tmp_path, **switches)
+    assert list(first.stages)[:2] == ["model", "data"]
+    assert "reportgen.nets.training.loop" in first.stamps["net"]["sources"]
+    pretend(first)
+    (tmp_path / "net.pt").write_bytes(b"2")
+    stay = {name for name in ALL if name.startswith("compare/")} | IMAGES  # nothing is trained to be compared with it
+    assert due(open_pipeline(tmp_path, **switches)) == ALL - stay | {"model"}
+    (tmp_path / "net.pt").write_bytes(b"1")
+    assert due(open_pipeline(tmp_path, **switches)) == set()
+    assert due(open_pipeline(tmp_path, **switches, LAYERS="features.0")) == ALL - stay - {"net"}
+    assert due(open_pipeline(tmp_path, **switches, PREPROCESSING_ORDER="BGR")) == ALL - stay | {"model"}
+
+
+@pytest.mark.parametrize(
+    ("switches", "effects"),
+    [
+        ({"FEATURES_MAPS": "3"}, {"features", "drawn/features"} | ENDS),
+        ({"TRAINED_GALLERY": "3"}, {"trained", "drawn/trained"} | ENDS),
+        ({"EPOCHS": "3"}, ALL - IMAGES - COMPARED),
+        ({"MODEL": "krizhevsky"}, ALL - IMAGES - COMPARED),
+        ({"COMPARE_EPOCHS": "3"}, (COMPARED - BY_THE_PAPER) | LOOKING),
+        ({"COMPARE_EPOCHS": "3", "COMPARE_PAPER_EPOCHS": "2"}, COMPARED | LOOKING),
+        ({"TRAINING_MOMENTUM": "0.8"}, ALL - IMAGES - BY_THE_PAPER),
+        ({"DEVICE": "cpu"}, ALL - IMAGES),
+        ({"DATA_TRAIN": "5"}, ALL),
+        ({"SEED": "1"}, ALL),
+    ],
+)
+def test_a_setting_makes_again_what_hangs_on_it(tmp_path: Path, switches: dict[str, str], effects: set[str]) -> None:
+    pretend(open_pipeline(tmp_path))
+    changed = open_pipeline(tmp_path, **switches)
+    assert due(changed) == effects
+    first = next(iter(changed.why()))
+    assert first[1].startswith("its settings changed: ")
+
+
+def test_the_papers_epochs_are_its_own_nets_alone(tmp_path: Path) -> None:
+    pretend(open_pipeline(tmp_path, COMPARE_EPOCHS="3"))
+    assert due(open_pipeline(tmp_path, COMPARE_EPOCHS="3", COMPARE_PAPER_EPOCHS="2")) == BY_THE_PAPER | LOOKING
+
+
+def change(monkeypatch: pytest.MonkeyPatch, changed: Path) -> None:
+    """Let a file have another content, for whoever reads its digest."""
+    original = FileDigests.of
+    monkeypatch.setattr(FileDigests, "of", lambda self, path: "other" if path == changed else original(self, path))
+
+
+@pytest.mark.parametrize(
+    ("changed", "effects"),
+    [
+        ("templates/macros.html.j2", ENDS),
+        ("reportgen/analyses/occlusion/section.html.j2", ENDS),
+        ("templates/report.html.j2", {"page"}),
+        ("templates/screen.css", {"page"}),
+        ("templates/scripts/tools.js", {"page"}),
+        ("reportgen/analyses/features/maps.js", {"page"}),
+        ("templates/print.html.j2", {"pdf"}),
+        ("templates/print.css", {"pdf"}),
+        ("templates/compare.html.j2", set()),
+    ],
+)
+def test_a_template_makes_again_what_reads_it(
+    changed: str, effects: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend(open_pipeline(tmp_path))
+    assert due(open_pipeline(tmp_path)) == set()
+    assert (REPOSITORY / changed).is_file()
+    change(monkeypatch, REPOSITORY / changed)
+    assert due(open_pipeline(tmp_path)) == effects
+
+
+def test_a_commit_makes_the_page_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend(open_pipeline(tmp_path))
+    monkeypatch.setattr(run, "checked_out", lambda: Commit("0123abc", 7, ()))
+    assert due(open_pipeline(tmp_path)) == ENDS
+
+
+@pytest.mark.parametrize(
+    ("changed", "effects"),
+    [
+        ("README.md", ENDS),
+        ("templates/macros.html.j2", ENDS),
+        ("templates/screen.css", {"page"}),
+        ("reportgen/analyses/features/maps.js", {"page"}),
+        ("templates/print.css", {"pdf"}),
+        ("templates/compare.html.j2", set()),
+    ],
+)
+def test_what_differs_from_the_commit_counts_where_it_is_read(
+    changed: str, effects: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the first change of a template in a clean checkout would make the PDF again, which takes longest."""
+    monkeypatch.setattr(run, "checked_out", lambda: Commit("0123abc", 7, ()))
+    pretend(open_pipeline(tmp_path))
+    monkeypatch.setattr(run, "checked_out", lambda: Commit("0123abc", 7, (REPOSITORY / changed,)))
+    opened = open_pipeline(tmp_path)
+    assert due(opened) == effects
+    dirty = {name for name in ENDS if opened.run(name)["commit"] == "0123abc-dirty"}
+    assert dirty == effects
+
+
+def test_git_says_what_differs_from_the_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert checked_out() == Commit(None, 0, ())
+    (tmp_path / "below").mkdir()
+    for name in ("kept", "changed é", "below/gone"):
+        (tmp_path / name).write_text("one")
+    identity = ["-c", "user.name=they", "-c", "user.email=they@example.org"]
+    for words in (["init", "-q"], ["add", "-A"], [*identity, "commit", "-qm", "first"]):
+        subprocess.run(["git", *words], check=True)
+    clean = checked_out()
+    assert clean.changed == ()
+    assert clean.without([]) == clean.name
+    assert clean.date > 1_700_000_000
+    (tmp_path / "changed é").write_text("two")
+    (tmp_path / "below" / "gone").unlink()
+    (tmp_path / "untracked").touch()
+    monkeypatch.chdir(tmp_path / "below")
+    found = checked_out()
+    assert set(found.changed) == {tmp_path / "changed é", tmp_path / "below" / "gone"}
+    assert found.without([tmp_path / "below"]) == f"{found.name}-dirty"
+    assert found.without([tmp_path]) == found.name
+
+
+def test_a_source_makes_again_what_imports_it(tmp_path: Path) -> None:
+    stamps = open_pipeline(tmp_path).stamps
+
+    def readers(module: str) -> set[str]:
+        return {name for name, stamp in stamps.items() if module in stamp["sources"]}
+
+    assert readers("reportgen.data.folders") == IMAGES
+    assert readers("reportgen.probe.deconvnet") >= {"features", "schematics"}
+    assert readers("reportgen.analyses.features.analysis") == {"features"}
+    assert readers("reportgen.page.html") >= {"page"}
+    assert readers("reportgen.nets.training.loop") >= {"net"}
+    assert "data" not in readers("reportgen.nets.training.loop")
+    assert "torch" in stamps["net"]["libraries"]
+    for name in {*DRAWINGS, *ENDS, *IMAGES}:
+        assert "torch" not in stamps[name]["libraries"], name
+
+
+def test_a_changed_or_new_image_makes_everything_again(tmp_path: Path) -> None:
+    folder = tmp_path / "images" / "cat"
+    folder.mkdir(parents=True)
+    (folder / "a.png").write_bytes(b"1")
+    pretend(open_pipeline(tmp_path, DATA=str(tmp_path / "images")))
+    os.utime(folder / "a.png", (1, 1))
+    assert due(open_pipeline(tmp_path, DATA=str(tmp_path / "images"))) == set()
+    (folder / "b.png").write_bytes(b"2")
+    assert due(open_pipeline(tmp_path, DATA=str(tmp_path / "images"))) == ALL
+
+
+def test_a_stamp_is_written_only_when_its_content_changes(tmp_path: Path) -> None:
+    open_pipeline(tmp_path)
+    stamps = sorted((tmp_path / "build" / "stamps").rglob("*.json"))
+    assert len(stamps) > len(ALL)
+    for path in stamps:
+        os.utime(path, (1, 1))
+    open_pipeline(tmp_path, FEATURES_MAPS="3")
+    touched = {
+        path.relative_to(tmp_path / "build" / "stamps").as_posix() for path in stamps if path.stat().st_mtime > 1
+    }
+    assert touched == {"features.json", "drawn/features.json", "page.json", "pdf.json"}
+
+
+def test_a_deleted_or_moved_report_is_made_again(tmp_path: Path) -> None:
+    pretend(open_pipeline(tmp_path))
+    (tmp_path / "report" / "report.pdf").unlink()
+    assert due(open_pipeline(tmp_path)) == {"pdf"}
+    elsewhere = planned(settings.load({"PROFILE": "tiny"}), tmp_path / "build", tmp_path / "elsewhere")
+    assert due(elsewhere) == ENDS
+
+
+def test_a_report_that_another_build_wrote_over_is_made_again(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+
+    def opened(build: Path, **switches: str) -> Pipeline:
+        return planned(settings.load({"PROFILE": "tiny", **switches}), build, tmp_path / "report")
+
+    pretend(opened(one))
+    assert due(opened(one)) == set()
+    pretend(opened(other, MODEL="krizhevsky"))
+    assert due(opened(other, MODEL="krizhevsky")) == set()
+    again = opened(one)
+    assert due(again) == ENDS
+    assert {reason for _, reason in again.why()} == {"the report's folder has none, or that of another run"}
+    for path in (one / "stamps").glob("*.json"):
+        os.utime(path, (1, 1))
+    again.remind()  # by the times of the stamps, Make is told
+    assert {path.stem for path in (one / "stamps").glob("*.json") if path.stat().st_mtime > 1} == ENDS
+
+
+def test_an_analysis_reads_the_comparison_nets_that_it_names_and_that_there_are(tmp_path: Path) -> None:
+    made = open_pipeline(tmp_path, COMPARE_VARIANTS="zfnet,krizhevsky-without-7", SEEDS="2")
+    nets = ("compare/zfnet", "compare/zfnet-seed1")
+    assert made.stages["architecture"].inputs == ("data", "net", *nets)
+    assert made.stages["ablation"].inputs == ("data", "net", *nets, "compare/krizhevsky-without-7")
+
+
+def test_more_seeds_train_more_nets_and_leave_those_that_there_are(tmp_path: Path) -> None:
+    pretend(open_pipeline(tmp_path))
+    assert due(open_pipeline(tmp_path, SEEDS="2")) == {"compare/zfnet-seed1", "compare/krizhevsky-seed1"} | LOOKING
+
+
+def test_stamps_of_stages_that_there_are_no_more_are_removed_and_their_artefacts_found_again(tmp_path: Path) -> None:
+    pretend(open_pipeline(tmp_path))
+    stamp = tmp_path / "build" / "stamps" / "compare" / "krizhevsky.json"
+    assert stamp.exists()
+    without = open_pipeline(tmp_path, COMPARE_VARIANTS="zfnet")
+    assert not stamp.exists()
+    assert (tmp_path / "build" / "stamps" / "compare" / "zfnet.json").exists()
+    assert "compare/krizhevsky" not in (tmp_path / "build" / "stamps" / "rules.mk").read_text()
+    assert due(without) == LOOKING
+    assert due(open_pipeline(tmp_path)) == set()
+
+
+def test_a_workshop_belongs_to_one_stage_and_those_of_other_settings_are_removed(tmp_path: Path) -> None:
+    made = open_pipeline(tmp_path)
+    stage, stamp = made.stages["compare/krizhevsky"], made.stamps["compare/krizhevsky"]
+    given = work.Work(stage, made.settings, made.build, made.report, stamp)
+    assert given.workshop.parent == made.build
+    old = made.build / f"work-compare-krizhevsky-{'0' * 16}"
+    other = made.build / f"work-compare-krizhevsky-without-7-{'0' * 16}"
+    for folder in (given.workshop, old, other):
+        folder.mkdir()
+    given.forget_others()
+    assert (given.workshop.exists(), old.exists(), other.exists()) == (True, False, True)
+
+
+def test_an_unknown_stage_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="featres: no such stage; did you mean 'features'"):
+        open_pipeline(tmp_path).needed(["featres"])
+
+
+def test_make_is_told_which_stage_hangs_on_which(tmp_path: Path) -> None:
+    made = open_pipeline(tmp_path)
+    rules = (tmp_path / "build" / "stamps" / "rules.mk").read_text().splitlines()
+    assert len(rules) == len(made.stages)
+    assert "$(BUILD)/net/artefact.json: $(BUILD)/data/artefact.json" in rules
+    assert "$(BUILD)/drawn/features/artefact.json: $(BUILD)/features/artefact.json" in rules
+    assert f"-include $(BUILD)/stamps/{run.RULES}" in (REPOSITORY / "Makefile").read_text()
+
+
+def test_a_users_annotations_and_images_of_other_classes(tmp_path: Path) -> None:
+    (tmp_path / "parts.json").write_text("{}")
+    pretend(open_pipeline(tmp_path))
+    given = open_pipeline(tmp_path, PARTS=str(tmp_path / "parts.json"))
+    assert {"annotations"} <= due(given)
+    assert not {"data", "net", "transfer", "features"} & due(given)
+    with pytest.raises(UserError, match="TRANSFER=nowhere: no such folder"):
+        open_pipeline(tmp_path, TRANSFER="nowhere")
+    with pytest.raises(UserError, match=r"PARTS=nowhere\.json: no such file"):
+        open_pipeline(tmp_path, PARTS="nowhere.json")

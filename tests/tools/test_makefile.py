@@ -1,0 +1,76 @@
+"""The Makefile: what it prints, what it passes on, and that the number of jobs changes nothing."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from runs import REPOSITORY, Run, bytes_of
+
+from reportgen.settings.switches import SWITCHES
+
+
+def make(*words: str, cwd: Path = REPOSITORY) -> subprocess.CompletedProcess[str]:
+    """Make in the repository or elsewhere, with this Python instead of an environment of its own."""
+    environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
+    return subprocess.run(
+        ["make", "-f", REPOSITORY / "Makefile", *words, "VENV=none", f"PYTHON={sys.executable}"],
+        cwd=cwd,
+        env={
+            **environment,
+            "SOURCE_DATE_EPOCH": "0",
+            "GIT_DIR": "/nowhere",
+        },  # no commit, as in the run it is held against
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+
+
+def test_help_lists_every_target_and_switch() -> None:
+    said = make("help").stdout
+    for target in ("report", "figures", "compare", "why", "test", "lint", "bench", "serve", "clean", "help"):
+        assert f"make {target} " in said
+    for switch in SWITCHES:
+        assert f"\n  {switch.name} " in said
+
+
+def test_a_misspelt_switch_is_answered_with_the_nearest() -> None:
+    done = make("report", "PROFLE=tiny")
+    assert done.returncode == 2
+    assert "error: PROFLE: no such switch; did you mean 'PROFILE'?" in done.stderr
+
+
+def test_a_value_with_spaces_and_quotes_arrives_whole(tmp_path: Path) -> None:
+    data = f'{tmp_path}/it\'s "here"'
+    places = (f"BUILD={tmp_path}/my build", f"REPORT={tmp_path}/my report")
+    done = make("report", "PROFILE=tiny", f"DATA={data}", *places)
+    assert done.returncode == 2
+    assert f"error: DATA={data}: no such folder" in done.stderr
+
+
+def test_a_build_folder_with_spaces_has_one_job(tmp_path: Path) -> None:
+    done = make("report", "PROFILE=tiny", f"BUILD={tmp_path}/my build", "JOBS=2")
+    assert done.returncode == 2
+    assert "my build: with JOBS=2 use a path without spaces" in done.stderr
+
+
+def test_a_choice_of_tests_is_no_switch_of_the_runs_in_them() -> None:
+    done = make("test", "TESTS=tests/test_cli.py -k a_folder_that_cannot_be_written")
+    assert done.returncode == 0, done.stdout
+    assert "1 passed" in done.stdout
+
+
+def test_two_jobs_give_the_bytes_of_one(tiny: Run, tmp_path: Path) -> None:
+    """In a folder of the user's own, too."""
+    switches = ("PROFILE=tiny", "JOBS=2")
+    done = make("report", *switches, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "report: " in done.stdout
+    assert bytes_of(tmp_path / "report") == bytes_of(tiny.report)
+    make("why", *switches, "FEATURES_MAPS=3", cwd=tmp_path)  # writes other stamps, and the next call the old ones again
+    again = make("report", *switches, cwd=tmp_path)
+    assert again.returncode == 0
+    assert "stage" not in again.stderr
+    assert not [line for line in again.stderr.splitlines() if line.startswith(("data", "net", "draw"))]

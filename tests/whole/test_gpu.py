@@ -1,0 +1,157 @@
+"""What a GPU would make of it, as far as a machine without one can tell: see pretended_gpu.py."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from pretended_gpu import pretended_gpu
+from runs import REPOSITORY, Run, python
+from small_trainings import NET, PREPROCESSING, QUICK, TRAINING, VALIDATION, Images, coloured
+from torch import nn
+
+from reportgen.nets.device import resolve_device
+from reportgen.nets.training import loop as training
+
+# --- The pretence itself --------------------------------------------------------------------------------------------------
+
+
+def test_what_lies_apart_cannot_be_mixed() -> None:
+    with pretended_gpu():
+        there = torch.ones(3, device="cuda")
+        assert (there + 1).device == torch.device("cuda", 0)
+        with pytest.raises(RuntimeError, match=r"tensors of the GPU, and of the CPU, of shapes \[\(3,\)\]"):
+            there + torch.ones(3)
+        with pytest.raises(RuntimeError, match="not supported for tensor subclasses"):
+            there.numpy()
+        with pytest.raises(RuntimeError, match="an index: tensors of the GPU, and of the CPU"):
+            torch.ones(3)[torch.zeros(1, dtype=torch.int64, device="cuda")]
+        with pytest.raises(RuntimeError, match="an index: tensors of the GPU, and of the CPU"):
+            there[torch.tensor([0, 1])] = torch.ones(2)
+        with pytest.raises(RuntimeError, match=r"stack.*of shapes \[\]"):
+            torch.stack([there.sum(), torch.tensor(1.0)])
+        with pytest.raises(RuntimeError, match="cuda:1: there is one GPU"):
+            torch.ones(3, device="cuda:1")
+        assert (there * torch.tensor(2.0)).cpu().tolist() == [2, 2, 2]  # a number may come from anywhere
+
+
+def test_what_is_read_too_early_is_not_there() -> None:
+    with pretended_gpu() as gpu:
+        there = torch.ones(3, device="cuda")
+        early = (there + 1).to("cpu", non_blocking=True)
+        assert early.isnan().all()
+        event = torch.cuda.current_stream().record_event()
+        later = (there + 2).to("cpu", non_blocking=True)
+        event.synchronize()
+        assert not gpu.waits
+        assert early.tolist() == [2, 2, 2]
+        assert later.isnan().all()
+        assert there.sum().item() == 3
+        assert later.tolist() == [3, 3, 3]
+        torch.cuda.current_stream().record_event().synchronize()
+        assert list(gpu.waits) == [
+            "tests: aten._local_scalar_dense.default",
+            "tests: an event, with nothing behind it",
+        ]
+
+
+def test_waiting_and_coarse_numbers_are_noticed() -> None:
+    with pretended_gpu() as gpu:
+        there = torch.arange(4.0).pin_memory().to("cuda", non_blocking=True)
+        assert not gpu.waits
+        torch.arange(4.0).to("cuda", non_blocking=True)  # not pinned: it waits all the same
+        there[there > 1]
+        there[torch.tensor([0])]
+        there.cpu()
+        kinds = ["a copy from the CPU", "a mask as index", "an index from the CPU", "a copy to the CPU"]
+        assert list(gpu.waits) == [f"tests: {kind}" for kind in kinds]
+        weights = torch.ones(1, 1, 1, 1, device="cuda")
+        nn.functional.conv2d(weights, weights)
+        assert gpu.coarse == {"tests": 1}, "by itself torch lets convolutions be coarse"
+        resolve_device("cuda")
+        nn.functional.conv2d(weights, weights)
+        assert gpu.coarse == {"tests": 1}
+
+
+# --- Training -------------------------------------------------------------------------------------------------------------
+
+
+def trained(images: Images, folder: Path, device: str, **more: Any) -> training.History:
+    settings = replace(QUICK, batch_size=8, **more)
+    return training.train(NET, images, VALIDATION, PREPROCESSING, settings, 0, resolve_device(device), folder)
+
+
+@pytest.mark.parametrize("resident", [True, False])
+def test_training_waits_for_epochs_and_not_for_steps(
+    resident: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pretended_gpu.MEMORY", 2**40 if resident else 0)
+    monkeypatch.setattr(training, "KEEPING", math.inf)  # else the clock says whether an epoch is written or copied
+    waits = []
+    for count in (8, 24, 96):  # images: 1, 3 and 12 steps an epoch
+        with pretended_gpu() as gpu:
+            there = trained(coloured(count, seed=2), tmp_path / f"there-{count}", "cuda")
+            waits.append(gpu.waits.total())
+        assert there == trained(coloured(count, seed=2), tmp_path / f"here-{count}", "cpu")
+    assert waits[1] == waits[2]  # the first has some that are not repeated
+
+
+def test_training_multiplies_coarsely_only_where_it_is_told_to(tmp_path: Path) -> None:
+    with pretended_gpu() as gpu:
+        trained(TRAINING, tmp_path / "exact", "cuda")
+        assert not gpu.coarse
+        trained(TRAINING, tmp_path / "coarse", "cuda", precision="tf32")
+        assert gpu.coarse
+        gpu.coarse.clear()
+        trained(TRAINING, tmp_path / "again", "cuda")
+        assert not gpu.coarse
+
+
+def test_a_loss_that_is_not_finite_is_found_in_its_own_step(tmp_path: Path) -> None:
+    said = []
+    for device in ("cuda", "cpu"):
+        with pretended_gpu(), pytest.raises(training.Diverged) as stopped:
+            trained(TRAINING, tmp_path / device, device, learning_rate=1e12, warm_up=0.0)
+        said.append(str(stopped.value))
+    assert said[0] == said[1]
+    assert "at epoch 1, step " in said[0]
+
+
+# --- The whole report -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The report of the profile `tiny` from a pretended GPU: its numbers, and what was seen on the GPU."""
+    home = tmp_path_factory.mktemp("pretended")
+    program = REPOSITORY / "tests" / "pretended_gpu.py"
+    made = python(str(program), str(home / "seen.json"), "run", "PROFILE=tiny", "DEVICE=cuda", cwd=home)
+    assert made.returncode == 0, made.stderr
+    report = json.loads((home / "report" / "metrics.json").read_text(encoding="utf-8"))
+    return report, json.loads((home / "seen.json").read_text(encoding="utf-8"))
+
+
+def test_the_report_is_the_cpus(seen: tuple[dict[str, Any], dict[str, Any]], tiny: Run) -> None:
+    there, _ = seen
+    here = json.loads((tiny.report / "metrics.json").read_text(encoding="utf-8"))
+    assert there["run"].pop("device") != here["run"].pop("device")
+    assert there["run"]["settings"].pop("compute") != here["run"]["settings"].pop("compute")
+    # The nets trained from scratch share the CPU's threads there, and have one each here: sums are rounded otherwise.
+    pairs = [item["analyses"]["generalisation"].pop("counts") for item in (there, here)]
+    assert there == here
+    for one, other in zip(*pairs, strict=True):
+        for name, value in one.items():
+            assert value == (pytest.approx(other[name], rel=1e-3) if "scratch" in name else other[name]), name
+
+
+def test_no_number_of_the_report_is_coarse(seen: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    _, gpu = seen
+    assert gpu["calls"] > 10_000
+    assert gpu["coarse"] == {}
+
+
+def test_nothing_is_fetched_that_is_not_read(seen: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    assert seen[1]["unread"] == 0

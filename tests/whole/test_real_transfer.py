@@ -1,0 +1,54 @@
+"""Features that SqueezeNet 1.1 learned on ImageNet, tried on photographs of Caltech-101."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torchvision
+
+from reportgen.analyses.generalisation.folds import draw_folds
+from reportgen.analyses.generalisation.transferring import KINDS, fit, read
+from reportgen.data.dataset import Dataset, Split, Transfer
+from reportgen.data.decoding import read_image
+from reportgen.data.folders import list_classes
+from reportgen.data.transforms import Preprocessing
+from reportgen.look.inputs import Inputs
+
+pytestmark = pytest.mark.real
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+def photographs(folder: Path, of_class: int, size: int) -> Transfer:
+    """The first photographs of each class."""
+    classes, files = list_classes(folder, str(folder))
+    chosen = [file for label in range(len(classes)) for file in [f for f in files if f.label == label][:of_class]]
+    images = np.stack([read_image(file.path, size) for file in chosen])
+    labels = np.array([file.label for file in chosen])
+    return Transfer("caltech101", classes, "", Split(images, labels, tuple(file.name for file in chosen)))
+
+
+def squeezenet(real_data: Path, transfer: Transfer) -> Inputs:
+    net = torchvision.models.squeezenet1_1()
+    net.load_state_dict(safetensors.torch.load_file(real_data / "weights" / "squeezenet1_1_torchvision.safetensors"))
+    data = Dataset("none", (), "", transfer.images, transfer.images, transfer.images)
+    return Inputs.of(net, Preprocessing(224, mean=MEAN, deviation=DEVIATION), data, transfer=transfer, batch=32)
+
+
+def test_frozen_features_serve_other_photographs_and_the_deeper_the_better(real_data: Path) -> None:
+    transfer = photographs(real_data / "caltech101" / "transfer", of_class=14, size=256)
+    inputs = squeezenet(real_data, transfer)
+    folds = draw_folds(transfer, (1, 5), 2, 0.5, np.random.default_rng(0))
+    features, layers, top = read(inputs, transfer.images, folds.used)
+    assert [layer.number for layer in layers] == [1, 2, 3, 4, 5, 7]
+    assert all(layer.features <= 10_000 for layer in layers)
+    assert layers[-1].features == 512
+    found = fit(features, layers, top, transfer.images.labels, folds, (1, 5), np.arange(2))
+    one, five = found["frozen"].mean(axis=(1, 2))
+    assert 0.4 < one < five
+    assert five > 0.7  # chance is 0.06
+    assert found["unfinished"] == 0
+    svm = found["linear"][KINDS.index("SVM")].mean(axis=(1, 2))
+    print(found["frozen"].mean(axis=(1, 2)), svm, found["linear"][1].mean(axis=(1, 2)))
+    assert svm[-1] > svm[0] + 0.2
+    assert svm[-1] >= svm[2] >= svm[0]
