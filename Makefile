@@ -1,17 +1,13 @@
 # reportgen: make report, then open report/index.html. "make help" lists every target and switch.
 #
-# A stage reads the artefacts of the stages before it and writes its own. Each hangs on its stamp in $(BUILD)/stamps,
-# which is rewritten only when what the stage reads has changed in content (settings, sources, images): see
-# reportgen/pipeline.py. With JOBS=1 all that is due is made in one process, because importing torch takes seconds.
+# Make is the front door: it makes the environment and passes the switches on. Which stages are due, and what each depends
+# on, is decided by content in Python (reportgen/stages/plan.py, reportgen/pipeline/run.py); "make why" says it.
 
 # Where this file lies, seen from where Make runs: empty, or ../reportgen/ after make -f ../reportgen/Makefile, by which
 # another repository makes its report.
 HERE := $(filter-out ./,$(dir $(firstword $(MAKEFILE_LIST))))
 SOURCES = $(if $(HERE),$(abspath $(HERE)),$(CURDIR))
 
-BUILD  = build
-REPORT = report
-JOBS   = 1
 VENV   = $(HERE).venv
 PYTHON = python3
 
@@ -34,19 +30,13 @@ READY     = $(LOCKED) $(THEIRS)
 endif
 RUN = PYTHONPATH='$(SOURCES)' '$(PY)' -m reportgen
 
-.PHONY: report figures compare verify help test lint bench serve clean why stamps artefacts setup
+.PHONY: report figures compare verify help test lint bench serve clean why setup
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
 ## make the report: report/index.html, report/report.pdf, report/metrics.json
 report: $(READY)
-ifeq ($(JOBS),1)
 	@$(RUN) run
-else
-	@$(RUN) stamps
-	@$(MAKE) -f $(firstword $(MAKEFILE_LIST)) -j$(JOBS) artefacts
-	@$(RUN) summary
-endif
 
 ## print the paths of the figures, made first where they are not: ANALYSIS=features, LAYER=3, MAPS=0,5,17 or all
 figures: $(READY)
@@ -102,23 +92,3 @@ $(VENV)/.ready-%: $(HERE)tools/bootstrap.py
 $(VENV)/.theirs-%: $(LOCKED)
 	@$(PY) -m pip install --quiet --disable-pip-version-check -r '$(REQUIREMENTS)'
 	@touch $@
-
-# --- the stages ---------------------------------------------------------------------------------------------------
-#
-# data -> annotations, transfer
-# data -> net -> each analysis -> its drawings -> page, pdf
-#
-# Which artefact hangs on which, "reportgen stamps" writes to $(BUILD)/stamps/rules.mk, as a compiler writes the
-# dependencies of a source file: reportgen/stages/plan.py is the one place where a stage is registered.
-
-ifneq ($(words $(BUILD)),1)
-# Make cannot name files with spaces: with JOBS=1 it does not have to.
-$(if $(filter-out 1,$(JOBS)),$(error BUILD=$(BUILD): with JOBS=$(JOBS) use a path without spaces))
-else
--include $(BUILD)/stamps/rules.mk
-
-artefacts: $(BUILD)/page/artefact.json $(BUILD)/pdf/artefact.json
-
-$(BUILD)/%/artefact.json: $(BUILD)/stamps/%.json
-	@$(RUN) stage $*
-endif

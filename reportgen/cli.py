@@ -11,7 +11,6 @@ import click
 
 from reportgen.analyses import settings
 from reportgen.base import torchrun
-from reportgen.base.artifacts import DOCUMENT
 from reportgen.base.errors import UserError
 from reportgen.base.names import nearest
 from reportgen.base.progress import say
@@ -23,6 +22,7 @@ from reportgen.stages.plan import pipeline as planned
 REFUSED = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.EFBIG, errno.ENOTDIR}
 GOALS = ("page", "pdf")
 FORMATS = ("", "single")
+MOST_JOBS = 256
 
 
 def read_switches(words: tuple[str, ...]) -> dict[str, str]:
@@ -53,6 +53,14 @@ def open_pipeline(switches: dict[str, str]) -> Pipeline:
             f"BUILD={build}: it holds files that reportgen did not write: choose another folder, or empty it"
         )
     return planned(loaded, build, report)
+
+
+def jobs(switches: dict[str, str]) -> int:
+    """How many stages are made at the same time; raises UserError for what is no such number."""
+    text = switches.get("JOBS") or "1"
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_JOBS:
+        raise UserError(f"JOBS={text}: use a number of stages from 1 to {MOST_JOBS}")
+    return int(text)
 
 
 def check_before(pipeline: Pipeline) -> None:
@@ -105,29 +113,21 @@ def verb(function: Callable[..., None]) -> Callable[..., None]:
 
 @verb
 def run(words: tuple[str, ...]) -> None:
-    """Make the report: every stage that is due, in one process."""
+    """Make the report: every stage that is due, several at once with JOBS=."""
     switches = read_switches(words)
-    pipeline = open_pipeline(switches)
+    pipeline, at_once = open_pipeline(switches), jobs(switches)
     check_before(pipeline)
-    took = pipeline.make_due(preflight.STAGES)
+    took = pipeline.make_due(preflight.STAGES, at_once)
     preflight.check(pipeline.settings, pipeline.build)
-    took |= pipeline.make_due(GOALS)
+    took |= pipeline.make_due(GOALS, at_once)
     summarise(pipeline, took, switches.get("FORMAT", ""))
-
-
-@verb
-def stamps(words: tuple[str, ...]) -> None:
-    """Write down what every stage reads, for Make to compare."""
-    pipeline = open_pipeline(read_switches(words))
-    check_before(pipeline)
-    pipeline.remind()
 
 
 @main.command()
 @click.argument("name")
 @click.argument("words", nargs=-1, metavar="[NAME=VALUE]...")
 def stage(name: str, words: tuple[str, ...]) -> None:
-    """Make one stage, if its content is due; those before it must have been made."""
+    """Make one stage, where it is due; those before it must have been made. This is what torchrun starts."""
     pipeline = open_pipeline(read_switches(words))
     goal = pipeline.needed([name])[-1]
     if torchrun.started():
@@ -140,8 +140,6 @@ def stage(name: str, words: tuple[str, ...]) -> None:
         torchrun.leave()
     elif pipeline.due(goal):
         pipeline.make(goal)
-    else:  # its stamp was written anew with the content it had: for Make, the artefact is as new
-        (pipeline.build / goal / DOCUMENT).touch()
 
 
 @verb

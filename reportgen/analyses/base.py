@@ -5,7 +5,7 @@
 ``section.html.j2`` its section of the page
 ``*.js``            scripts of its own figures, if it has any
 ``draw.py``         ``DRAWERS``, where it has kinds of figures of its own
-``early.py``        ``check(settings, build)``, where it can say before a net is trained what would end the run late
+``preflight.py``    ``check(settings, build)``, where it can say before a net is trained what would end the run late
 ``headline.py``     what it offers to the head of the page: ``strip``, ``story``, ``caveat``
 """
 

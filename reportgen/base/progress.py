@@ -14,6 +14,13 @@ PLAIN_INTERVAL = 10.0  # seconds between two lines where there is no terminal
 
 
 _quiet: ContextVar[bool] = ContextVar("quiet", default=False)
+_bars = True
+
+
+def without_bars() -> None:
+    """From now on this process says how far it is in plain lines: bars of several processes would overwrite each other."""
+    global _bars
+    _bars = False
 
 
 @contextmanager
@@ -28,7 +35,7 @@ def quiet() -> Iterator[None]:
 
 def say(message: str) -> None:
     """Write one line to standard error, above a bar if one is being drawn."""
-    tqdm.write(message, file=sys.stderr)
+    tqdm.write(f"{message}\n", file=sys.stderr, end="")  # in one piece: other processes write, too
 
 
 def track(
@@ -42,7 +49,7 @@ def track(
         total = len(items) * step
     if _quiet.get():
         yield from items
-    elif sys.stderr.isatty():
+    elif _bars and sys.stderr.isatty():
         yield from _bar(items, what, total, unit, step)
     else:
         yield from _lines(items, what, total, unit, step)

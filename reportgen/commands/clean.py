@@ -9,8 +9,8 @@ from reportgen.commands.figures import EXTRA
 from reportgen.page.html import remove_report
 from reportgen.settings.sections import Settings
 from reportgen.settings.variants import FAMILY
-from reportgen.stages.embedded import HOME
 from reportgen.stages.plan import stages
+from reportgen.stages.scenes import HOME
 
 
 def remove(settings: Settings, build: Path, report: Path) -> None:

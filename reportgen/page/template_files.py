@@ -40,8 +40,7 @@ def of(writer: str) -> tuple[dict[str, Path], tuple[Path, ...]]:
         else:
             read[name] = path
     for analysis in registry.ANALYSES:
-        section = analysis.folder / "section.html.j2"
-        read[section.relative_to(FOLDER).as_posix()] = section
+        read |= {path.relative_to(FOLDER).as_posix(): path for path in sorted(analysis.folder.glob("*.j2"))}
     if writer == "page":
         read |= scripts()
     else:

@@ -28,12 +28,11 @@ from reportgen.base.errors import UserError
 from reportgen.base.libraries import lacking, version
 from reportgen.base.names import nearest
 from reportgen.base.progress import say
+from reportgen.pipeline import jobs, launch
 from reportgen.pipeline.commit import checked_out
-from reportgen.pipeline.source_files import closure
+from reportgen.pipeline.source_files import DECLARED, ENGINE, closure
 from reportgen.pipeline.work import Stage, Work, beside
 from reportgen.settings.sections import Settings, jsonable
-
-RULES = "rules.mk"  # in the folder of the stamps
 
 
 class Pipeline:
@@ -48,11 +47,13 @@ class Pipeline:
         self.stamps = self._stamps()
 
     def _stamps(self) -> dict[str, dict[str, Any]]:
-        """What every stage reads, with its fingerprint; writes those that changed to ``build/stamps``."""
+        """What every stage reads, with its fingerprint."""
         digests = FileDigests(self.build / "stamps" / "digests.json")
         stamps: dict[str, dict[str, Any]] = {}
         for stage in self.stages.values():
-            sources, libraries = closure([stage.module, *stage.also], stage.rooms)
+            sources, libraries = closure(
+                [stage.module, *stage.also], stage.rooms, ENGINE if stage.commit else ENGINE + DECLARED
+            )
             stamp: dict[str, Any] = {
                 "settings": (self.settings.document(*stage.sections) if stage.sections else {}) | jsonable(stage.given),
                 "sources": {name: digests.of(path) for name, path in sources.items()},
@@ -68,29 +69,8 @@ class Pipeline:
                 stamp["profile"] = [self.settings.profile, self.settings.document()]
             stamp["fingerprint"] = digest(stamp)
             stamps[stage.name] = stamp
-            place = self.build / "stamps" / f"{stage.name}.json"
-            if not place.exists() or _read_or_none(place) != stamp:
-                write_json(place, stamp)
         digests.save()
-        self._write_rules()
-        self._remove_stale(stamps)
         return stamps
-
-    def _remove_stale(self, stamps: Mapping[str, Any]) -> None:
-        """Remove the stamps of stages that these settings do not have; their artefacts stay, to be found again."""
-        place = self.build / "stamps"
-        kept = {place / f"{name}.json" for name in stamps} | {place / "digests.json"}
-        for path in set(place.rglob("*.json")) - kept:
-            path.unlink(missing_ok=True)  # another process of the same run may have been faster
-
-    def _write_rules(self) -> None:
-        """Tell Make which artefact hangs on which; the build folder may move, so it is not named."""
-        rules = self.build / "stamps" / RULES
-        lines = [
-            f"$(BUILD)/{stage.name}/{DOCUMENT}:" + "".join(f" $(BUILD)/{name}/{DOCUMENT}" for name in stage.inputs)
-            for stage in self.stages.values()
-        ]
-        write_text(rules, "\n".join(lines) + "\n")
 
     def due(self, name: str) -> bool:
         """Whether a stage must be made: its artefact is missing, or was made from something else."""
@@ -114,14 +94,8 @@ class Pipeline:
         except (OSError, ValueError):
             return None
 
-    def remind(self) -> None:
-        """Make the stamps new of what is due in the report's folder: Make knows only the files in the build folder."""
-        for name, stage in self.stages.items():
-            if stage.outputs and self.due(name):
-                (self.build / "stamps" / f"{name}.json").touch()
-
     def needed(self, goals: Iterable[str]) -> list[str]:
-        """The goals and all they hang on, in the order in which they can be made."""
+        """The goals and all they depend on, in the order in which they can be made."""
         wanted: set[str] = set()
 
         def want(name: str) -> None:
@@ -137,7 +111,7 @@ class Pipeline:
         return [name for name in self.stages if name in wanted]
 
     def waiting(self, goals: Iterable[str]) -> list[str]:
-        """What is due of the goals and of all they hang on, in that order."""
+        """What is due of the goals and of all they depend on, in that order."""
         return [name for name in self.needed(goals) if self.due(name)]
 
     def make(self, name: str) -> float:
@@ -147,12 +121,12 @@ class Pipeline:
         started = time.monotonic()
         self.check_gpus()
         words = ["stage", name, *self.settings.words, f"BUILD={self.build}", f"REPORT={self.report}"]
-        import_module("reportgen.pipeline.launch").launch(words, self.settings.machine.gpus)
+        launch.launch(words, self.settings.machine.gpus)
         return time.monotonic() - started
 
     def check_gpus(self) -> None:
         """Raise UserError where there are fewer than are asked for."""
-        import_module("reportgen.pipeline.launch").check(self.settings.machine.gpus, self.settings.compute.device)
+        launch.check(self.settings.machine.gpus, self.settings.compute.device)
 
     def shared(self, name: str) -> bool:
         """Whether several processes make a stage together."""
@@ -180,20 +154,27 @@ class Pipeline:
             write_json(folder / "stamp.json", self.stamps[name])
         shutil.rmtree(work.workshop, ignore_errors=True)
         seconds = time.monotonic() - started
-        say(f"  done in {seconds:.1f} s")
-        timings = self.build / "timings.json"
-        write_json(timings, (_read_or_none(timings) or {}) | {name: round(seconds, 2)})
+        say(f"  {name} took {seconds:.1f} s")
         return seconds
 
-    def make_due(self, goals: Iterable[str]) -> dict[str, float]:
-        """Make what is due of the goals and of all they hang on; returns the seconds of each stage made."""
+    def make_due(self, goals: Iterable[str], at_once: int = 1) -> dict[str, float]:
+        """Make what is due of the goals and of all they depend on; returns the seconds of each stage made.
+
+        `at_once` stages are made at the same time, each in a process of its own; with one, all are made in this process.
+        """
         for folder in {(self.build / stage.folder).parent for stage in self.stages.values()} | {self.report}:
             remove_leftovers(folder)
         due = self.waiting(goals)
         self.check_libraries(due)
         if any(self.shared(name) and self.due(name) for name in self.stages):
             self.check_gpus()  # before the first stage, not after hours of it
-        return {name: self.make(name) for name in due}
+        took: dict[str, float] = {}
+        made = jobs.side_by_side(self, due, at_once) if at_once > 1 else ((name, self.make(name)) for name in due)
+        for name, seconds in made:
+            took[name] = seconds
+            timings = self.build / "timings.json"
+            write_json(timings, (_read_or_none(timings) or {}) | {name: round(seconds, 2)})
+        return took
 
     def check_libraries(self, names: Iterable[str]) -> None:
         """Raise UserError where this Python lacks a library that one of the stages imports: before hours, not after them.

@@ -10,21 +10,31 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]  # the folder in which the package lies
-ENGINE = ("reportgen.pipeline",)
+ENGINE = ("reportgen.pipeline",)  # how a stage's turn comes is in no artefact
+DECLARED = (  # what is declared there reaches a stage as values, which its stamp holds
+    "reportgen.settings.sections",
+    "reportgen.settings.switches",
+    "reportgen.settings.load",
+    "reportgen.analyses.base",
+    "reportgen.analyses.registry",
+    "reportgen.analyses.settings",
+)
 
 
-def closure(modules: Iterable[str], rooms: Sequence[str] = ()) -> tuple[dict[str, Path], list[str]]:
+def closure(
+    modules: Iterable[str], rooms: Sequence[str] = (), but: Sequence[str] = ENGINE + DECLARED
+) -> tuple[dict[str, Path], list[str]]:
     """Every source file of ours that these modules import, and the libraries that those import.
 
-    What imports the engine does not depend on it: how a stage's turn comes is in no artefact. Where `rooms` are named
-    (packages or modules), only files that lie there count, and what is imported through others does not.
+    Nothing depends on what lies in `but` (packages or modules). Where `rooms` are named, only files that lie there count,
+    and what is imported through others does not.
     """
     sources: dict[str, Path] = {}
     libraries: set[str] = set()
     waiting = list(modules)
     while waiting:
         module = waiting.pop()
-        if module in sources or within(module, ENGINE) or (rooms and not within(module, rooms)):
+        if module in sources or within(module, but) or (rooms and not within(module, rooms)):
             continue
         path = _source(module)
         if path is None:

@@ -15,7 +15,7 @@ from reportgen.data.folders import list_folder, list_for_loaded
 from reportgen.data.masks import read_masks
 from reportgen.data.packing import Skipped
 from reportgen.pipeline.work import Work
-from reportgen.stages.embedded import drawn_scenes
+from reportgen.stages.scenes import drawn_scenes
 
 
 def make(work: Work, folder: Path) -> None:

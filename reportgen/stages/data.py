@@ -16,7 +16,7 @@ from reportgen.data.dataset import SPLITS, WIDE, count_images
 from reportgen.data.folders import MOST_SKIPPED, ImageFile, Listing, list_folder, list_for_loaded
 from reportgen.data.packing import Skipped, pack
 from reportgen.pipeline.work import Work
-from reportgen.stages.embedded import drawn_scenes
+from reportgen.stages.scenes import drawn_scenes
 
 
 def make(work: Work, folder: Path) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from reportgen.analyses import registry
 from reportgen.analyses.base import Analysis
@@ -88,9 +89,15 @@ def _trained_net(settings: Settings) -> Stage:
         ("model", "training", "data", "run", "compute"),
         rooms=TRAINED,
         doing="training the net",
-        given={"machine": {"gpus": settings.machine.gpus}},
+        given={"machine": {"gpus": settings.machine.gpus}, "architecture": _architecture(settings)},
         shared=True,
     )
+
+
+def _architecture(settings: Settings, variant: variants.Variant | None = None) -> dict[str, Any]:
+    """The net that is trained, as values: but for its classes, which the images bring."""
+    base = settings.model.architecture(settings.data.crop, 1, variant.base if variant else "")
+    return asdict(variant.applied(base) if variant else base)
 
 
 def _loaded_net() -> Stage:
@@ -150,6 +157,7 @@ def _comparison(net: variants.Compared, settings: Settings) -> Stage:
         "seed": settings.run.seed + net.turn,
         "model": {key: value for key, value in asdict(model).items() if key != "name"},
         "training": asdict(training),
+        "architecture": _architecture(settings, net.variant),
         "machine": {"gpus": settings.machine.gpus},
     }
     return Stage(

@@ -44,5 +44,5 @@ def _fits(net: Architecture) -> bool:
 def check(settings: Settings, build: Path) -> None:
     """Raise UserError for what an analysis can already see in the user's files; the stages that read them are made."""
     for analysis in ANALYSES:
-        if early := analysis.offered("early"):
-            early.check(settings, build)
+        if found := analysis.offered("preflight"):
+            found.check(settings, build)

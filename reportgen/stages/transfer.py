@@ -8,7 +8,7 @@ from reportgen.data.dataset import count_images
 from reportgen.data.folders import list_classes
 from reportgen.data.packing import Skipped, pack
 from reportgen.pipeline.work import Work
-from reportgen.stages.embedded import drawn_scenes
+from reportgen.stages.scenes import drawn_scenes
 
 
 def make(work: Work, folder: Path) -> None:

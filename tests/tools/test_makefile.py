@@ -5,9 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from runs import REPOSITORY, Run, bytes_of
 
-from reportgen.settings.switches import SWITCHES
+from reportgen.analyses.settings import KNOWN
 
 
 def make(*words: str, cwd: Path = REPOSITORY) -> subprocess.CompletedProcess[str]:
@@ -32,7 +33,7 @@ def test_help_lists_every_target_and_switch() -> None:
     said = make("help").stdout
     for target in ("report", "figures", "compare", "why", "test", "lint", "bench", "serve", "clean", "help"):
         assert f"make {target} " in said
-    for switch in SWITCHES:
+    for switch in KNOWN.switches:
         assert f"\n  {switch.name} " in said
 
 
@@ -50,10 +51,12 @@ def test_a_value_with_spaces_and_quotes_arrives_whole(tmp_path: Path) -> None:
     assert f"error: DATA={data}: no such folder" in done.stderr
 
 
-def test_a_build_folder_with_spaces_has_one_job(tmp_path: Path) -> None:
-    done = make("report", "PROFILE=tiny", f"BUILD={tmp_path}/my build", "JOBS=2")
+@pytest.mark.parametrize("jobs", ["0", "two", "-1", "2; touch here"])
+def test_a_number_of_jobs_that_is_none_is_refused(jobs: str, tmp_path: Path) -> None:
+    done = make("report", "PROFILE=tiny", f"JOBS={jobs}", cwd=tmp_path)
     assert done.returncode == 2
-    assert "my build: with JOBS=2 use a path without spaces" in done.stderr
+    assert f"error: JOBS={jobs}: use a number of stages from 1 to 256" in done.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_choice_of_tests_is_no_switch_of_the_runs_in_them() -> None:
@@ -69,7 +72,6 @@ def test_two_jobs_give_the_bytes_of_one(tiny: Run, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "report: " in done.stdout
     assert bytes_of(tmp_path / "report") == bytes_of(tiny.report)
-    make("why", *switches, "FEATURES_MAPS=3", cwd=tmp_path)  # writes other stamps, and the next call the old ones again
     again = make("report", *switches, cwd=tmp_path)
     assert again.returncode == 0
     assert "stage" not in again.stderr
