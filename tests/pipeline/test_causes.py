@@ -1,5 +1,6 @@
 """What a changed file makes due: the table of causes and effects, for every file of the package."""
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -110,5 +111,7 @@ def test_every_file_that_computes_is_read_by_a_stage(opened: Pipeline) -> None:
     loaded = settings.load({"PROFILE": "tiny", "MODEL": "resnet18", "WEIGHTS": "DEFAULT", "DATA": "CIFAR10"})
     other = pipeline(loaded, opened.build / "loaded", opened.report)
     for path in files():
+        if path.endswith("__init__.py") and len(ast.parse((REPOSITORY / "reportgen" / path).read_text()).body) == 1:
+            continue  # it says what lies in its folder, and nothing else
         if path.split("/")[0] in ("probe", "scenes", "claims", "figures", "data", "nets", "look", "analyses"):
             assert due_after(opened, path) or due_after(other, path) or path.endswith(NOT_OF_A_STAGE), path
