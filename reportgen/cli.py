@@ -66,6 +66,8 @@ def jobs(switches: dict[str, str]) -> int:
 def check_before(pipeline: Pipeline) -> None:
     """Raise UserError for what would end the run after hours, as far as it is known before anything is made."""
     preflight.check_crop(pipeline.settings)
+    if pipeline.due("page"):
+        preflight.check_sections()
     pipeline.check_libraries(pipeline.waiting(GOALS))
 
 

@@ -1,12 +1,20 @@
-"""What an analysis is: a folder of ``reportgen/analyses`` with a fixed set of files. docs/architecture.md says how to add one.
+"""What an analysis is: a folder of ``reportgen/analyses`` with a fixed set of files.
 
+==================  ==========================================================================================
 ``__init__.py``     `Analysis` and its ``Settings``: light, for the command line reads it at every call
-``analysis.py``     ``compute(inputs, settings, rng) -> Result``, ``judge(result, rng)``, ``numbers(result)``, ``figures(result)``
+``analysis.py``     ``Result``, ``compute(inputs, settings, rng)``, ``judge(result, rng)``, ``numbers(result)``,
+                    ``figures(result)``
 ``section.html.j2`` its section of the page
-``*.js``            scripts of its own figures, if it has any
-``draw.py``         ``DRAWERS``, where it has kinds of figures of its own
-``preflight.py``    ``check(settings, build)``, where it can say before a net is trained what would end the run late
-``headline.py``     what it offers to the head of the page: ``strip``, ``story``, ``caveat``
+------------------  ---------- what it may have beside -----------------------------------------------------
+``draw.py``         ``DRAWERS``, which draw kinds of figures of its own, and ``PIECES`` that these are made of
+``figure.html.j2``  how the page shows such a figure; ``*.js``: scripts for it
+``preflight.py``    ``check(settings, build)``: says before a net is trained what would end the run late
+``headline.py``     ``strip``, ``story``, ``layers``: what it offers to the head of the page
+``caveat.html.j2``  what the head of the page says of every picture, because of what it found
+``maps.py``         the feature maps of the report, for whoever compares two reports or draws more of them
+==================  ==========================================================================================
+
+docs/add-an-analysis.md adds one step by step.
 """
 
 from dataclasses import dataclass
@@ -27,10 +35,11 @@ class Analysis:
     name: str  # of its folder
     title: str  # of its section
     settings: type  # a frozen dataclass: the section of the settings that bears its name
+    figures: tuple[str, ...]  # the names of the figures it may make: "layer*" stands for layer1, layer2, ...
     reads: tuple[str, ...] = ("data", "net")  # the stages whose artefacts it opens; compare: all comparison nets
     switches: tuple[Switch, ...] = ()  # short names for its settings
     shared: bool = (
-        False  # ``analysis.py`` has ``share(inputs)``: what other processes do of it, where there are several
+        False  # several processes can compute it: ``analysis.py`` has ``share(inputs)`` for all but the first
     )
 
     @property

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,13 @@ def save(work: Work, inputs: Inputs, folder: Path) -> None:
     if inputs.loaded and any(read.split("/")[0] == FAMILY for read in work.analysis.reads):
         why = "the net was loaded, and no net is trained here that could be compared with it"
         verdicts = [claims.not_tested(item.id, why) if item.not_tested else item for item in verdicts]
-    document, arrays = to_data(module.figures(result))
+    figures = module.figures(result)
+    for made in figures:
+        if not any(fnmatchcase(made, declared) for declared in work.analysis.figures):
+            raise UserError(
+                f"{name}: it made a figure '{made}' that it does not declare: name it in analyses/{name}/__init__.py"
+            )
+    document, arrays = to_data(figures)
     write_arrays(folder / "result.npz", arrays_of(result))
     write_arrays(folder / "figures.npz", arrays)
     write_json(folder / "figures.json", document)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from reportgen.analyses.registry import ANALYSES
 from reportgen.base.errors import UserError
+from reportgen.page import sections
 from reportgen.settings.recipes import Architecture
 from reportgen.settings.sections import Settings
 from reportgen.settings.variants import BY_NAME
@@ -39,6 +40,11 @@ def _fits(net: Architecture) -> bool:
     except UserError:
         return False
     return True
+
+
+def check_sections() -> None:
+    """Raise UserError for a section of the page that forgets a figure: before the figure is computed."""
+    sections.check(ANALYSES)
 
 
 def check(settings: Settings, build: Path) -> None:

@@ -15,4 +15,10 @@ class Settings:
     """Nothing to set: which variants are trained, and how long, is said in the section `compare`."""
 
 
-ANALYSIS = Analysis("ablation", "What the net can do without", Settings, reads=("data", "net", "compare"))
+ANALYSIS = Analysis(
+    "ablation",
+    "What the net can do without",
+    Settings,
+    figures=("table3_krizhevsky", "extra", "table3_zfnet", "table2", "table6"),
+    reads=("data", "net", "compare"),
+)

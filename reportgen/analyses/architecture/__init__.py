@@ -25,5 +25,16 @@ ANALYSIS = Analysis(
     "architecture",
     "Choosing an architecture by looking",
     Settings,
+    figures=(
+        "paper_unclipped",
+        "paper_clipped",
+        "energy",
+        "krizhevsky_filters",
+        "zfnet_filters",
+        "krizhevsky_layer2",
+        "zfnet_layer2",
+        "spectra",
+        "nets",
+    ),
     reads=("data", "net", "compare/zfnet", "compare/krizhevsky", "compare/paper-clipped", "compare/paper-unclipped"),
 )

@@ -28,5 +28,9 @@ class Settings:
 
 
 ANALYSIS = Analysis(
-    "correspondence", "Does the net know that a left eye is a left eye?", Settings, reads=("data", "net", "annotations")
+    "correspondence",
+    "Does the net know that a left eye is a left eye?",
+    Settings,
+    figures=("masks", "table1", "gaps", "behind"),
+    reads=("data", "net", "annotations"),
 )

@@ -25,4 +25,9 @@ class Settings:
     compared: Annotated[int, Field(ge=4)] = ENOUGH  # validation images on which features are compared, at random
 
 
-ANALYSIS = Analysis("evolution", "How the features evolve during training", Settings)
+ANALYSIS = Analysis(
+    "evolution",
+    "How the features evolve during training",
+    Settings,
+    figures=("layer*", "already_final", "cka"),
+)

@@ -20,4 +20,10 @@ class Settings:
     maps: Annotated[int, Field(ge=1)] = 12  # of each layer, drawn at random
 
 
-ANALYSIS = Analysis("features", "What each feature map responds to", Settings, shared=True)
+ANALYSIS = Analysis(
+    "features",
+    "What each feature map responds to",
+    Settings,
+    figures=("layer1_filters", "layer*", "agreement", "similarity"),
+    shared=True,
+)

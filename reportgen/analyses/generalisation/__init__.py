@@ -26,5 +26,9 @@ class Settings:
 
 
 ANALYSIS = Analysis(
-    "generalisation", "Do the features serve other images?", Settings, reads=("data", "net", "transfer")
+    "generalisation",
+    "Do the features serve other images?",
+    Settings,
+    figures=("gallery", "from_scratch", "by_count_table", "by_count", "by_layer_table", "by_layer"),
+    reads=("data", "net", "transfer"),
 )

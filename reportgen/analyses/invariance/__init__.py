@@ -22,4 +22,9 @@ class Settings:
     symmetric: tuple[str, ...] = ()  # classes beside those that the data set itself names
 
 
-ANALYSIS = Analysis("invariance", "What moving, scaling and turning the image changes", Settings)
+ANALYSIS = Analysis(
+    "invariance",
+    "What moving, scaling and turning the image changes",
+    Settings,
+    figures=("views", "examples", "means", "small"),
+)

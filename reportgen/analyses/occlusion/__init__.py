@@ -47,6 +47,7 @@ ANALYSIS = Analysis(
     "occlusion",
     "What happens when part of the image is covered",
     Settings,
+    figures=("example*", "gallery", "claims"),
     reads=("data", "net", "annotations"),
     switches=(Switch("IMAGES", ("occlusion", "images"), "further images for figure 7: class/file,class/file"),),
 )

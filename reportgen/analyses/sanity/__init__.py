@@ -23,4 +23,9 @@ class Settings:
     examples: Annotated[int, Field(ge=1)] = 4  # of the highest layer, shown as pictures
 
 
-ANALYSIS = Analysis("sanity", "Is the deconvnet to be believed?", Settings)
+ANALYSIS = Analysis(
+    "sanity",
+    "Is the deconvnet to be believed?",
+    Settings,
+    figures=("deconvnet", "gradient", "rank", "structure", "table"),
+)

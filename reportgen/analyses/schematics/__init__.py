@@ -15,4 +15,9 @@ class Settings:
     """Nothing to set: the image of figure 1 is drawn by the seed."""
 
 
-ANALYSIS = Analysis("schematics", "How the pictures are made", Settings)
+ANALYSIS = Analysis(
+    "schematics",
+    "How the pictures are made",
+    Settings,
+    figures=("deconvnet", "architecture"),
+)

@@ -17,4 +17,9 @@ class Settings:
     mistakes: Annotated[int, Field(ge=1)] = 12  # wrong answers, the most confident first
 
 
-ANALYSIS = Analysis("trained", "The net and its data", Settings)
+ANALYSIS = Analysis(
+    "trained",
+    "The net and its data",
+    Settings,
+    figures=("gallery", "curves", "class_accuracy", "confusion", "mistakes"),
+)
