@@ -6,9 +6,8 @@ settles shapes and shows which calls work in place.
 
 import difflib
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
@@ -16,7 +15,11 @@ from torch import Tensor, fx
 
 from reportgen.probe import following, layouts, operations
 from reportgen.probe.errors import UnknownLayer, Unsupported
-from reportgen.probe.operations import Operation
+from reportgen.probe.operations import Call, Image, Operation
+from reportgen.probe.operations.convolution import Convolution
+from reportgen.probe.operations.linear import Linear
+from reportgen.probe.operations.rectifier import Rectifier
+from reportgen.probe.spans import Shape
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,13 @@ class Node:
 
     @property
     def kind(self) -> str:
-        """The operation's kind, as listed in `operations.Operation`."""
+        """What the operation is called: "conv2d", "relu", "max_pool", "other", ..."""
         return self.operation.kind
+
+    @property
+    def is_image(self) -> bool:
+        """Whether it is the image itself."""
+        return isinstance(self.operation, Image)
 
     @property
     def spatial(self) -> bool:
@@ -67,23 +75,28 @@ class Graph:
         """Where the net's parameters live; the images are taken there."""
         return next((parameter.device for parameter in self.module.parameters()), torch.device("cpu"))
 
-    def _named(self, *kinds: str) -> list[str]:
-        return [node.name for node in self.nodes.values() if node.kind in kinds]
+    def _named(self, operation: type[Operation]) -> list[str]:
+        return [node.name for node in self.nodes.values() if isinstance(node.operation, operation)]
+
+    @property
+    def image(self) -> str:
+        """Name of the node that is the image itself."""
+        return next(node.name for node in self.nodes.values() if node.is_image)
 
     @property
     def relus(self) -> list[str]:
         """Names of the ReLU nodes (modules, functions and methods), in the order of execution."""
-        return self._named("relu")
+        return self._named(Rectifier)
 
     @property
     def convs(self) -> list[str]:
         """Names of the two-dimensional convolutions, in the order of execution."""
-        return self._named("conv2d")
+        return self._named(Convolution)
 
     @property
     def linears(self) -> list[str]:
         """Names of the linear layers, in the order of execution."""
-        return self._named("linear")
+        return self._named(Linear)
 
     @property
     def output(self) -> str:
@@ -140,12 +153,12 @@ class Graph:
         self,
         images: Tensor,
         watch: Mapping[str, Callable[[Tensor], object]],
-        instead: Mapping[str, Callable[[Tensor], Tensor]] | None = None,
+        instead: Mapping[str, Callable[..., Tensor]] | None = None,
     ) -> None:
         """Run the net forward, as far as needed, and show the named nodes' outputs at the moment they are computed.
 
         At that moment, since a later call may overwrite them in place. ``watch`` maps names to functions of the output
-        (image map row column); ``instead`` maps names to functions of the node's input that are called in its place.
+        (image map row column); ``instead`` maps names to functions of what the node reads that are called in its place.
         """
         watchers: dict[fx.Node, list[Callable[[Tensor], object]]] = {}
         for name, watcher in watch.items():
@@ -159,7 +172,7 @@ class Graph:
                 if not remaining:
                     return
                 if node in stand_ins:
-                    values[node] = stand_ins[node](values[node.all_input_nodes[0]])
+                    values[node] = stand_ins[node](*(values[read] for read in node.all_input_nodes))
                 else:
                     values[node] = self.execute(node, values, inputs)
                 for watcher in watchers.get(node, ()):
@@ -203,10 +216,6 @@ class Graph:
     def made(self, node: fx.Node) -> Tensor | None:
         """For one image, a tensor that a call makes without a look at the image's values, as ``x.new_tensor([1, 2])``."""
         return self._made.get(node)
-
-    def known(self, node: fx.Node) -> Any:
-        """The value of a node that hangs on no value of the image, for one image; else None."""
-        return self.constant(node) if node in self._constant else self.made(node)
 
     def is_constant(self, node: fx.Node) -> bool:
         """Whether a torch.fx node's value does not depend on the image."""
@@ -290,64 +299,28 @@ class _Normaliser:
 
     def _operation(self, node: fx.Node, parents: list[fx.Node]) -> Operation:
         if node.op == "placeholder":
-            return Operation("input", "input")
+            return Image()
         shapes = [tuple(self.values[parent].shape) for parent in parents]
         if not shapes:
-            return Operation("other", operations.call_name(node.target))
-        if node.op == "call_module":
-            operation = operations.of_module(self.graph._modules[str(node.target)], len(shapes[0]))
-        else:
-            operation = self._of_function(node, parents, shapes)
-        if operation.kind == "other" and following.reshapes(node, shapes, self.values[node], self.graph._modules):
-            return Operation("reshape", operation.what)
-        return operation
-
-    def _of_function(self, node: fx.Node, parents: list[fx.Node], shapes: list[tuple[int, ...]]) -> Operation:
-        target, what = node.target, operations.call_name(node.target)
-        named = operations.arithmetic(target)
-        if named is not None:
-            return self._arithmetic(named, what, node, shapes)
-        if getattr(target, "__module__", "").startswith("torchvision.ops") and what == "stochastic_depth":
-            return Operation("identity", what)
-        return operations.of_call(target, partial(self._argument, node), len(shapes[0])) or Operation("other", what)
-
-    def _argument(self, node: fx.Node, key: str | int) -> Any:
-        """An argument of a call as a value: a number computed from shapes as it came out, a weight as it is now."""
-        value = node.kwargs[key] if isinstance(key, str) else node.args[key]
-        return fx.node.map_arg(value, self._value_now)
-
-    def _arithmetic(self, name: str, what: str, node: fx.Node, shapes: list[tuple[int, ...]]) -> Operation:
-        """``x + y``, ``x + 1``, ``x * c``, ``(x - mean) / deviation``."""
-        first, second = node.args[:2] if len(node.args) > 1 else (node.args[0], node.kwargs.get("other"))
-        if node.kwargs.get("alpha", 1) != 1 or node.kwargs.get("rounding_mode"):
-            return Operation("other", what)
+            return Operation(operations.call_name(node.target))
         output = tuple(self.values[node].shape)
-        if len(node.all_input_nodes) > len(shapes) and any(
-            isinstance(self.values[read], Tensor) and read not in self.graph._constant and read not in self.graph._made
-            for read in node.all_input_nodes
-            if self.values[read] is not None and not self._is_signal(read)
-        ):
-            return Operation("other", what)
-        two = all(isinstance(operand, fx.Node) and self._is_signal(operand) for operand in (first, second))
-        kind = operations.arithmetic_kind(name, of_two=two)
-        if any(shape != output for shape in shapes):
-            return Operation("other", f"{what} of unequal shapes")
-        if two or kind != "scale":
-            backwards = not two and name == "sub" and not (isinstance(first, fx.Node) and self._is_signal(first))
-            return Operation("pointwise" if backwards else kind, what)
-        signal_first = isinstance(first, fx.Node) and self._is_signal(first)
-        if name in ("div", "truediv") and not signal_first:
-            return Operation("pointwise", what)  # 1 / x
+        if node.op == "call_module":  # its settings are its attributes
+            return operations.recognise(Call(self.graph._modules[str(node.target)], shapes, output))
+        return operations.recognise(self._call(node, shapes, output))
 
-        def factor() -> Tensor:
-            value = torch.as_tensor(fx.node.map_arg(second if signal_first else first, self._value_now))
-            return value.reciprocal() if name in ("div", "truediv") else value
-
-        sizes = tuple(factor().shape)
-        per_channel = len(output) - len(sizes) <= 1 and sizes[-len(output) + 1 :][1:] == (1,) * (len(output) - 2)
-        if factor().numel() != 1 and not per_channel:
-            return Operation("other", f"{what} by a tensor of shape {sizes}")
-        return Operation("scale", what, settings={"factor": lambda: factor().flatten()})
+    def _call(self, node: fx.Node, shapes: Sequence[Shape], output: Shape) -> Call:
+        """The call of a function or method."""
+        others = [read for read in node.all_input_nodes if not self._is_signal(read)]
+        known = [read in self.graph._constant or read in self.graph._made for read in others]
+        return Call(
+            node.target, shapes, output, node.args, node.kwargs,
+            constants=[self.values[read] for read, fixed in zip(others, known, strict=True) if fixed],
+            by_number=any(
+                isinstance(self.values[read], Tensor) and not fixed for read, fixed in zip(others, known, strict=True)
+            ),
+            is_signal=lambda argument: isinstance(argument, fx.Node) and self._is_signal(argument),
+            now=lambda argument: fx.node.map_arg(argument, self._value_now),
+        )  # fmt: skip
 
     def _value_now(self, node: fx.Node) -> Any:
         return self.graph.constant(node) if node in self.graph._constant else self.values[node]
