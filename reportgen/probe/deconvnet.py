@@ -22,8 +22,9 @@ from torch import Tensor, nn
 from reportgen.probe.errors import NotFinite, ProbeError, Unsupported
 from reportgen.probe.fetching import send
 from reportgen.probe.fields import Box, reach
-from reportgen.probe.graph import Graph, Node
+from reportgen.probe.graph import Graph
 from reportgen.probe.memory import halved
+from reportgen.probe.nodes import Node
 from reportgen.probe.operations import Step
 from reportgen.probe.operations.max_pool import Switched, unpool_windows
 from reportgen.probe.spans import Span, mask, place, whole

@@ -8,7 +8,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from reportgen.probe.errors import Unsupported
-from reportgen.probe.graph import Graph, Node
+from reportgen.probe.graph import Graph
+from reportgen.probe.nodes import Node
 from reportgen.probe.spans import Shape, Span, whole
 from reportgen.probe.tracing import trace
 

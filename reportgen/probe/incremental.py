@@ -19,7 +19,8 @@ from reportgen.probe import windows
 from reportgen.probe.errors import Unsupported
 from reportgen.probe.fetching import send
 from reportgen.probe.fields import parent_span
-from reportgen.probe.graph import Graph, Node, storage
+from reportgen.probe.graph import Graph
+from reportgen.probe.nodes import Node, storage
 from reportgen.probe.spans import Span
 
 

@@ -11,7 +11,8 @@ from torch import Tensor, fx, nn
 
 from reportgen.probe import layouts, operations
 from reportgen.probe.errors import Unsupported
-from reportgen.probe.graph import Graph, Node, storage
+from reportgen.probe.graph import Graph
+from reportgen.probe.nodes import Node, storage
 from reportgen.probe.operations import Call, Image, Operation
 
 

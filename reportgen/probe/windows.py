@@ -14,7 +14,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from reportgen.probe.fields import parent_span
-from reportgen.probe.graph import Graph, Node
+from reportgen.probe.graph import Graph
+from reportgen.probe.nodes import Node
 from reportgen.probe.spans import Span
 
 _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a map that windows may cover and still be computed alone; 0: none is
