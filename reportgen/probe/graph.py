@@ -15,9 +15,9 @@ from reportgen.probe import following
 from reportgen.probe.errors import UnknownLayer, Unsupported
 from reportgen.probe.nodes import Node, Normaliser
 from reportgen.probe.operations import Operation
+from reportgen.probe.operations.activation import Rectifier
 from reportgen.probe.operations.convolution import Convolution
 from reportgen.probe.operations.linear import Linear
-from reportgen.probe.operations.rectifier import Rectifier
 from reportgen.probe.program import Program
 
 
@@ -60,8 +60,8 @@ class Graph(Program):
     def output(self) -> str:
         """Name of the node that the net returns; raises Unsupported where it returns several."""
         returned = self._order[-1].args[0]
-        if isinstance(returned, fx.Node) and self._names[returned] in self.nodes:
-            return self._names[returned]
+        if isinstance(returned, fx.Node) and self.names[returned] in self.nodes:
+            return self.names[returned]
         raise Unsupported("the net returns several things: name the layer that is meant")
 
     def find(self, name: str) -> Node:
@@ -71,12 +71,12 @@ class Graph(Program):
         """
         if name in self.nodes:
             return self.nodes[name]
-        calls = [self._names[node] for node in self._calls.get(name, []) if self._names[node] in self.nodes]
+        calls = [self.names[node] for node in self._calls.get(name, []) if self.names[node] in self.nodes]
         if len(calls) == 1:
             return self.nodes[calls[0]]
         if calls:
             raise UnknownLayer(f"layer {name!r} is called {len(calls)} times: name one of {', '.join(calls)}")
-        for node, public in self._names.items():
+        for node, public in self.names.items():
             if node.name == name and public in self.nodes:
                 return self.nodes[public]
         known = [*self.nodes, *(path for path in self._calls if path not in self.nodes)]
@@ -149,7 +149,7 @@ class Graph(Program):
 
     def reads(self, node: Node) -> dict[fx.Node, str]:
         """Which of its ``parents`` each of the torch.fx nodes stands for that a node's call reads."""
-        return dict(zip(following.signals(node.fx, self._is_signal, self._bundles), node.parents, strict=True))
+        return dict(zip(following.signals(node.fx, self._is_signal, self.bundles), node.parents, strict=True))
 
     def _is_signal(self, node: fx.Node) -> bool:
-        return self._names[node] in self.nodes
+        return self.names[node] in self.nodes

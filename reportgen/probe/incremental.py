@@ -235,16 +235,16 @@ class Incremental:
         """What a call reads beside signals: constants, numbers computed from shapes (``x.size(0)``), ``x.chunk(2)``."""
         if self.graph.is_constant(read):
             return self.graph.constant(read)
-        bundle = self.graph.is_bundle(read)
+        bundle = read in self.graph.bundles
         below: dict[fx.Node, Any] = {}
         for one in read.all_input_nodes:
-            signal = self.graph.nodes.get(self.graph.public_name(one))
+            signal = self.graph.nodes.get(self.graph.names[one])
             if signal is None:
                 below[one] = self._other(one, known, node, count)
             else:  # of a number's signals only the shape of the whole map counts
                 below[one] = known[one] if bundle else self.stand_in.expand(count, *signal.shape)
         result = self.graph.execute(read, below)
-        if isinstance(result, Tensor) and self.graph.made(read) is None:
+        if isinstance(result, Tensor) and read not in self.graph.made:
             raise Unsupported(f"layer {node.name!r} reads a value computed from all images of a batch together")
         return result
 

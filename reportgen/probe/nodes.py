@@ -60,13 +60,13 @@ class Normaliser:
         for node in self.program._order[:-1]:
             read = [(reads, self.values[reads]) for reads in following.reads(node)]
             versions = [value._version if isinstance(value, Tensor) else 0 for _, value in read]
-            signals = following.signals(node, self._is_signal, self.program._bundles)
+            signals = following.signals(node, self._is_signal, self.program.bundles)
             parents = [self._writer(reads, self.values[reads]) for reads in signals]
             value = self.values[node] = self.program.execute(node, self.values, inputs)
             if isinstance(value, Tensor) and node in self.blind and node not in self.program._constant:
-                self.program._made[node] = value
+                self.program.made[node] = value
             if signals and isinstance(value, tuple | list) and any(isinstance(part, Tensor) for part in value):
-                self.program._bundles.add(node)
+                self.program.bundles.add(node)
             changed = [
                 was for (_, was), version in zip(read, versions, strict=True)
                 if isinstance(was, Tensor) and was._version != version
@@ -75,8 +75,8 @@ class Normaliser:
                 self.writers.setdefault(storage(was), []).append((node, was))
             if self._is_signal(node):
                 self.alive.append(value)
-                name = self.program._names[node]
-                names = tuple(self.program._names[parent] for parent in parents)
+                name = self.program.names[node]
+                names = tuple(self.program.names[parent] for parent in parents)
                 operation = self._operation(node, parents)
                 found[name] = Node(name, operation, names, tuple(value.shape[1:]), node, bool(changed))
         return found
@@ -84,7 +84,7 @@ class Normaliser:
     def _is_signal(self, node: fx.Node) -> bool:
         """Whether the node's value is a tensor that depends on the image."""
         value = self.values[node]
-        known = node in self.program._constant or node in self.program._made
+        known = node in self.program._constant or node in self.program.made
         return isinstance(value, Tensor) and not known and value.dim() > 0
 
     def _writer(self, node: fx.Node, value: Tensor) -> fx.Node:
@@ -99,7 +99,7 @@ class Normaliser:
             if _place(self.values[writer]) == _place(value):
                 return writer
             if _overlap(written, value):
-                raise Tangled(f"{self.program._names[writer]!r} changes in place a part of what {node.name!r} gave")
+                raise Tangled(f"{self.program.names[writer]!r} changes in place a part of what {node.name!r} gave")
         return node
 
     def _operation(self, node: fx.Node, parents: list[fx.Node]) -> Operation:
@@ -116,7 +116,7 @@ class Normaliser:
     def _call(self, node: fx.Node, shapes: Sequence[Shape], output: Shape) -> Call:
         """The call of a function or method."""
         others = [read for read in node.all_input_nodes if not self._is_signal(read)]
-        known = [read in self.program._constant or read in self.program._made for read in others]
+        known = [read in self.program._constant or read in self.program.made for read in others]
         return Call(
             node.target, shapes, output, node.args, node.kwargs,
             constants=[self.values[read] for read, fixed in zip(others, known, strict=True) if fixed],

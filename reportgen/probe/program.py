@@ -18,11 +18,11 @@ class Program:
         self._calls = calls
         self._order = list(module.graph.nodes)
         self._modules = dict(module.named_modules(remove_duplicate=False))
-        self._names = following.public_names(self._order, calls)
+        self.names = following.public_names(self._order, calls)
         self._constant = following.constants(self._order)
-        self._bundles: set[fx.Node] = set()  # calls that give several signals, as ``x.chunk(2)``
-        # Tensors made on the way, of which only shape and device hang on the image.
-        self._made: dict[fx.Node, Tensor] = {}
+        self.bundles: set[fx.Node] = set()  # calls that give several signals, as ``x.chunk(2)``
+        # For one image, tensors made without a look at its values, as ``x.new_tensor([1, 2])``.
+        self.made: dict[fx.Node, Tensor] = {}
 
     @property
     def device(self) -> torch.device:
@@ -45,18 +45,6 @@ class Program:
             method = layouts.method(str(node.target), *args) if isinstance(args[0], Tensor) else str(node.target)
             return getattr(args[0], method)(*args[1:], **kwargs)
         return args[0] if node.op == "output" else node.target(*args, **kwargs)  # type: ignore[operator]
-
-    def public_name(self, node: fx.Node) -> str:
-        """The name under which a torch.fx node is known, if it is among ``nodes``."""
-        return self._names[node]
-
-    def is_bundle(self, node: fx.Node) -> bool:
-        """Whether a torch.fx node gives several tensors that depend on the image."""
-        return node in self._bundles
-
-    def made(self, node: fx.Node) -> Tensor | None:
-        """For one image, a tensor that a call makes without a look at the image's values, as ``x.new_tensor([1, 2])``."""
-        return self._made.get(node)
 
     def is_constant(self, node: fx.Node) -> bool:
         """Whether a torch.fx node's value does not depend on the image."""

@@ -30,7 +30,7 @@ class Watched(Graph):
         self.unfollowed = reason
         self.input_shape = tuple(example.shape[1:])
         self.nodes = {}
-        self._calls, self._names = {}, {}
+        self._calls, self.names = {}, {}
         image, holder, alive = example[:1].to(self.device).clone(), dict[int, str](), list[Tensor]()
 
         def add(name: str, operation: Operation, value: Tensor, parents: tuple[str, ...] = ()) -> None:

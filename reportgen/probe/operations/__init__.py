@@ -19,7 +19,6 @@ from reportgen.probe.operations import (
     linear,
     max_pool,
     padding,
-    rectifier,
     reshape,
     scale,
 )
@@ -31,7 +30,6 @@ __all__ = ["KNOWN", "Call", "Image", "Operation", "Sent", "Signature", "Step", "
 KNOWN: list[Signature] = [
     *convolution.CALLS,
     *linear.CALLS,
-    *rectifier.CALLS,
     *activation.CALLS,
     *max_pool.CALLS,
     *average_pool.CALLS,
@@ -52,4 +50,4 @@ def recognise(call: Call) -> Operation:
 
 def is_leaf(module: nn.Module) -> bool:
     """Whether a module is one operation, however it computes it: a net that is followed is not followed into it."""
-    return any(signature.leaf and isinstance(module, tuple(signature.modules)) for signature in KNOWN)
+    return any(signature.leaf and isinstance(module, signature.modules) for signature in KNOWN)

@@ -52,4 +52,4 @@ def _scale(call: Call, operand: Any, name: str) -> Operation:
     return Scale(call.what, varies=call.varies, factor=lambda: factor().flatten())
 
 
-CALLS = [Signature(_of, functions=list(_FUNCTIONS), methods=list(_METHODS))]
+CALLS = [Signature(_of, functions=tuple(_FUNCTIONS), methods=tuple(_METHODS))]

@@ -1,6 +1,5 @@
 """Average pooling, in windows, adaptive, and over the whole map."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -9,8 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from reportgen.probe.operations.base import Adaptive, Everywhere, Operation, Sent, Step, Windowed
-from reportgen.probe.operations.calls import Call, Signature
-from reportgen.probe.operations.convolution import pair
+from reportgen.probe.operations.calls import Call, Signature, pair
 from reportgen.probe.spans import Shape, Span, Window, place, whole
 
 
@@ -23,13 +21,12 @@ class AveragePool(Windowed):
     divisor_override: int | None = None
 
     kind = "avg_pool"
-    refusal = ""
 
     def run(self, values: Tensor, frame: Span, below: Shape) -> Tensor:
         sums = F.avg_pool2d(values, self.window.kernel, self.window.stride, divisor_override=1)
         return sums / self._divisors(frame, below).to(sums)
 
-    def down(self, signal: Tensor, step: Step) -> Sequence[Sent]:
+    def down(self, signal: Tensor, step: Step) -> list[Sent]:
         assert step.frame is not None
         signal = signal / self._divisors(step.frame, step.below[0]).to(signal)
         maps = signal.flatten(0, 1)[:, None]
@@ -53,12 +50,14 @@ class AveragePool(Windowed):
         return (end - start).clamp(min=1)  # windows outside of the map: masked, and must not divide by zero
 
 
-def _shared_out(signal: Tensor, step: Step) -> Sequence[Sent]:
-    """Adaptive average pooling (or the mean over all rows and columns) transposed, on the whole map."""
-    [below], everywhere = step.below, whole((*step.shape, 1, 1)[:3], len(signal))
-    signal = signal[:, :, None, None] if step.frame is None else place(signal, step.frame, everywhere)
-    rows, columns = (_means(below[axis], signal.shape[1 + axis]).to(signal) for axis in (1, 2))
-    return [Sent(rows.T @ signal @ columns, whole(below, len(signal)))]
+class SharedOut(Operation):
+    """Means of shares of the map, transposed: on the whole map."""
+
+    def down(self, signal: Tensor, step: Step) -> list[Sent]:
+        [below], everywhere = step.below, whole((*step.shape, 1, 1)[:3], len(signal))
+        signal = signal[:, :, None, None] if step.frame is None else place(signal, step.frame, everywhere)
+        rows, columns = (_means(below[axis], signal.shape[1 + axis]).to(signal) for axis in (1, 2))
+        return [Sent(rows.T @ signal @ columns, whole(below, len(signal)))]
 
 
 def _means(below: int, above: int) -> Float[Tensor, "above below"]:
@@ -70,26 +69,16 @@ def _means(below: int, above: int) -> Float[Tensor, "above below"]:
     return matrix
 
 
-@dataclass(frozen=True)
-class AdaptiveAveragePool(Adaptive):
+class AdaptiveAveragePool(Adaptive, SharedOut):
     """The mean of each share of the map."""
 
     kind = "adaptive_avg_pool"
-    refusal = ""
-
-    def down(self, signal: Tensor, step: Step) -> Sequence[Sent]:
-        return _shared_out(signal, step)
 
 
-@dataclass(frozen=True)
-class Mean(Everywhere):
+class Mean(Everywhere, SharedOut):
     """The mean over all rows and columns."""
 
     kind = "mean"
-    refusal = ""
-
-    def down(self, signal: Tensor, step: Step) -> Sequence[Sent]:
-        return _shared_out(signal, step)
 
 
 def _of(call: Call) -> Operation:
@@ -117,9 +106,9 @@ def _of_mean(call: Call) -> Operation:
     return Mean(call.what) if everywhere else Operation(call.what)
 
 
-_NAMES = ["input", "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override"]
+_NAMES = ("input", "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override")
 CALLS = [
-    Signature(_of, modules=[nn.AvgPool2d], functions=[F.avg_pool2d], names=_NAMES),
-    Signature(_of_adaptive, modules=[nn.AdaptiveAvgPool2d], functions=[F.adaptive_avg_pool2d]),
-    Signature(_of_mean, functions=[torch.mean], methods=["mean"], names=["input", "dim"]),
+    Signature(_of, (nn.AvgPool2d,), (F.avg_pool2d,), names=_NAMES),
+    Signature(_of_adaptive, (nn.AdaptiveAvgPool2d,), (F.adaptive_avg_pool2d,)),
+    Signature(_of_mean, (), (torch.mean,), ("mean",), ("input", "dim")),
 ]

@@ -47,18 +47,34 @@ class Operation:
     window: Window | None = field(default=None, kw_only=True)  # of a convolution or pooling
 
     kind: ClassVar[str] = "other"  # what the operation is called outside of the probe
-    refusal: ClassVar[str] = "has no rule in the deconvnet"  # why it cannot be projected through; empty where it can
     ends_maps: ClassVar[bool] = False  # whether each of its values depends on all that changes below, or on most
-    # Whether windows of what it reads must be cut with margins, and `run` computes them: the net's own call would pad
-    # them again. Else the net's own call runs on windows of the same places.
-    cuts: ClassVar[bool] = False
-    outside: ClassVar[float] = 0.0  # what such windows hold where they leave the map
-    records: ClassVar[bool] = False  # whether its rule needs to know something of this image, which `record` notes
+    outside: ClassVar[float] = 0.0  # what windows for `run` hold where they leave the map
 
     @property
     def settings(self) -> Mapping[str, Any]:
         """All that is known of this call, by name; a weight is a function that gives it as it is now."""
         return vars(self)
+
+    @property
+    def refusal(self) -> str:
+        """Why it cannot be projected through; empty where it can."""
+        return "" if self._has("down") else "has no rule in the deconvnet"
+
+    @property
+    def records(self) -> bool:
+        """Whether its rule needs to know something of this image, which `record` notes on the way up."""
+        return self._has("record")
+
+    @property
+    def cuts(self) -> bool:
+        """Whether `run` computes its windows, from some cut with margins: the net's own call would pad them again.
+
+        Else the net's own call runs on windows of the same places.
+        """
+        return self._has("run")
+
+    def _has(self, method: str) -> bool:
+        return getattr(type(self), method) is not getattr(Operation, method)
 
     @property
     def windowed(self) -> bool:
@@ -97,7 +113,10 @@ class Image(Operation):
 
     what: str = "input"
     kind = "input"
-    refusal = ""
+
+    @property
+    def refusal(self) -> str:
+        return ""
 
 
 @dataclass(frozen=True)
@@ -105,7 +124,6 @@ class Windowed(Operation):
     """Reads a window for each place, of one signal: convolutions and poolings."""
 
     window: Window = field(kw_only=True)
-    cuts = True
 
     @property
     def windowed(self) -> bool:
@@ -140,7 +158,6 @@ class ByPlace(Operation):
         return below
 
 
-@dataclass(frozen=True)
 class Everywhere(Operation):
     """Reads the whole map for each value."""
 
@@ -150,7 +167,6 @@ class Everywhere(Operation):
         return whole(below, len(span.first))
 
 
-@dataclass(frozen=True)
 class Adaptive(Operation):
     """Reads, for each place, its share of the map: as many shares as the output has places."""
 

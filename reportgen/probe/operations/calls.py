@@ -7,6 +7,13 @@ from typing import Any
 from torch import Tensor, nn
 
 from reportgen.probe.operations.base import Operation
+from reportgen.probe.spans import Pair
+
+
+def pair(value: Any) -> Pair:
+    """A size for rows and columns, given as torch takes it: one number, or one or two in a tuple."""
+    rows, columns = (value, value) if isinstance(value, int) else value * 2 if len(value) == 1 else value
+    return int(rows), int(columns)
 
 
 def call_name(target: Any) -> str:
@@ -15,14 +22,6 @@ def call_name(target: Any) -> str:
         return target
     name = getattr(target, "__name__", str(target))
     return "max_pool2d" if name == "fn" else name  # torch's boolean_dispatch hides the name
-
-
-def _as_it_is(argument: Any) -> Any:
-    return argument
-
-
-def _is_nothing(argument: Any) -> bool:
-    return False
 
 
 @dataclass(frozen=True)
@@ -38,8 +37,8 @@ class Call:
     names: Sequence[str] = ()  # of the arguments by position, as the operation's `Signature` has them
     constants: Sequence[Any] = ()  # the values that it reads and that hang on no value of the image
     by_number: bool = False  # whether it reads a tensor without axes that was computed from the image
-    is_signal: Callable[[Any], bool] = _is_nothing  # whether an argument is one
-    now: Callable[[Any], Any] = _as_it_is  # an argument's value; of a weight, as it is when asked for
+    is_signal: Callable[[Any], bool] = lambda argument: False  # whether an argument is one
+    now: Callable[[Any], Any] = lambda argument: argument  # an argument's value; of a weight, as it is when asked for
 
     @property
     def what(self) -> str:
@@ -77,7 +76,7 @@ class Signature:
     """Which calls may be an operation, and ``of``, which says what such a call is (None: not this operation)."""
 
     of: Callable[[Call], Operation | None]
-    modules: Sequence[type[nn.Module]] = ()
+    modules: tuple[type[nn.Module], ...] = ()
     functions: Sequence[Any] = ()  # or their dotted names, where it would cost to import them
     methods: Sequence[str] = ()
     names: Sequence[str] = ("input",)  # of the functions' and methods' arguments, by position
@@ -89,7 +88,7 @@ class Signature:
 
     def _matches(self, target: Any) -> bool:
         if isinstance(target, nn.Module):
-            return isinstance(target, tuple(self.modules))
+            return isinstance(target, self.modules)
         if isinstance(target, str):
             return target in self.methods
         dotted = f"{getattr(target, '__module__', '')}.{getattr(target, '__name__', '')}"

@@ -17,9 +17,8 @@ class Concatenation(ByPlace):
     maps: Sequence[tuple[int, bool]] = field(kw_only=True)  # of each thing joined; whether it is a signal
 
     kind = "concat"
-    refusal = ""
 
-    def down(self, signal: Tensor, step: Step) -> Sequence[Sent]:
+    def down(self, signal: Tensor, step: Step) -> list[Sent]:
         parts = signal.split([maps for maps, _ in self.maps], dim=1)
         return [Sent(part, step.frame) for part, (_, sent) in zip(parts, self.maps, strict=True) if sent]
 
@@ -40,4 +39,4 @@ def _of(call: Call) -> Operation:
     return Concatenation(what, varies=call.varies, maps=maps)
 
 
-CALLS = [Signature(_of, functions=[torch.cat, torch.concat, torch.concatenate], names=["tensors", "dim"])]
+CALLS = [Signature(_of, functions=(torch.cat, torch.concat, torch.concatenate), names=("tensors", "dim"))]

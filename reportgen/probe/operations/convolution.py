@@ -1,15 +1,14 @@
 """Two-dimensional convolutions: the paper's "filtering"."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from reportgen.probe.operations.base import Operation, Sent, Step, Windowed
-from reportgen.probe.operations.calls import Call, Signature
+from reportgen.probe.operations.calls import Call, Signature, pair
 from reportgen.probe.spans import Pair, Shape, Span, Window
 
 
@@ -22,7 +21,6 @@ class Convolution(Windowed):
     groups: int = 1
 
     kind = "conv2d"
-    refusal = ""
 
     @property
     def work(self) -> int:
@@ -32,7 +30,7 @@ class Convolution(Windowed):
         window = self.window
         return F.conv2d(values, self.weight(), self.bias(), window.stride, 0, window.dilation, self.groups)
 
-    def down(self, signal: Tensor, step: Step) -> Sequence[Sent]:
+    def down(self, signal: Tensor, step: Step) -> list[Sent]:
         weight, stride, dilation = self.weight(), self.window.stride, self.window.dilation
         plain = self.groups == 1 and dilation == (1, 1)
         if plain and weight.shape[1] <= 4 and max(stride) > 1:  # the step into pixel space
@@ -58,12 +56,6 @@ def _transposed_by_phases(signal: Tensor, weight: Tensor, stride: Pair) -> Tenso
     return sent[:, :, : size[0], : size[1]]
 
 
-def pair(value: Any) -> Pair:
-    """A size for rows and columns, given as torch takes it: one number, or one or two in a tuple."""
-    rows, columns = (value, value) if isinstance(value, int) else value * 2 if len(value) == 1 else value
-    return int(rows), int(columns)
-
-
 def _of(call: Call) -> Operation:
     stride, dilation = pair(call.read("stride", 1)), pair(call.read("dilation", 1))
     padding, mode = call.read("padding", 0), call.read("padding_mode", "zeros")
@@ -85,11 +77,5 @@ def _of(call: Call) -> Operation:
     )
 
 
-CALLS = [
-    Signature(
-        _of,
-        modules=[nn.Conv2d],
-        functions=[torch.conv2d, F.conv2d],
-        names=["input", "weight", "bias", "stride", "padding", "dilation", "groups"],
-    )
-]
+_NAMES = ("input", "weight", "bias", "stride", "padding", "dilation", "groups")
+CALLS = [Signature(_of, (nn.Conv2d,), (torch.conv2d, F.conv2d), names=_NAMES)]

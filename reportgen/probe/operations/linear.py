@@ -1,6 +1,6 @@
 """Linear layers of units."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch.nn.functional as F
@@ -17,13 +17,12 @@ class Linear(Everywhere):
     weight: Callable[[], Tensor] = field(kw_only=True)
 
     kind = "linear"
-    refusal = ""
 
     @property
     def work(self) -> int:
         return self.weight().numel()
 
-    def down(self, signal: Tensor, step: Step) -> Sequence[Sent]:
+    def down(self, signal: Tensor, step: Step) -> list[Sent]:
         return [Sent(signal @ self.weight(), None)]
 
 
@@ -33,4 +32,4 @@ def _of(call: Call) -> Operation:
     return Linear(call.what, weight=lambda: call.read("weight", None))
 
 
-CALLS = [Signature(_of, modules=[nn.Linear], functions=[F.linear], names=["input", "weight", "bias"])]
+CALLS = [Signature(_of, (nn.Linear,), (F.linear,), names=("input", "weight", "bias"))]

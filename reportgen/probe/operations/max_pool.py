@@ -1,6 +1,5 @@
 """Max pooling, and its inverse by switches: the paper's "unpooling"."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -9,17 +8,12 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from reportgen.probe.operations.base import Adaptive, Operation, Sent, Step, Windowed
-from reportgen.probe.operations.calls import Call, Signature
-from reportgen.probe.operations.convolution import pair
+from reportgen.probe.operations.calls import Call, Signature, pair
 from reportgen.probe.spans import Shape, Span, Window
 
 
-@dataclass(frozen=True)
 class Switched(Operation):
     """A max pool. It records its switches, (map row column): flat locations in the map beneath."""
-
-    refusal = ""
-    records = True
 
     def pool(self, shape: Shape, beneath: Tensor) -> tuple[Tensor, Tensor]:
         """What comes out and the switches, both (image map row column)."""
@@ -29,7 +23,7 @@ class Switched(Operation):
         pooled, switches = self.pool(shape, read[0])
         return pooled, switches[0]
 
-    def down(self, signal: Tensor, step: Step) -> Sequence[Sent]:
+    def down(self, signal: Tensor, step: Step) -> list[Sent]:
         [there], [below] = step.frames, step.below
         assert step.frame is not None
         assert there is not None
@@ -54,7 +48,6 @@ class MaxPool(Windowed, Switched):
         return F.max_pool2d(beneath, *geometry, ceil_mode=self.ceil_mode, return_indices=True)
 
 
-@dataclass(frozen=True)
 class AdaptiveMaxPool(Adaptive, Switched):
     """The largest value of each share of the map."""
 
@@ -108,17 +101,9 @@ def _of_adaptive(call: Call) -> Operation:
     return AdaptiveMaxPool(call.what) if plain else Operation(call.what)
 
 
+_NAMES = ("input", "kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices")
+_ADAPTIVE = ("input", "output_size", "return_indices")
 CALLS = [
-    Signature(
-        _of,
-        modules=[nn.MaxPool2d],
-        functions=[F.max_pool2d, torch.max_pool2d],
-        names=["input", "kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices"],
-    ),
-    Signature(
-        _of_adaptive,
-        modules=[nn.AdaptiveMaxPool2d],
-        functions=[F.adaptive_max_pool2d],
-        names=["input", "output_size", "return_indices"],
-    ),
+    Signature(_of, (nn.MaxPool2d,), (F.max_pool2d, torch.max_pool2d), names=_NAMES),
+    Signature(_of_adaptive, (nn.AdaptiveMaxPool2d,), (F.adaptive_max_pool2d,), names=_ADAPTIVE),
 ]

@@ -1,8 +1,5 @@
 """Zero padding that stands by itself."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -11,17 +8,15 @@ from reportgen.probe.operations.calls import Call, Signature
 from reportgen.probe.spans import Shape, Span, Window
 
 
-@dataclass(frozen=True)
 class Padding(Windowed):
     """Undone on the way down: what was padded lies outside of the map below."""
 
     kind = "pad"
-    refusal = ""
 
     def run(self, values: Tensor, frame: Span, below: Shape) -> Tensor:
         return values  # the zeros lie outside of the map
 
-    def down(self, signal: Tensor, step: Step) -> Sequence[Sent]:
+    def down(self, signal: Tensor, step: Step) -> list[Sent]:
         return [Sent(signal, self.under(step))]
 
 
@@ -33,11 +28,5 @@ def _of(call: Call) -> Operation:
     return Padding(call.what, window=Window((1, 1), (1, 1), (int(pad[2]), int(pad[0]))))
 
 
-CALLS = [
-    Signature(
-        _of,
-        modules=[nn.ConstantPad2d],  # nn.ZeroPad2d is one
-        functions=[F.pad],
-        names=["input", "pad", "mode", "value"],
-    )
-]
+# nn.ZeroPad2d is an nn.ConstantPad2d.
+CALLS = [Signature(_of, (nn.ConstantPad2d,), (F.pad,), names=("input", "pad", "mode", "value"))]

@@ -1,8 +1,5 @@
 """Flattening, and other ways to read the values of each image in another shape, in row-major order."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 
@@ -11,14 +8,12 @@ from reportgen.probe.operations.calls import Call, Signature
 from reportgen.probe.spans import place, whole
 
 
-@dataclass(frozen=True)
 class Reshape(Everywhere):
     """Undone on the way down."""
 
     kind = "reshape"
-    refusal = ""
 
-    def down(self, signal: Tensor, step: Step) -> Sequence[Sent]:
+    def down(self, signal: Tensor, step: Step) -> list[Sent]:
         [below] = step.below
         frame = whole(below, len(signal)) if len(below) == 3 else None
         if frame is not None and step.frame is not None:  # a change of shape reads the whole map
@@ -31,11 +26,6 @@ def _of(call: Call) -> Operation | None:
     return Reshape(call.what) if by_image else None
 
 
-CALLS = [
-    Signature(
-        _of,
-        modules=[nn.Flatten, nn.Unflatten],
-        functions=[torch.flatten, torch.reshape, torch.squeeze, torch.unsqueeze, torch.unflatten],
-        methods=["flatten", "view", "reshape", "squeeze", "squeeze_", "unsqueeze", "unsqueeze_", "unflatten"],
-    )
-]
+_FUNCTIONS = (torch.flatten, torch.reshape, torch.squeeze, torch.unsqueeze, torch.unflatten)
+_METHODS = ("flatten", "view", "reshape", "squeeze", "squeeze_", "unsqueeze", "unsqueeze_", "unflatten")
+CALLS = [Signature(_of, (nn.Flatten, nn.Unflatten), _FUNCTIONS, _METHODS)]

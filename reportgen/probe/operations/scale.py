@@ -1,6 +1,6 @@
 """Factors that are the same at all places: batch norm in ``eval()``, and products with constants."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch.nn.functional as F
@@ -17,9 +17,8 @@ class Scale(ByPlace):
     factor: Callable[[], Tensor] = field(kw_only=True)  # one value, or one for each map
 
     kind = "scale"
-    refusal = ""
 
-    def down(self, signal: Tensor, step: Step) -> Sequence[Sent]:
+    def down(self, signal: Tensor, step: Step) -> list[Sent]:
         factor = self.factor().to(signal)
         return [Sent(signal * factor.view(-1, *[1] * (signal.dim() - 2)), step.frame)]
 
@@ -36,11 +35,5 @@ def _of_batch_norm(call: Call) -> Operation:
     return Scale(call.what, factor=factor)
 
 
-CALLS = [
-    Signature(
-        _of_batch_norm,
-        modules=[nn.BatchNorm2d, nn.BatchNorm1d, nn.SyncBatchNorm],
-        functions=[F.batch_norm],
-        names=["input", "running_mean", "running_var", "weight", "bias", "training", "momentum", "eps"],
-    )
-]
+_NAMES = ("input", "running_mean", "running_var", "weight", "bias", "training", "momentum", "eps")
+CALLS = [Signature(_of_batch_norm, (nn.BatchNorm2d, nn.BatchNorm1d, nn.SyncBatchNorm), (F.batch_norm,), names=_NAMES)]
