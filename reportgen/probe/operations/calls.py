@@ -37,7 +37,7 @@ class Call:
     names: Sequence[str] = ()  # of the arguments by position, as the operation's `Signature` has them
     constants: Sequence[Any] = ()  # the values that it reads and that hang on no value of the image
     by_number: bool = False  # whether it reads a tensor without axes that was computed from the image
-    is_signal: Callable[[Any], bool] = lambda argument: False  # whether an argument is one
+    is_signal: Callable[[Any], bool] = lambda argument: False  # whether an argument is a signal
     now: Callable[[Any], Any] = lambda argument: argument  # an argument's value; of a weight, as it is when asked for
 
     @property
