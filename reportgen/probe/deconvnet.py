@@ -9,21 +9,25 @@ Only the window of the receptive field is computed: one forward pass per image r
 all activations of a layer go down together. Where a window would be larger than the map, the whole map goes down.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from reportgen.probe import rules
 from reportgen.probe.errors import NotFinite, ProbeError, Unsupported
 from reportgen.probe.fetching import send
-from reportgen.probe.fields import Box, Span, reach, whole
-from reportgen.probe.graph import Graph, Node
+from reportgen.probe.fields import Box, reach
+from reportgen.probe.graph import Graph
 from reportgen.probe.memory import halved
+from reportgen.probe.nodes import Node
+from reportgen.probe.operations import Step
+from reportgen.probe.operations.max_pool import Switched, unpool_windows
+from reportgen.probe.spans import Span, mask, place, whole
 from reportgen.probe.tracing import trace
 
 # Windows that go down together: more of them share the cost of starting each operation, until they leave the caches.
@@ -91,7 +95,7 @@ def project(
         _check(graph, layer)
     for activation in activations:
         _check_unit(graph, activation)
-    values, switches = _observe(graph, image, activations)
+    values, recorded = _observe(graph, image, activations)
     if seeds is not None:
         values = [torch.tensor(float(seed)) for _, seed in zip(values, seeds, strict=True)]
     found: list[Projection | None] = [None] * len(activations)
@@ -103,7 +107,7 @@ def project(
             units = [[activations[index] for index in some] for some in parts]
             seeds = [torch.stack([values[index] for index in some]) for some in parts]
             return [
-                one for some, seed in zip(units, seeds, strict=True) for one in _descend(graph, switches, some, seed)
+                one for some, seed in zip(units, seeds, strict=True) for one in _descend(graph, recorded, some, seed)
             ]
 
         projected, _ = halved(descend, _batch_size(graph, layer))
@@ -137,19 +141,20 @@ def unpool(net: nn.Module | Graph, image: Float[Tensor, "channel row column"], p
     """
     graph = trace(net, image[None])
     node = graph.find(pool)
-    if node.kind not in rules.POOLS:
+    operation = node.operation
+    if not isinstance(operation, Switched):
         raise ProbeError(f"layer {pool!r} is a {node.operation.what}: only a max pool has switches")
     seen: dict[str, tuple[Tensor, Tensor, Tensor]] = {}
 
     def observed(beneath: Tensor) -> Tensor:
-        pooled, switches = rules.pool_with_switches(node, beneath)
+        pooled, switches = operation.pool(node.shape, beneath)
         seen[pool] = beneath[0].clone(), pooled[0], switches[0]
         return pooled
 
     graph.run(image[None], {}, {pool: observed})
     beneath, pooled, switches = seen[pool]
     whole_maps = whole(node.shape, 1), whole(tuple(beneath.shape), 1)
-    unpooled = rules.unpool_windows(pooled[None], switches, beneath.shape[2], *whole_maps)
+    unpooled = unpool_windows(pooled[None], switches, beneath.shape[2], *whole_maps)
     return Unpooled(beneath, pooled.clone(), switches, unpooled[0])
 
 
@@ -158,15 +163,13 @@ def _check(graph: Graph, layer: str) -> None:
     if graph.unfollowed:
         raise Unsupported(f"layer {layer!r} cannot be projected: {graph.unfollowed}")
     below = graph.below(layer)
-    top = below[0]
-    if top.operation.kind == "input":
+    if below[0].is_image:
         raise Unsupported(f"layer {layer!r} is the image itself")
     for node in below:
-        if node.kind not in rules.RULES and node.kind != "input":
-            raise Unsupported(
-                f"layer {layer!r} cannot be projected: {node.operation.what} ({node.name!r}) has no rule in the deconvnet"
-            )
-    if not any(node.kind == "input" for node in below):
+        what, why = node.operation.what, node.operation.refusal
+        if why:
+            raise Unsupported(f"layer {layer!r} cannot be projected: {what} ({node.name!r}) {why}")
+    if not any(node.is_image for node in below):
         raise Unsupported(f"layer {layer!r} does not depend on the image")
 
 
@@ -178,10 +181,10 @@ def _check_unit(graph: Graph, unit: Activation) -> None:
         raise ProbeError(f"{unit}: the layer's units are (map, row, column) below {limits}")
 
 
-def _observe(graph: Graph, image: Tensor, units: Sequence[Activation]) -> tuple[list[Tensor], dict[str, Tensor]]:
-    """One forward pass: the activations' values, on the CPU, and the switches of each max pool below them."""
+def _observe(graph: Graph, image: Tensor, units: Sequence[Activation]) -> tuple[list[Tensor], dict[str, Any]]:
+    """One forward pass: the activations' values, on the CPU, and what operations below record: max pools their switches."""
     values = [torch.tensor(0.0)] * len(units)
-    switches: dict[str, Tensor] = {}
+    recorded: dict[str, Any] = {}
 
     def note(layer: str, output: Tensor) -> None:
         chosen = [(index, unit) for index, unit in enumerate(units) if unit.layer == layer]
@@ -190,22 +193,21 @@ def _observe(graph: Graph, image: Tensor, units: Sequence[Activation]) -> tuple[
         for (index, _), value in zip(chosen, found.cpu(), strict=True):
             values[index] = value
 
-    def pool(node: Node, beneath: Tensor) -> Tensor:
-        pooled, indices = rules.pool_with_switches(node, beneath)
-        switches[node.name] = indices[0]
-        return pooled
+    def record(node: Node, *read: Tensor) -> Tensor:
+        output, recorded[node.name] = node.operation.record(node.shape, *read)
+        return output
 
     layers = {unit.layer for unit in units}
-    pools = {node.name: node for layer in layers for node in graph.below(layer) if node.kind in rules.POOLS}
+    recording = {node.name: node for layer in layers for node in graph.below(layer) if node.operation.records}
     graph.run(
         image[None],
         {layer: partial(note, layer) for layer in layers},
-        {name: partial(pool, node) for name, node in pools.items()},
+        {name: partial(record, node) for name, node in recording.items()},
     )
     for unit, value in zip(units, values, strict=True):
         if value.isnan():
             raise NotFinite(f"layer {unit.layer!r} gives NaN at map {unit.map}, row {unit.row}, column {unit.column}")
-    return values, switches
+    return values, recorded
 
 
 def _frames(graph: Graph, layer: str, positions: Tensor) -> dict[str, Span]:
@@ -234,33 +236,34 @@ def _batch_size(graph: Graph, layer: str) -> int:
 
 
 def _descend(
-    graph: Graph, switches: dict[str, Tensor], units: Sequence[Activation], values: Tensor
+    graph: Graph, recorded: Mapping[str, Any], units: Sequence[Activation], values: Tensor
 ) -> list[Projection]:
     """Send the units of one layer down to the pixels, together."""
     layer = graph.find(units[0].layer)
     positions = torch.tensor([[unit.row, unit.column] for unit in units])
     with torch.inference_mode(False), torch.no_grad():
         frames = _frames(graph, layer.name, positions)
-        descent = rules.Descent(graph, frames, switches)
         seed = torch.zeros(len(units), layer.shape[0], dtype=values.dtype)
         seed[torch.arange(len(units)), torch.tensor([unit.map for unit in units])] = values
         seed = send(seed, graph.device)
         if layer.spatial:  # in a map of one row or column the window is the whole map
-            seed = rules.place(seed[:, :, None, None], Span(positions, positions), frames[layer.name])
+            seed = place(seed[:, :, None, None], Span(positions, positions), frames[layer.name])
         signals = {layer.name: seed}
         for node in graph.below(layer.name):
             if node.name not in signals:
                 continue  # reached by no signal: a constant branch
             signal = signals.pop(node.name)
             if node.spatial:
-                signal = rules.mask(signal, frames[node.name], node.shape)
-            if node.kind == "input":
+                signal = mask(signal, frames[node.name], node.shape)
+            if node.is_image:
                 return _cut(graph, units, values, signal, frames[node.name], positions)
-            for sent in rules.RULES[node.kind](descent, node, signal):
-                coming = sent.signal
-                if sent.frame is not None:
-                    coming = rules.place(coming, sent.frame, frames[sent.parent])
-                signals[sent.parent] = signals[sent.parent] + coming if sent.parent in signals else coming
+            shapes = [graph.nodes[parent].shape for parent in node.parents]
+            below = [frames.get(parent) for parent in node.parents]
+            step = Step(node.shape, shapes, frames.get(node.name), below, recorded.get(node.name))
+            for parent, sent in zip(node.parents, node.operation.down(signal, step), strict=True):
+                if sent is not None:
+                    coming = sent.signal if sent.frame is None else place(sent.signal, sent.frame, frames[parent])
+                    signals[parent] = signals[parent] + coming if parent in signals else coming
     raise Unsupported(f"layer {layer.name!r} does not depend on the image")
 
 
@@ -268,8 +271,7 @@ def _cut(
     graph: Graph, units: Sequence[Activation], values: Tensor, signal: Tensor, frame: Span, positions: Tensor
 ) -> list[Projection]:
     """The parts of the windows that lie in the image."""
-    source = next(node.name for node in graph.nodes.values() if node.kind == "input")
-    field = reach(graph, units[0].layer, positions, lambda node, span: span)[source]
+    field = reach(graph, units[0].layer, positions, lambda node, span: span)[graph.image]
     rows, columns = graph.input_shape[1:]
     found = []
     for index, (unit, value) in enumerate(zip(units, values.tolist(), strict=True)):
@@ -278,6 +280,6 @@ def _cut(
         window = *start, max(min(bottom, rows), start[0]), max(min(right, columns), start[1])
         lies = Span(frame.first[index : index + 1], frame.last[index : index + 1])
         wanted = Span(torch.tensor([window[:2]]), torch.tensor([window[2:]]) - 1)
-        pixels = rules.place(signal[index : index + 1], lies, wanted)[0].clone()
+        pixels = place(signal[index : index + 1], lies, wanted)[0].clone()
         found.append(Projection(unit, value, pixels, window, (top, left, bottom, right), (rows, columns)))
     return found

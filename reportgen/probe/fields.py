@@ -8,73 +8,24 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from reportgen.probe.errors import Unsupported
-from reportgen.probe.graph import Graph, Node
+from reportgen.probe.graph import Graph
+from reportgen.probe.nodes import Node
+from reportgen.probe.spans import Shape, Span, whole
 from reportgen.probe.tracing import trace
 
 Box = tuple[int, int, int, int]  # top, left, bottom, right; the last two lie just outside
 
-BY_WINDOW = ("conv2d", "max_pool", "avg_pool", "pad")
-# Each value depends on the values at its own place in the parents (contrast normalisation: across their maps).
-BY_PLACE = ("relu", "scale", "identity", "add", "concat", "pointwise")
-_ADAPTIVE = ("adaptive_avg_pool", "adaptive_max_pool")
-_EVERYWHERE = ("reshape", "mean", "linear")
 
-_NOWHERE = 2**40  # first > last, whatever strides multiply it by, and neutral in a union
-
-
-@dataclass(frozen=True)
-class Span:
-    """For each of several units, the first and last row and column of a node that it depends on (bounding box)."""
-
-    first: Int[Tensor, "unit 2"]  # row, column
-    last: Int[Tensor, "unit 2"]  # inclusive
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Rows and columns of the spans, where all are of one size."""
-        rows, columns = (self.last[0] - self.first[0] + 1).tolist()
-        return rows, columns
-
-    def along(self, axis: int) -> Int[Tensor, "unit place"]:
-        """The rows (axis 0) or columns (axis 1) of each span, where all are of one size."""
-        return self.first[:, axis, None] + torch.arange(self.size[axis])
-
-    def union(self, other: "Span | None") -> "Span":
-        """The smallest box around both."""
-        if other is None:
-            return self
-        return Span(torch.minimum(self.first, other.first), torch.maximum(self.last, other.last))
-
-    def clip(self, shape: tuple[int, ...]) -> "Span":
-        """The part inside a map of this (map, row, column) shape; nothing where the unit reads only padding."""
-        first, last = self.first.clamp(min=0), torch.minimum(self.last, torch.tensor(shape[1:]) - 1)
-        nothing = (first > last).any(1, keepdim=True)
-        return Span(torch.where(nothing, _NOWHERE, first), torch.where(nothing, -_NOWHERE, last))
-
-
-def whole(shape: tuple[int, ...], units: int) -> Span:
-    """The span of a whole map."""
-    return Span(torch.zeros(units, 2, dtype=torch.int64), (torch.tensor(shape[1:]) - 1).expand(units, 2))
-
-
-def parent_span(node: Node, span: Span | None, parent_shape: tuple[int, ...]) -> Span | None:
-    """What a node's span asks of one parent; None for a parent without rows and columns."""
-    if len(parent_shape) != 3:
+def parent_span(node: Node, span: Span | None, below: Shape) -> Span | None:
+    """What a node's span asks of one parent, of shape ``below``; None for a parent without rows and columns."""
+    if len(below) != 3:
         return None
-    if node.kind in _EVERYWHERE or span is None:
-        units = 1 if span is None else len(span.first)
-        return whole(parent_shape, units)
-    if node.operation.window is not None and node.kind in BY_WINDOW:
-        window = node.operation.window
-        stride, before = torch.tensor(window.stride), torch.tensor(window.padding)
-        reach = torch.tensor(window.dilation) * (torch.tensor(window.kernel) - 1)
-        return Span(span.first * stride - before, span.last * stride - before + reach)
-    if node.kind in _ADAPTIVE:
-        above, below = torch.tensor(node.shape[1:]), torch.tensor(parent_shape[1:])
-        return Span(span.first * below // above, -(-(span.last + 1) * below // above) - 1)
-    if node.kind in BY_PLACE:
-        return span
-    raise Unsupported(f"layer {node.name!r} is a {node.operation.what}: its receptive field is not known")
+    if span is None:
+        return whole(below, 1)
+    found = node.operation.reads(span, node.shape, below)
+    if found is None:
+        raise Unsupported(f"layer {node.name!r} is a {node.operation.what}: its receptive field is not known")
+    return found
 
 
 def reach(
@@ -134,10 +85,9 @@ def _box(graph: Graph, layer: str, row: int, column: int, settle: Callable[[Node
     if graph.unfollowed:
         raise Unsupported(f"the receptive field of layer {layer!r} is not known: {graph.unfollowed}")
     spans = reach(graph, layer, torch.tensor([[row, column]]), settle)
-    source = next(node.name for node in graph.nodes.values() if node.kind == "input")
-    if source not in spans:
+    if graph.image not in spans:
         raise Unsupported(f"layer {layer!r} does not depend on the image")
-    (top, left), (bottom, right) = spans[source].first[0].tolist(), spans[source].last[0].tolist()
+    (top, left), (bottom, right) = spans[graph.image].first[0].tolist(), spans[graph.image].last[0].tolist()
     return top, left, bottom + 1, right + 1
 
 

@@ -43,8 +43,7 @@ class Tracer(fx.Tracer):
         return function, [_left_out(one) if isinstance(one, fx.Proxy) else one for one in given]
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        # A subclass of nn.LocalResponseNorm is one, however it computes it: the identity on the way down.
-        if isinstance(m, nn.LocalResponseNorm):
+        if operations.is_leaf(m):
             return True
         if parametrize.is_parametrized(m):  # of a class that torch made of the net's own
             return type(m).__mro__[1].__module__.startswith("torch.nn")
@@ -178,13 +177,3 @@ def public_names(order: Sequence[fx.Node], calls: Mapping[str, list[fx.Node]]) -
             taken.add(name)
             names[node] = name
     return {node: names[node] for node in order}
-
-
-def reshapes(node: fx.Node, shapes: list[tuple[int, ...]], value: Tensor, modules: Mapping[str, nn.Module]) -> bool:
-    """Whether the node only reads the values of each image in another shape, in row-major order."""
-    names = ("flatten", "view", "reshape", "squeeze", "unsqueeze", "unflatten", "squeeze_", "unsqueeze_")
-    if node.op == "call_module":
-        named = isinstance(modules[str(node.target)], nn.Flatten | nn.Unflatten)
-    else:
-        named = operations.call_name(node.target) in names
-    return named and len(shapes) == 1 and shapes[0][0] == value.shape[0] and value.dim() in (2, 4)

@@ -5,92 +5,63 @@ settles shapes and shows which calls work in place.
 """
 
 import difflib
-import operator
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, fx
 
-from reportgen.probe import following, layouts, operations
+from reportgen.probe import following
 from reportgen.probe.errors import UnknownLayer, Unsupported
+from reportgen.probe.nodes import Node, Normaliser
 from reportgen.probe.operations import Operation
+from reportgen.probe.operations.activation import Rectifier
+from reportgen.probe.operations.convolution import Convolution
+from reportgen.probe.operations.linear import Linear
+from reportgen.probe.program import Program
 
 
-@dataclass(frozen=True)
-class Node:
-    """One call of the net: a module, function, method or operator, on the way from the image to the output."""
-
-    name: str  # the module path where the module is called once ("layer1.0.conv1"), else torch.fx's name ("relu_1")
-    operation: Operation
-    parents: tuple[str, ...]  # in the order of the arguments; x + x reads x twice
-    shape: tuple[int, ...]  # of the output for one image: (map, row, column) or (unit,)
-    fx: fx.Node
-    in_place: bool = False  # whether it overwrites a tensor that it reads
-
-    @property
-    def kind(self) -> str:
-        """The operation's kind, as listed in `operations.Operation`."""
-        return self.operation.kind
-
-    @property
-    def spatial(self) -> bool:
-        """Whether the output has rows and columns."""
-        return len(self.shape) == 3
-
-
-class Graph:
+class Graph(Program):
     """A traced net. Made by `trace`; accepted wherever a net is."""
 
     unfollowed = ""  # why the forward pass is not known beyond its modules (see `Watched`)
 
     def __init__(self, module: fx.GraphModule, calls: Mapping[str, list[fx.Node]], example: Tensor) -> None:
-        self.module = module
+        super().__init__(module, calls)
         self.input_shape = tuple(example.shape[1:])  # channel, row, column
-        self._calls = calls
-        self._order = list(module.graph.nodes)
-        self._modules = dict(module.named_modules(remove_duplicate=False))
         self._dead_after = following.last_uses(self._order)
-        self._names = following.public_names(self._order, calls)
-        self._constant = following.constants(self._order)
-        self._bundles: set[fx.Node] = set()  # calls that give several signals, as ``x.chunk(2)``
-        self._made: dict[
-            fx.Node, Tensor
-        ] = {}  # tensors made on the way, of which only shape and device hang on the image
         with torch.inference_mode(False), torch.no_grad():
-            self.nodes: dict[str, Node] = _Normaliser(self).nodes(example[:1])
+            self.nodes: dict[str, Node] = Normaliser(self).nodes(example[:1])
+
+    def _named(self, operation: type[Operation]) -> list[str]:
+        return [node.name for node in self.nodes.values() if isinstance(node.operation, operation)]
 
     @property
-    def device(self) -> torch.device:
-        """Where the net's parameters live; the images are taken there."""
-        return next((parameter.device for parameter in self.module.parameters()), torch.device("cpu"))
-
-    def _named(self, *kinds: str) -> list[str]:
-        return [node.name for node in self.nodes.values() if node.kind in kinds]
+    def image(self) -> str:
+        """Name of the node that is the image itself."""
+        return next(node.name for node in self.nodes.values() if node.is_image)
 
     @property
     def relus(self) -> list[str]:
         """Names of the ReLU nodes (modules, functions and methods), in the order of execution."""
-        return self._named("relu")
+        return self._named(Rectifier)
 
     @property
     def convs(self) -> list[str]:
         """Names of the two-dimensional convolutions, in the order of execution."""
-        return self._named("conv2d")
+        return self._named(Convolution)
 
     @property
     def linears(self) -> list[str]:
         """Names of the linear layers, in the order of execution."""
-        return self._named("linear")
+        return self._named(Linear)
 
     @property
     def output(self) -> str:
         """Name of the node that the net returns; raises Unsupported where it returns several."""
         returned = self._order[-1].args[0]
-        if isinstance(returned, fx.Node) and self._names[returned] in self.nodes:
-            return self._names[returned]
+        if isinstance(returned, fx.Node) and self.names[returned] in self.nodes:
+            return self.names[returned]
         raise Unsupported("the net returns several things: name the layer that is meant")
 
     def find(self, name: str) -> Node:
@@ -100,12 +71,12 @@ class Graph:
         """
         if name in self.nodes:
             return self.nodes[name]
-        calls = [self._names[node] for node in self._calls.get(name, []) if self._names[node] in self.nodes]
+        calls = [self.names[node] for node in self._calls.get(name, []) if self.names[node] in self.nodes]
         if len(calls) == 1:
             return self.nodes[calls[0]]
         if calls:
             raise UnknownLayer(f"layer {name!r} is called {len(calls)} times: name one of {', '.join(calls)}")
-        for node, public in self._names.items():
+        for node, public in self.names.items():
             if node.name == name and public in self.nodes:
                 return self.nodes[public]
         known = [*self.nodes, *(path for path in self._calls if path not in self.nodes)]
@@ -140,12 +111,12 @@ class Graph:
         self,
         images: Tensor,
         watch: Mapping[str, Callable[[Tensor], object]],
-        instead: Mapping[str, Callable[[Tensor], Tensor]] | None = None,
+        instead: Mapping[str, Callable[..., Tensor]] | None = None,
     ) -> None:
         """Run the net forward, as far as needed, and show the named nodes' outputs at the moment they are computed.
 
         At that moment, since a later call may overwrite them in place. ``watch`` maps names to functions of the output
-        (image map row column); ``instead`` maps names to functions of the node's input that are called in its place.
+        (image map row column); ``instead`` maps names to functions of what the node reads that are called in its place.
         """
         watchers: dict[fx.Node, list[Callable[[Tensor], object]]] = {}
         for name, watcher in watch.items():
@@ -159,7 +130,7 @@ class Graph:
                 if not remaining:
                     return
                 if node in stand_ins:
-                    values[node] = stand_ins[node](values[node.all_input_nodes[0]])
+                    values[node] = stand_ins[node](*(values[read] for read in node.all_input_nodes))
                 else:
                     values[node] = self.execute(node, values, inputs)
                 for watcher in watchers.get(node, ()):
@@ -167,50 +138,6 @@ class Graph:
                 remaining -= {node}
                 for dead in self._dead_after[node]:
                     del values[dead]
-
-    def execute(self, node: fx.Node, values: Mapping[fx.Node, Any], inputs: Iterable[Tensor] = ()) -> Any:
-        """What one node of the torch.fx graph gives, from the values of the nodes that it reads."""
-        args = fx.node.map_arg(node.args, values.__getitem__)
-        kwargs = fx.node.map_arg(node.kwargs, values.__getitem__)
-        if node.op == "placeholder":
-            for images in inputs:
-                return images.clone()  # a net that works in place on its input must not change the caller's images
-            return node.args[0] if node.args else None
-        if node.op == "get_attr":
-            return operator.attrgetter(str(node.target))(self.module)
-        if node.op == "call_module":
-            return self._modules[str(node.target)](*args, **kwargs)
-        if node.op == "call_method":
-            method = layouts.method(str(node.target), *args) if isinstance(args[0], Tensor) else str(node.target)
-            return getattr(args[0], method)(*args[1:], **kwargs)
-        return args[0] if node.op == "output" else node.target(*args, **kwargs)  # type: ignore[operator]
-
-    def reads(self, node: Node) -> dict[fx.Node, str]:
-        """Which of its ``parents`` each of the torch.fx nodes stands for that a node's call reads."""
-        return dict(zip(following.signals(node.fx, self._is_signal, self._bundles), node.parents, strict=True))
-
-    def _is_signal(self, node: fx.Node) -> bool:
-        return self._names[node] in self.nodes
-
-    def public_name(self, node: fx.Node) -> str:
-        """The name under which a torch.fx node is known, if it is among ``nodes``."""
-        return self._names[node]
-
-    def is_bundle(self, node: fx.Node) -> bool:
-        """Whether a torch.fx node gives several tensors that depend on the image."""
-        return node in self._bundles
-
-    def made(self, node: fx.Node) -> Tensor | None:
-        """For one image, a tensor that a call makes without a look at the image's values, as ``x.new_tensor([1, 2])``."""
-        return self._made.get(node)
-
-    def known(self, node: fx.Node) -> Any:
-        """The value of a node that hangs on no value of the image, for one image; else None."""
-        return self.constant(node) if node in self._constant else self.made(node)
-
-    def is_constant(self, node: fx.Node) -> bool:
-        """Whether a torch.fx node's value does not depend on the image."""
-        return node in self._constant
 
     def hooked(self, node: Node) -> bool:
         """Whether a module's call may read or give something else than the module, by a hook of the user's."""
@@ -220,151 +147,9 @@ class Graph:
         hooks = (*module._forward_hooks.values(), *module._forward_pre_hooks.values())
         return any(not type(hook).__module__.startswith("torch.nn.utils") for hook in hooks)  # weight normalisation
 
-    def constant(self, node: fx.Node) -> Any:
-        """The value of a node that does not depend on the image (a parameter, or something computed from some)."""
-        with torch.no_grad():
-            return self.execute(node, {read: self.constant(read) for read in node.all_input_nodes})
-
-
-class Tangled(Exception):
-    """What a call reads is no other call's result, for another view of it was worked on."""
-
-
-class _Normaliser:
-    """Runs one image through the net and says of every node what it does, what it reads, and of what shape it is."""
-
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-        self.values: dict[fx.Node, Any] = {}
-        self.blind = following.blind(graph._order)
-        self.writers: dict[int, list[tuple[fx.Node, Tensor]]] = {}  # storage -> who worked in place on which part of it
-        self.alive: list[Any] = []  # a freed tensor's storage would be given to another node
-
-    def nodes(self, image: Tensor) -> dict[str, Node]:
-        found: dict[str, Node] = {}
-        inputs = iter((image.to(self.graph.device),))
-        for node in self.graph._order[:-1]:
-            read = [(reads, self.values[reads]) for reads in following.reads(node)]
-            versions = [value._version if isinstance(value, Tensor) else 0 for _, value in read]
-            signals = following.signals(node, self._is_signal, self.graph._bundles)
-            parents = [self._writer(reads, self.values[reads]) for reads in signals]
-            value = self.values[node] = self.graph.execute(node, self.values, inputs)
-            if isinstance(value, Tensor) and node in self.blind and node not in self.graph._constant:
-                self.graph._made[node] = value
-            if signals and isinstance(value, tuple | list) and any(isinstance(part, Tensor) for part in value):
-                self.graph._bundles.add(node)
-            changed = [
-                was for (_, was), version in zip(read, versions, strict=True)
-                if isinstance(was, Tensor) and was._version != version
-            ]  # fmt: skip
-            for was in changed:
-                self.writers.setdefault(storage(was), []).append((node, was))
-            if self._is_signal(node):
-                self.alive.append(value)
-                name = self.graph._names[node]
-                names = tuple(self.graph._names[parent] for parent in parents)
-                operation = self._operation(node, parents)
-                found[name] = Node(name, operation, names, tuple(value.shape[1:]), node, bool(changed))
-        return found
+    def reads(self, node: Node) -> dict[fx.Node, str]:
+        """Which of its ``parents`` each of the torch.fx nodes stands for that a node's call reads."""
+        return dict(zip(following.signals(node.fx, self._is_signal, self.bundles), node.parents, strict=True))
 
     def _is_signal(self, node: fx.Node) -> bool:
-        """Whether the node's value is a tensor that depends on the image."""
-        value = self.values[node]
-        known = node in self.graph._constant or node in self.graph._made
-        return isinstance(value, Tensor) and not known and value.dim() > 0
-
-    def _writer(self, node: fx.Node, value: Tensor) -> fx.Node:
-        """The node whose result is read there: another than ``node`` if one worked in place on its output meanwhile.
-
-        Raises Tangled where that happened through another view of its memory: which values changed is then unknown.
-        """
-        order = self.graph._order
-        for writer, written in reversed(self.writers.get(storage(value), ())):
-            if order.index(writer) <= order.index(node):
-                break
-            if _place(self.values[writer]) == _place(value):
-                return writer
-            if _overlap(written, value):
-                raise Tangled(f"{self.graph._names[writer]!r} changes in place a part of what {node.name!r} gave")
-        return node
-
-    def _operation(self, node: fx.Node, parents: list[fx.Node]) -> Operation:
-        if node.op == "placeholder":
-            return Operation("input", "input")
-        shapes = [tuple(self.values[parent].shape) for parent in parents]
-        if not shapes:
-            return Operation("other", operations.call_name(node.target))
-        if node.op == "call_module":
-            operation = operations.of_module(self.graph._modules[str(node.target)], len(shapes[0]))
-        else:
-            operation = self._of_function(node, parents, shapes)
-        if operation.kind == "other" and following.reshapes(node, shapes, self.values[node], self.graph._modules):
-            return Operation("reshape", operation.what)
-        return operation
-
-    def _of_function(self, node: fx.Node, parents: list[fx.Node], shapes: list[tuple[int, ...]]) -> Operation:
-        target, what = node.target, operations.call_name(node.target)
-        named = operations.arithmetic(target)
-        if named is not None:
-            return self._arithmetic(named, what, node, shapes)
-        if getattr(target, "__module__", "").startswith("torchvision.ops") and what == "stochastic_depth":
-            return Operation("identity", what)
-        return operations.of_call(target, partial(self._argument, node), len(shapes[0])) or Operation("other", what)
-
-    def _argument(self, node: fx.Node, key: str | int) -> Any:
-        """An argument of a call as a value: a number computed from shapes as it came out, a weight as it is now."""
-        value = node.kwargs[key] if isinstance(key, str) else node.args[key]
-        return fx.node.map_arg(value, self._value_now)
-
-    def _arithmetic(self, name: str, what: str, node: fx.Node, shapes: list[tuple[int, ...]]) -> Operation:
-        """``x + y``, ``x + 1``, ``x * c``, ``(x - mean) / deviation``."""
-        first, second = node.args[:2] if len(node.args) > 1 else (node.args[0], node.kwargs.get("other"))
-        if node.kwargs.get("alpha", 1) != 1 or node.kwargs.get("rounding_mode"):
-            return Operation("other", what)
-        output = tuple(self.values[node].shape)
-        if len(node.all_input_nodes) > len(shapes) and any(
-            isinstance(self.values[read], Tensor) and read not in self.graph._constant and read not in self.graph._made
-            for read in node.all_input_nodes
-            if self.values[read] is not None and not self._is_signal(read)
-        ):
-            return Operation("other", what)
-        two = all(isinstance(operand, fx.Node) and self._is_signal(operand) for operand in (first, second))
-        kind = operations.arithmetic_kind(name, of_two=two)
-        if any(shape != output for shape in shapes):
-            return Operation("other", f"{what} of unequal shapes")
-        if two or kind != "scale":
-            backwards = not two and name == "sub" and not (isinstance(first, fx.Node) and self._is_signal(first))
-            return Operation("pointwise" if backwards else kind, what)
-        signal_first = isinstance(first, fx.Node) and self._is_signal(first)
-        if name in ("div", "truediv") and not signal_first:
-            return Operation("pointwise", what)  # 1 / x
-
-        def factor() -> Tensor:
-            value = torch.as_tensor(fx.node.map_arg(second if signal_first else first, self._value_now))
-            return value.reciprocal() if name in ("div", "truediv") else value
-
-        sizes = tuple(factor().shape)
-        per_channel = len(output) - len(sizes) <= 1 and sizes[-len(output) + 1 :][1:] == (1,) * (len(output) - 2)
-        if factor().numel() != 1 and not per_channel:
-            return Operation("other", f"{what} by a tensor of shape {sizes}")
-        return Operation("scale", what, settings={"factor": lambda: factor().flatten()})
-
-    def _value_now(self, node: fx.Node) -> Any:
-        return self.graph.constant(node) if node in self.graph._constant else self.values[node]
-
-
-def storage(value: Tensor) -> int:
-    """Which memory a tensor lies in."""
-    return value.untyped_storage().data_ptr()
-
-
-def _place(value: Any) -> Any:
-    """Where in its memory a tensor lies."""
-    return (value.storage_offset(), value.shape, value.stride()) if isinstance(value, Tensor) else None
-
-
-def _overlap(one: Tensor, other: Tensor) -> bool:
-    """Whether two tensors in one memory share any of it."""
-    taken = torch.zeros(one.untyped_storage().nbytes() // one.element_size(), dtype=torch.bool)
-    taken.as_strided(one.shape, one.stride(), one.storage_offset()).fill_(True)
-    return bool(taken.as_strided(other.shape, other.stride(), other.storage_offset()).any())
+        return self.names[node] in self.nodes

@@ -12,15 +12,16 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, fx
 
-from reportgen.probe import rules, windows
+from reportgen.probe import windows
 from reportgen.probe.errors import Unsupported
 from reportgen.probe.fetching import send
-from reportgen.probe.fields import BY_WINDOW, Span, parent_span
-from reportgen.probe.graph import Graph, Node, storage
+from reportgen.probe.fields import parent_span
+from reportgen.probe.graph import Graph
+from reportgen.probe.nodes import Node, storage
+from reportgen.probe.spans import Span
 
 
 class _Room(NamedTuple):
@@ -168,9 +169,9 @@ class Incremental:
         patches: dict[str, _Patch] = {}
         for node in self.plan.windowed:
             frame = frames[node.name]
-            if node.kind == "input":
+            if node.is_image:
                 values = square.expand(len(squares), *square.shape).clone(memory_format=torch.channels_last)
-            elif node.kind in BY_WINDOW:
+            elif node.operation.cuts:
                 values = self._through_window(node, frame, patches[node.parents[0]])
             else:
                 read = {parent: self._cut(parent, frame, patches[parent]) for parent in set(node.parents)}
@@ -199,21 +200,11 @@ class Incremental:
 
     def _through_window(self, node: Node, frame: Span, patch: _Patch) -> Tensor:
         """A convolution or pooling computed anew where its windows meet what changed."""
-        window, settings = node.operation.window, node.operation.settings
-        shape = self.graph.nodes[node.parents[0]].shape
+        [parent] = node.parents
+        shape = self.graph.nodes[parent].shape
         below = parent_span(node, frame, shape)
-        assert window is not None
         assert below is not None
-        values = self._cut(node.parents[0], below, patch, -torch.inf if node.kind == "max_pool" else 0.0)
-        if node.kind == "conv2d":
-            weight, bias = settings["weight"](), settings["bias"]()
-            return F.conv2d(values, weight, bias, window.stride, 0, window.dilation, settings["groups"])
-        if node.kind == "max_pool":
-            return F.max_pool2d(values, window.kernel, window.stride, 0, window.dilation)
-        if node.kind == "avg_pool":
-            sums = F.avg_pool2d(values, window.kernel, window.stride, divisor_override=1)
-            return sums / rules.divisors(node, frame, shape).to(sums)
-        return values  # padding: the zeros lie outside of the map
+        return node.operation.run(self._cut(parent, below, patch, node.operation.outside), frame, shape)
 
     def _cut(self, name: str, frame: Span, patch: _Patch | None = None, outside: float = 0.0) -> Tensor:
         """Windows of a node's clean output, ``outside`` beyond its edges, with the changed part laid in."""
@@ -244,16 +235,16 @@ class Incremental:
         """What a call reads beside signals: constants, numbers computed from shapes (``x.size(0)``), ``x.chunk(2)``."""
         if self.graph.is_constant(read):
             return self.graph.constant(read)
-        bundle = self.graph.is_bundle(read)
+        bundle = read in self.graph.bundles
         below: dict[fx.Node, Any] = {}
         for one in read.all_input_nodes:
-            signal = self.graph.nodes.get(self.graph.public_name(one))
+            signal = self.graph.nodes.get(self.graph.names[one])
             if signal is None:
                 below[one] = self._other(one, known, node, count)
             else:  # of a number's signals only the shape of the whole map counts
                 below[one] = known[one] if bundle else self.stand_in.expand(count, *signal.shape)
         result = self.graph.execute(read, below)
-        if isinstance(result, Tensor) and self.graph.made(read) is None:
+        if isinstance(result, Tensor) and read not in self.graph.made:
             raise Unsupported(f"layer {node.name!r} reads a value computed from all images of a batch together")
         return result
 

@@ -12,7 +12,8 @@ from torch import Tensor, fx, nn
 
 from reportgen.probe import following, layouts
 from reportgen.probe.errors import ProbeError, Unsupported
-from reportgen.probe.graph import Graph, Tangled
+from reportgen.probe.graph import Graph
+from reportgen.probe.nodes import Tangled
 from reportgen.probe.watching import Watched
 
 ROUNDING = 1e-3  # of the largest output, between a net and its graph

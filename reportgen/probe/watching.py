@@ -11,8 +11,9 @@ from torch import Tensor, fx, nn
 
 from reportgen.probe import layouts, operations
 from reportgen.probe.errors import Unsupported
-from reportgen.probe.graph import Graph, Node, storage
-from reportgen.probe.operations import Operation
+from reportgen.probe.graph import Graph
+from reportgen.probe.nodes import Node, storage
+from reportgen.probe.operations import Call, Image, Operation
 
 
 class Watched(Graph):
@@ -29,7 +30,7 @@ class Watched(Graph):
         self.unfollowed = reason
         self.input_shape = tuple(example.shape[1:])
         self.nodes = {}
-        self._calls, self._names = {}, {}
+        self._calls, self.names = {}, {}
         image, holder, alive = example[:1].to(self.device).clone(), dict[int, str](), list[Tensor]()
 
         def add(name: str, operation: Operation, value: Tensor, parents: tuple[str, ...] = ()) -> None:
@@ -40,15 +41,15 @@ class Watched(Graph):
         def reads(name: str, module: nn.Module, value: Tensor) -> None:
             held = self.nodes.get(holder.get(storage(value), ""))
             if held is None or held.shape != tuple(value.shape[1:]):
-                add(f"{name}.input", Operation("other", "what stands between two modules"), value)
-            below[name] = holder[storage(value)], value.dim()
+                add(f"{name}.input", Operation("what stands between two modules"), value)
+            below[name] = holder[storage(value)], tuple(value.shape)
 
         def gives(name: str, module: nn.Module, value: Tensor) -> None:
-            parent, rank = below[name]
-            add(name, operations.of_module(module, rank), value, (parent,))
+            parent, shape = below[name]
+            add(name, operations.recognise(Call(module, [shape], tuple(value.shape))), value, (parent,))
 
-        below: dict[str, tuple[str, int]] = {}
-        add("(image)", Operation("input", "input"), image)
+        below: dict[str, tuple[str, tuple[int, ...]]] = {}
+        add("(image)", Image(), image)
         result = self._run_one(image, reads, gives)
         self._output = ""
         if isinstance(result, Tensor):
@@ -76,7 +77,7 @@ class Watched(Graph):
         self,
         images: Tensor,
         watch: Mapping[str, Callable[[Tensor], object]],
-        instead: Mapping[str, Callable[[Tensor], Tensor]] | None = None,
+        instead: Mapping[str, Callable[..., Tensor]] | None = None,
     ) -> None:
         """Run every image by itself, then show what the named modules read or gave, of all images together."""
         if instead:

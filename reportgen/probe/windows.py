@@ -7,15 +7,16 @@ squares begin, however many squares there are.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from reportgen.probe import operations
-from reportgen.probe.fields import BY_PLACE, BY_WINDOW, Span, parent_span
-from reportgen.probe.graph import Graph, Node
+from reportgen.probe.fields import parent_span
+from reportgen.probe.graph import Graph
+from reportgen.probe.nodes import Node
+from reportgen.probe.spans import Span
 
 _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a map that windows may cover and still be computed alone; 0: none is
 _WORTH = 0.9  # of the time that whole maps would take; the estimate is no better than that
@@ -129,7 +130,7 @@ def _limited(order: Sequence[Node], spans: dict[str, Span], units: Tensor, share
     for node in order:
         if node.name in spans and all(parent in chosen for parent in node.parents):
             area = _sizes(spans[node.name]).gather(0, units).prod(1).double().mean()
-            if node.kind == "input" or area <= share * math.prod(node.shape[1:]):
+            if node.is_image or area <= share * math.prod(node.shape[1:]):
                 chosen[node.name] = spans[node.name]
     windowed = [node for node in order if node.name in chosen]
     return Plan(windowed, [node for node in order if node.name not in chosen], chosen, units)
@@ -141,13 +142,12 @@ def _sizes(span: Span) -> Int[Tensor, "unit 2"]:
 
 def _cuts(node: Node) -> bool:
     """Whether windows of its parents have to be cut: others than those that changed."""
-    return node.kind in BY_WINDOW or len(node.parents) > 1
+    return node.operation.cuts or len(node.parents) > 1
 
 
 def _work(node: Node) -> float:
     """What one place of the node's map takes, in multiply-adds."""
-    weights = node.operation.settings["weight"]().numel() if node.kind in ("conv2d", "linear") else 0
-    return weights + _MOVE * math.prod(node.shape[:1])
+    return node.operation.work + _MOVE * math.prod(node.shape[:1])
 
 
 def changed(graph: Graph, order: Sequence[Node], square: Span) -> dict[str, Span]:
@@ -157,16 +157,12 @@ def changed(graph: Graph, order: Sequence[Node], square: Span) -> dict[str, Span
     """
     found: dict[str, Span] = {}
     for node in order:
-        if node.kind == "input":
+        known = node.parents and node.spatial and all(parent in found for parent in node.parents)
+        if node.is_image:
             found[node.name] = square
-        elif node.parents and node.spatial and all(parent in found for parent in node.parents):
-            span = found[node.parents[0]]
-            if node.kind in BY_WINDOW and not graph.hooked(node):
-                found[node.name] = _settled(_above(node, span), node.shape)
-            elif node.kind in BY_PLACE and not _reads_places(graph, node):
-                for parent in node.parents[1:]:
-                    span = span.union(found[parent])
-                found[node.name] = span
+        elif known and not _windowless(graph, node):
+            spans = [node.operation.changed(found[parent]) for parent in node.parents]
+            found[node.name] = _settled(reduce(Span.union, spans), node.shape)
     return found
 
 
@@ -177,36 +173,25 @@ def barrier(graph: Graph, order: Sequence[Node]) -> str:
     """
     for node in order:
         maps = len(node.shape) > 1 and any(graph.nodes[parent].spatial for parent in node.parents)
-        if maps and (node.kind == "other" or (node.kind in BY_PLACE and _reads_places(graph, node))):
-            return f"{node.operation.what} ({node.name!r})"
-        if maps and node.kind in BY_WINDOW and graph.hooked(node):
-            return f"the hooks of {node.operation.what} ({node.name!r})"
+        why = _windowless(graph, node)
+        if maps and why and not node.operation.ends_maps:
+            return f"{why} ({node.name!r})"
     return ""
 
 
-def _above(node: Node, below: Span) -> Span:
-    """The outputs of a convolution or pooling whose windows meet a span of what it reads."""
-    window = node.operation.window
-    assert window is not None
-    stride, before = torch.tensor(window.stride), torch.tensor(window.padding)
-    reach = torch.tensor(window.dilation) * (torch.tensor(window.kernel) - 1)
-    first = -(-(below.first + before - reach) // stride)  # the first window whose last tap meets the span
-    return Span(first, (below.last + before) // stride)
+def _windowless(graph: Graph, node: Node) -> str:
+    """What it is of a node that no window can be computed of; empty where one can."""
+    operation = node.operation
+    if not operation.windowed:
+        return operation.what
+    # Where the operation computes its windows, the hooks of the net's own call do not run.
+    return f"the hooks of {operation.what}" if operation.cuts and graph.hooked(node) else ""
 
 
 def _settled(span: Span, shape: tuple[int, ...]) -> Span:
     limits = torch.tensor(shape[1:]) - 1
     first = torch.minimum(span.first.clamp(min=0), limits)
     return Span(first, torch.minimum(span.last, limits).maximum(first))
-
-
-def _reads_places(graph: Graph, node: Node) -> bool:
-    """Whether the call reads a constant that differs from place to place (``x + bias`` of a bias of the map's shape)."""
-    by_value = node.kind in ("pointwise", "concat") or operations.arithmetic(node.fx.target) is not None
-    if node.fx.op == "call_module" or not by_value:
-        return False
-    constants = [graph.known(read) for read in node.fx.all_input_nodes]
-    return any(isinstance(c, Tensor) and c.numel() > 1 and tuple(c.shape[-2:]) != (1, 1) for c in constants)
 
 
 def _classes(

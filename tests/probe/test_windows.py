@@ -6,9 +6,9 @@ from probe_nets import paper_net
 from torch import Tensor, nn
 
 from reportgen.probe import activations, trace, windows
-from reportgen.probe.fields import Span
 from reportgen.probe.graph import Graph
 from reportgen.probe.occlusion import positions
+from reportgen.probe.spans import Span
 from reportgen.probe.windows import Plan
 
 

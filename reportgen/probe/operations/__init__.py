@@ -1,0 +1,53 @@
+"""What each call of a net does: one value for one operation, one file for one family of them.
+
+Modules (``nn.ReLU``), functions (``F.relu``), methods (``x.relu_()``) and operators (``x + y``) all become an
+`Operation`, which says what the engines ask of it: its receptive field, its rule on the way down, its windows. An
+operation of no family still runs forward, and is refused by name on a road for which nothing is known of it.
+
+To add one: a file here with a subclass of `Operation` and its ``CALLS``, a line in `KNOWN`, a test.
+"""
+
+from torch import nn
+
+from reportgen.probe.operations import (
+    activation,
+    arithmetic,
+    average_pool,
+    concatenation,
+    convolution,
+    identity,
+    linear,
+    max_pool,
+    padding,
+    reshape,
+    scale,
+)
+from reportgen.probe.operations.base import Image, Operation, Sent, Step
+from reportgen.probe.operations.calls import Call, Signature, call_name
+
+__all__ = ["KNOWN", "Call", "Image", "Operation", "Sent", "Signature", "Step", "call_name", "is_leaf", "recognise"]
+
+KNOWN: list[Signature] = [
+    *convolution.CALLS,
+    *linear.CALLS,
+    *activation.CALLS,
+    *max_pool.CALLS,
+    *average_pool.CALLS,
+    *identity.CALLS,
+    *scale.CALLS,
+    *arithmetic.CALLS,
+    *concatenation.CALLS,
+    *reshape.CALLS,
+    *padding.CALLS,
+]
+
+
+def recognise(call: Call) -> Operation:
+    """The operation of a call of at least one signal; one of which nothing is known where it is of no family."""
+    found = (signature.recognise(call) for signature in KNOWN)
+    return next((operation for operation in found if operation is not None), Operation(call.what))
+
+
+def is_leaf(module: nn.Module) -> bool:
+    """Whether a module is one operation, however it computes it: a net that is followed is not followed into it."""
+    return any(signature.leaf and isinstance(module, signature.modules) for signature in KNOWN)
