@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from runs import REPOSITORY, reportgen
+from runs import REPOSITORY, once, reportgen
 
 from reportgen import launching, settings
 from reportgen.artifacts import read_json
@@ -57,20 +57,20 @@ def make(home: Path, switches: dict[str, str], *names: str) -> None:
 @pytest.fixture(scope="module")
 def one(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What one process makes."""
-    home = tmp_path_factory.mktemp("one")
-    make(home, SWITCHES, *TRAINED)
-    return home
+    return once("one-process", tmp_path_factory, lambda home: make(home, SWITCHES, *TRAINED))
 
 
 @pytest.fixture(scope="module")
 def two(one: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What two make; the images were decoded already."""
-    home = tmp_path_factory.mktemp("two")
-    shutil.copytree(one / "data", home / "data")
-    shutil.copytree(one / "build" / "data", home / "build" / "data")
-    (home / "build" / "stamps").mkdir()
-    make(home, TWO, "features")
-    return home
+
+    def search(home: Path) -> None:
+        shutil.copytree(one / "data", home / "data")
+        shutil.copytree(one / "build" / "data", home / "build" / "data")
+        (home / "build" / "stamps").mkdir()
+        make(home, TWO, "features")
+
+    return once("two-processes", tmp_path_factory, search)
 
 
 def curve(home: Path, stage: str) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pages import Open
 from playwright.sync_api import Browser, Page, sync_playwright
-from runs import Run, whole
+from runs import Run, once, whole
 
 from reportgen.page import single
 
@@ -62,15 +62,18 @@ def opened(chromium: Browser) -> Iterator[Open]:
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run of the profile `smoke`, made once."""
-    return whole("smoke", tmp_path_factory.mktemp("smoke"))
+    return Run.at(once("smoke", tmp_path_factory, lambda home: whole("smoke", home)))
 
 
 @pytest.fixture(scope="session")
 def packed(smoke: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of the profile `smoke` in one file, alone in a folder."""
-    home = tmp_path_factory.mktemp("packed")
-    shutil.copytree(smoke.report, home / "report", symlinks=True)
-    return single.write(home / "report").rename(home / "single.html")
+
+    def pack(home: Path) -> None:
+        shutil.copytree(smoke.report, home / "report", symlinks=True)
+        single.write(home / "report").rename(home / "single.html")
+
+    return once("packed", tmp_path_factory, pack) / "single.html"
 
 
 @pytest.fixture(params=["folder", "one file"])

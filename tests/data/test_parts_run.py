@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from coco_files import annotation_of, document_of, dog, image_of, write
 from PIL import Image
-from runs import reportgen
+from runs import here
 
 from reportgen.artifacts import read_json
 
-FEW = ("PROFILE=tiny", "EPOCHS=1", "DATA=photos")
+FEW = ("PROFILE=tiny", "EPOCHS=1", "DATA=photos", "COMPARE_VARIANTS=zfnet")
 
 
 def photographs(home: Path) -> None:
@@ -40,7 +40,7 @@ def marks(home: Path, count: int, **first: object) -> Path:
 def test_parts_of_ones_own_images_are_scored_and_shown(tmp_path: Path) -> None:
     photographs(tmp_path)
     marks(tmp_path, 6, keypoints=[45, 30, 2, 75, 30, 2, 0, 0, 0])
-    done = reportgen("run", *FEW, "PARTS=marked/parts.json", cwd=tmp_path)
+    done = here("run", *FEW, "PARTS=marked/parts.json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     metrics = read_json(tmp_path / "report" / "metrics.json")
     numbers = metrics["analyses"]["correspondence"]
@@ -55,7 +55,7 @@ def test_parts_of_ones_own_images_are_scored_and_shown(tmp_path: Path) -> None:
     assert "0.079\u00a0±\u00a00.017" in page  # the paper's nose, beside
     assert (tmp_path / "report" / "data" / "correspondence.npz").is_file()
     # The same folder without marks: a section that says what it would need, and no verdict.
-    done = reportgen("run", *FEW, cwd=tmp_path)
+    done = here("run", *FEW, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     metrics = read_json(tmp_path / "report" / "metrics.json")
     [claim] = [claim for claim in metrics["claims"] if claim["id"] == "correspondence"]
@@ -83,7 +83,7 @@ def test_parts_of_ones_own_images_are_scored_and_shown(tmp_path: Path) -> None:
 def test_a_file_of_parts_that_cannot_be_used_is_one_line(tmp_path: Path, spoil, message: str) -> None:
     photographs(tmp_path)
     spoil(marks(tmp_path, 3))
-    done = reportgen("run", *FEW, "PARTS=marked/parts.json", cwd=tmp_path)
+    done = here("run", *FEW, "PARTS=marked/parts.json", cwd=tmp_path)
     assert done.returncode == 2
     [line] = [line for line in done.stderr.splitlines() if line.startswith("error:")]
     assert line.startswith(f"error: {message}")
@@ -104,6 +104,6 @@ def test_a_file_of_parts_that_cannot_be_used_is_one_line(tmp_path: Path, spoil, 
     ],
 )
 def test_a_setting_out_of_range_is_one_line(tmp_path: Path, switch: str, message: str) -> None:
-    done = reportgen("run", "PROFILE=tiny", switch, cwd=tmp_path)
+    done = here("run", "PROFILE=tiny", switch, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr == f"error: {message}\n"
