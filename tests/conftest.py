@@ -13,12 +13,12 @@ from jaxtyping import install_import_hook  # noqa: E402 (numpy and torch ask for
 
 install_import_hook("reportgen", "shapes.checked")
 
-from runs import REAL_DATA, Run, once, whole  # noqa: E402 (the hook comes before anything of ours is imported)
+from runs import REAL_DATA, Run, once, slow_ones, whole  # noqa: E402 (the hook comes before anything of ours is imported)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests marked `slow` are skipped unless they are asked for."""
-    if os.environ.get("REPORTGEN_SLOW", "") in ("", "0"):
+    if not slow_ones():
         for item in items:
             if item.get_closest_marker("slow"):
                 item.add_marker(pytest.mark.skip(reason="slow: make test SLOW=1 runs it"))

@@ -49,16 +49,20 @@ def once(name: str, factory: pytest.TempPathFactory, make: Callable[[Path], Any]
     return folder
 
 
-def here(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The command as in `reportgen`, in this process: torch is there already, and shapes are checked."""
+def here(*words: str, cwd: Path, pdf: bool = True) -> subprocess.CompletedProcess[str]:
+    """The command as in `reportgen`, in this process: torch is there already, and shapes are checked.
+
+    `pdf=False`: a report is its page alone, for tests that do not look at the PDF, which takes a quarter of a tiny run.
+    """
     from click.testing import CliRunner
 
-    from reportgen.cli import main
+    from reportgen import cli
 
-    known = {"REPORTGEN_SWITCHES": "", "SOURCE_DATE_EPOCH": "0", **environment}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(cwd)
-        done = CliRunner().invoke(main, words, env=known)
+        if not pdf:
+            patch.setattr(cli, "GOALS", ("page",))
+        done = CliRunner().invoke(cli.main, words, env={"REPORTGEN_SWITCHES": "", "SOURCE_DATE_EPOCH": "0"})
     if done.exception and not isinstance(done.exception, SystemExit):
         raise done.exception
     return subprocess.CompletedProcess(words, done.exit_code, done.stdout, done.stderr)
@@ -82,9 +86,14 @@ def python(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedPr
     )
 
 
-def whole(profile: str, home: Path) -> Run:
+def slow_ones() -> bool:
+    """Whether the tests that take long are asked for."""
+    return os.environ.get("REPORTGEN_SLOW", "") not in ("", "0")
+
+
+def whole(profile: str, home: Path, *switches: str) -> Run:
     """The whole pipeline in a profile."""
-    done = reportgen("run", f"PROFILE={profile}", cwd=home)
+    done = reportgen("run", f"PROFILE={profile}", *switches, cwd=home)
     assert done.returncode == 0, done.stderr
     return Run.at(home)
 

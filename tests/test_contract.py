@@ -79,9 +79,7 @@ def compute(analysis: Analysis, tiny: Run) -> Computed:
     prepare(loaded.compute)
     inputs = Inputs.open(tiny.build, "cpu")
     before = {name: value.clone() for name, value in inputs.net.state_dict().items()}
-    result = module.compute(
-        inputs, loaded.sections[analysis.name], np.random.default_rng([0, *analysis.name.encode()])
-    )
+    result = module.compute(inputs, loaded.sections[analysis.name], np.random.default_rng([0, *analysis.name.encode()]))
     after = inputs.net.state_dict()
     module.judge(result, np.random.default_rng(1))
     return Computed(

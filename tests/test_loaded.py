@@ -420,7 +420,7 @@ def test_a_file_that_vanishes_between_the_stages_is_named_with_a_way_out(home: P
 
 
 def test_a_net_that_branches_on_values_has_a_report_that_says_what_is_not_known(home: Path) -> None:
-    done = here("run", *words(USUAL | {"MODEL": "brightness_net:branching"}), cwd=home)
+    done = here("run", *words(USUAL | {"MODEL": "brightness_net:branching"}), cwd=home, pdf=False)
     assert done.returncode == 0, done.stderr
     assert "the forward pass of Branching cannot be followed (" in done.stderr
     page = " ".join((home / "report" / "index.html").read_text().split())
@@ -480,7 +480,7 @@ def test_the_commands_of_the_guide_do_what_it_says(tmp_path: Path) -> None:
     tops = []
     for place, command in enumerate(commands):
         quick = [*command, "PROFILE=tiny"]
-        done = here(*(["run"] if place == 0 else ["stage", "model"]), *quick, cwd=tmp_path)
+        done = here(*(["run"] if place == 0 else ["stage", "model"]), *quick, cwd=tmp_path, pdf=False)
         assert done.returncode == 0, done.stderr
         tops.append(read_json(tmp_path / "build" / "model" / DOCUMENT))
     page = (tmp_path / "report" / "index.html").read_text()

@@ -132,7 +132,7 @@ def test_what_is_not_known_of_a_net_that_cannot_be_followed_is_not_told_as_known
 ) -> None:
     kept(monkeypatch, home, "Watched")
     switches = USUAL | {"MODEL": "unusual:Watched"}
-    done = here("run", *(f"{name}={value}" for name, value in switches.items()), cwd=home)
+    done = here("run", *(f"{name}={value}" for name, value in switches.items()), cwd=home, pdf=False)
     assert done.returncode == 0, done.stderr
     page = (home / "report" / "index.html").read_text()
     assert "Of this net it cannot be drawn: the forward pass of Watched cannot be followed (" in words_of(
@@ -162,7 +162,7 @@ def test_a_report_on_layers_3_and_5_speaks_of_layer_3_as_the_lowest(
 ) -> None:
     kept(monkeypatch, home, "grouped")
     switches = USUAL | {"MODEL": "unusual:grouped", "LAYERS": "3=2,5=5,7=7"}
-    done = here("run", *(f"{name}={value}" for name, value in switches.items()), cwd=home)
+    done = here("run", *(f"{name}={value}" for name, value in switches.items()), cwd=home, pdf=False)
     assert done.returncode == 0, done.stderr
     page = (home / "report" / "index.html").read_text()
     features, invariance = words_of(page, "features"), words_of(page, "invariance")

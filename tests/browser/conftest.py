@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pages import Open
 from playwright.sync_api import Browser, Page, sync_playwright
-from runs import Run, once, whole
+from runs import Run, once, slow_ones, whole
 
 from reportgen.page import single
 
@@ -59,10 +59,17 @@ def opened(chromium: Browser) -> Iterator[Open]:
     assert not wrong
 
 
+BRIEFLY = (
+    *("DATA_TRAIN=16", "DATA_VAL=16", "DATA_TEST=10", "DATA_TRANSFER=10", "COMPARE_EPOCHS=1", "COMPARE_PAPER_EPOCHS=1"),
+    *("GENERALISATION_COUNTS=1,2", "GENERALISATION_EPOCHS=2"),
+)
+
+
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run of the profile `smoke`, made once."""
-    return Run.at(once("smoke", tmp_path_factory, lambda home: whole("smoke", home)))
+    """A run of the profile `smoke`, made once: of few images and with little training, unless slow tests are asked for."""
+    switches = () if slow_ones() else BRIEFLY
+    return Run.at(once("smoke", tmp_path_factory, lambda home: whole("smoke", home, *switches)))
 
 
 @pytest.fixture(scope="session")

@@ -22,11 +22,14 @@ def violations(page: Page, part: str = "html") -> list[Any]:
     return [(rule["id"], rule["help"], [node["html"][:200] for node in rule["nodes"][:3]]) for rule in found]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(opened: Open, smoke: Run, scheme: str) -> None:
+@pytest.mark.parametrize(
+    ("scheme", "widths"),
+    [("light", WIDTHS), ("dark", WIDTHS[-1:]), pytest.param("dark", WIDTHS[:-1], marks=pytest.mark.slow)],
+)
+def test_axe_finds_nothing(opened: Open, smoke: Run, scheme: str, widths: tuple[int, ...]) -> None:
     page = opened(smoke.report, color_scheme=scheme)
     page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
-    for width in WIDTHS:
+    for width in widths:
         page.set_viewport_size({"width": width, "height": 900})
         assert violations(page) == [], width
         page.locator("button.pair").first.click()

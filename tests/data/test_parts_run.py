@@ -40,7 +40,7 @@ def marks(home: Path, count: int, **first: object) -> Path:
 def test_parts_of_ones_own_images_are_scored_and_shown(tmp_path: Path) -> None:
     photographs(tmp_path)
     marks(tmp_path, 6, keypoints=[45, 30, 2, 75, 30, 2, 0, 0, 0])
-    done = here("run", *FEW, "PARTS=marked/parts.json", cwd=tmp_path)
+    done = here("run", *FEW, "PARTS=marked/parts.json", cwd=tmp_path, pdf=False)
     assert done.returncode == 0, done.stderr
     metrics = read_json(tmp_path / "report" / "metrics.json")
     numbers = metrics["analyses"]["correspondence"]
@@ -55,7 +55,7 @@ def test_parts_of_ones_own_images_are_scored_and_shown(tmp_path: Path) -> None:
     assert "0.079\u00a0±\u00a00.017" in page  # the paper's nose, beside
     assert (tmp_path / "report" / "data" / "correspondence.npz").is_file()
     # The same folder without marks: a section that says what it would need, and no verdict.
-    done = here("run", *FEW, cwd=tmp_path)
+    done = here("run", *FEW, cwd=tmp_path, pdf=False)
     assert done.returncode == 0, done.stderr
     metrics = read_json(tmp_path / "report" / "metrics.json")
     [claim] = [claim for claim in metrics["claims"] if claim["id"] == "correspondence"]
