@@ -19,6 +19,7 @@ from reportgen.errors import UserError
 from reportgen.inputs import Inputs
 from reportgen.nets.sizes import sizes
 from reportgen.pipeline import Pipeline
+from reportgen.registry import BY_NAME
 from reportgen.stages.net import accuracy
 
 GUIDE = (REPOSITORY / "docs" / "your-own-net.md").read_text()
@@ -400,10 +401,10 @@ def test_a_net_that_cannot_be_projected_has_a_report_all_the_same(home: Path) ->
 def test_without_stored_images_the_report_finds_the_same(home: Path) -> None:
     found = []
     for pack in ("true", "false"):
-        made(home, "page", DATA_PACK=pack)
+        made(home, *BY_NAME, DATA_PACK=pack)
         assert (home / "build" / "data" / "val.npy").exists() == (pack == "true")
-        metrics = read_json(home / "report" / "metrics.json")
-        found.append({name: metrics[name] for name in ("data", "model", "analyses", "claims")})
+        documents = {name: read_json(home / "build" / name / DOCUMENT) for name in ("data", "model", "net", *BY_NAME)}
+        found.append({name: (said["numbers"], said.get("verdicts")) for name, said in documents.items()})
     assert found[0] == found[1]
 
 

@@ -2,16 +2,27 @@
 
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import pytest
 from fake_build import FAKED, RUN, Printed, make_build
 from runs import once
 
 from reportgen.artifacts import read_json, write_json
 from reportgen.page import html, pdf
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Templates are compiled once for all tests: that takes most of the time in which a page is made."""
+    cache = jinja2.FileSystemBytecodeCache(str(once("compiled", tmp_path_factory, lambda folder: None)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jinja2, "Environment", partial(jinja2.Environment, bytecode_cache=cache))
+        yield
 
 
 @pytest.fixture(scope="session")
