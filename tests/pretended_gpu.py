@@ -6,10 +6,14 @@ the CPU waits for the GPU, and that multiplications are exact. What it does not:
     with pretended_gpu() as gpu:
         net.to("cuda")(images.to("cuda"))
     print(gpu.waits)
+
+`python tests/pretended_gpu.py FILE PROFILE=tiny DEVICE=cuda ...` makes the page so, and writes what was seen to FILE.
 """
 
 import collections
 import concurrent.futures
+import json
+import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -331,3 +335,14 @@ def pretended_gpu() -> Iterator[Seen]:
         future.set_overwrite_module_params_on_conversion(True)
         stack.enter_context(here())
         yield seen
+
+
+if __name__ == "__main__":
+    from reportgen import settings
+    from reportgen.pipeline import Pipeline
+
+    loaded = settings.load(dict(word.split("=") for word in sys.argv[2:]))
+    with pretended_gpu() as gpu:
+        Pipeline(loaded, Path("build"), Path("report")).make_due(["page"])
+    found = {"calls": gpu.calls, "coarse": gpu.coarse, "unread": len(gpu.coming)}
+    Path(sys.argv[1]).write_text(json.dumps(found, indent=1), encoding="utf-8")
