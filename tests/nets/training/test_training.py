@@ -181,6 +181,29 @@ def test_the_gradients_of_three_processes_add_up_to_those_of_one(tmp_path, image
             torch.testing.assert_close(total, gradient, rtol=1e-3, atol=1e-6)
 
 
+def test_what_memory_does_not_hold_is_differentiated_by_halves():
+    def found(most: int) -> tuple[int, torch.Tensor, list[torch.Tensor]]:
+        """With memory for so many images: how many were taken at once in the end, the loss and the gradients."""
+
+        def refuse(layer, outputs):  # on the way back, in the middle of the net
+            if len(outputs[0]) > most:
+                raise torch.OutOfMemoryError("planted")
+
+        net = ZFNet(replace(NET, dropout=0.0))
+        initialise(net, "default", generator_for(0), PREPROCESSING.centre(TRAINING.images))
+        net.layer3.register_full_backward_pre_hook(refuse)
+        gradients = Gradients(net, False, 16, CPU, World())
+        settings = replace(QUICK, batch_size=16)
+        batch = next(iter(Batches(TRAINING, PREPROCESSING, settings, CPU, World()).epoch(generator_for(1))))
+        loss, _ = gradients.of(*batch)
+        return gradients.most, loss, [weights.grad for weights in net.parameters()]
+
+    (at_once, loss, whole), (fewer, same, halves) = found(16), found(3)
+    assert (at_once, fewer) == (16, 2)
+    torch.testing.assert_close(same, loss)
+    torch.testing.assert_close(halves, whole, rtol=1e-3, atol=1e-6)
+
+
 def test_a_diverging_loss_stops_with_the_way_out(tmp_path):
     wild = replace(QUICK, learning_rate=1e12, warm_up=0.0)
     with pytest.raises(UserError, match="no longer finite") as stopped:
