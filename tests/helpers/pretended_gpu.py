@@ -339,6 +339,7 @@ def pretended_gpu() -> Iterator[Seen]:
 
 if __name__ == "__main__":
     from reportgen.analyses import settings
+    from reportgen.stages.plan import pipeline as planned
 
     loaded = settings.load(dict(word.split("=") for word in sys.argv[2:]))
     with pretended_gpu() as gpu:
