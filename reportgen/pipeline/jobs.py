@@ -1,4 +1,4 @@
-"""Several stages at the same time, each in a process of its own: what ``JOBS=`` asks for."""
+"""``JOBS=``: several stages at the same time, each in its own process."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING
 from reportgen.base import progress
 from reportgen.base.torchrun import end_with
 
-if TYPE_CHECKING:  # it uses us
+if TYPE_CHECKING:  # that module imports this one
     from reportgen.pipeline.run import Pipeline
 
-_opened: "Pipeline"  # in a process that makes stages: what its parent opened
+_opened: "Pipeline"  # set in a process that makes stages: its parent's pipeline
 
 
 def side_by_side(pipeline: "Pipeline", due: Sequence[str], at_once: int) -> Iterator[tuple[str, float]]:
-    """Make the stages that are due, a stage after those that it depends on; yields each with the seconds it took.
+    """Make the stages that are due, each after the stages it depends on; yields each name with the seconds it took.
 
-    Once one has failed no other begins; those that have begun are finished before its error is raised.
+    After a stage fails, no other begins; the stages that have begun are finished before its error is raised.
     """
     waiting = TopologicalSorter({name: set(pipeline.stages[name].inputs) & set(due) for name in due})
     waiting.prepare()
     running: dict[Future[float], str] = {}
-    # Processes that are forked would share torch's threads; these begin anew, and each makes one stage after another.
+    # Spawned, because forked processes would share torch's threads; each makes one stage after another.
     pool = ProcessPoolExecutor(at_once, get_context("spawn"), _begin, (pipeline, os.getpid()))
     with pool:
         while waiting.is_active():
@@ -39,7 +39,7 @@ def side_by_side(pipeline: "Pipeline", due: Sequence[str], at_once: int) -> Iter
 
 
 def _begin(pipeline: "Pipeline", parent: int) -> None:
-    """What a process does first."""
+    """Prepare a new process."""
     global _opened
     _opened = pipeline
     end_with(parent)

@@ -181,8 +181,8 @@ def test_what_trains_a_net_is_refused_for_one_that_is_loaded(said: str, tmp_path
         ({"DATA_CROP": "99"}, "DATA_CROP=99: larger than the stored images, DATA_SIZE=96: use 96 or less"),
         (
             {"DATA_CROP": "38"},
-            "DATA_CROP=38: too small for the nets that are trained, of which nothing would be left behind a layer: use 39 or "
-            "more, and DATA_SIZE= as large",
+            "DATA_CROP=38: too small for the nets that are trained (a layer would have no output): use 39 or more, and "
+            "DATA_SIZE= at least as large",
         ),
         (
             {"MODEL": "vgg11", "WEIGHTS": "DEFAULT", "DATA_SIZE": "200", "DATA_CROP": "224"},
