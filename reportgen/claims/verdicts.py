@@ -119,7 +119,7 @@ def gated(verdicts: Sequence[Verdict], skill: Part, whose: str = "the net") -> l
         f"perfect [{skill.low:.2f}, {skill.high:.2f}], and {COMPETENT} is needed"
     )
     if skill.n == 0:
-        why = "nobody knows whether the net is any good: no image has a label that the net knows"
+        why = "the accuracy of the net is unknown: no image has a label that the net knows"
     incompetent = skill.outcome != "holds"
     return [
         Verdict(verdict.id, verdict.parts, why)
