@@ -1,17 +1,17 @@
 # reportgen: make report, then open report/index.html. "make help" lists every target and switch.
 #
-# Make is the front door: it makes the environment and passes the switches on. Which stages are due, and what each depends
-# on, is decided by content in Python (reportgen/stages/plan.py, reportgen/pipeline/run.py); "make why" says it.
+# Make makes the environment and passes the switches on. Python decides by content which stages are due
+# (reportgen/stages/plan.py, reportgen/pipeline/run.py); "make why" says which, and why.
 
-# Where this file lies, seen from where Make runs: empty, or ../reportgen/ after make -f ../reportgen/Makefile, by which
-# another repository makes its report.
+# This file's folder relative to where Make runs: empty here; ../reportgen/ when another repository makes its report
+# with make -f ../reportgen/Makefile.
 HERE := $(filter-out ./,$(dir $(firstword $(MAKEFILE_LIST))))
 SOURCES = $(if $(HERE),$(abspath $(HERE)),$(CURDIR))
 
 VENV   = $(HERE).venv
 PYTHON = python3
 
-# Every switch of the command line, the misspelt ones too: reportgen reads their values from the environment.
+# The names of all switches on the command line, misspelt ones too; reportgen reads their values from the environment.
 export REPORTGEN_SWITCHES := $(sort $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name))))
 
 ifneq ($(words $(VENV)),1)
@@ -38,15 +38,15 @@ MAKEFLAGS += --no-print-directory
 report: $(READY)
 	@$(RUN) run
 
-## print the paths of the figures, made first where they are not: ANALYSIS=features, LAYER=3, MAPS=0,5,17 or all
+## print the paths of the figures, and make those that are due: ANALYSIS=features, LAYER=3, MAPS=0,5,17 or all
 figures: $(READY)
 	@$(RUN) figures
 
-## say what would be made again, and for what reason
+## say what would be made again, and why
 why: $(READY)
 	@$(RUN) why
 
-## say what changed since an older report: BASE=path/to/older/report; FAIL_ON=verdict makes it a gate
+## say what changed since an older report: BASE=path/to/older/report; FAIL_ON=verdict: fail if a verdict got worse
 compare: $(READY)
 	@$(RUN) compare
 
@@ -65,7 +65,7 @@ lint: $(TESTREADY)
 	@$(PY) -m ruff check reportgen benchmarks tools tests
 	@$(PY) -m mypy
 
-## measure the speed against captum and the bare forward pass: build/bench.json
+## compare the speed with captum's and with the bare forward pass: build/bench.json
 bench: $(TESTREADY)
 	@PYTHONPATH='$(SOURCES)' '$(PY)' -m benchmarks
 

@@ -2,8 +2,8 @@
 
 import os
 
-# Threads of torch that wait must not spin: where the cores are shared, spinning makes training ten times slower.
-# Read once, when torch is loaded, so it is said before anything of ours imports it.
+# torch's waiting threads must not spin: on shared cores, spinning makes training ten times slower.
+# torch reads this once, when it loads, so set it before any of our modules imports torch.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __version__ = "0.1.0"

@@ -6,7 +6,7 @@ from reportgen.base.libraries import lacking
 
 
 def start() -> None:
-    """The command, or which of its libraries is missing."""
+    """Run the command; if one of its libraries is missing, name it."""
     try:
         from reportgen.cli import main
     except ModuleNotFoundError as error:

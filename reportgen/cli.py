@@ -26,9 +26,9 @@ MOST_JOBS = 256
 
 
 def read_switches(words: tuple[str, ...]) -> dict[str, str]:
-    """Switches of this call: NAME=VALUE words, and the variables that stood on make's command line.
+    """The switches of this call: its NAME=VALUE words, and the variables on make's command line.
 
-    Raises UserError for a word that is no switch.
+    Raises UserError for a word that is not a switch.
     """
     names = os.environ.get("REPORTGEN_SWITCHES", "").split()
     found = {name: os.environ.get(name, "") for name in names}
@@ -41,7 +41,7 @@ def read_switches(words: tuple[str, ...]) -> dict[str, str]:
 
 
 def open_pipeline(switches: dict[str, str]) -> Pipeline:
-    """The pipeline of these switches."""
+    """The pipeline for these switches."""
     build, report = (Path(switches.get(name) or name.lower()) for name in ("BUILD", "REPORT"))
     if build.resolve() == report.resolve():
         raise UserError(f"BUILD={build} and REPORT={report} are the same folder: give two")
@@ -56,7 +56,7 @@ def open_pipeline(switches: dict[str, str]) -> Pipeline:
 
 
 def jobs(switches: dict[str, str]) -> int:
-    """How many stages are made at the same time; raises UserError for what is no such number."""
+    """How many stages are made at the same time; raises UserError unless JOBS is such a number."""
     text = switches.get("JOBS") or "1"
     if not text.isdecimal() or not 1 <= int(text) <= MOST_JOBS:
         raise UserError(f"JOBS={text}: use a number of stages from 1 to {MOST_JOBS}")
@@ -64,7 +64,7 @@ def jobs(switches: dict[str, str]) -> int:
 
 
 def check_before(pipeline: Pipeline) -> None:
-    """Raise UserError for what would end the run after hours, as far as it is known before anything is made."""
+    """Raise UserError for problems that are visible now but would end the run only after hours."""
     preflight.check_crop(pipeline.settings)
     if pipeline.due("page"):
         preflight.check_sections()
@@ -72,17 +72,17 @@ def check_before(pipeline: Pipeline) -> None:
 
 
 class Command(click.Group):
-    """A group of verbs whose errors are one line on standard error, and an exit status."""
+    """A group of verbs that report an error as one line on standard error and an exit status."""
 
     def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
         except KeyboardInterrupt:
-            say("interrupted: the same command goes on where this one stopped")
+            say("interrupted: the same command continues where this one stopped")
             sys.exit(130)
         except Exception as error:
             line = said(error)
-            if torchrun.started():  # the process that started torchrun says it
+            if torchrun.started():  # the process that started torchrun prints the error
                 from reportgen.pipeline.launch import report
 
                 report(error, line)
@@ -94,7 +94,7 @@ class Command(click.Group):
 
 
 def said(error: Exception) -> str | None:
-    """What the user is told of an error; None where it is ours."""
+    """The message for the user; None for a bug of reportgen, which needs its traceback."""
     if isinstance(error, OSError) and error.errno in REFUSED:
         place = error.filename or "disk"
         return f"{place}: {error.strerror}: free some space, or choose another folder with BUILD= and REPORT="
@@ -105,7 +105,7 @@ def said(error: Exception) -> str | None:
 
 @click.group(cls=Command)
 def main() -> None:
-    """Look into a convnet the way Zeiler & Fergus (2013) did. Switches are NAME=VALUE, as for make."""
+    """Look into a convnet the way Zeiler & Fergus (2013) did. Switches are NAME=VALUE, as with make."""
 
 
 def verb(function: Callable[..., None]) -> Callable[..., None]:
@@ -115,7 +115,7 @@ def verb(function: Callable[..., None]) -> Callable[..., None]:
 
 @verb
 def run(words: tuple[str, ...]) -> None:
-    """Make the report: every stage that is due, several at once with JOBS=."""
+    """Make every stage of the report that is due, several at once with JOBS=."""
     switches = read_switches(words)
     at_once, pipeline = jobs(switches), open_pipeline(switches)
     check_before(pipeline)
@@ -129,14 +129,14 @@ def run(words: tuple[str, ...]) -> None:
 @click.argument("name")
 @click.argument("words", nargs=-1, metavar="[NAME=VALUE]...")
 def stage(name: str, words: tuple[str, ...]) -> None:
-    """Make one stage, where it is due; those before it must have been made. This is what torchrun starts."""
+    """Make one stage if it is due; the stages before it must have been made. torchrun starts this command."""
     pipeline = open_pipeline(read_switches(words))
     goal = pipeline.needed([name])[-1]
     if torchrun.started():
         if torchrun.size() != pipeline.settings.machine.gpus or not pipeline.stages[goal].shared:
             raise UserError(
-                f"torchrun started {torchrun.size()} processes for {goal}: say GPUS={torchrun.size()}, "
-                "and share only the training of nets and features"
+                f"torchrun started {torchrun.size()} processes for {goal}: give GPUS={torchrun.size()}, "
+                "and share only features and the stages that train a net"
             )
         (pipeline.assist if torchrun.rank() else pipeline.make_here)(goal)
         torchrun.leave()
@@ -146,14 +146,14 @@ def stage(name: str, words: tuple[str, ...]) -> None:
 
 @verb
 def summary(words: tuple[str, ...]) -> None:
-    """Say where the report is and what it found."""
+    """Print where the report is and what it found."""
     switches = read_switches(words)
     summarise(open_pipeline(switches), None, switches.get("FORMAT", ""))
 
 
 @verb
 def why(words: tuple[str, ...]) -> None:
-    """Say what would be made again, and for what reason."""
+    """Print what would be made again, and why."""
     reasons = list(open_pipeline(read_switches(words)).why())
     for name, reason in reasons:
         click.echo(f"{name}: {reason}")
@@ -163,7 +163,7 @@ def why(words: tuple[str, ...]) -> None:
 
 @verb
 def figures(words: tuple[str, ...]) -> None:
-    """Print the paths of figures, made first where they are not."""
+    """Print the paths of figures; figures that are due are made first."""
     from reportgen.commands.figures import make_figures
 
     switches = read_switches(words)
@@ -173,14 +173,14 @@ def figures(words: tuple[str, ...]) -> None:
 
 @verb
 def compare(words: tuple[str, ...]) -> None:
-    """Say what changed from an older report (BASE=) to this one; FAIL_ON=verdict: status 1 where a verdict got worse."""
+    """Print what changed since an older report (BASE=); with FAIL_ON=verdict, status 1 if a verdict got worse."""
     from reportgen.page.compare import write
 
     switches = read_switches(words)
     pipeline = open_pipeline(switches)
     gate = switches.get("FAIL_ON", "")
     if not switches.get("BASE"):
-        raise UserError("BASE=: say which report to compare with, as in BASE=path/to/older/report")
+        raise UserError("BASE=: give the folder of the report to compare with, as in BASE=path/to/older/report")
     if gate not in ("", "verdict"):
         raise UserError(f"FAIL_ON={gate}: use verdict, or leave it out")
     pipeline.make_due(GOALS)
@@ -195,18 +195,16 @@ def compare(words: tuple[str, ...]) -> None:
 
 @verb
 def verify(words: tuple[str, ...]) -> None:
-    """Make the report again in a clean folder and say whether the bytes are the same; status 1 where they are not."""
+    """Make the report again in a clean folder and compare the bytes; status 1 if they differ."""
     from reportgen.commands.verify import verify as made_again
 
     found = made_again(open_pipeline(read_switches(words)), GOALS)
     for name in found.differing:
         click.echo(f"differs: {name}")
     if found.differing:
-        say(
-            f"error: {len(found.differing)} of {found.files} files differ: the report does not follow from its commit alone"
-        )
+        say(f"error: {len(found.differing)} of {found.files} files differ: the report depends on more than its commit")
         sys.exit(1)
-    click.echo(f"the same bytes: all {found.files} files of the report")
+    click.echo(f"the same bytes in all {found.files} files of the report")
 
 
 @verb
@@ -220,7 +218,7 @@ def serve(words: tuple[str, ...]) -> None:
 
 @verb
 def clean(words: tuple[str, ...]) -> None:
-    """Remove the artefacts, the report and the drawn scenes; nothing that reportgen did not write."""
+    """Remove the artefacts, the report and the drawn scenes, but nothing that reportgen did not write."""
     from reportgen.commands.clean import remove
 
     switches = read_switches(words)
@@ -228,7 +226,7 @@ def clean(words: tuple[str, ...]) -> None:
 
 
 def summarise(pipeline: Pipeline, took: dict[str, float] | None, format_: str) -> None:
-    """The last lines of a run: where the report is, how long it took, what it found; packed in one file if asked for."""
+    """Print the last lines of a run: where the report is, how long it took, what it found; pack it for FORMAT=single."""
     from reportgen.commands.summary import lines
     from reportgen.page import single
 

@@ -1,1 +1,1 @@
-"""What the Makefile runs before anything is installed: nothing here imports the package."""
+"""Programs that the Makefile runs before anything is installed: nothing here imports the package."""

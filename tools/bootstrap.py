@@ -1,6 +1,6 @@
 """Make the virtual environment: run by the Makefile with the user's own Python, before anything is installed.
 
-Only the standard library is there. What is missing on the machine is named with the command that installs it.
+It uses only the standard library. If the machine lacks something, it names the command that installs it.
 """
 
 import ctypes.util
@@ -11,8 +11,8 @@ import subprocess
 import sys
 
 NEEDED = (3, 11)
-DISK = 8  # gigabytes: the environment takes 5.5 with torch's CUDA packages, and pip unpacks beside it
-PANGO = ("pango-1.0", "pangoft2-1.0", "harfbuzz-subset")  # what WeasyPrint loads
+DISK = 8  # gigabytes: the environment takes 5.5 with torch's CUDA packages, and pip needs room to unpack
+PANGO = ("pango-1.0", "pangoft2-1.0", "harfbuzz-subset")  # libraries that WeasyPrint loads
 DEBIAN_PANGO = ["libpango-1.0-0", "libpangoft2-1.0-0", "libharfbuzz-subset0"]
 PANGO_COMMANDS = {
     "Debian, Ubuntu": "sudo apt-get install " + " ".join(DEBIAN_PANGO),
@@ -43,7 +43,7 @@ def either(commands):
 
 
 def check_python():
-    """A Python that is new enough and can make environments."""
+    """Stop unless this Python is new enough and can make virtual environments."""
     if sys.version_info < NEEDED:
         found = "Python %d.%d at %s" % (sys.version_info[0], sys.version_info[1], sys.executable)
         stop(
@@ -59,7 +59,7 @@ def check_python():
 
 
 def check_disk(folder):
-    """Room for what will be installed."""
+    """Stop unless the disk has room for the environment."""
     free = shutil.disk_usage(os.path.dirname(os.path.abspath(folder))).free / 1e9
     if free < DISK:
         stop(
@@ -69,12 +69,12 @@ def check_disk(folder):
 
 
 def pango_missing():
-    """Which of the libraries that make the PDF are not on this machine."""
+    """The libraries for the PDF that this machine lacks."""
     return [name for name in PANGO if ctypes.util.find_library(name) is None]
 
 
 def install_pango():
-    """Install Pango where that needs no password; else say how, and that only the PDF hangs on it."""
+    """Install Pango if that needs no password; else say how to install it, and that only the PDF depends on it."""
     if not pango_missing():
         return
     become = [] if os.geteuid() == 0 else ["sudo", "-n"]
@@ -92,22 +92,22 @@ def install_pango():
 
 
 def install(folder, lock):
-    """The locked packages, in a virtual environment of their own."""
+    """Install the locked packages in their own virtual environment."""
     python = os.path.join(folder, "bin", "python")
     if not os.path.exists(python):
         say("making the virtual environment %s" % folder)
         if subprocess.call([sys.executable, "-m", "venv", folder]) != 0:
-            stop("%s: the virtual environment cannot be made there: set VENV= to another folder" % folder)
+            stop("%s: cannot make the virtual environment there: set VENV= to another folder" % folder)
     if not os.path.isdir(os.path.join(folder, "lib", "python%d.%d" % sys.version_info[:2], "site-packages", "torch")):
         cuda = " with its CUDA packages" if platform.system() == "Linux" and platform.machine() == "x86_64" else ""
         say(
-            "installing the packages of %s: torch%s is a download of several gigabytes, 5.5 GB on disk; once"
+            "installing the packages of %s, once: torch%s is a download of several gigabytes, 5.5 GB on disk"
             % (lock, cuda)
         )
     command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r", lock]
     if subprocess.call(command) != 0:
         stop(
-            "%s: pip could not install it (its own words are above): check the network, then the same command again"
+            "%s: pip could not install it (its message is above): check the network, then run the same command again"
             % lock
         )
 

@@ -1,6 +1,6 @@
-"""``make help``: the targets of the Makefile and the switches, read off the files that declare them.
+"""``make help``: list the Makefile's targets and the switches, from the files that declare them.
 
-It runs before anything is installed, on any Python 3: nothing of the package is imported.
+It runs before anything is installed, on any Python 3, so it does not import the package.
 """
 
 import ast
@@ -10,12 +10,12 @@ from pathlib import Path
 
 
 def targets(makefile):
-    """What each target does, by its name: the line above it that begins with two hashes."""
+    """Each target's description and name: the description is the line above it that begins with two hashes."""
     return re.findall(r"^## (.*)\n([a-z]+):", makefile.read_text(encoding="utf-8"), flags=re.MULTILINE)
 
 
 def switches(package):
-    """Every switch that is declared in the package: its name, what it says, its default."""
+    """Every switch that the package declares: its name, its help and its default."""
     for path in [package / "settings" / "switches.py", *sorted(package.glob("analyses/*/__init__.py"))]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Switch":
@@ -24,7 +24,7 @@ def switches(package):
 
 
 def main():
-    """Print both, in columns."""
+    """Print the targets and the switches, in columns."""
     root = Path(__file__).resolve().parent.parent
     print("Targets:")
     for text, name in targets(root / "Makefile"):

@@ -1,1 +1,1 @@
-"""What every room may use: errors, files written whole, progress, names. Nothing here imports torch."""
+"""Used by every room: errors, files written whole, progress, names. Nothing here imports torch."""

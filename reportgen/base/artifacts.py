@@ -1,4 +1,4 @@
-"""Where artefacts lie and how they are written: beside their place, then renamed into it.
+"""Reading and writing artefacts. Each is written beside its place, then renamed into it.
 
 A kill at any moment leaves the old artefact or the new one, never half of one.
 """
@@ -17,8 +17,8 @@ import numpy as np
 
 from reportgen.base.errors import UserError
 
-DOCUMENT = "artefact.json"  # in every artefact's folder; its presence says that the folder is ours and whole
-MANIFEST = "manifest"  # folder in the report's: the files of each writer, for page and PDF may be made at the same time
+DOCUMENT = "artefact.json"  # in every artefact's folder: reportgen wrote the folder, and it is complete
+MANIFEST = "manifest"  # folder in the report's folder: a list of files for each writer, as page and PDF may run at once
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -38,7 +38,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def _utf8(text: str) -> bytes:
-    """A text as bytes; raises UserError where a name of the user's in it is not UTF-8."""
+    """A text as bytes; raises UserError if a user's name in it is not UTF-8."""
     try:
         return text.encode()
     except UnicodeEncodeError:
@@ -47,12 +47,12 @@ def _utf8(text: str) -> bytes:
 
 
 def readable(name: str) -> str:
-    """A name as text that can be written: bytes of it that are not UTF-8 as ``\\xe9``."""
+    """A name as text that can be written: its bytes that are not UTF-8 become ``\\xe9`` and the like."""
     return re.sub("[\ud800-\udfff]", lambda found: ascii(found[0])[1:-1].replace("udc", "x"), name)
 
 
 def write_json(path: Path, document: Any) -> None:
-    """Write a document as JSON whose bytes depend on nothing but its content; a NaN is refused."""
+    """Write a document as JSON whose bytes depend only on its content; raises ValueError for NaN."""
     write_text(path, json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
@@ -62,7 +62,7 @@ def read_json(path: Path) -> Any:
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write arrays as a compressed npz (its entries bear no date: same arrays, same bytes)."""
+    """Write arrays as a compressed npz, whose entries have no date: the same arrays give the same bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         np.savez_compressed(file, **dict(arrays))  # type: ignore[arg-type]
@@ -76,9 +76,9 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
 
 @contextmanager
 def replace_folder(place: Path) -> Iterator[Path]:
-    """Give an empty folder to fill; put it in `place` once it is filled, and leave `place` alone if that fails.
+    """Yield an empty folder to fill, then move it to `place`; after an error `place` stays as it was.
 
-    Raises UserError where `place` holds something that is no artefact of ours.
+    Raises UserError if `place` holds files but no artefact.
     """
     if place.exists() and not (place / DOCUMENT).exists() and any(place.iterdir()):
         raise UserError(f"{place} holds files that reportgen did not write: choose another folder, or empty it")
@@ -97,7 +97,7 @@ def replace_folder(place: Path) -> Iterator[Path]:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what a killed run left beside its artefacts (folders and files named ``.NAME.PID``, the PID dead)."""
+    """Remove what a killed run left beside its artefacts: folders and files named ``.NAME.PID`` of a dead process."""
     for path in folder.glob(".*.*") if folder.is_dir() else ():
         pid = next((part for part in reversed(path.name.split(".")) if part.isdigit()), None)
         if pid is not None and not _alive(int(pid)):
@@ -115,22 +115,22 @@ def _alive(pid: int) -> bool:
 
 
 def digest(content: Any) -> str:
-    """Fingerprint of a JSON-able document or of bytes: 16 hex digits of its SHA-256."""
+    """Fingerprint of a JSON-able document or of bytes: the first 16 hex digits of its SHA-256."""
     if not isinstance(content, bytes):
         content = _utf8(json.dumps(content, sort_keys=True, ensure_ascii=False))
     return hashlib.sha256(content).hexdigest()[:16]
 
 
 def digest_file(path: Path) -> str:
-    """`digest` of a file's bytes, which need not fit in memory."""
+    """`digest` of a file's bytes; the file need not fit in memory."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def files_below(folder: Path) -> list[Path]:
-    """Every visible file below a folder, sorted; folders that are links are entered, but for one to a folder around it."""
+    """Every visible file below a folder, sorted; linked folders are entered, unless they link to a folder above."""
     found: list[Path] = []
-    around: dict[Path, frozenset[tuple[int, int]]] = {folder: frozenset()}  # of the folders still to come
+    around: dict[Path, frozenset[tuple[int, int]]] = {folder: frozenset()}  # folder still to visit -> those above it
     for root, folders, names in os.walk(folder, followlinks=True):
         place = Path(root)
         status = place.stat()
@@ -167,9 +167,9 @@ class FileDigests:
         return value
 
     def of_tree(self, folder: Path, but: Collection[str] = ()) -> str:
-        """Digest of every visible file below a folder, `but` for some that lie in it: names and content.
+        """Digest of the names and content of every visible file below a folder, without its entries `but`.
 
-        Of a file whose name is not UTF-8 the name alone counts: nothing reads it.
+        A file whose name is not UTF-8 counts by its name alone: nothing reads it.
         """
         files = [path for path in files_below(folder) if path.relative_to(folder).parts[0] not in but]
         names = [path.relative_to(folder).as_posix() for path in files]
@@ -177,6 +177,6 @@ class FileDigests:
         return digest([[said, self.of(path) if said == name else ""] for path, name, said in known])
 
     def save(self) -> None:
-        """Remember what was read."""
+        """Write the digests to disk for the next run."""
         if self._changed:
             write_json(self._memory, self._known)

@@ -10,11 +10,11 @@ DISTRIBUTIONS = {
     "cv2": "opencv-python-headless",
     "skimage": "scikit-image",
     "sklearn": "scikit-learn",
-}  # where the import has another name
+}  # import name -> distribution name, where they differ
 
 
 def version(library: str) -> str:
-    """The installed version of what is imported by this name."""
+    """The installed version of the library with this import name."""
     if library == "reportgen":
         from reportgen import __version__
 
@@ -26,12 +26,12 @@ def version(library: str) -> str:
 
 
 def lacking(libraries: Iterable[str]) -> str:
-    """Which of these libraries this Python does not have, and the way out; empty where it has them all."""
+    """A message that names the libraries this Python lacks, and the way out; empty if it has them all."""
     missing = sorted({DISTRIBUTIONS.get(name, name) for name in libraries if find_spec(name) is None})
     if not missing:
         return ""
     names = " ".join(missing)
     return (
         f"{sys.executable} has no {', '.join(missing)}: install what is missing ('{sys.executable} -m pip install "
-        f"{names}'), or let make install all, without VENV=none"
+        f"{names}'), or leave out VENV=none, and make installs everything"
     )

@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, a plain line now and then elsewhere."""
+"""Progress of long work: a bar on a terminal, elsewhere a plain line every ten seconds."""
 
 import sys
 import time
@@ -10,7 +10,7 @@ from typing import TypeVar
 from tqdm import tqdm
 
 Item = TypeVar("Item")
-PLAIN_INTERVAL = 10.0  # seconds between two lines where there is no terminal
+PLAIN_INTERVAL = 10.0  # seconds between two lines without a terminal
 
 
 _quiet: ContextVar[bool] = ContextVar("quiet", default=False)
@@ -18,14 +18,14 @@ _bars = True
 
 
 def without_bars() -> None:
-    """From now on this process says how far it is in plain lines: bars of several processes would overwrite each other."""
+    """From now on this process shows progress in plain lines: bars of several processes would overwrite each other."""
     global _bars
     _bars = False
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Show no progress of what this thread does meanwhile: several at once would write over each other."""
+    """Show no progress in this thread while the block runs: bars of several threads would overwrite each other."""
     before = _quiet.set(True)
     try:
         yield
@@ -34,8 +34,8 @@ def quiet() -> Iterator[None]:
 
 
 def say(message: str) -> None:
-    """Write one line to standard error, above a bar if one is being drawn."""
-    tqdm.write(f"{message}\n", file=sys.stderr, end="")  # in one piece: other processes write, too
+    """Write one line to standard error, above the bar if there is one."""
+    tqdm.write(f"{message}\n", file=sys.stderr, end="")  # with its newline in one write: other processes write, too
 
 
 def track(
@@ -43,7 +43,7 @@ def track(
 ) -> Iterator[Item]:
     """Yield `items`, showing how many `unit`s are done, the rate and the time left.
 
-    `total` is counted in units; each item stands for `step` units (the size of a batch), the last for what is left.
+    `total` is counted in units; each item counts as `step` units (the size of a batch), the last as the rest.
     """
     if total is None and isinstance(items, Sized):
         total = len(items) * step

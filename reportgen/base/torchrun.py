@@ -1,4 +1,4 @@
-"""What torchrun told this process, where it started it; and how such a process ends. Nothing here imports torch."""
+"""What torchrun tells a process that it starts, and how such a process ends. Nothing here imports torch."""
 
 import os
 import sys
@@ -23,15 +23,15 @@ def rank() -> int:
 
 
 def local_rank() -> int:
-    """This process's number among those that torchrun started on this machine: it uses the GPU of that number."""
+    """This process's number among those that torchrun started on this machine, and the number of its GPU."""
     return int(os.environ["LOCAL_RANK"])
 
 
 def leave() -> NoReturn:
-    """End this process, whose work is done and written.
+    """End this process, whose work is done and written, without shutting the interpreter down.
 
-    The interpreter is not wound down: a thread of torch's that meanwhile lets go of a Python object ends the process with
-    SIGABRT (now and then, where a batch had not fitted into memory), and a run that is complete would count as failed.
+    If one of torch's threads releases a Python object during the shutdown, the process ends with SIGABRT (now and then,
+    after a batch did not fit into memory), and a complete run would count as failed.
     """
     sys.stdout.flush()
     sys.stderr.flush()
@@ -39,7 +39,7 @@ def leave() -> NoReturn:
 
 
 def end_with(parent: int) -> None:
-    """End this process when the one that started it is gone: killed with -9, torchrun can end nobody."""
+    """End this process when its parent is gone: a torchrun killed with -9 cannot end its processes."""
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -1,4 +1,4 @@
-"""The paper's claims, what the paper printed, and how a run is judged. Nothing here imports torch."""
+"""The paper's claims, its printed numbers, and how a run is judged. Nothing here imports torch."""
 
 from reportgen.claims.intervals import (
     RESAMPLES,

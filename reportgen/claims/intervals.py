@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import scipy  # its statistics load when they are first used
+import scipy  # scipy.stats loads on first use
 from jaxtyping import Float
 
 from reportgen.claims.verdicts import ABOVE_ZERO, LEVEL, Part
@@ -20,7 +20,7 @@ def mean_part(name: str, sample: Float[np.ndarray, " unit"], rng: np.random.Gene
 def difference_part(
     name: str, sample: Float[np.ndarray, " unit"], other: Float[np.ndarray, " other"], rng: np.random.Generator
 ) -> Part:
-    """Mean of one sample minus mean of another, independent one, with its bootstrap interval."""
+    """Mean of one sample minus the mean of another, independent sample, with its bootstrap interval."""
     return _part(name, (sample, other), rng, paired=False)
 
 
@@ -49,11 +49,11 @@ def _part(name: str, samples: Sequence[np.ndarray], rng: np.random.Generator, pa
 
 
 def _constant(estimate: float, samples: Sequence[np.ndarray]) -> tuple[float, float]:
-    """Interval of a mean or a difference of samples that do not vary.
+    """Interval of a mean of samples, or of a difference of means, if no sample varies.
 
-    Of shares (samples of 0 and 1, or one sample of -1, 0 and 1, their paired differences) it is Newcombe's: the distances
-    of two shares from the ends of their Wilson intervals, as the two sides of a right angle (Statistics in Medicine 17,
-    1998, method 10). Of other numbers that do not vary nothing is known but the estimate.
+    For shares (samples of 0 and 1, or one sample of paired differences -1, 0 and 1) it is Newcombe's interval: it combines
+    the distances of two shares from the ends of their Wilson intervals as the sides of a right triangle (Statistics in
+    Medicine 17, 1998, method 10). For other numbers, low and high both equal the estimate.
     """
     paired = len(samples) == 1
     counted = [samples[0] == 1, samples[0] == -1 if paired else samples[1] == 1]
@@ -79,9 +79,9 @@ def weighted_part(
 ) -> Part:
     """Any statistic of independent units, with its bootstrap interval.
 
-    A resample is how often each unit was drawn: `statistic` takes such weights, many resamples at once, so that a unit
-    drawn twice weighs twice and is not mistaken for two that are alike. A resample of which it is not defined (NaN) is
-    left out; where that is more than one in a hundred, the interval has no ends.
+    `statistic` takes weights, for many resamples at once: the number of times each unit was drawn. So a unit drawn twice
+    weighs twice, and is not mistaken for two similar units. Resamples for which `statistic` is not defined (NaN) are left
+    out; if they are more than one in a hundred, the interval is unbounded.
     """
     estimate = float(statistic(np.ones((1, units)))[0])
     if units < 2 or not np.isfinite(estimate):
@@ -102,10 +102,10 @@ def resampled_part(
     units: int,
     limits: tuple[float, float] = ABOVE_ZERO,
 ) -> Part:
-    """A statistic whose bootstrap resamples were computed before, with the interval that they give.
+    """A statistic with the bootstrap interval of resamples `found` that were computed before.
 
-    Resamples of which it is not defined (NaN) are left out; where that is more than one in a hundred, the interval has
-    no ends.
+    Resamples for which it is not defined (NaN) are left out; if they are more than one in a hundred, the interval is
+    unbounded.
     """
     defined = found[np.isfinite(found)]
     if len(defined) < 0.99 * len(found):

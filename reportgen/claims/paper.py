@@ -1,4 +1,4 @@
-"""What the paper printed: its tables as numbers, to stand beside what a run measures (Zeiler & Fergus 2013, v3)."""
+"""The paper's tables as numbers, to compare with a run's measurements (Zeiler & Fergus 2013, v3)."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ class Spread(NamedTuple):
     deviation: float | None = None
 
 
-# Table 1: what is masked -> the mean score at layer 5 and at layer 7.
+# Table 1: masked part -> mean score at layer 5 and at layer 7.
 CORRESPONDENCE: dict[str, tuple[Spread, Spread]] = {
     "right_eye": (Spread(0.067, 0.007), Spread(0.069, 0.015)),
     "left_eye": (Spread(0.069, 0.007), Spread(0.068, 0.013)),
@@ -40,7 +40,7 @@ class Errors(NamedTuple):
     validation5: float  # top-5
 
 
-# Table 3: what was changed -> errors, for Krizhevsky's net and for figure 3's.
+# Table 3: change to the net -> errors, for Krizhevsky's net and for figure 3's.
 ABLATION_KRIZHEVSKY: dict[str, Errors] = {
     "as is": Errors(35.1, 40.5, 18.1),
     "without layers 3, 4": Errors(41.8, 45.4, 22.1),
@@ -75,7 +75,7 @@ GENERALISATION: dict[str, dict[int, tuple[Spread, Spread]]] = {
 # Table 6: PASCAL 2012, mean accuracy in per cent: the paper's, and the two leaders'.
 PASCAL_MEAN = 79.0
 PASCAL_LEADERS = (74.3, 82.2)
-PASCAL_BEST_OF = (5, 20)  # classes on which the paper's was best, of so many
+PASCAL_BEST_OF = (5, 20)  # number of classes on which the paper's net was best, number of all classes
 
 # Table 7: data set -> classifier and layer -> accuracy in per cent.
 LAYER_BY_LAYER: dict[str, dict[tuple[str, int], Spread]] = {

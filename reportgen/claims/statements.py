@@ -1,4 +1,4 @@
-"""The paper's claims: the sentences are Zeiler & Fergus 2013's, the rules this project's, fixed before the runs they judge."""
+"""The paper's claims: sentences from Zeiler & Fergus 2013, and this project's rules, fixed before the runs they judge."""
 
 from dataclasses import dataclass
 
@@ -11,8 +11,8 @@ class Claim:
     statement: str
     paper: str  # what the paper measured or showed
     where: str  # section and figure or table of the paper
-    rule: str  # what is measured here, and on which unit the interval rests
-    needs_competence: bool = True  # False: it concerns training, whether or not the net learned
+    rule: str  # what is measured here, and the unit that the interval resamples
+    needs_competence: bool = True  # False: the claim concerns training, whether or not the net learned
 
 
 CLAIMS = (

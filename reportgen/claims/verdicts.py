@@ -1,7 +1,7 @@
-"""How a run is judged: parts with their intervals, verdicts, and the competence that they ask for.
+"""How a run is judged: parts with their intervals, verdicts, and the competence that verdicts need.
 
 A claim has parts, each a number that the claim says lies in a range (mostly above zero). A part holds if its interval
-lies wholly inside the range, is contradicted if wholly outside, else undecided.
+lies wholly inside the range, is contradicted if it lies wholly outside, and is undecided otherwise.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-import scipy  # its statistics load when they are first used
+import scipy  # scipy.stats loads on first use
 
 from reportgen.claims.statements import BY_ID, CLAIMS
 
@@ -21,7 +21,7 @@ COMPETENT = 0.2  # of the way from chance to perfect
 
 @dataclass(frozen=True)
 class Part:
-    """One number a claim speaks of, with its interval."""
+    """One of a claim's numbers, with its interval."""
 
     name: str
     estimate: float
@@ -32,7 +32,7 @@ class Part:
 
     @property
     def outcome(self) -> Outcome:
-        """Where the interval lies: inside the claim's range, outside it, or across an end of it."""
+        """Whether the interval lies inside the claim's range, outside it, or across one end."""
         low, high = self.range
         if self.low > low and self.high <= high:
             return "holds"
@@ -40,7 +40,7 @@ class Part:
 
     @property
     def favour(self) -> tuple[int, float]:
-        """Sorts parts, the least favourable first: by outcome, then by distance from the range's end in widths."""
+        """Sort key, least favourable part first: outcome, then distance from the range's end in interval widths."""
         rank = ("contradicted", "undecided", "holds").index(self.outcome)
         room = min(self.estimate - self.range[0], self.range[1] - self.estimate)
         return rank, room / max(self.high - self.low, 1e-12)
@@ -48,11 +48,11 @@ class Part:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a run says of one claim."""
+    """A run's verdict on one claim."""
 
     id: str
     parts: tuple[Part, ...]
-    why: str = ""  # why it is undecided whatever the parts say; or "" to let the parts speak
+    why: str = ""  # if given: the claim is undecided for this reason; if empty: the parts decide
     not_tested: bool = field(default=False)
 
     @property
@@ -66,7 +66,7 @@ class Verdict:
         return next((outcome for outcome in ("contradicted", "undecided") if outcome in outcomes), "holds")
 
     def document(self) -> dict[str, Any]:
-        """As ``metrics.json`` carries it; the numbers are those of the part that decides, the least favourable."""
+        """The verdict as in ``metrics.json``; the numbers are those of the least favourable part, which decides."""
         decisive = min(self.parts, key=lambda part: part.favour) if self.parts else None
         return {
             "id": self.id,
@@ -92,18 +92,18 @@ class Verdict:
 
 
 def _finite(value: float) -> float | None:
-    """JSON has no infinity: an interval or a range without an end there ends in null."""
+    """The value, or None if it is infinite: JSON has no infinity."""
     return value if np.isfinite(value) else None
 
 
 def not_tested(claim: str, why: str) -> Verdict:
-    """The verdict on a claim that this run has no material for."""
+    """The verdict on a claim that this run cannot test."""
     return Verdict(claim, (), why, not_tested=True)
 
 
 def competence(correct: int, images: int, classes: int) -> Part:
     """How far the net has come from chance (0) to perfect (1) on validation images, with its exact interval."""
-    if images == 0:  # nobody knows
+    if images == 0:  # unknown
         return Part("competence", 0.0, float("-inf"), float("inf"), 0, (COMPETENT, float("inf")))
     chance = 1 / classes
     test = scipy.stats.binomtest(correct, images)
@@ -113,13 +113,13 @@ def competence(correct: int, images: int, classes: int) -> Part:
 
 
 def gated(verdicts: Sequence[Verdict], skill: Part, whose: str = "the net") -> list[Verdict]:
-    """The verdicts, with claims about what the net learned undecided where it has not clearly learned anything."""
+    """The verdicts; if the net has not clearly learned anything, claims about what it learned become undecided."""
     why = (
         f"{whose} is not clearly better than guessing: it has come {skill.estimate:.2f} of the way from chance to "
-        f"perfect [{skill.low:.2f}, {skill.high:.2f}], and {COMPETENT} is asked for"
+        f"perfect [{skill.low:.2f}, {skill.high:.2f}], and {COMPETENT} is needed"
     )
     if skill.n == 0:
-        why = "whether the net is any good is not known: no image has a label of it"
+        why = "the accuracy of the net is unknown: no image has a label that the net knows"
     incompetent = skill.outcome != "holds"
     return [
         Verdict(verdict.id, verdict.parts, why)

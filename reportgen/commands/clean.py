@@ -15,7 +15,7 @@ from reportgen.stages.scenes import HOME
 
 def remove(settings: Settings, build: Path, report: Path) -> None:
     """Remove the artefacts below `build`, the report's files in `report`, and the drawn scenes."""
-    names = {"model", *stages(settings)}  # a run with a loaded net may lie there, too
+    names = {"model", *stages(settings)}  # the folder may also hold a run with a loaded net
     ours = [build / name for name in sorted(names) if (build / name / DOCUMENT).exists()]
     ours += [
         build / EXTRA,

@@ -1,4 +1,4 @@
-"""``make figures``: the paths of figures, and extra pictures of a layer's maps that leave the report as it is."""
+"""``make figures``: the paths of figures, and extra pictures of a layer's maps outside the report."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -18,15 +18,15 @@ EXTRA = "pictures"  # folder below the build folder
 
 
 def make_figures(pipeline: Pipeline, switches: Mapping[str, str]) -> Iterator[Path]:
-    """Make what the switches ask for and yield its paths: one layer's maps, one analysis, or every figure.
+    """Make the figures that the switches name and yield their paths: one layer's maps, one analysis, or all.
 
-    Raises UserError for a layer, map or analysis that there is not.
+    Raises UserError for a layer, map or analysis that does not exist.
     """
     if switches.get("LAYER"):
         yield from _layer(pipeline, switches["LAYER"], switches.get("MAPS", ""))
         return
     if switches.get("MAPS"):
-        raise UserError(f"MAPS={switches['MAPS']}: say which layer's maps, as in LAYER=3 MAPS={switches['MAPS']}")
+        raise UserError(f"MAPS={switches['MAPS']}: name the layer, too, as in LAYER=3 MAPS={switches['MAPS']}")
     chosen = switches.get("ANALYSIS")
     if chosen and chosen not in registry.BY_NAME:
         known = ", ".join(registry.BY_NAME)
@@ -69,13 +69,13 @@ def _layer(pipeline: Pipeline, layer: str, maps: str) -> Iterator[Path]:
 
 
 def _found(pipeline: Pipeline, number: int) -> strongest.Top | None:
-    """The layer's strongest activations as the report's own analysis found them, if that is up to date."""
+    """The layer's strongest activations as the report's analysis found them; None if that analysis is due."""
     maps = registry.offering("maps")
     return None if pipeline.due(maps.STAGE) else strongest.Top(*maps.found(pipeline.build, number))
 
 
 def parse_maps(text: str, count: int, layer: int, shown: int) -> np.ndarray:
-    """The maps that ``MAPS=`` names: numbers, ``all``, or nothing for the first ones, as many as the report shows."""
+    """The maps that ``MAPS=`` names: numbers, or ``all``; empty: the first `shown` maps, as many as the report shows."""
     if text == "all":
         return np.arange(count)
     if not text:

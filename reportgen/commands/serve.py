@@ -9,7 +9,7 @@ from reportgen.base.progress import say
 
 
 def serve_folder(report: Path, port: str) -> None:
-    """Serve a report at this machine's own address until interrupted."""
+    """Serve a report on this machine (127.0.0.1) until interrupted."""
     if not (report / "index.html").exists():
         raise UserError(f"{report / 'index.html'}: there is no report yet: make it with make report")
     if not port.isdecimal() or not 0 < int(port) < 65536:

@@ -8,7 +8,7 @@ from reportgen.pipeline.run import Pipeline
 
 
 def lines(pipeline: Pipeline, took: Mapping[str, float] | None) -> Iterator[str]:
-    """Where the report is, how long each stage took, what it found. `took` is None where other processes ran it."""
+    """Where the report is, how long each stage took, what it found. `took` is None if this command made no stage."""
     if took is not None and not took:
         yield "everything is up to date"
     if took:

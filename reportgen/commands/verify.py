@@ -1,6 +1,6 @@
-"""``make verify``: the report made again in a clean folder, byte for byte.
+"""``make verify``: make the report again in a clean folder and compare it byte for byte.
 
-The same commit, settings, seed, machine and versions give the same report; this says whether they do here.
+The same commit, settings, seed, machine and versions must give the same report.
 """
 
 import filecmp
@@ -14,14 +14,14 @@ from reportgen.pipeline.run import Pipeline
 
 @dataclass(frozen=True)
 class Verified:
-    """What came of making a report twice."""
+    """The result of making a report twice."""
 
     files: int  # of the report
-    differing: tuple[str, ...]  # files whose bytes differ, or that only one of the two reports has
+    differing: tuple[str, ...]  # files whose bytes differ, or that only one report has
 
 
 def verify(pipeline: Pipeline, goals: tuple[str, ...]) -> Verified:
-    """Make what is due, make everything again beside it, and compare; the second report is thrown away."""
+    """Make the stages that are due, make everything again elsewhere, and compare; the second report is deleted."""
     pipeline.make_due(goals)
     with TemporaryDirectory(dir=pipeline.build, prefix="verify-") as place:
         again = Pipeline(pipeline.settings, pipeline.stages, Path(place) / "build", Path(place) / "report")
@@ -30,7 +30,7 @@ def verify(pipeline: Pipeline, goals: tuple[str, ...]) -> Verified:
 
 
 def compared(report: Path, again: Path, writers: tuple[str, ...]) -> Verified:
-    """The files that these writers put into two folders of a report, compared by their bytes."""
+    """Compare, by their bytes, the files that these writers put into two report folders."""
     names = sorted({name for folder in (report, again) for writer in writers for name in written(folder, writer)})
     _, differing, missing = filecmp.cmpfiles(report, again, names, shallow=False)
     return Verified(len(names), tuple(sorted([*differing, *missing])))

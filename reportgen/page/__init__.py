@@ -1,1 +1,1 @@
-"""Results and pictures in, report out: the only users of jinja2 and weasyprint. Nothing here imports torch."""
+"""The report from results and pictures. Only this room uses jinja2 and weasyprint. Nothing here imports torch."""

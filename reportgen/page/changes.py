@@ -14,7 +14,7 @@ RANK = {"contradicted": 0, "undecided": 1, "holds": 2}
 
 @dataclass(frozen=True)
 class VerdictChange:
-    """A claim whose verdict is another one now."""
+    """A claim whose verdict has changed."""
 
     id: str
     statement: str
@@ -24,7 +24,7 @@ class VerdictChange:
 
     @property
     def direction(self) -> str:
-        """``better``, ``worse``, or where one of the two is no test: ``new`` or ``lost``."""
+        """``better`` or ``worse``; ``new`` if the claim was not tested before, ``lost`` if it is not tested now."""
         if self.before == "not tested":
             return "new"
         if self.now == "not tested":
@@ -34,7 +34,7 @@ class VerdictChange:
 
 @dataclass(frozen=True)
 class Moved:
-    """A number that lies outside of its former interval, while the former one lies outside of its own."""
+    """A number that has moved: the old and the new estimate each lie outside the other's interval."""
 
     name: str
     before: Mapping[str, Any]  # estimate, low, high
@@ -43,7 +43,7 @@ class Moved:
 
 @dataclass(frozen=True)
 class Difference:
-    """A setting, a version, or a fact about net and data that is not the same."""
+    """A setting, a version, or a fact about net and data that differs."""
 
     name: str
     before: str
@@ -52,11 +52,11 @@ class Difference:
 
 @dataclass(frozen=True)
 class Changes:
-    """All that a reader of both reports would notice."""
+    """All differences between two reports."""
 
     verdicts: tuple[VerdictChange, ...]
     moved: tuple[Moved, ...]
-    compared: int  # numbers with an interval that stand in both reports
+    compared: int  # numbers with an interval in both reports
     settings: tuple[Difference, ...]
     versions: tuple[Difference, ...]
     facts: tuple[Difference, ...]
@@ -68,7 +68,7 @@ class Changes:
 
     @property
     def any(self) -> bool:
-        """Whether anything differs at all."""
+        """Whether anything differs."""
         return bool(self.verdicts or self.moved or self.settings or self.versions or self.facts)
 
 

@@ -18,11 +18,11 @@ from reportgen.page.matching import Pair, match_reports
 from reportgen.page.template import SIGNS
 from reportgen.page.template_files import templates
 
-MOST_PAIRS = 6  # of each layer that are pictured
+MOST_PAIRS = 6  # pairs of maps shown for each layer
 
 
 def read_report(folder: Path, said_by: str) -> dict[str, Any]:
-    """A report's ``metrics.json``; raises UserError, beginning with `said_by`, where there is none that we can read."""
+    """A report's ``metrics.json``; raises UserError, beginning with `said_by`, if it is missing or cannot be read."""
     try:
         found = read_json(folder / "metrics.json")
     except (FileNotFoundError, NotADirectoryError):
@@ -32,7 +32,7 @@ def read_report(folder: Path, said_by: str) -> dict[str, Any]:
     if not isinstance(found, dict) or found.get("schema") != metrics.VERSION:
         schema = found.get("schema") if isinstance(found, dict) else None
         raise UserError(
-            f"{said_by}: its metrics.json has schema {schema}, this reportgen reads {metrics.VERSION}: "
+            f"{said_by}: its metrics.json has schema {schema}, but this reportgen reads {metrics.VERSION}: "
             "make that report again with this version"
         )
     return found
@@ -41,7 +41,7 @@ def read_report(folder: Path, said_by: str) -> dict[str, Any]:
 def write(base: Path, report: Path) -> Changes:
     """Write ``compare.html``, ``compare.md`` and the pictures that they show into `report`; returns what changed.
 
-    `base` is the folder of the older report. Raises UserError where one of the two is no report.
+    `base` is the folder of the older report. Raises UserError if one of the folders holds no report.
     """
     before, now = read_report(base, f"BASE={base}"), read_report(report, f"REPORT={report}")
     found = changes(before, now)
@@ -59,12 +59,12 @@ def write(base: Path, report: Path) -> Changes:
 def _matched(
     base: Path, report: Path, before: Mapping[str, Any], now: Mapping[str, Any]
 ) -> tuple[list[Pair], dict[int, float], str]:
-    """The pairs of feature maps to show, the mean similarity of each layer, and why there are none."""
+    """The pairs of feature maps to show, the mean similarity of each layer, and the reason if there are no pairs."""
     if before["data"]["fingerprint"] != now["data"]["fingerprint"]:
         return (
             [],
             {},
-            "The two reports are of different images, so their feature maps cannot be matched by how they respond.",
+            "The two reports use different images, so their feature maps cannot be matched by their responses.",
         )
     pictured = offering("maps").pictured
     old, new = pictured(before), pictured(now)
@@ -75,7 +75,7 @@ def _matched(
         return (
             [],
             {},
-            "One of the two reports does not hold its maps' responses (data/features.npz), so they cannot be matched.",
+            "One of the two reports lacks its maps' responses (data/features.npz), so the maps cannot be matched.",
         )
     shown = [
         pair

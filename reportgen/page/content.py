@@ -1,4 +1,4 @@
-"""What a report says, gathered from the artefacts in the build folder before any page is written."""
+"""The content of a report, gathered from the artefacts in the build folder before any page is written."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ VERDICTS = ("holds", "contradicted", "undecided", "not tested")
 
 @dataclass(frozen=True)
 class Section:
-    """One analysis: its artefact and what was drawn of it."""
+    """One analysis: its artefact and its drawn figures."""
 
     name: str
     title: str
@@ -31,9 +31,8 @@ class Content:
     net: Mapping[str, Any]
     data: Mapping[str, Any]
     sections: tuple[Section, ...]
-    claims: tuple[
-        Mapping[str, Any], ...
-    ]  # all sixteen, in the paper's order, as ``metrics.json`` has them, and `rule`, `section`
+    # All sixteen in the paper's order, as in ``metrics.json``, with `rule` and `section` added.
+    claims: tuple[Mapping[str, Any], ...]
 
 
 def gather(build: Path, run: Mapping[str, Any], analyses: Sequence[Analysis] = ANALYSES) -> Content:
@@ -62,7 +61,7 @@ def gather(build: Path, run: Mapping[str, Any], analyses: Sequence[Analysis] = A
 
 
 def _claim(claim: Any, verdict: Mapping[str, Any] | None) -> dict[str, Any]:
-    """A claim of the paper with what this run says of it."""
+    """A claim of the paper with this run's verdict and numbers."""
     said = verdict or {"verdict": "not tested", "estimate": None, "low": None, "high": None, "n": 0, "why": UNTESTED}
     return {
         "id": claim.id,

@@ -1,4 +1,4 @@
-"""What a report says, in Markdown short enough for a comment on a pull request."""
+"""A digest of a report, in Markdown short enough for a comment on a pull request."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,13 +7,13 @@ from reportgen.page.changes import Changes, Difference
 from reportgen.page.filters import interval
 from reportgen.page.template import SIGNS
 
-MOST_ROWS = 40  # of each kind of difference: GitHub takes 65,536 characters
-LONGEST = 60_000  # characters
+MOST_ROWS = 40  # of each kind of difference
+LONGEST = 60_000  # characters; GitHub takes 65,536
 ARROWS = {"better": "▲", "worse": "▼", "new": "＋", "lost": "－"}
 
 
 def of_one(now: Mapping[str, Any]) -> str:
-    """The claims of one report, for want of another to compare it with."""
+    """The claims of one report, for when there is no older report to compare it with."""
     lines = [f"### reportgen: {_name(now)}", "", _subject(now), ""]
     if now["model"].get("warning"):
         lines += [f"**Warning:** {_cell(now['model']['warning'])}", ""]
@@ -69,7 +69,7 @@ def of_changes(found: Changes, before: Mapping[str, Any], now: Mapping[str, Any]
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST else text[:LONGEST].rsplit("\n", 1)[0] + "\n\n(cut: the report says the rest)\n"
+    return text if len(text) <= LONGEST else text[:LONGEST].rsplit("\n", 1)[0] + "\n\n(cut: the report has the rest)\n"
 
 
 def _name(report: Mapping[str, Any]) -> str:
@@ -96,7 +96,7 @@ def _first(rows: list[str]) -> list[str]:
 
 
 def _cell(text: str) -> str:
-    """A text that cannot end a cell, begin a tag or call someone (@name)."""
+    """A text with the signs escaped that could end a cell, begin a tag or mention someone (@name)."""
     for sign, harmless in (
         ("&", "&amp;"),
         ("<", "&lt;"),

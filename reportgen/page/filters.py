@@ -1,4 +1,4 @@
-"""Numbers as a reader wants them: the filters that templates use."""
+"""The filters that templates use to write numbers and text."""
 
 import datetime
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,7 @@ NO_BREAK = "\u00a0"  # between a number and its unit
 
 
 def percent(share: float | int | None, digits: int = 0) -> str:
-    """0.874 as ``87 %``; a true minus, but none before zero."""
+    """0.874 as ``87 %``; with a true minus sign, but none before zero."""
     if share is None:
         return "unknown"
     text = f"{share * 100:z.{digits}f}".replace("-", "−")
@@ -20,7 +20,7 @@ def percent(share: float | int | None, digits: int = 0) -> str:
 
 
 def number(value: float | int | None, digits: int = 3) -> str:
-    """A number with `digits` significant digits, a true minus and no trailing noise; None is an end that is open."""
+    """A number with `digits` significant digits and a true minus sign; None (an unbounded end) is ``∞``."""
     if value is None:
         return "∞"
     text = f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:,.0f}"
@@ -50,13 +50,13 @@ def listing(items: Iterable[str]) -> str:
 
 
 def sentence(text: str) -> str:
-    """A text that begins with a capital and ends with a stop; its per cent signs stay with their numbers."""
+    """The text with a capital at its start and a full stop at its end; per cent signs stay with their numbers."""
     text = capital(text).replace(" %", f"{NO_BREAK}%")
     return text if not text or text[-1] in ".!?" else f"{text}."
 
 
 def capital(text: str) -> str:
-    """A text that begins with a capital."""
+    """The text with a capital at its start."""
     return text[:1].upper() + text[1:]
 
 
@@ -75,7 +75,7 @@ def interval(part: Mapping[str, Any]) -> str:
 
 
 def whisker(part: Mapping[str, Any], width: float = 132, pad: float = 6) -> dict[str, float]:
-    """Where an interval's picture has its ends, its estimate and the limits of the claim's range, in pixels."""
+    """Positions in an interval's picture: its ends, the estimate and the limits of the claim's range, in pixels."""
     low_end, high_end = part["range"]
     estimate = part["estimate"]
     low = estimate if part["low"] is None else part["low"]

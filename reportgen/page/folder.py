@@ -1,4 +1,4 @@
-"""The report's folder: only files that a report wrote are ever replaced or removed."""
+"""The report's folder: only files that reportgen wrote there are ever replaced or removed."""
 
 import os
 import shutil
@@ -10,9 +10,9 @@ from reportgen.base.errors import UserError
 
 
 def publish(report: Path, writer: str, files: Mapping[str, bytes | Path]) -> None:
-    """Put files (content, or a file to copy) into the report's folder; remove those the writer left there before.
+    """Put files (content, or a file to copy) into the report's folder; remove the writer's older files there.
 
-    Raises UserError, before anything is written, where a file of that name lies there that no report wrote.
+    Raises UserError, before anything is written, if a file of that name is there that reportgen did not write.
     """
     before = written(report, writer)
     for name in files:
@@ -22,7 +22,7 @@ def publish(report: Path, writer: str, files: Mapping[str, bytes | Path]) -> Non
             )
     for folder in {(report / name).parent for name in (*before, *files)}:
         remove_leftovers(folder)
-    write_json(report / MANIFEST / f"{writer}.json", sorted({*before, *files}))  # a kill from here on leaves no orphan
+    write_json(report / MANIFEST / f"{writer}.json", sorted({*before, *files}))  # so a kill leaves no unlisted file
     for name, content in files.items():
         if isinstance(content, Path):
             _copy(content, report / name)
@@ -35,7 +35,7 @@ def publish(report: Path, writer: str, files: Mapping[str, bytes | Path]) -> Non
 
 
 def written(report: Path, writer: str) -> list[str]:
-    """The files that a writer ("page", "pdf", "compare") put into the report's folder; none where it never wrote."""
+    """The files that a writer ("page", "pdf", "compare") put into the report's folder; empty if it never wrote."""
     try:
         names = read_json(report / MANIFEST / f"{writer}.json")
     except (FileNotFoundError, NotADirectoryError, ValueError):
@@ -45,13 +45,13 @@ def written(report: Path, writer: str) -> list[str]:
 
 
 def remove_report(report: Path) -> None:
-    """Remove what reports wrote into a folder, and nothing else; folders that end up empty go too."""
+    """Remove the files that reportgen wrote into a folder, and nothing else; remove folders that this empties."""
     for place in sorted((report / MANIFEST).glob("*.json")):
         for name in written(report, place.stem):
             remove_leftovers((report / name).parent)
             _remove(report, name)
         place.unlink()
-    for place in (report / MANIFEST).glob("*.stamp"):  # by which `reportgen.pipeline` knows whose files they are
+    for place in (report / MANIFEST).glob("*.stamp"):  # `reportgen.pipeline` wrote them: which run made the files
         place.unlink()
     if (report / MANIFEST).is_dir() and not any((report / MANIFEST).iterdir()):
         (report / MANIFEST).rmdir()

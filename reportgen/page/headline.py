@@ -1,7 +1,7 @@
-"""What opens the page: a feature map of every layer, and the pictures that tell the story.
+"""The head of the page: a feature map of every layer, and the pictures that tell the story.
 
-The analyses offer them, in their ``headline.py``: ``strip(figures)`` and ``story(figures)``, with ``TURN``, its place in
-the story. Of two that have the same turn, the first that has something to tell is told.
+The analyses offer them in their ``headline.py``: ``strip(figures)`` and ``story(figures)``, with ``TURN``, its place in
+the story. If several analyses have the same turn, the first that offers a picture is shown.
 """
 
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ def _offers(content: Content, what: str) -> Iterator[tuple[Section, ModuleType]]
 
 
 def layers(content: Content) -> list[dict[str, Any]]:
-    """The net's layers, as the analysis that draws the net describes them; none where the report has no such analysis."""
+    """The net's layers, as the analysis that draws the net describes them; empty if no analysis does."""
     return [
         layer for section, offer in _offers(content, "layers") for layer in offer.layers(section.artefact["numbers"])
     ]

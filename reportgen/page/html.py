@@ -22,10 +22,10 @@ SCRIPTS = ("tools.js", "contents.js", "wide.js", "curves.js")
 
 
 def write(build: Path, report: Path, run: Mapping[str, Any], analyses: Sequence[Analysis] = ANALYSES) -> None:
-    """Write the page and all it refers to into the report's folder; nothing there that is not ours is touched.
+    """Write the page and all it refers to into the report's folder; foreign files there stay untouched.
 
-    `run` is what ``metrics.json`` says of the run; the artefacts of the net, the data and the analyses lie in `build`.
-    Raises UserError for a figure that is missing, a name that a template does not define, a foreign file in the way.
+    `run` becomes the entry ``run`` of ``metrics.json``; the artefacts of the net, the data and the analyses are in
+    `build`. Raises UserError for a missing figure, an undefined name in a template, or a foreign file in the way.
     """
     content = gather(build, run, analyses)
     scripts = _scripts()
@@ -39,12 +39,12 @@ def write(build: Path, report: Path, run: Mapping[str, Any], analyses: Sequence[
     files |= _pictures(build, content)
     files |= {f"data/{section.name}.npz": build / section.name / "result.npz" for section in content.sections}
     files["provenance.html"] = provenance.encode()
-    files["index.html"] = page.encode()  # last: once it is there, all that it links to is
+    files["index.html"] = page.encode()  # last, after everything that it links to
     publish(report, "page", files)
 
 
 def _scripts() -> dict[str, Path]:
-    """Where the scripts lie, by their names in the report's folder, in the order in which the page runs them."""
+    """The scripts' paths by their names in the report's folder, in the order in which the page runs them."""
     *first, last = ((name, templates() / "scripts" / name) for name in SCRIPTS)
     return {f"scripts/{name}": path for name, path in (*first, *own_scripts().items(), last)}
 

@@ -1,4 +1,4 @@
-"""Which feature map of one net does what a map of another net does: matched by how they respond, not by number."""
+"""Matching the feature maps of two nets by their responses, because map numbers mean nothing across nets."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,18 +13,18 @@ from reportgen.analyses.registry import offering
 
 @dataclass(frozen=True)
 class Pair:
-    """A feature map of this report's net and its counterpart in the other's."""
+    """A feature map of this report's net and its partner in the older report's net."""
 
     layer: int
-    now: int  # number of the map
-    before: int
+    now: int  # number of the map in this report's net
+    before: int  # and in the older report's
     similarity: float  # correlation of their largest responses over the same images
 
 
 def correlation(
     one: Float[np.ndarray, "map image"], other: Float[np.ndarray, "other image"]
 ) -> Float[np.ndarray, "map other"]:
-    """Correlation over the images of each map's responses with each of another net's; 0 for a map that never varies."""
+    """Correlation over images between each map of one net and each map of another; 0 for a map that never varies."""
 
     def standard(responses: np.ndarray) -> np.ndarray:
         centred = responses - responses.mean(axis=1, keepdims=True)
@@ -35,16 +35,17 @@ def correlation(
 
 
 def match(similarity: Float[np.ndarray, "map other"]) -> tuple[Int[np.ndarray, " pair"], Int[np.ndarray, " pair"]]:
-    """One partner for each map, none twice, so that the similarities add up to the most."""
+    """One partner for each map, none twice, with the largest sum of similarities."""
     return scipy.optimize.linear_sum_assignment(similarity, maximize=True)
 
 
 def match_reports(
     before: Path, now: Path, pictured: Mapping[int, tuple[list[int], list[int]]]
 ) -> tuple[list[Pair], dict[int, float]]:
-    """Match two reports' nets: the pairs among maps `pictured` in both (layer -> before, now), the most alike first.
+    """Match the maps of two reports, which must use the same images.
 
-    Also, for each layer, the mean similarity of all its maps to their partners. The reports must be of the same images.
+    Returns the pairs among the maps `pictured` in both (layer -> before, now), in each layer the most similar first, and
+    for each layer the mean similarity of all its maps to their partners.
     """
     maps = offering("maps")
     pairs: list[Pair] = []

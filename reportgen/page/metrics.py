@@ -1,4 +1,4 @@
-"""``metrics.json``: the report for machines, described by ``metrics.schema.json`` beside this module."""
+"""``metrics.json``: the report for programs; ``metrics.schema.json`` beside this module describes it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,13 +7,13 @@ from typing import Any
 from reportgen.page.content import Content
 from reportgen.page.headline import layers
 
-VERSION = 1  # of the format: adding is free, renaming or removing raises it
-PROSE = ("rule", "section")  # of a claim: for the page alone
+VERSION = 1  # of the format: renaming or removing a name raises it, adding one does not
+PROSE = ("rule", "section")  # entries of a claim that only the page uses
 SCHEMA = Path(__file__).with_name("metrics.schema.json")
 
 
 def document(content: Content) -> dict[str, Any]:
-    """What ``metrics.json`` holds; the same for the same run, whenever and wherever it is made."""
+    """The content of ``metrics.json``: the same for the same run, at any time and in any folder."""
     data, net, run = content.data, content.net, content.run
     return {
         "schema": VERSION,

@@ -19,18 +19,18 @@ from reportgen.page.template import render
 from reportgen.page.template_files import templates
 
 NAME = "report.pdf"
-PICTURES = "drawn://pictures"  # the address below which the pictures lie
-FACES = {  # matplotlib ships these: the PDF looks alike, byte by byte, on every machine
+PICTURES = "drawn://pictures"  # base address of the pictures
+FACES = {  # shipped with matplotlib, so the PDF has the same bytes on every machine
     "Report Serif": ("STIXGeneral", "STIXGeneralBol", "STIXGeneralItalic", "STIXGeneralBolIta"),
     "Report Sans": ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSans-Oblique", "DejaVuSans-BoldOblique"),
     "Report Mono": ("DejaVuSansMono", "DejaVuSansMono-Bold", "DejaVuSansMono-Oblique", "DejaVuSansMono-BoldOblique"),
 }
-MOST_LETTERS = 12  # that are named where no font has them
+MOST_LETTERS = 12  # named in the message about letters that no font has
 STYLES = (("normal", "normal"), ("bold", "normal"), ("normal", "italic"), ("bold", "italic"))  # weight, slope
 
 
 class NoPdf(Exception):
-    """WeasyPrint cannot work here: only the PDF is missing."""
+    """WeasyPrint does not work on this machine, so there is no PDF."""
 
     def __init__(self, reason: str, way_out: str) -> None:
         super().__init__(f"only the PDF is missing ({reason}): {way_out}, then make the report again")
@@ -44,7 +44,7 @@ PANGO = (
 
 
 def available() -> bool:
-    """Whether a PDF can be made here."""
+    """Whether this machine can make a PDF."""
     try:
         _weasyprint()
     except NoPdf:
@@ -53,7 +53,7 @@ def available() -> bool:
 
 
 def _weasyprint() -> Any:
-    """The library; importing it takes half a second and looks for Pango."""
+    """Import WeasyPrint, which takes half a second and loads Pango; raises NoPdf."""
     try:
         import weasyprint
     except ImportError as error:
@@ -66,7 +66,7 @@ def _weasyprint() -> Any:
 def write(build: Path, report: Path, run: Mapping[str, Any], analyses: Sequence[Analysis] = ANALYSES) -> None:
     """Write ``report.pdf``; the same bytes for the same run.
 
-    Raises NoPdf where WeasyPrint or its Pango is missing, and UserError as `reportgen.page.html.write` does.
+    Raises NoPdf if WeasyPrint or Pango is missing, and UserError as `reportgen.page.html.write` does.
     """
     weasyprint = _weasyprint()
     content = gather(build, run, analyses)
@@ -78,7 +78,7 @@ def write(build: Path, report: Path, run: Mapping[str, Any], analyses: Sequence[
         weasyprint.CSS(string=font_faces(), font_config=fonts, url_fetcher=fetcher),
         weasyprint.CSS(filename=templates() / "print.css", font_config=fonts, url_fetcher=fetcher),
     ]
-    # A base, so that no address is taken for a relative one; what lies there is never read.
+    # A base, so that no address counts as relative; nothing is read from it.
     document = weasyprint.HTML(string=page, base_url="file:///", url_fetcher=fetcher)
     identifier = digest([content.run, [section.artefact["fingerprint"] for section in content.sections]])
     with missing_letters():
@@ -86,7 +86,7 @@ def write(build: Path, report: Path, run: Mapping[str, Any], analyses: Sequence[
             stylesheets=styles,
             font_config=fonts,
             pdf_identifier=identifier.encode(),
-            pdf_variant="pdf/ua-1",  # tagged: a screen reader finds headings, tables, and what pictures show
+            pdf_variant="pdf/ua-1",  # tagged: a screen reader finds headings, tables and descriptions of pictures
             uncompressed_pdf=False,
         )
     publish(report, "pdf", {NAME: content_bytes})
@@ -94,7 +94,7 @@ def write(build: Path, report: Path, run: Mapping[str, Any], analyses: Sequence[
 
 @contextmanager
 def missing_letters() -> Iterator[None]:
-    """Say once which letters WeasyPrint found no font for; it puts a box in place of each."""
+    """Name, once, the letters that WeasyPrint found no font for; it prints a box for each."""
     found: set[str] = set()
 
     class Handler(logging.Handler):
@@ -111,11 +111,11 @@ def missing_letters() -> Iterator[None]:
     if found:
         more = f" and {len(found) - MOST_LETTERS} more" if len(found) > MOST_LETTERS else ""
         some = " ".join(sorted(found)[:MOST_LETTERS]) + more
-        say(f"  report.pdf: no font of this machine has {some}: install one (Debian, Ubuntu: fonts-noto)")
+        say(f"  report.pdf: no font on this machine has {some}: install one (Debian, Ubuntu: fonts-noto)")
 
 
 def _fetcher(weasyprint: Any, drawn: Path) -> Any:
-    """Reads local files alone. Pictures go by an address that does not name the build folder, or its bytes would."""
+    """Reads only local files. Pictures have an address without the build folder, so the PDF's bytes do not depend on it."""
 
     class Fetcher(weasyprint.urls.URLFetcher):
         def fetch(self, url: str, headers: Any = None) -> Any:
@@ -125,14 +125,14 @@ def _fetcher(weasyprint: Any, drawn: Path) -> Any:
 
 
 def _moment(seconds: int | None) -> str:
-    """The date in the PDF's metadata; none where nothing says when."""
+    """The date for the PDF's metadata; empty if it is unknown."""
     if not seconds:
         return ""
     return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def font_faces() -> str:
-    """The style rules that name the fonts' files."""
+    """The style rules that name the font files."""
     spec = importlib.util.find_spec("matplotlib")  # found, not imported: it takes a second
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError("the PDF uses its fonts", name="matplotlib")

@@ -1,4 +1,4 @@
-"""Where every figure comes from: the command, the code, the settings, the versions and what it was made of."""
+"""The origin of every figure: the command, the code, the settings, the versions and the inputs."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from reportgen.page.template import switches
 
 
 def made(content: Content) -> dict[str, Mapping[str, Any]]:
-    """What the page of provenance says of each analysis, by its name."""
+    """The entries of the page of provenance, by the name of the analysis."""
     asked = switches(content.run)
     return {
         section.name: {

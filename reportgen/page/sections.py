@@ -1,4 +1,4 @@
-"""What a section shows, read off its template before anything is computed."""
+"""Checks of the sections' templates, before anything is computed."""
 
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
@@ -13,8 +13,8 @@ from reportgen.page.template_files import folders
 
 
 def check(analyses: Sequence[Analysis]) -> None:
-    """Raise UserError for an analysis without a section, and for a section that is no template, forgets one of its
-    analysis' figures, shows one that is not made, or names a claim that the paper does not make.
+    """Raise UserError for an analysis without a section, and for a section that is not a valid template, does not show
+    one of its analysis' figures, shows a figure that is not declared, or names a claim that the paper does not make.
     """
     environment, loader = jinja2.Environment(), jinja2.FileSystemLoader(folders())
     for analysis in analyses:
@@ -23,7 +23,7 @@ def check(analyses: Sequence[Analysis]) -> None:
             calls = environment.parse(loader.get_source(environment, place)[0])
         except jinja2.TemplateNotFound:
             raise UserError(
-                f"{analysis.folder / 'section.html.j2'}: there is none: write what the page says of it"
+                f"{analysis.folder / 'section.html.j2'}: no such file: write the analysis' section of the page"
             ) from None
         except jinja2.TemplateSyntaxError as error:
             raise UserError(f"{place}, line {error.lineno}: {error.message}") from None
@@ -44,7 +44,7 @@ def check(analyses: Sequence[Analysis]) -> None:
 
 
 def _named(template: nodes.Template, function: str) -> Iterator[str]:
-    """What a template gives a function first: a name, with * for a part that is not known before it is rendered."""
+    """The first argument of each call of a function in a template, with * for parts that only rendering computes."""
     for call in template.find_all(nodes.Call):
         if isinstance(call.node, nodes.Name) and call.node.name == function and call.args:
             yield _text(call.args[0])

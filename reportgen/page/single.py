@@ -10,7 +10,7 @@ from reportgen.page.folder import publish
 
 NAME = "single.html"
 TYPES: Final = {".jpg": "image/jpeg", ".png": "image/png", ".svg": "image/svg+xml", ".json": "application/json"}
-# Names of the user's cannot look like these: their quotes are escaped.
+# A user's name cannot match these: its quotes are escaped.
 PICTURE = re.compile(r'(src|href)="(figures/[^"]+)"')
 STYLE = re.compile(r'<link rel="stylesheet" href="([^"]+)">')
 SCRIPT = re.compile(r'<script src="([^"]+)"( defer)?></script>')
@@ -20,9 +20,9 @@ METRICS = 'href="metrics.json"'
 
 
 def write(report: Path) -> Path:
-    """Write ``single.html`` beside the page, with all that the page shows inside; returns its path.
+    """Write ``single.html`` beside the page, with everything that the page shows inside; returns its path.
 
-    Links to the arrays, the PDF and the page of provenance become plain text: those files stay behind.
+    Links to the arrays, the PDF and the page of provenance become plain text: those files are not inside.
     """
     page = (report / "index.html").read_text(encoding="utf-8")
     page = ELSEWHERE.sub(r"<span>\1</span>", page)
@@ -31,7 +31,7 @@ def write(report: Path) -> Path:
     page = STYLE.sub(lambda found: f"<style>{(report / found[1]).read_text(encoding='utf-8')}</style>", page)
     scripts = [(report / found[1]).read_text(encoding="utf-8") for found in SCRIPT.finditer(page)]
     page = SCRIPT.sub("", page)
-    # A deferred script inside the page would not wait for what comes after it.
+    # At the end of the page: `defer` has no effect on a script inside the page.
     page = page.replace("</body>", "".join(f"<script>{script}</script>\n" for script in scripts) + "</body>")
     allowed = " ".join(f"'sha256-{_hash(script)}'" for script in scripts) or "'none'"
     policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {allowed}; base-uri 'none'"
@@ -41,7 +41,7 @@ def write(report: Path) -> Path:
 
 
 def _address(path: Path) -> str:
-    """A file as an address that holds its content."""
+    """A file as a data: address that holds its content."""
     return f"data:{TYPES[path.suffix]};base64,{base64.b64encode(path.read_bytes()).decode()}"
 
 

@@ -1,4 +1,4 @@
-"""Templates in, one page out: figures and tables are numbered in the order in which the sections show them."""
+"""Rendering a page from templates: figures and tables are numbered in the order in which the sections show them."""
 
 import shlex
 from collections import Counter
@@ -23,10 +23,10 @@ SIGNS = {"holds": "✓", "contradicted": "✗", "undecided": "?", "not tested": 
 
 
 def render(content: Content, page: str, pictures: str, folder: Path | None = None, **more: Any) -> str:
-    """Render template `page`; `pictures` is the address below which every analysis' pictures lie.
+    """Render template `page`; `pictures` is the base address of every analysis' pictures.
 
-    Raises UserError that names the template for a name that is not defined, a figure that an analysis did not make, and
-    a figure that no template shows.
+    Raises UserError that names the template for an undefined name, a figure that the analysis did not make, and a figure
+    that no template shows.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader([*([folder] if folder else []), *folders()]),
@@ -65,7 +65,7 @@ def render(content: Content, page: str, pictures: str, folder: Path | None = Non
 
 
 def _caveats(environment: jinja2.Environment, content: Content) -> Iterator[dict[str, Any]]:
-    """What analyses say of the pictures in general, each by its ``caveat.html.j2``."""
+    """The analyses' caveats about all pictures, from their ``caveat.html.j2``."""
     for section in content.sections:
         name = f"{section.name}/caveat.html.j2"
         if _is_there(environment, name):
@@ -84,10 +84,10 @@ def _is_there(environment: jinja2.Environment, name: str) -> bool:
 
 
 def _of_defined(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A filter that names what is undefined instead of stumbling over it."""
+    """The filter, with an error that names an undefined value instead of an error inside the filter."""
 
     def checked(value: Any, *rest: Any) -> Any:
-        return str(value) if isinstance(value, jinja2.Undefined) else function(value, *rest)  # str() raises
+        return str(value) if isinstance(value, jinja2.Undefined) else function(value, *rest)  # str() raises the error
 
     return checked
 
@@ -104,15 +104,15 @@ def _where(error: BaseException) -> str:
 
 
 class _Sections:
-    """Renders every section; figures, and tables, get their numbers in the order in which they are shown."""
+    """Renders every section; figures and tables are numbered in the order in which they are shown."""
 
     def __init__(self, environment: jinja2.Environment, content: Content, known: Mapping[str, str]) -> None:
         self.environment = environment
         self.content = content
-        self.known = known  # labels of an earlier pass, for references to figures that come later
-        self.labels: dict[str, str] = {}  # of every figure by its id: "Figure 7", "Table 2"
+        self.known = known  # labels from an earlier pass, for references to later figures
+        self.labels: dict[str, str] = {}  # figure id -> "Figure 7", "Table 2"
         self.counts: Counter[str] = Counter()
-        self.evidence: dict[str, dict[str, Any]] = {}  # of a claim: the figures it rests on, what to read beside it
+        self.evidence: dict[str, dict[str, Any]] = {}  # claim id -> the figures it rests on, and a note beside it
 
     def render(self) -> list[dict[str, Any]]:
         """Every section as {"name", "title", "body", "figures": [{"id", "label", "title"}]}."""
@@ -122,7 +122,7 @@ class _Sections:
         shown: list[dict[str, Any]] = []
 
         def figure(name: str, after: str = "", **more: Any) -> Markup:
-            """Show a figure of this section; `after` says which of the paper's it follows."""
+            """Show a figure of this section; `after` names the paper's figure that it follows."""
             drawn = self._drawn(section, name)
             identity = f"{section.name}-{name}"
             if identity in self.labels:
@@ -146,7 +146,7 @@ class _Sections:
             )
 
         def ref(name: str, analysis: str = section.name, first: bool = False) -> Markup:
-            """A link to a figure or table: "figure 7", or "Figure 7" where it begins a sentence."""
+            """A link to a figure or table: "figure 7", or "Figure 7" if it begins a sentence (`first`)."""
             identity = f"{analysis}-{name}"
             place = next((part for part in self.content.sections if part.name == analysis), section)
             self._drawn(place, name)
@@ -154,9 +154,9 @@ class _Sections:
             return Markup('<a class="ref" href="#{}">{}</a>').format(identity, label if first else label.lower())
 
         def claim(name: str, *figures: str, beside: str = "") -> Markup:
-            """The verdict on a claim, with its numbers; it rests on those figures, or on the one before it.
+            """The verdict on a claim, with its numbers. The claim rests on `figures`, or else on the last figure shown.
 
-            `beside`: what the table of claims says under the verdict, because without it the verdict would mislead.
+            `beside`: a note under the verdict in the table of claims, for a verdict that would mislead without it.
             """
             found = next((entry for entry in self.content.claims if entry["id"] == name), None)
             if found is None:
@@ -189,7 +189,7 @@ class _Sections:
         return Markup(self.environment.get_template(template).render(**context))
 
     def _own(self, analysis: str, kind: str) -> str:
-        """The template of a figure of an analysis' own kind; empty where every page knows the kind."""
+        """The template for an analysis' own kind of figure; empty for the shared kinds."""
         name = f"{analysis}/figure.html.j2"
         return name if kind not in SHARED and _is_there(self.environment, name) else ""
 
@@ -203,5 +203,5 @@ class _Sections:
 
 
 def switches(run: Mapping[str, Any]) -> str:
-    """The switches of this run that differ from the defaults, as they are written after ``make report``."""
+    """The switches of this run that differ from the defaults, as written after ``make report``."""
     return " ".join(f"{name}={shlex.quote(text)}" for name, text in said(run["profile"], run["settings"]).items())

@@ -1,4 +1,4 @@
-"""Where the page's templates, styles and scripts lie, and which of them the page reads and which the PDF."""
+"""The page's templates, styles and scripts, and which of them the page reads and which the PDF."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from reportgen.analyses.base import FOLDER
 from reportgen.base.artifacts import files_below
 
 PACKAGE = Path(__file__).resolve().parent.parent
-UNREAD = {  # top-level templates of the others
+UNREAD = {  # writer -> top-level templates that only other writers read
     "page": ("print.html.j2", "print.css", "compare.html.j2"),
     "pdf": ("report.html.j2", "screen.css", "scripts", "provenance.html.j2", "compare.html.j2"),
 }
@@ -20,17 +20,17 @@ def templates() -> Path:
 
 
 def folders() -> tuple[Path, Path]:
-    """Where a template is looked for, by its path below one of them: ``occlusion/section.html.j2`` lies in the second."""
+    """The folders in which templates are looked up; ``occlusion/section.html.j2`` is in the second."""
     return templates(), FOLDER
 
 
 def scripts() -> dict[str, Path]:
-    """The scripts of the analyses' own figures, by the name of their file."""
+    """The scripts of the analyses' own figures, by file name."""
     return {path.name: path for analysis in registry.ANALYSES for path in sorted(analysis.folder.glob("*.js"))}
 
 
 def of(writer: str) -> tuple[dict[str, Path], tuple[Path, ...]]:
-    """What ``page`` or ``pdf`` reads, by name, and what of the rest lies among it."""
+    """The templates and scripts that the writer ``page`` or ``pdf`` reads, by name, and those that it does not read."""
     read: dict[str, Path] = {}
     unread: list[Path] = []
     for path in files_below(templates()):

@@ -1,1 +1,1 @@
-"""The engine: what a stage is, what is due, and making it."""
+"""The engine: what a stage is, which stages are due, and making them."""

@@ -1,4 +1,4 @@
-"""The commit of the folder we work in."""
+"""The commit of the working folder."""
 
 import os
 import subprocess
@@ -9,20 +9,20 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Commit:
-    """The commit of the folder we work in."""
+    """The commit of the working folder."""
 
-    name: str | None  # None where there is none
-    date: int  # seconds since 1970; 0 where nothing says when
+    name: str | None  # None without a repository
+    date: int  # seconds since 1970; 0 if unknown
     changed: tuple[Path, ...]  # tracked files that differ from it
 
     def without(self, unread: Sequence[Path]) -> str | None:
-        """Its name, with "-dirty" behind it where files were changed that do not lie below one of these."""
+        """The commit's name, with "-dirty" appended if files outside the paths `unread` were changed."""
         touched = any(not any(path.is_relative_to(other) for other in unread) for path in self.changed)
         return f"{self.name}-dirty" if self.name and touched else self.name
 
 
 def checked_out() -> Commit:
-    """Ask git about the folder we work in; ``SOURCE_DATE_EPOCH`` overrides its date."""
+    """Ask git about the working folder; ``SOURCE_DATE_EPOCH`` overrides the commit's date."""
 
     def git(*words: str) -> str:
         try:

@@ -1,4 +1,4 @@
-"""Several stages at the same time, each in a process of its own: what ``JOBS=`` asks for."""
+"""``JOBS=``: several stages at the same time, each in its own process."""
 
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -16,7 +16,7 @@ _make: Make  # in a process that makes stages
 def side_by_side(make: Make, inputs: Mapping[str, Collection[str]], at_once: int) -> Iterator[tuple[str, float]]:
     """Make stages, each after those of its `inputs` that are to be made; yields each with the seconds it took.
 
-    Once one has failed no other begins; those that have begun are finished before its error is raised.
+    After a stage fails, no other begins; the stages that have begun are finished before its error is raised.
     """
     waiting = TopologicalSorter({name: set(before) & set(inputs) for name, before in inputs.items()})
     waiting.prepare()

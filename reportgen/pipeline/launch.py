@@ -1,4 +1,4 @@
-"""Starting the processes that share a stage: torchrun, and one line of what went wrong in them."""
+"""Starting the processes that share a stage with torchrun, and reporting their error in one line."""
 
 import json
 import logging
@@ -17,12 +17,12 @@ from reportgen.base.errors import UserError
 if TYPE_CHECKING:
     from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
 
-ORDER = "nanoseconds"  # in the file in which a process leaves its error: torchrun itself counts seconds
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)  # that torchrun listens to
+ORDER = "nanoseconds"  # key in the file where a process leaves its error: torchrun's own time is in whole seconds
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)  # torchrun sets handlers for these
 
 
 def check(gpus: int, device: str) -> None:
-    """Raise UserError where there are not as many GPUs as are asked for."""
+    """Raise UserError if this machine has fewer than `gpus` GPUs."""
     if gpus == 1:
         return
     import torch
@@ -32,26 +32,26 @@ def check(gpus: int, device: str) -> None:
     chosen = resolve_device(device)
     if chosen.type == "cpu" and device != "cpu":
         raise UserError(
-            f"GPUS={gpus}: there is no GPU here: leave it out, or use DEVICE=cpu for {gpus} processes on the CPU"
+            f"GPUS={gpus}: there is no GPU here: leave GPUS= out, or use DEVICE=cpu for {gpus} processes on the CPU"
         )
     if chosen.type == "mps" or chosen.index is not None:
-        raise UserError(f"DEVICE={device}: this is one GPU: with GPUS={gpus} use DEVICE=cuda or leave it out")
+        raise UserError(f"DEVICE={device}: this is one GPU: with GPUS={gpus} use DEVICE=cuda, or leave DEVICE= out")
     here = torch.cuda.device_count()
     if chosen.type == "cuda" and gpus > here:
         raise UserError(f"GPUS={gpus}: there {'is' if here == 1 else 'are'} only {here} here: use at most GPUS={here}")
 
 
 def launch(words: Sequence[str], processes: int) -> None:
-    """Run ``reportgen`` with these words in so many processes of this machine, as torchrun does.
+    """Run ``reportgen`` with these words in `processes` processes on this machine, with torchrun.
 
-    Only the first of them is heard. Raises UserError with what went wrong in the one that failed first; the others are
-    ended then.
+    Only the first process prints. If one fails, the others are ended; raises UserError with the error of the process
+    that failed first.
     """
     from torch.distributed import run as torchrun
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
-    os.environ.setdefault("OMP_NUM_THREADS", str(os.cpu_count()))  # else torchrun says 1, in many lines
+    os.environ.setdefault("OMP_NUM_THREADS", str(os.cpu_count()))  # else torchrun sets 1, and prints a long warning
     with tempfile.TemporaryDirectory() as logs, _left_alone():
         arguments = ["--standalone", f"--nproc-per-node={processes}", f"--log-dir={logs}", "--local-ranks-filter=0"]
         try:
@@ -64,10 +64,10 @@ def launch(words: Sequence[str], processes: int) -> None:
 
 @contextmanager
 def _left_alone() -> Iterator[None]:
-    """Keep torchrun's logging off standard error, and put the handlers of signals back that it sets."""
+    """Keep torchrun's logging off standard error, and restore the signal handlers that it replaces."""
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
     disabled = logging.root.manager.disable
-    logging.disable(logging.ERROR)  # its loggers have handlers of their own; and nothing else happens here meanwhile
+    logging.disable(logging.ERROR)  # for all loggers: torchrun's have their own handlers, and nothing else runs now
     try:
         yield
     finally:
@@ -77,21 +77,27 @@ def _left_alone() -> Iterator[None]:
 
 
 def _said(failures: "dict[int, ProcessFailure]", processes: int) -> str:
-    """One line on the process that failed first; one that was killed left no word, and the others failed by its absence."""
+    """One line about the process that failed first.
+
+    A process that was killed leaves no message, so it sorts first: the others failed because it was gone.
+    """
 
     def order(item: "tuple[int, ProcessFailure]") -> tuple[bool, int]:
-        failure = item[1]  # torchrun ends the others with SIGTERM, and they may leave no word either
+        failure = item[1]  # those that torchrun ended with SIGTERM come last: they may leave no message either
         return failure.exitcode == -signal.SIGTERM, failure.error_file_data.get(ORDER, 0)
 
     rank, first = min(failures.items(), key=order)
     if first.error_file_data.get("user"):
         return first.message
     said = first.message if first.exitcode < 0 or ORDER in first.error_file_data else f"exit status {first.exitcode}"
-    return f"GPUS={processes}: process {rank + 1} ended: {said}: the same command goes on from what was finished"
+    return f"GPUS={processes}: process {rank + 1} ended: {said}: the same command continues from what was saved"
 
 
 def report(error: BaseException, said: str | None) -> None:
-    """Leave word of an error, in a process that torchrun started; `said`: how a user is told of it, where that is known."""
+    """Write an error into torchrun's error file, in a process that torchrun started.
+
+    `said`: the message for the user, if the error has one.
+    """
     place = traceback.extract_tb(error.__traceback__)[-1]
     message = said or f"{type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno})".replace(
         "\n", " "

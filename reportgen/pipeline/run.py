@@ -1,8 +1,8 @@
-"""The engine: what is due, and making it.
+"""The engine: which stages are due, and making them.
 
-Content decides, not clocks: a stage's stamp holds the settings it reads, the digests of the source files it imports,
-the versions of the libraries they import and the fingerprints of the stages before it. A stage whose artefact was made
-from another stamp is due.
+Content decides, not file times: a stage's stamp holds the settings it reads, the digests of the source files it
+imports, the versions of the libraries they import and the fingerprints of the stages before it. A stage is due if its
+artefact was made from another stamp.
 """
 
 import platform
@@ -42,12 +42,12 @@ class Pipeline:
         self.settings = settings
         self.build = build
         self.report = report
-        self.stages = stages  # by name, in the order in which they can be made
+        self.stages = stages  # by name, each after the stages it reads
         self.commit = checked_out()
         self.stamps = self._stamps()
 
     def _stamps(self) -> dict[str, dict[str, Any]]:
-        """What every stage reads, with its fingerprint."""
+        """The stamp of every stage: all that it depends on, and the fingerprint of that."""
         digests = FileDigests(self.build / "stamps" / "digests.json")
         stamps: dict[str, dict[str, Any]] = {}
         for stage in self.stages.values():
@@ -73,7 +73,7 @@ class Pipeline:
         return stamps
 
     def due(self, name: str) -> bool:
-        """Whether a stage must be made: its artefact is missing, or was made from something else."""
+        """Whether a stage must be made: its artefact is missing, or was made from another stamp."""
         made = _read_or_none(self.build / self.stages[name].folder / "stamp.json")
         stage = self.stages[name]
         if made is None or made["fingerprint"] != self.stamps[name]["fingerprint"]:
@@ -85,7 +85,7 @@ class Pipeline:
         )
 
     def _signature(self, name: str) -> Path:
-        """Where the report's folder says which run a stage's files there are of: several builds may share the folder."""
+        """The file in the report's folder with the fingerprint of a stage's files: several builds may share the folder."""
         return self.report / MANIFEST / f"{name}.stamp"
 
     def _signed(self, name: str) -> str | None:
@@ -95,7 +95,7 @@ class Pipeline:
             return None
 
     def needed(self, goals: Iterable[str]) -> list[str]:
-        """The goals and all they depend on, in the order in which they can be made."""
+        """The goals and all stages they depend on, each after the stages it reads."""
         wanted: set[str] = set()
 
         def want(name: str) -> None:
@@ -111,11 +111,11 @@ class Pipeline:
         return [name for name in self.stages if name in wanted]
 
     def waiting(self, goals: Iterable[str]) -> list[str]:
-        """What is due of the goals and of all they depend on, in that order."""
+        """The stages that are due, among the goals and all they depend on, each after the stages it reads."""
         return [name for name in self.needed(goals) if self.due(name)]
 
     def make(self, name: str) -> float:
-        """Make one stage's artefact, by several processes where they can share it; returns the seconds it took."""
+        """Make one stage's artefact, with several processes if they can share it; returns the seconds it took."""
         if not self.shared(name):
             return self.make_here(name)
         started = time.monotonic()
@@ -125,7 +125,7 @@ class Pipeline:
         return time.monotonic() - started
 
     def check_gpus(self) -> None:
-        """Raise UserError where there are fewer than are asked for."""
+        """Raise UserError if this machine has fewer GPUs than the settings name."""
         launch.check(self.settings.machine.gpus, self.settings.compute.device)
 
     def shared(self, name: str) -> bool:
@@ -133,11 +133,11 @@ class Pipeline:
         return self.stages[name].shared and self.settings.machine.gpus > 1
 
     def work(self, name: str) -> Work:
-        """What a stage is given."""
+        """The work that a stage's module gets."""
         return Work(self.stages[name], self.settings, self.build, self.report, self.stamps[name], self.run(name))
 
     def assist(self, name: str) -> None:
-        """Do what falls to this process of a stage that another one makes."""
+        """Do this process's share of a stage that another process makes."""
         import_module(self.stages[name].module).assist(self.work(name))
 
     def make_here(self, name: str) -> float:
@@ -146,7 +146,7 @@ class Pipeline:
         started = time.monotonic()
         say(f"{name.replace('drawn/', 'draw ')}: {stage.doing}")
         if stage.outputs:
-            self._signature(name).unlink(missing_ok=True)  # a kill from here on leaves files that are nobody's
+            self._signature(name).unlink(missing_ok=True)  # after a kill, half-written files count as no run's
         with replace_folder(self.build / stage.folder) as folder:
             import_module(stage.module).make(work, folder)
             if stage.outputs:
@@ -158,9 +158,9 @@ class Pipeline:
         return seconds
 
     def make_due(self, goals: Iterable[str], at_once: int = 1) -> dict[str, float]:
-        """Make what is due of the goals and of all they depend on; returns the seconds of each stage made.
+        """Make the stages that are due, among the goals and all they depend on; returns the seconds each took.
 
-        `at_once` stages are made at the same time, each in a process of its own; with one, all are made in this process.
+        `at_once` stages are made at the same time, each in its own process; with 1, this process makes all of them.
         """
         for folder in {(self.build / stage.folder).parent for stage in self.stages.values()} | {self.report}:
             remove_leftovers(folder)
@@ -178,16 +178,16 @@ class Pipeline:
         return took
 
     def check_libraries(self, names: Iterable[str]) -> None:
-        """Raise UserError where this Python lacks a library that one of the stages imports: before hours, not after them.
+        """Raise UserError if this Python lacks a library that one of these stages imports.
 
-        WeasyPrint may be missing: without it there is no PDF.
+        WeasyPrint may be missing: then there is no PDF.
         """
         read = {library for name in names for library in self.stamps[name]["libraries"]}
         if missing := lacking(read - {"python", "weasyprint"}):
             raise UserError(missing)
 
     def run(self, name: str) -> dict[str, Any]:
-        """What a stage says of the run as a whole, as in ``metrics.json``."""
+        """What a stage records about the whole run, as in ``metrics.json``."""
         libraries = sorted({name for stamp in self.stamps.values() for name in stamp["libraries"]})
         return {
             "commit": self.commit.without(self.stages[name].unread),
@@ -201,7 +201,7 @@ class Pipeline:
         }
 
     def why(self) -> Iterator[tuple[str, str]]:
-        """For each stage that is due: its name and the reason."""
+        """The name of each stage that is due, and why it is."""
         for name in self.needed(self.stages):
             if self.due(name):
                 made = _read_or_none(self.build / self.stages[name].folder / "stamp.json")
@@ -217,7 +217,7 @@ def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
                 changed = sorted(_leaves(before, now))
                 names = ": " + ", ".join(changed[:4]) + (f" and {len(changed) - 4} more" if len(changed) > 4 else "")
             return f"its {part} changed{names}"
-    return "the report's folder has none, or that of another run"
+    return "its files in the report's folder are missing, or from another run"
 
 
 def _leaves(before: Mapping[str, Any], now: Mapping[str, Any], path: str = "") -> Iterator[str]:

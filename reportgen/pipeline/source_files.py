@@ -1,6 +1,6 @@
-"""What code a stage is made of: the source files that its module imports, and the libraries that those import.
+"""The code that a stage depends on: the source files that its module imports, and the libraries that those import.
 
-Imports are read off the files' import statements, without running any: importing torch takes seconds.
+The import statements are read, not run: importing torch takes seconds.
 """
 
 import ast
@@ -10,8 +10,8 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]  # the folder in which the package lies
-ENGINE = ("reportgen.pipeline",)  # how a stage's turn comes is in no artefact
-DECLARED = (  # what is declared there reaches a stage as values, which its stamp holds
+ENGINE = ("reportgen.pipeline",)  # decides when a stage is made, which changes no artefact
+DECLARED = (  # their content reaches a stage as values, and its stamp holds the values
     "reportgen.settings.sections",
     "reportgen.settings.switches",
     "reportgen.settings.load",
@@ -24,10 +24,10 @@ DECLARED = (  # what is declared there reaches a stage as values, which its stam
 def closure(
     modules: Iterable[str], rooms: Sequence[str] = (), but: Sequence[str] = ENGINE + DECLARED
 ) -> tuple[dict[str, Path], list[str]]:
-    """Every source file of ours that these modules import, and the libraries that those import.
+    """Every file of this package that these modules import, and the libraries that those import.
 
-    Nothing depends on what lies in `but` (packages or modules). Where `rooms` are named, only files that lie there count,
-    and what is imported through others does not.
+    Packages and modules in `but` do not count, nor do their imports. If `rooms` are named, only files in these rooms
+    count, and imports through other files do not.
     """
     sources: dict[str, Path] = {}
     libraries: set[str] = set()
@@ -50,7 +50,7 @@ def closure(
 
 
 def within(module: str, rooms: Sequence[str]) -> bool:
-    """Whether a module is one of these, or lies below one."""
+    """Whether a module is one of `rooms`, or inside one."""
     return any(module == room or module.startswith(f"{room}.") for room in rooms)
 
 
@@ -62,14 +62,14 @@ def _source(module: str) -> Path | None:
 
 @cache
 def _imports(module: str, path: Path) -> frozenset[str]:
-    """The names of all that a source file imports, wherever it does so."""
+    """The names of everything that a source file imports, at its top or inside functions."""
     return frozenset(_named(module, path))
 
 
 def _named(module: str, path: Path) -> Iterator[str]:
     text = path.read_text(encoding="utf-8")
     package = path.name == "__init__.py"
-    if package and "__getattr__" in text:  # it imports its modules when they are asked for
+    if package and "__getattr__" in text:  # it imports its modules on first use
         yield from (f"{module}.{other.stem}" for other in path.parent.glob("*.py") if other.stem != "__init__")
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):

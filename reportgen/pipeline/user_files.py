@@ -1,4 +1,4 @@
-"""What a run reads of the user's own files: a stage's stamp holds the digest of their content."""
+"""The user's own files that a run reads: a stage's stamp holds the digest of their content."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from reportgen.settings.sections import NAMED_SETS, Settings
 
 
 def images(settings: Settings, digests: FileDigests) -> str:
-    """Digest of the user's images; the embedded scenes hang on their settings and sources alone."""
+    """Digest of the user's images; the embedded scenes depend only on their settings and source files."""
     source = settings.data.source
     return source if settings.data.named else _tree_digest(source, "DATA", digests)
 
@@ -41,7 +41,7 @@ def annotation_files(settings: Settings, digests: FileDigests) -> str | list[str
         raise UserError(f"PARTS={path}: no such file: give a COCO annotations file")
     try:
         beside = [path.parent / image["file_name"] for image in read_json(path)["images"]]
-    except (ValueError, KeyError, TypeError):  # no COCO file: the stage says so
+    except (ValueError, KeyError, TypeError):  # not a COCO file: the stage raises the error
         beside = []
     return [*found, digests.of(path), *(digests.of(image) for image in beside if image.is_file())]
 

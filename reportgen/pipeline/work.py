@@ -1,4 +1,4 @@
-"""What a stage is, and what it is given: all that a stage's module may import of the engine."""
+"""What a stage is, and what it gets to do its work: the only part of the engine that a stage's module may import."""
 
 import os
 import shutil
@@ -16,25 +16,23 @@ from reportgen.settings.sections import Settings
 class Stage:
     """One step of the pipeline: module `module` has ``make(work, folder)``, which fills an empty folder.
 
-    Its artefact depends on the stages before it, on the settings and files it reads, and on code: its own module, those
-    named in `also`, and all that these import.
+    Its artefact depends on the stages before it, on the settings and files it reads, and on code: its own module, the
+    modules in `also`, and all that these import.
     """
 
     name: str
     module: str
     inputs: tuple[str, ...] = ()
     sections: tuple[str, ...] = ()  # of the settings
-    also: tuple[str, ...] = ()  # modules that it looks up while it runs
-    rooms: tuple[str, ...] = ()  # only code that lies there counts; empty: all that is imported
-    doing: str = ""  # what the user reads while it runs
-    outputs: tuple[str, ...] = ()  # files in the report's folder that it makes
+    also: tuple[str, ...] = ()  # modules that it imports by name while it runs
+    rooms: tuple[str, ...] = ()  # only code in these rooms counts; empty: everything imported
+    doing: str = ""  # the line that the user sees when it starts
+    outputs: tuple[str, ...] = ()  # files that it makes in the report's folder
     given: Mapping[str, Any] = field(default_factory=dict)  # single values of the settings, beside `sections`
     files: Callable[[Settings, FileDigests], Any] | None = None  # digests of the user's files that it reads
-    templates: Mapping[str, Path] = field(
-        default_factory=dict
-    )  # that it reads, by the name in which the user knows them
-    unread: tuple[Path, ...] = ()  # files of ours that leave its commit as it is
-    commit: bool = False  # it writes down which commit this is
+    templates: Mapping[str, Path] = field(default_factory=dict)  # that it reads, by the name shown to the user
+    unread: tuple[Path, ...] = ()  # files of this repository that do not make its commit "-dirty"
+    commit: bool = False  # whether it writes down the commit
     analysis: Analysis | None = None  # that it computes or draws
     shared: bool = False  # several processes can make it: its module has ``assist(work)`` for all but the first
 
@@ -46,7 +44,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Work:
-    """What a stage is given: the settings, where things lie, and its stamp."""
+    """What a stage gets: the settings, the folders, and its stamp."""
 
     stage: Stage
     settings: Settings
@@ -63,7 +61,7 @@ class Work:
 
     @property
     def report_beside(self) -> str:
-        """Where the report lies, seen from the build folder: the two may be moved together."""
+        """The report's folder relative to the build folder: the two may be moved together."""
         return beside(self.build, self.report)
 
     def input(self, name: str) -> Path:
@@ -72,7 +70,7 @@ class Work:
 
     @property
     def workshop(self) -> Path:
-        """A folder that outlives a kill, for what can be resumed; it belongs to this stamp alone."""
+        """A folder that survives a kill, for work that can be resumed; it belongs to this stamp alone."""
         return self.build / f"{self._workshops}{self.stamp['fingerprint']}"
 
     @property
@@ -80,12 +78,12 @@ class Work:
         return f"work-{self.stage.name.replace('/', '-')}-"
 
     def forget_others(self) -> None:
-        """Remove the workshops that this stage had under settings that were given up."""
+        """Remove the workshops that this stage has under other stamps."""
         for other in self.build.glob(self._workshops + "[0-9a-f]" * len(self.stamp["fingerprint"])):
             if other != self.workshop:
                 shutil.rmtree(other)
 
 
 def beside(build: Path, report: Path) -> str:
-    """Where the report lies, seen from the build folder."""
+    """The report's folder relative to the build folder."""
     return Path(os.path.relpath(report, build)).as_posix()

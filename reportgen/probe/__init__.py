@@ -1,14 +1,14 @@
-"""The instrument: looks into a convnet through its strongest activations, their projections to pixels, and occlusion.
+"""The probe: looks into a convnet through its strongest activations, their projections to pixels, and occlusion.
 
-A small library of its own. It knows tensors and modules and nothing of runs, files or reports::
+A small library of its own: it handles tensors and modules, and does not depend on runs, files or reports::
 
     from reportgen.probe import Activation, project, strongest, trace
 
-    graph = trace(net, images[:1])                       # any function takes the net itself as well
+    graph = trace(net, images[:1])                       # every function takes the net itself, too
     best = strongest(graph, ["layer5.relu"], batches)    # the nine strongest activations of every map
     project(graph, image, [Activation("layer5.relu", map=3, row=7, column=2)])
 
-The net that is passed in is never changed: not its parameters, buffers, hooks or mode. It is always run as in ``eval()``.
+The caller's net is never changed: not its parameters, buffers, hooks or mode. It always runs as in ``eval()``.
 """
 
 from importlib import import_module
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from reportgen.probe.ranking import Strongest, merged, strongest
     from reportgen.probe.tracing import activations, trace
 
-# The modules bear other names than the functions: importing a submodule binds its name on the package.
+# No module has the name of a function: importing a submodule binds its name on the package.
 _HOMES = {
     "Activation": "deconvnet",
     "Graph": "graph",
@@ -76,7 +76,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import the module that holds ``name`` when it is first asked for: torch costs seconds (PEP 562)."""
+    """Import the module that holds ``name`` on first use, because torch takes seconds to import (PEP 562)."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

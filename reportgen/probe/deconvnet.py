@@ -1,12 +1,12 @@
-"""The deconvnet: what in the image caused an activation (Zeiler & Fergus 2013, section 2.1).
+"""The deconvnet: which pixels of the image caused an activation (Zeiler & Fergus 2013, section 2.1).
 
 From one activation down to the pixels, layer by layer: unpool with the switches recorded on the way up, rectify, filter
 with the transposed filters, no bias. Contrast normalisation and dropout are the identity, batch norm scales without
 its shift, average pooling is transposed, a residual sum sends the signal down both branches and a concatenation splits
-it. The same as back-propagation with the ReLU's rule replaced by "rectify the incoming signal".
+it. This equals back-propagation with the ReLU's rule replaced by "rectify the incoming signal".
 
 Only the window of the receptive field is computed: one forward pass per image records the switches, then the windows of
-all activations of a layer go down together. Where a window would be larger than the map, the whole map goes down.
+all activations of a layer go down together. If a window would be larger than the map, the whole map goes down.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ from reportgen.probe.operations.max_pool import Switched, unpool_windows
 from reportgen.probe.spans import Span, mask, place, whole
 from reportgen.probe.tracing import trace
 
-# Windows that go down together: more of them share the cost of starting each operation, until they leave the caches.
+# Bounds how many windows go down together: more share the cost of starting each operation, until the caches are full.
 _WINDOW_VALUES = 6_000_000  # values in the largest signal of a batch
 
 
@@ -49,10 +49,10 @@ class Projection:
     """An activation projected to the pixels; zero outside ``window``."""
 
     activation: Activation
-    value: float  # the seed of the projection: the activation itself, unless another was asked for
+    value: float  # the seed of the projection: the activation itself unless the caller gave another value
     pixels: Float[Tensor, "channel row column"]  # signed: the last step into pixel space is not rectified
     window: Box  # the part of the image that ``pixels`` covers: top, left, bottom, right
-    box: Box  # the whole receptive field, which may leave the image
+    box: Box  # the whole receptive field, which may reach beyond the image
     image_size: tuple[int, int]  # rows, columns
 
     def full(self) -> Float[Tensor, "channel height width"]:
@@ -64,7 +64,7 @@ class Projection:
 
 @dataclass(frozen=True)
 class Unpooled:
-    """What figure 1 shows of a max pool: what comes in, what goes out, the switches, and the unpooled map."""
+    """A max pool as in figure 1: its input, its output, the switches, and the unpooled map."""
 
     beneath: Float[Tensor, "map row column"]
     pooled: Float[Tensor, "map pooled_row pooled_column"]
@@ -78,12 +78,12 @@ def project(
     activations: Sequence[Activation],
     seeds: Sequence[float] | None = None,
 ) -> list[Projection | None]:
-    """Project activations that ``image`` causes to its pixels, each seeded with its own value; in their order.
+    """Project activations that ``image`` causes to its pixels, each seeded with its own value; in the order given.
 
-    An activation of exactly zero has no projection: None. ``seeds`` are other values to begin with, one for each: what
-    would be shown of a unit if it had that value. One forward pass serves them all. Raises Unsupported where
-    an operation without a rule (GELU, attention, ...) lies below a layer, UnknownLayer, ProbeError for a unit
-    that the layer does not have, NotFinite. Source: Zeiler & Fergus 2013, section 2.1.
+    An activation of exactly zero has no projection: None. ``seeds``, one for each activation, replace these values: the
+    projection then shows the unit as if it had that value. One forward pass serves all activations. Raises Unsupported
+    if an operation without a rule (GELU, attention, ...) is below a layer, UnknownLayer, ProbeError for a unit that the
+    layer does not have, NotFinite. Source: Zeiler & Fergus 2013, section 2.1.
     """
     if not activations:
         return []
@@ -119,9 +119,9 @@ def project(
 def refusal(
     net: nn.Module | Graph, layer: str, example: Float[Tensor, "image channel row column"] | None = None
 ) -> str:
-    """Why a layer's activations cannot be projected, by the name of the operation without a rule; empty where they can.
+    """Why a layer's activations cannot be projected, naming the operation without a rule; empty if they can.
 
-    ``example`` gives the image size and is needed for a net that was not traced yet. Raises UnknownLayer.
+    ``example`` gives the image size and is needed for a net that is not traced yet. Raises UnknownLayer.
     """
     if not isinstance(net, Graph):
         if example is None:
@@ -137,7 +137,7 @@ def refusal(
 def unpool(net: nn.Module | Graph, image: Float[Tensor, "channel row column"], pool: str) -> Unpooled:
     """A max pool's maps, switches and unpooled maps for one image (Zeiler & Fergus 2013, figure 1).
 
-    Raises ProbeError where the layer is no max pool.
+    Raises ProbeError if the layer is not a max pool.
     """
     graph = trace(net, image[None])
     node = graph.find(pool)
@@ -159,7 +159,7 @@ def unpool(net: nn.Module | Graph, image: Float[Tensor, "channel row column"], p
 
 
 def _check(graph: Graph, layer: str) -> None:
-    """Raise Unsupported, by name, for the first operation without a rule on the way down from the layer."""
+    """Raise Unsupported that names the first operation without a rule on the way down from the layer."""
     if graph.unfollowed:
         raise Unsupported(f"layer {layer!r} cannot be projected: {graph.unfollowed}")
     below = graph.below(layer)
@@ -182,7 +182,7 @@ def _check_unit(graph: Graph, unit: Activation) -> None:
 
 
 def _observe(graph: Graph, image: Tensor, units: Sequence[Activation]) -> tuple[list[Tensor], dict[str, Any]]:
-    """One forward pass: the activations' values, on the CPU, and what operations below record: max pools their switches."""
+    """In one forward pass: the activations' values, on the CPU, and the records of operations below, such as switches."""
     values = [torch.tensor(0.0)] * len(units)
     recorded: dict[str, Any] = {}
 
@@ -211,9 +211,9 @@ def _observe(graph: Graph, image: Tensor, units: Sequence[Activation]) -> tuple[
 
 
 def _frames(graph: Graph, layer: str, positions: Tensor) -> dict[str, Span]:
-    """The windows in which the signal goes down: of one size for all units at every node, or the whole map.
+    """The windows in which the signal goes down: at each node of one size for all units, or the whole map.
 
-    Windows may leave the map; what they hold there is masked.
+    Windows may reach beyond the map; their values there are masked.
     """
 
     def settle(node: Node, span: Span) -> Span:
@@ -246,12 +246,12 @@ def _descend(
         seed = torch.zeros(len(units), layer.shape[0], dtype=values.dtype)
         seed[torch.arange(len(units)), torch.tensor([unit.map for unit in units])] = values
         seed = send(seed, graph.device)
-        if layer.spatial:  # in a map of one row or column the window is the whole map
+        if layer.spatial:  # in a map of one row or column, the window is the whole map
             seed = place(seed[:, :, None, None], Span(positions, positions), frames[layer.name])
         signals = {layer.name: seed}
         for node in graph.below(layer.name):
             if node.name not in signals:
-                continue  # reached by no signal: a constant branch
+                continue  # no signal reaches it: a constant branch
             signal = signals.pop(node.name)
             if node.spatial:
                 signal = mask(signal, frames[node.name], node.shape)

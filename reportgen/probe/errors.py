@@ -1,16 +1,16 @@
-"""What the instrument cannot do, said in one line."""
+"""Errors of the probe, each with a message of one line."""
 
 
 class ProbeError(ValueError):
-    """Something asked of the instrument that it cannot do; the message says what, where and the way out."""
+    """The probe cannot do what the caller asked; the message says what, where and the way out."""
 
 
 class Unsupported(ProbeError):
-    """The net holds an operation for which the asked road has no rule; the message names it and where it stands."""
+    """The net has an operation that the probe has no rule for; the message names the operation and its place."""
 
 
 class UnknownLayer(ProbeError):
-    """No layer of that name; the message lists the nearest names."""
+    """The net has no layer of that name; the message lists the nearest names."""
 
 
 class NotFinite(ProbeError):

@@ -1,4 +1,4 @@
-"""Receptive fields: which rows and columns below a unit it depends on, exactly, through any graph of the net."""
+"""Receptive fields: exactly which rows and columns below it a unit depends on, through any graph of the net."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from reportgen.probe.nodes import Node
 from reportgen.probe.spans import Shape, Span, whole
 from reportgen.probe.tracing import trace
 
-Box = tuple[int, int, int, int]  # top, left, bottom, right; the last two lie just outside
+Box = tuple[int, int, int, int]  # top, left, bottom, right; the last two are exclusive
 
 
 def parent_span(node: Node, span: Span | None, below: Shape) -> Span | None:
-    """What a node's span asks of one parent, of shape ``below``; None for a parent without rows and columns."""
+    """The span of one parent, of shape ``below``, that a node's span reads; None for a parent without rows and columns."""
     if len(below) != 3:
         return None
     if span is None:
@@ -33,7 +33,7 @@ def reach(
 ) -> dict[str, Span]:
     """The spans of the layer and of every node with rows and columns below it, for units at (row, column).
 
-    ``settle`` adjusts a node's span before it is handed further down (clips it, say).
+    ``settle`` adjusts a node's span (for example clips it) before the nodes below are considered.
     """
     spans: dict[str, Span] = {}
     top = graph.find(layer)
@@ -56,9 +56,9 @@ def reach(
 class ReceptiveField:
     """The pixels that a layer's units depend on; pairs are (row, column), in pixels.
 
-    Unit (i, j) reads ``size`` pixels from ``offset + stride * (i, j)``. Negative offsets and boxes that leave the image
-    are padding. Behind a linear layer or a flattening the stride is 0: every unit sees the whole image. Where adaptive
-    pooling divides unevenly, size and stride are those of the first two units and `box` alone is exact.
+    Unit (i, j) reads ``size`` pixels from ``offset + stride * (i, j)``. Negative offsets, and parts of boxes outside the
+    image, are padding. After a linear layer or a flattening the stride is 0: every unit sees the whole image. If adaptive
+    pooling divides unevenly, size and stride are those of the first two units, and only `box` is exact.
     """
 
     graph: Graph
@@ -68,14 +68,14 @@ class ReceptiveField:
     offset: tuple[int, int]
 
     def box(self, row: int, column: int) -> Box:
-        """(top, left, bottom, right) of the unit's receptive field, padding included: it may leave the image."""
+        """(top, left, bottom, right) of the unit's receptive field with its padding: it may reach beyond the image."""
         return _box(self.graph, self.layer, row, column, lambda node, span: span)
 
     def inside(self, row: int, column: int) -> Box:
-        """(top, left, bottom, right) of the pixels of the image that the unit depends on; zeros where there are none.
+        """(top, left, bottom, right) of the pixels of the image that the unit depends on; zeros if there are none.
 
-        Bounding box of what the layers read inside their maps. Exact, save that at an edge dilated filters and strides
-        larger than the kernel pass over pixels that it counts.
+        It is the bounding box of the places that the layers read inside their maps. It is exact, except that near an edge
+        it also counts pixels that dilated filters, and strides larger than the kernel, skip.
         """
         box = _box(self.graph, self.layer, row, column, lambda node, span: span.clip(node.shape))
         return box if box[0] < box[2] else (0, 0, 0, 0)
@@ -96,8 +96,8 @@ def receptive_field(
 ) -> ReceptiveField:
     """The receptive field of a layer's units: size, stride, offset, and the box of any unit.
 
-    ``example`` gives the image size and is needed for a net that was not traced yet. Through residual sums and
-    concatenations it is the bounding box of all paths. Raises Unsupported where a layer on the way has no known
+    ``example`` gives the image size and is needed for a net that is not traced yet. Through residual sums and
+    concatenations the field is the bounding box of all paths. Raises Unsupported if a layer on the way has no known
     geometry (attention, normalisation over the whole image), and UnknownLayer.
     """
     if isinstance(net, Graph):

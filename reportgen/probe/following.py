@@ -1,4 +1,4 @@
-"""Following a net with torch.fx: its calls, what each reads, what depends on the image, what each is called."""
+"""Following a net with torch.fx: its calls, the inputs and the name of each, and which depend on the image."""
 
 import copy
 import operator
@@ -12,7 +12,7 @@ from reportgen.probe import operations
 
 
 class _Proxy(fx.Proxy):
-    """A proxy for which ``x += y`` stays in place; torch.fx's own makes it ``x = x + y``, another net if x is shared."""
+    """A proxy that keeps ``x += y`` in place; torch.fx's own makes it ``x = x + y``, a different net if x is shared."""
 
     def _in_place(self, function: Callable, other: Any) -> fx.Proxy:
         return self.tracer.create_proxy("call_function", function, (self, other), {})
@@ -31,21 +31,21 @@ class _Proxy(fx.Proxy):
 
 
 class Tracer(fx.Tracer):
-    """Follows the forward pass and notes which node each module's call returned, containers included."""
+    """Follows the forward pass and notes which node each module's call returned, including calls of containers."""
 
     def __init__(self) -> None:
         super().__init__()
         self.calls: dict[str, list[fx.Node]] = {}
 
     def create_args_for_root(self, root_fn: Callable, is_module: bool, concrete_args: Any = None) -> tuple[Any, list]:
-        # What the caller may leave out is left out: a proxy in its place would be taken for something given.
+        # Optional arguments are left out: the net would take a proxy for a given value.
         function, given = super().create_args_for_root(root_fn, is_module, concrete_args)
         return function, [_left_out(one) if isinstance(one, fx.Proxy) else one for one in given]
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         if operations.is_leaf(m):
             return True
-        if parametrize.is_parametrized(m):  # of a class that torch made of the net's own
+        if parametrize.is_parametrized(m):  # torch derived its class from the net's own
             return type(m).__mro__[1].__module__.startswith("torch.nn")
         return super().is_leaf_module(m, module_qualified_name)
 
@@ -54,7 +54,7 @@ class Tracer(fx.Tracer):
 
     def call_module(self, m: nn.Module, forward: Callable, args: tuple, kwargs: dict) -> Any:
         path = self.path_of_module(m)
-        # Hooks of containers would be shown proxies in place of tensors; those of leaf modules run with the net.
+        # Hooks of containers would get proxies instead of tensors; hooks of leaf modules run with the net.
         result = super().call_module(m, forward if self.is_leaf_module(m, path) else m.forward, args, kwargs)
         if isinstance(result, fx.Proxy):
             self.calls.setdefault(path, []).append(result.node)
@@ -62,7 +62,7 @@ class Tracer(fx.Tracer):
 
 
 def _left_out(proxy: fx.Proxy) -> Any:
-    """The default of an argument of the forward pass; the argument itself where it has none."""
+    """The default of an argument of the forward pass; the argument itself if it has none."""
     if required(proxy.node):
         return proxy
     if proxy.node.args:
@@ -71,7 +71,7 @@ def _left_out(proxy: fx.Proxy) -> Any:
 
 
 def required(node: fx.Node) -> bool:
-    """Whether an argument of the forward pass cannot be left out: no default, and neither ``*args`` nor ``**kwargs``."""
+    """Whether an argument of the forward pass is required: it has no default, and is not ``*args`` or ``**kwargs``."""
     return not node.args and not str(node.target).startswith("*")
 
 
@@ -80,33 +80,33 @@ def eval_copy(net: nn.Module) -> nn.Module:
     shared: dict[int, Any] = {id(parameter): parameter for parameter in net.parameters()}
     for module in net.modules():
         for name, value in vars(module).items():
-            # Tensors computed by old-style weight normalisation are attributes that deepcopy refuses to copy.
+            # deepcopy refuses to copy the tensors that old-style weight normalisation keeps as attributes.
             if isinstance(value, Tensor) or ("_hooks" in name and isinstance(value, dict)):
                 shared[id(value)] = value
     return copy.deepcopy(net, shared).eval()
 
 
 def share_buffers(net: nn.Module, module: nn.Module) -> None:
-    """Put the net's own buffers in place of the copies that protected them while its forward pass was followed."""
+    """Replace the copies of buffers with the net's own; the copies protected them while the forward pass was followed."""
     for path, buffer in net.named_buffers(remove_duplicate=False):
         home, _, name = path.rpartition(".")
         try:
             owner = module.get_submodule(home)
         except AttributeError:
-            continue  # nothing of that module is used by the graph
+            continue  # the graph does not use that module
         if name in owner._buffers:
             owner._buffers[name] = buffer
 
 
 def reads(node: fx.Node) -> list[fx.Node]:
-    """The nodes that a call reads, in the order of its arguments; twice where it reads one twice (``x + x``)."""
+    """The nodes that a call reads, in the order of its arguments; a node that it reads twice (``x + x``) twice."""
     found: list[fx.Node] = []
     fx.node.map_arg((node.args, node.kwargs), found.append)
     return found
 
 
 def signals(node: fx.Node, is_signal: Callable[[fx.Node], bool], bundles: set[fx.Node]) -> list[fx.Node]:
-    """The signals that a call reads, in the order of its arguments, also out of several that another call gave."""
+    """The signals that a call reads, in the order of its arguments, including those from a call that gave several."""
     found: list[fx.Node] = []
     for read in reads(node):
         if is_signal(read):
@@ -124,7 +124,7 @@ _ATTRIBUTES = ("shape", "device", "dtype", "ndim")
 
 
 def blind(order: Sequence[fx.Node]) -> set[fx.Node]:
-    """The nodes that hang on no value of the image, though they may on its shape, type or device; constants included."""
+    """The nodes that depend on no pixel of the image, only on its shape, type or device or on nothing of it."""
     found = constants(order)
     for node in order:
         reads = node.all_input_nodes
@@ -137,7 +137,7 @@ def blind(order: Sequence[fx.Node]) -> set[fx.Node]:
 
 
 def last_uses(order: Sequence[fx.Node]) -> dict[fx.Node, list[fx.Node]]:
-    """For each node, the nodes whose values nobody reads after it."""
+    """For each node, the nodes whose values no later node reads."""
     last: dict[fx.Node, fx.Node] = {}
     for node in order:
         last[node] = node
@@ -154,7 +154,7 @@ def constants(order: Sequence[fx.Node]) -> set[fx.Node]:
     found: set[fx.Node] = set()
     for node in order:
         read = node.all_input_nodes
-        # A module that reads nothing gives a weight, as a parametrisation does; a function may draw random numbers.
+        # A module without inputs gives a weight, as a parametrisation does; a function may draw random numbers.
         own = node.op == "get_attr" or (node.op == "call_module" and not read)
         if own or (node.op.startswith("call") and read and all(one in found for one in read)):
             found.add(node)
@@ -162,7 +162,7 @@ def constants(order: Sequence[fx.Node]) -> set[fx.Node]:
 
 
 def public_names(order: Sequence[fx.Node], calls: Mapping[str, list[fx.Node]]) -> dict[fx.Node, str]:
-    """A unique name for each node: the path of a leaf module that is called once, else torch.fx's name."""
+    """A unique name for each node: the path of its leaf module if that is called once, else torch.fx's name."""
     names = {
         node: str(node.target)
         for node in order

@@ -1,7 +1,7 @@
 """The net as an explicit graph: every call its own node, its operation named, its layers addressed by name.
 
-Made by `reportgen.probe.tracing.trace`, which follows the net symbolically (torch.fx). One example is run through it, which
-settles shapes and shows which calls work in place.
+`reportgen.probe.tracing.trace` makes it by following the net symbolically (torch.fx). Running one example through the net
+gives the shapes and shows which calls work in place.
 """
 
 import difflib
@@ -22,9 +22,9 @@ from reportgen.probe.program import Program
 
 
 class Graph(Program):
-    """A traced net. Made by `trace`; accepted wherever a net is."""
+    """A traced net. `trace` makes it; every function that takes a net takes it, too."""
 
-    unfollowed = ""  # why the forward pass is not known beyond its modules (see `Watched`)
+    unfollowed = ""  # why only the modules of the forward pass are known (see `Watched`)
 
     def __init__(self, module: fx.GraphModule, calls: Mapping[str, list[fx.Node]], example: Tensor) -> None:
         super().__init__(module, calls)
@@ -58,14 +58,14 @@ class Graph(Program):
 
     @property
     def output(self) -> str:
-        """Name of the node that the net returns; raises Unsupported where it returns several."""
+        """Name of the node that the net returns; raises Unsupported if it returns several."""
         returned = self._order[-1].args[0]
         if isinstance(returned, fx.Node) and self.names[returned] in self.nodes:
             return self.names[returned]
-        raise Unsupported("the net returns several things: name the layer that is meant")
+        raise Unsupported("the net returns several things: name the layer to look into")
 
     def find(self, name: str) -> Node:
-        """The node of that name: a node's own name, a module's path (its last call) or torch.fx's name.
+        """The node of that name: a node's own name, a module's path (the node that its call returns) or torch.fx's name.
 
         Raises UnknownLayer with the nearest names, or with the calls of a module that is called several times.
         """
@@ -92,7 +92,7 @@ class Graph(Program):
         return self.find(name).parents
 
     def below(self, name: str) -> list[Node]:
-        """The node and all it depends on, nearest the output first."""
+        """The node and all nodes it depends on, the nearest to the output first."""
         wanted = {self.find(name).name}
         found = []
         for node in reversed(self.nodes.values()):
@@ -102,7 +102,7 @@ class Graph(Program):
         return found
 
     def at(self, images: Tensor) -> "Graph":
-        """This graph with the shapes that images of this size give."""
+        """This graph with the shapes for images of this size."""
         if tuple(images.shape[1:]) == self.input_shape:
             return self
         return Graph(self.module, self._calls, images)
@@ -113,10 +113,10 @@ class Graph(Program):
         watch: Mapping[str, Callable[[Tensor], object]],
         instead: Mapping[str, Callable[..., Tensor]] | None = None,
     ) -> None:
-        """Run the net forward, as far as needed, and show the named nodes' outputs at the moment they are computed.
+        """Run the net forward, as far as needed, and show the named nodes' outputs as soon as they are computed.
 
-        At that moment, since a later call may overwrite them in place. ``watch`` maps names to functions of the output
-        (image map row column); ``instead`` maps names to functions of what the node reads that are called in its place.
+        A later call may overwrite them in place. ``watch`` maps names to functions that get the output
+        (image map row column); ``instead`` maps names to functions that get the node's inputs and replace its call.
         """
         watchers: dict[fx.Node, list[Callable[[Tensor], object]]] = {}
         for name, watcher in watch.items():
@@ -140,7 +140,7 @@ class Graph(Program):
                     del values[dead]
 
     def hooked(self, node: Node) -> bool:
-        """Whether a module's call may read or give something else than the module, by a hook of the user's."""
+        """Whether a user's hook may change the input or output of the node's module."""
         if node.fx.op != "call_module":
             return False
         module = self._modules[str(node.fx.target)]
@@ -148,7 +148,7 @@ class Graph(Program):
         return any(not type(hook).__module__.startswith("torch.nn.utils") for hook in hooks)  # weight normalisation
 
     def reads(self, node: Node) -> dict[fx.Node, str]:
-        """Which of its ``parents`` each of the torch.fx nodes stands for that a node's call reads."""
+        """For each torch.fx node that the node's call reads, the one of its ``parents`` that it stands for."""
         return dict(zip(following.signals(node.fx, self._is_signal, self.bundles), node.parents, strict=True))
 
     def _is_signal(self, node: fx.Node) -> bool:

@@ -1,8 +1,8 @@
-"""Exact incremental inference: a covered square changes a window of each layer's maps; only that is computed again.
+"""Exact incremental inference: a covered square changes a window of each layer's maps; only that window is recomputed.
 
-Windows are cut from the clean image's activations with the changed part laid in, those of many squares in one batch,
-and computed by the net's own operations (Krypton's idea: Nakandala et al., SIGMOD 2019). Equal to a full forward pass
-of every covered image up to rounding.
+Windows are cut from the clean image's activations, and the changed part is laid in. The net's own operations compute the
+windows of many squares in one batch (Krypton's idea: Nakandala et al., SIGMOD 2019). The result equals a full forward
+pass of every covered image up to rounding.
 """
 
 import math
@@ -38,20 +38,20 @@ _CLEAN = -1  # the group of the clean image
 
 
 def summed(values: Tensor) -> Float[Tensor, "image map"]:
-    """One number a map, summed over rows and columns, of each image; units as they are."""
+    """For each image the sum of each map over its rows and columns; units stay as they are."""
     return values.flatten(2).sum(2) if values.dim() > 2 else values
 
 
 @dataclass(frozen=True)
 class _Patch:
-    """What changed of a node: values in windows of one size, inside the map, one for each square."""
+    """The changed part of a node's output: values in windows of one size, inside the map, one for each square."""
 
     values: Float[Tensor, "square map row column"]
     frame: Span
 
 
 class _Stage:
-    """Nodes that are computed one after the other, and how long their values are needed."""
+    """Nodes that are computed in turn, and how long their values are needed."""
 
     def __init__(self, nodes: Sequence[Node], kept: set[str]) -> None:
         self.nodes = nodes
@@ -63,12 +63,12 @@ class _Stage:
             self._done[final].add(name)
 
     def drop(self, node: Node, values: dict[str, Any]) -> None:
-        """Forget the values that nobody reads after this node."""
+        """Drop the values that no node after this one reads."""
         for name in self._done[node.name]:
             del values[name]
 
     def spares(self, node: Node, values: Mapping[str, Tensor]) -> bool:
-        """Whether the node may overwrite what it reads: nothing that is still needed shares the memory."""
+        """Whether the node may overwrite its input: no value that is still needed shares the memory."""
         done = self._done[node.name]
         written = {storage(values[parent]) for parent in node.parents}
         others = (value for name, value in values.items() if name not in done)
@@ -76,9 +76,9 @@ class _Stage:
 
 
 class Incremental:
-    """What the wanted nodes give for the clean image, and for squares of it covered.
+    """The outputs of the wanted nodes for the clean image, and for the image with squares covered.
 
-    The clean image is run on its own as far as windows are cut; behind, it goes along in a batch.
+    The clean image runs by itself up to the last node of which windows are cut; after that it runs in a batch.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class Incremental:
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """The wanted nodes, summed over rows and columns: clean, and with the square at each of the corners.
 
-        At most so many squares are computed together.
+        At most ``most`` squares are computed together.
         """
         groups = self.plan.groups()
         groups = torch.cat([groups, groups.new_tensor([_CLEAN])])
@@ -118,7 +118,7 @@ class Incremental:
         handed = max(
             (math.prod(self.graph.nodes[name].shape) for name in self.units.names | self.units.reads), default=0
         )
-        # Linear layers read more weights than values: the more squares share them the better. Maps fill the cache.
+        # Linear layers read more weights than values, so many squares should share them. Maps soon fill the cache.
         for many in self._parts(groups.argsort(stable=True), handed * square.element_size(), most):
             parts = [
                 self._through_maps(few, groups[few], square, found)
@@ -130,14 +130,14 @@ class Incremental:
         return clean, {name: values[:-1] for name, values in found.items()}
 
     def _parts(self, squares: Int[Tensor, " square"], bytes_each: int, most: int) -> Iterator[Int[Tensor, " square"]]:
-        """Parts of equal length, of about as many squares as there is room for."""
+        """The squares in parts of about equal length, as long as the room and ``most`` allow."""
         length = min(max(self.room.bytes // max(bytes_each, 1), self.room.fewest), most)
         return iter(squares.tensor_split(max(round(len(squares) / length), 1)))
 
     def _through_maps(
         self, squares: Int[Tensor, " square"], groups: Int[Tensor, " square"], square: Tensor, found: dict[str, Tensor]
     ) -> dict[str, Tensor]:
-        """All layers with rows and columns; returns what the others read of them."""
+        """Compute all layers with rows and columns; returns those values that the other layers read."""
         values = {name: self._repeated(name, len(squares)) for name in self.plan.frontier}
         begin = 0
         for count in groups.unique_consecutive(return_counts=True)[1].tolist():
@@ -164,7 +164,7 @@ class Incremental:
     def _in_windows(
         self, squares: Int[Tensor, " square"], square: Tensor, frontier: Mapping[str, Tensor], found: dict[str, Tensor]
     ) -> None:
-        """Compute the windows of one group, and lay into the whole maps of the frontier what changed."""
+        """Compute the windows of one group, and lay the changed parts into the whole maps of the frontier."""
         frames = self.plan.frames(squares)
         patches: dict[str, _Patch] = {}
         for node in self.plan.windowed:
@@ -188,7 +188,7 @@ class Incremental:
     def _entire(
         self, stage: "_Stage", squares: Int[Tensor, " square"], values: dict[str, Tensor], found: dict[str, Tensor]
     ) -> None:
-        """Compute whole maps, or units, from ``values``; leave there what later stages read."""
+        """Compute whole maps, or units, from ``values``; leave in it what later stages read."""
         for node in stage.nodes:
             output = self._execute(node, values, len(squares), stage.spares(node, values))
             values[node.name] = output
@@ -199,7 +199,7 @@ class Incremental:
             stage.drop(node, values)
 
     def _through_window(self, node: Node, frame: Span, patch: _Patch) -> Tensor:
-        """A convolution or pooling computed anew where its windows meet what changed."""
+        """Compute a convolution or pooling again where its windows meet the changed part."""
         [parent] = node.parents
         shape = self.graph.nodes[parent].shape
         below = parent_span(node, frame, shape)
@@ -207,7 +207,7 @@ class Incremental:
         return node.operation.run(self._cut(parent, below, patch, node.operation.outside), frame, shape)
 
     def _cut(self, name: str, frame: Span, patch: _Patch | None = None, outside: float = 0.0) -> Tensor:
-        """Windows of a node's clean output, ``outside`` beyond its edges, with the changed part laid in."""
+        """Windows of a node's clean output, with the value ``outside`` beyond its edges and the changed part laid in."""
         if patch is not None and patch.frame.size == frame.size and torch.equal(patch.frame.first, frame.first):
             return patch.values
         clean = self.held[name]
@@ -216,15 +216,15 @@ class Incremental:
         parts = [clean.new_full((1, maps), outside), _by_rows(clean)]
         if patch is not None:
             parts.append(_by_rows(patch.values))
-        # One gather beats slices and masks: rows of memory, in parallel, straight into channels_last.
+        # One gather is faster than slices and masks: it copies rows of memory in parallel, directly into channels_last.
         cut = torch.cat(parts).index_select(0, send(places.flatten(), clean.device))
         return cut.view(*places.shape, maps).permute(0, 3, 1, 2)
 
     def _execute(self, node: Node, values: Mapping[str, Tensor], count: int, spare: bool) -> Tensor:
-        """The node's own call on other values of its parents, of so many images."""
+        """The node's own call on other values of its parents, for ``count`` images."""
         known: dict[fx.Node, Any] = {}
         for read, parent in self.graph.reads(node).items():
-            # A call that works in place must not reach into a value that others read.
+            # A call that works in place must not change a value that others read.
             known[read] = values[parent].clone() if node.in_place and not spare else values[parent]
         for read in node.fx.all_input_nodes:
             if read not in known:
@@ -232,7 +232,7 @@ class Incremental:
         return self.graph.execute(node.fx, known)
 
     def _other(self, read: fx.Node, known: Mapping[fx.Node, Any], node: Node, count: int) -> Any:
-        """What a call reads beside signals: constants, numbers computed from shapes (``x.size(0)``), ``x.chunk(2)``."""
+        """Inputs of a call other than signals: constants, numbers computed from shapes (``x.size(0)``), ``x.chunk(2)``."""
         if self.graph.is_constant(read):
             return self.graph.constant(read)
         bundle = read in self.graph.bundles
@@ -241,7 +241,7 @@ class Incremental:
             signal = self.graph.nodes.get(self.graph.names[one])
             if signal is None:
                 below[one] = self._other(one, known, node, count)
-            else:  # of a number's signals only the shape of the whole map counts
+            else:  # a number depends only on the shape of the whole map
                 below[one] = known[one] if bundle else self.stand_in.expand(count, *signal.shape)
         result = self.graph.execute(read, below)
         if isinstance(result, Tensor) and read not in self.graph.made:
@@ -263,7 +263,7 @@ def _lay(into: Float[Tensor, "square map row column"], patch: _Patch) -> None:
 
 
 def _first_unit(nodes: Sequence[Node]) -> int:
-    """Where the nodes begin behind which none has rows and columns; the end where some do not depend on the image."""
+    """The index after which no node has rows and columns; the number of nodes if some do not depend on the image."""
     if not all(node.parents for node in nodes):
         return len(nodes)
     return max((index + 1 for index, node in enumerate(nodes) if node.spatial), default=0)

@@ -1,4 +1,4 @@
-"""Nets are written for maps stored one after the other; here memory holds all maps of a pixel together (channels_last)."""
+"""Running nets in channels_last, where memory holds all maps of a pixel together; nets are written for whole maps in turn."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -11,13 +11,13 @@ _COPYING: dict[Any, Callable] = {Tensor.view: Tensor.reshape, Tensor.view_as: Te
 
 
 def method(name: str, *args: Any) -> str:
-    """The method to call in place of a tensor's method: one that copies where memory is in another order."""
+    """The method to call instead of a tensor's method: one that copies if memory has another order."""
     found = _COPYING.get(getattr(Tensor, name, None))
     return name if found is None or any(isinstance(item, torch.dtype) for item in args) else found.__name__
 
 
 class AnyLayout(TorchFunctionMode):
-    """Meanwhile ``x.view(len(x), -1)`` works in any memory format, as ``x.reshape(len(x), -1)`` does."""
+    """Inside this mode ``x.view(len(x), -1)`` works in any memory format, as ``x.reshape(len(x), -1)`` does."""
 
     def __torch_function__(
         self, func: Callable, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None

@@ -1,4 +1,4 @@
-"""When the GPU's memory does not hold a batch: half of it, and so on."""
+"""Halving a batch until the GPU's memory holds it."""
 
 import logging
 import sys
@@ -14,10 +14,10 @@ _log = logging.getLogger(__name__)
 
 
 def halved(function: Callable[[int], Result], most: int) -> tuple[Result, int]:
-    """What ``function`` of the number of images taken at once gives, and that number: ``most``, or the half that fits.
+    """Call ``function`` with a number of images at once: ``most``, halved until it fits; returns its result and the number.
 
     The function is called again from the start, so a call that fails must leave nothing behind. Raises
-    OutOfMemoryError where there is no memory for one image.
+    OutOfMemoryError if there is no memory for one image.
     """
     while True:
         try:
@@ -25,13 +25,13 @@ def halved(function: Callable[[int], Result], most: int) -> tuple[Result, int]:
         except torch.OutOfMemoryError:
             if most == 1:
                 raise
-        torch.cuda.empty_cache()  # not above: until the error is forgotten it holds on to the tensors of its frames
+        torch.cuda.empty_cache()  # not inside `except`: there the error still holds the tensors of its frames
         _say()
         most = (most + 1) // 2
 
 
 def by_batches(function: Callable[[Tensor], Result], batches: Iterable[Tensor]) -> Iterator[Result]:
-    """``function`` of each batch, in order; of its halves, and of those that follow, once the GPU has no memory for one."""
+    """``function`` of each batch, in order; once a batch does not fit into the GPU's memory, of parts of it and of the rest."""
     most = sys.maxsize
     for batch in batches:
         tried = min(most, len(batch))
@@ -46,4 +46,4 @@ def _of_parts(function: Callable[[Tensor], Result], batch: Tensor, most: int) ->
 
 @cache  # said once
 def _say() -> None:
-    _log.warning("the GPU is out of memory: going on with smaller batches, which changes results by rounding only")
+    _log.warning("the GPU is out of memory: going on with smaller batches, which changes results only by rounding")

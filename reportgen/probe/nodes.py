@@ -1,4 +1,4 @@
-"""The nodes of a graph: what each call of the net does, what it reads, and of what shape it is."""
+"""The nodes of a graph: the operation, the inputs and the output shape of each call of the net."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from reportgen.probe.spans import Shape
 class Node:
     """One call of the net: a module, function, method or operator, on the way from the image to the output."""
 
-    name: str  # the module path where the module is called once ("layer1.0.conv1"), else torch.fx's name ("relu_1")
+    name: str  # the module's path if the module is called once ("layer1.0.conv1"), else torch.fx's name ("relu_1")
     operation: Operation
     parents: tuple[str, ...]  # in the order of the arguments; x + x reads x twice
     shape: tuple[int, ...]  # of the output for one image: (map, row, column) or (unit,)
@@ -26,7 +26,7 @@ class Node:
 
     @property
     def kind(self) -> str:
-        """What the operation is called: "conv2d", "relu", "max_pool", "other", ..."""
+        """The kind of operation: "conv2d", "relu", "max_pool", "other", ..."""
         return self.operation.kind
 
     @property
@@ -41,18 +41,18 @@ class Node:
 
 
 class Tangled(Exception):
-    """What a call reads is no other call's result, for another view of it was worked on."""
+    """A call reads memory that another call changed in place through another view."""
 
 
 class Normaliser:
-    """Runs one image through the net and says of every node what it does, what it reads, and of what shape it is."""
+    """Runs one image through the net to find the operation, the inputs and the output shape of every node."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
         self.values: dict[fx.Node, Any] = {}
         self.blind = following.blind(program._order)
-        self.writers: dict[int, list[tuple[fx.Node, Tensor]]] = {}  # storage -> who worked in place on which part of it
-        self.alive: list[Any] = []  # a freed tensor's storage would be given to another node
+        self.writers: dict[int, list[tuple[fx.Node, Tensor]]] = {}  # storage -> nodes that wrote in place, and where
+        self.alive: list[Any] = []  # kept, because another node would get a freed tensor's storage
 
     def nodes(self, image: Tensor) -> dict[str, Node]:
         found: dict[str, Node] = {}
@@ -88,9 +88,9 @@ class Normaliser:
         return isinstance(value, Tensor) and not known and value.dim() > 0
 
     def _writer(self, node: fx.Node, value: Tensor) -> fx.Node:
-        """The node whose result is read there: another than ``node`` if one worked in place on its output meanwhile.
+        """The node whose result a reader of ``node`` gets: a later node if that one changed the output in place.
 
-        Raises Tangled where that happened through another view of its memory: which values changed is then unknown.
+        Raises Tangled if that happened through another view of the memory: which values changed is then unknown.
         """
         order = self.program._order
         for writer, written in reversed(self.writers.get(storage(value), ())):
@@ -132,17 +132,17 @@ class Normaliser:
 
 
 def storage(value: Tensor) -> int:
-    """Which memory a tensor lies in."""
+    """The address of a tensor's memory."""
     return value.untyped_storage().data_ptr()
 
 
 def _place(value: Any) -> Any:
-    """Where in its memory a tensor lies."""
+    """The place of a tensor within its memory."""
     return (value.storage_offset(), value.shape, value.stride()) if isinstance(value, Tensor) else None
 
 
 def _overlap(one: Tensor, other: Tensor) -> bool:
-    """Whether two tensors in one memory share any of it."""
+    """Whether two tensors in the same memory overlap."""
     taken = torch.zeros(one.untyped_storage().nbytes() // one.element_size(), dtype=torch.bool)
     taken.as_strided(one.shape, one.stride(), one.storage_offset()).fill_(True)
     return bool(taken.as_strided(other.shape, other.stride(), other.storage_offset()).any())

@@ -1,7 +1,7 @@
-"""Occlusion: what the net computes when a square of the image is covered (Zeiler & Fergus 2013, section 4.2, figure 7).
+"""Occlusion: the net's outputs when a square of the image is covered (Zeiler & Fergus 2013, section 4.2, figure 7).
 
-Computed incrementally: see `reportgen.probe.incremental`. From an operation on that can only be computed whole, maps are
-computed whole for every square; a net that incremental inference does not know at all is run anew on every covered image.
+They are computed incrementally: see `reportgen.probe.incremental`. After an operation that can only be computed whole, maps
+are computed whole for every square. A net that incremental inference cannot handle at all runs on every covered image.
 """
 
 from collections.abc import Sequence
@@ -21,21 +21,21 @@ from reportgen.probe.tracing import activations, trace
 
 @dataclass(frozen=True)
 class Occlusion:
-    """What the named layers give for the clean image and for every position of the covering square.
+    """The outputs of the named layers for the clean image and for every position of the covering square.
 
-    A layer with rows and columns is summed over them, one number a map, as figure 7(b) shows it.
+    A layer with rows and columns is summed over them, one number for each map, as in figure 7(b).
     """
 
-    tops: Int[Tensor, " row"]  # first covered row of pixels, of each row of positions
+    tops: Int[Tensor, " row"]  # first covered row of pixels, for each row of positions
     lefts: Int[Tensor, " column"]
     clean: dict[str, Tensor]  # layer -> (unit) or (map)
     covered: dict[str, Tensor]  # layer -> (row, column, unit) or (row, column, map)
-    whole: str = ""  # why, and of what, more was computed than what the square changes; empty where it was not
+    whole: str = ""  # why more was computed than the square changes, and after which operation; empty if it was not
 
 
 @dataclass(frozen=True)
 class OcclusionAt:
-    """What the named layers give for the clean image and with the square at each of some places, as in `Occlusion`."""
+    """The outputs of the named layers for the clean image and for the square at each of some places, as in `Occlusion`."""
 
     places: Int[Tensor, "place 2"]  # first covered row and column of pixels
     clean: dict[str, Tensor]  # layer -> (unit) or (map)
@@ -44,7 +44,7 @@ class OcclusionAt:
 
 
 def positions(length: int, size: int, stride: int) -> list[int]:
-    """Where the square begins along one axis: every ``stride`` pixels, and once flush with the far edge."""
+    """First pixels of the square along one axis: every ``stride`` pixels, and one position flush with the far edge."""
     starts = list(range(0, length - size + 1, stride))
     if starts[-1] != length - size:
         starts.append(length - size)  # else the margin would never be covered
@@ -59,13 +59,13 @@ def occlude(
     fill: float | Float[Tensor, " value"],
     outputs: Sequence[str],
 ) -> Occlusion:
-    """Slide a square over the image and compute the named layers anew for every position.
+    """Slide a square over the image and compute the named layers for every position.
 
     ``size`` and ``stride`` are in pixels; ``fill`` is the square's value in the space of the net's input (mid-grey
-    after normalisation), one number or one a channel. Works for any net that can be traced. Only what the square
-    changes is computed, as long as that is known and less work than whole maps (the result's ``whole`` says where it is
-    not known); the memory needed does not depend on the number of positions, results aside. Raises ProbeError for a
-    square that does not fit, and Unsupported for a net that cannot be traced.
+    after normalisation), one number or one for each channel. Works for any net that can be traced. Only the part that the
+    square changes is computed, as long as that part is known and is less work than whole maps (the result's ``whole``
+    says where it is not known). Apart from the results, memory does not depend on the number of positions. Raises
+    ProbeError for a square that does not fit, and Unsupported for a net that cannot be traced.
     """
     _check_size(size, image)
     if stride < 1:
@@ -87,7 +87,7 @@ def occlude_at(
 ) -> OcclusionAt:
     """Cover one square of the image at a time, its upper left pixel at each of the (row, column) places.
 
-    Otherwise as `occlude`. Raises ProbeError where the square would leave the image, and where there are no places.
+    Otherwise like `occlude`. Raises ProbeError if the square would reach beyond the image, and without places.
     """
     _check_size(size, image)
     corners = torch.as_tensor(places, dtype=torch.int64).cpu().reshape(-1, 2)
@@ -104,7 +104,7 @@ def occlude_at(
                 raise Unsupported(graph.unfollowed)
             run = Incremental(graph, image, list(wanted.values()), corners, size)
             (clean, covered), _ = halved(partial(run.outputs, patch), run.most)
-            whole = f"there is no rule for windows of {run.barrier}: behind it, whole maps" if run.barrier else ""
+            whole = f"there is no rule for windows of {run.barrier}: after it, whole maps" if run.barrier else ""
         except Unsupported as error:
             clean, covered = _one_by_one(graph, image, list(wanted.values()), corners, patch)
             whole = f"{error}: whole images, one by one"
@@ -119,7 +119,7 @@ def occlude_at(
 def _one_by_one(
     graph: Graph, image: Tensor, nodes: Sequence[str], corners: Tensor, patch: Tensor
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """As `Incremental.outputs`: every covered image forwarded whole, and alone, since batches may mix images."""
+    """Like `Incremental.outputs`, but each covered image is forwarded whole and alone, since batches may mix images."""
     (rows, columns), clean = patch.shape[1:], image.to(graph.device)
     found = [_totals(graph, clean, nodes)]
     for top, left in corners.tolist():

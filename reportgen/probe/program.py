@@ -1,4 +1,4 @@
-"""The net as torch.fx follows it: its calls in order, what each is called, and what each gives."""
+"""The net as torch.fx follows it: its calls in order, with the name and the result of each."""
 
 import operator
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ from reportgen.probe import following, layouts
 
 
 class Program:
-    """The calls of a net whose forward pass was followed; runs any of them."""
+    """The calls of a net whose forward pass was followed; it can run any of them."""
 
     def __init__(self, module: fx.GraphModule, calls: Mapping[str, list[fx.Node]]) -> None:
         self.module = module
@@ -20,17 +20,17 @@ class Program:
         self._modules = dict(module.named_modules(remove_duplicate=False))
         self.names = following.public_names(self._order, calls)
         self._constant = following.constants(self._order)
-        self.bundles: set[fx.Node] = set()  # calls that give several signals, as ``x.chunk(2)``
-        # For one image, tensors made without a look at its values, as ``x.new_tensor([1, 2])``.
+        self.bundles: set[fx.Node] = set()  # calls that give several signals, such as ``x.chunk(2)``
+        # For one image, tensors that do not depend on its values, such as ``x.new_tensor([1, 2])``.
         self.made: dict[fx.Node, Tensor] = {}
 
     @property
     def device(self) -> torch.device:
-        """Where the net's parameters live; the images are taken there."""
+        """The device of the net's parameters; the images are moved there."""
         return next((parameter.device for parameter in self.module.parameters()), torch.device("cpu"))
 
     def execute(self, node: fx.Node, values: Mapping[fx.Node, Any], inputs: Iterable[Tensor] = ()) -> Any:
-        """What one node of the torch.fx graph gives, from the values of the nodes that it reads."""
+        """The value of one node of the torch.fx graph, from the values of the nodes that it reads."""
         args = fx.node.map_arg(node.args, values.__getitem__)
         kwargs = fx.node.map_arg(node.kwargs, values.__getitem__)
         if node.op == "placeholder":
@@ -51,6 +51,6 @@ class Program:
         return node in self._constant
 
     def constant(self, node: fx.Node) -> Any:
-        """The value of a node that does not depend on the image (a parameter, or something computed from some)."""
+        """The value of a node that does not depend on the image: a parameter, or something computed from parameters."""
         with torch.no_grad():
             return self.execute(node, {read: self.constant(read) for read in node.all_input_nodes})

@@ -25,7 +25,7 @@ class Strongest:
     """The k strongest activations of each map of a layer, strongest first; on the CPU.
 
     An image enters a map's list once, with its spatial maximum. Ties go to the lower image, then the lower location
-    (row by row). Where there were fewer than k images the rest has value -inf and image, row and column -1.
+    (row by row). With fewer than k images, the rest has value -inf and image, row and column -1.
     """
 
     values: Float[Tensor, "map k"]
@@ -34,19 +34,19 @@ class Strongest:
     columns: Int[Tensor, "map k"]
 
     def renumbered(self, numbers: Int[np.ndarray, " image"]) -> "Strongest":
-        """The same, where the i-th of the images that were searched has the number ``numbers[i]``."""
+        """The same with other image numbers: the i-th of the searched images gets the number ``numbers[i]``."""
         known = torch.from_numpy(numbers)[self.images.clamp(min=0)]
         return replace(self, images=torch.where(self.images < 0, self.images, known))
 
 
 def merged(parts: Sequence[Strongest]) -> Strongest:
-    """The k strongest of several searches of one layer, whose images bear different numbers; ties as in `Strongest`."""
+    """The k strongest of several searches of one layer, whose images have different numbers; ties as in `Strongest`."""
     if not parts:
         raise ProbeError(NOTHING)
     values, images, rows, columns = (
         torch.cat([getattr(part, name) for part in parts], dim=1) for name in ("values", "images", "rows", "columns")
     )
-    # Sorted by image, then stably by value: equal values stay in the order of their images. What is missing is last.
+    # Sorted by image, then stably by value: equal values stay in the order of their images, missing entries come last.
     order = torch.where(images < 0, torch.iinfo(images.dtype).max, images).argsort(dim=1, stable=True)
     order = order.gather(1, values.gather(1, order).argsort(dim=1, descending=True, stable=True))
     best = order[:, : parts[0].values.shape[1]]
@@ -56,8 +56,8 @@ def merged(parts: Sequence[Strongest]) -> Strongest:
 class _Ranking:
     """The k best of each map of one layer so far.
 
-    Kept and merged by numpy, on the CPU: the arrays are small, and starting torch's threads for each of a dozen
-    operations costs more than the operations.
+    numpy keeps and merges them on the CPU: the arrays are small, and starting torch's threads for each of a dozen
+    operations would cost more than the operations.
     """
 
     def __init__(self, layer: str, k: int) -> None:
@@ -65,7 +65,9 @@ class _Ranking:
         self.k = k
         self.seen = 0  # images before this batch
         self.width = 1  # columns of the maps
-        self.values = np.empty((0, 0), np.float32)  # map, up to k: descending; equal values in order of their images
+        self.values = np.empty(
+            (0, 0), np.float32
+        )  # map, up to k: descending; equal values in the order of their images
         self.places = np.empty((0, 0, 2), np.int64)  # map, up to k, (image, location)
         self._batch: Fetched | None = None  # what `update` left on the GPU
         self._before: Fetched | None = None  # the batch before it, not merged yet
@@ -79,14 +81,14 @@ class _Ranking:
             )
         self.width = output.shape[3] if output.dim() == 4 else 1
         if output.is_cuda:
-            # Asking which images enter would stall the GPU: every location is found there.
+            # The GPU finds every location: asking which images enter would make it wait.
             self._batch = Fetched(*(output.flatten(2).max(2) if output.dim() == 4 else (output,)))
         else:
             maxima = output.amax((2, 3)) if output.dim() == 4 else output  # image map
             self._merge(maxima, lambda images, maps: _locations(output, images, maps))
 
     def end_batch(self) -> None:
-        """Merge what the batch before this one left on the GPU, which is busy with this one meanwhile."""
+        """Merge the results of the previous batch while the GPU computes this one."""
         self._catch_up()
         self._before, self._batch = self._batch, None
 
@@ -104,7 +106,7 @@ class _Ranking:
             self.values = np.empty((len(batch), 0), np.float32)
             self.places = np.empty((len(batch), 0, 2), np.int64)
         full = self.seen >= self.k
-        # An equal value does not enter: its image comes later than those kept. Written so that NaN seems to enter.
+        # An equal value does not enter: its image comes later than those kept. The test is written so that NaN enters.
         entering = ~(batch <= self.values[:, -1:]) if full else np.ones(batch.shape, bool)
         maps = np.flatnonzero(entering.any(1))
         batch = batch[maps]
@@ -113,16 +115,16 @@ class _Ranking:
             raise NotFinite(f"layer {self.layer!r} gives NaN for image {image}")
         if full:
             self.values[maps], self.places[maps] = self._merged(batch, maps, locate)
-        else:  # every map takes in every image while there are fewer than k
+        else:  # with fewer than k images so far, every image enters
             self.values, self.places = self._merged(batch, maps, locate)
         self.seen += len(maxima)
 
     def _merged(
         self, batch: np.ndarray, maps: np.ndarray, locate: Callable[[Tensor, Tensor], Tensor]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The k best values and places of the given maps, of those kept and this batch's maxima (map image)."""
+        """The k best values and places of the given maps, among those kept and this batch's maxima (map image)."""
         kept = self.values.shape[1]
-        # Kept ones first, then this batch's images in order: a stable sort breaks ties by the lower image.
+        # Kept values first, then this batch's images in order: the stable sort gives ties to the lower image.
         candidates = np.concatenate([self.values[maps], batch], axis=1)
         order = np.argsort(-candidates, axis=1, kind="stable")[:, : self.k]
         entered = order >= kept
@@ -136,7 +138,7 @@ class _Ranking:
         return np.take_along_axis(candidates, order, axis=1), places
 
     def copy(self) -> "_Ranking":
-        """The same, to go on with by itself."""
+        """An independent copy."""
         own = copy.copy(self)
         own.values, own.places = self.values.copy(), self.places.copy()
         return own
@@ -171,12 +173,12 @@ def strongest(
 ) -> dict[str, Strongest]:
     """Find the ``k`` strongest activations of every map of every named layer, in one pass over the batches.
 
-    Images are numbered as they come. Layers without rows and columns are at row 0, column 0. Memory does not depend on
-    the number of images. The batches keep their memory format: channels_last is the faster from about 8 images up. Once
-    the GPU has no memory for a batch it and those that follow are halved.
+    Images are numbered in their order. Layers without rows and columns have row 0, column 0. Memory does not depend on
+    the number of images. The batches keep their memory format: channels_last is faster from about 8 images up. If a batch
+    does not fit into the GPU's memory, it and the batches after it are halved.
 
-    Raises NotFinite where an activation is NaN (the layer is named), UnknownLayer, Unsupported where a layer's output
-    has no maps, ProbeError without batches. Source: Zeiler & Fergus 2013, section 4 ("the top 9 activations").
+    Raises NotFinite, which names the layer, if an activation is NaN; UnknownLayer; Unsupported if a layer's output has no
+    maps; ProbeError without batches. Source: Zeiler & Fergus 2013, section 4 ("the top 9 activations").
     """
     if k < 1:
         raise ProbeError(f"k={k}: ask for one activation or more")
@@ -193,8 +195,8 @@ def strongest(
 
 
 def _ranked(graph: Graph, batch: Tensor, so_far: dict[str, _Ranking], most: int) -> dict[str, _Ranking]:
-    """The rankings with this batch, taken in by so many images at once."""
-    rankings = {layer: ranking.copy() for layer, ranking in so_far.items()}  # a part may be done when memory runs out
+    """The rankings with this batch merged in, ``most`` images at once."""
+    rankings = {layer: ranking.copy() for layer, ranking in so_far.items()}  # copies: memory may run out halfway
     for images in batch.split(most):
         graph.run(images, {layer: ranking.update for layer, ranking in rankings.items()})
         for ranking in rankings.values():

@@ -1,4 +1,4 @@
-"""Spans: boxes of rows and columns of a map, one for each of several units, and windows of values that lie in them."""
+"""Spans: boxes of rows and columns of a map, one for each of several units; and the windows of values in them."""
 
 from dataclasses import dataclass
 
@@ -10,9 +10,9 @@ from torch import Tensor
 from reportgen.probe.fetching import send
 
 Pair = tuple[int, int]  # row, column
-Shape = tuple[int, ...]  # of one image's (map, row, column) or (unit,)
+Shape = tuple[int, ...]  # for one image: (map, row, column) or (unit,)
 
-_NOWHERE = 2**40  # first > last, whatever strides multiply it by, and neutral in a union
+_NOWHERE = 2**40  # for empty spans: first > last even after strides multiply it, and neutral in a union
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,12 @@ class Span:
 
     @property
     def size(self) -> Pair:
-        """Rows and columns of the spans, where all are of one size."""
+        """Rows and columns of the spans, which must all have one size."""
         rows, columns = (self.last[0] - self.first[0] + 1).tolist()
         return rows, columns
 
     def along(self, axis: int) -> Int[Tensor, "unit place"]:
-        """The rows (axis 0) or columns (axis 1) of each span, where all are of one size."""
+        """The rows (axis 0) or columns (axis 1) of each span; all spans must have one size."""
         return self.first[:, axis, None] + torch.arange(self.size[axis])
 
     def union(self, other: "Span | None") -> "Span":
@@ -39,7 +39,7 @@ class Span:
         return Span(torch.minimum(self.first, other.first), torch.maximum(self.last, other.last))
 
     def clip(self, shape: Shape) -> "Span":
-        """The part inside a map of this (map, row, column) shape; nothing where the unit reads only padding."""
+        """The part inside a map of this (map, row, column) shape; empty if the unit reads only padding."""
         first, last = self.first.clamp(min=0), torch.minimum(self.last, torch.tensor(shape[1:]) - 1)
         nothing = (first > last).any(1, keepdim=True)
         return Span(torch.where(nothing, _NOWHERE, first), torch.where(nothing, -_NOWHERE, last))
@@ -60,12 +60,12 @@ class Window:
     dilation: Pair = (1, 1)
 
     def reads(self, above: Span) -> Span:
-        """What the outputs of a span read."""
+        """The span of inputs that a span of outputs reads."""
         stride, before = torch.tensor(self.stride), torch.tensor(self.padding)
         return Span(above.first * stride - before, above.last * stride - before + self._reach())
 
     def meets(self, below: Span) -> Span:
-        """The outputs whose windows meet a span of what they read."""
+        """The span of outputs whose windows meet a span of inputs."""
         stride, before = torch.tensor(self.stride), torch.tensor(self.padding)
         first = -(-(below.first + before - self._reach()) // stride)  # the first window whose last tap meets the span
         return Span(first, (below.last + before) // stride)
@@ -77,7 +77,7 @@ class Window:
 def place(
     signal: Float[Tensor, "unit map row column"], here: Span, there: Span
 ) -> Float[Tensor, "unit map wanted_row wanted_column"]:
-    """Lay windows at ``here`` into windows at ``there``: zeros around, what sticks out is cut off."""
+    """Lay windows at ``here`` into windows at ``there``: zeros around them, and parts outside ``there`` cut off."""
     (height, width), (rows, columns) = signal.shape[2:], there.size
     shifts = (here.first - there.first).tolist()
     top, left = shifts[0]
@@ -95,7 +95,7 @@ def place(
 
 
 def mask(signal: Float[Tensor, "unit map row column"], frame: Span, shape: Shape) -> Tensor:
-    """Zero what lies outside of a (map, row, column) map: no unit is there that could carry a signal."""
+    """Set values outside a (map, row, column) map to zero: there are no units that could carry a signal."""
     if (frame.first >= 0).all() and (frame.last < torch.tensor(shape[1:])).all():
         return signal
     rows, columns = frame.along(0), frame.along(1)

@@ -1,6 +1,6 @@
-"""From a net to its graph, and what its layers give.
+"""Making a graph from a net, and the activations of its layers.
 
-The net itself is left alone: a structural copy in ``eval()`` that shares its weights is traced.
+The net itself stays unchanged: a structural copy in ``eval()`` that shares its weights is traced.
 """
 
 from collections.abc import Sequence
@@ -16,15 +16,15 @@ from reportgen.probe.graph import Graph
 from reportgen.probe.nodes import Tangled
 from reportgen.probe.watching import Watched
 
-ROUNDING = 1e-3  # of the largest output, between a net and its graph
+ROUNDING = 1e-3  # largest difference between a net and its graph, as a share of the largest output
 
 
 def trace(net: "nn.Module | Graph", example: Float[Tensor, "image channel row column"]) -> Graph:
     """Turn a net into an explicit graph, with the shapes that ``example`` gives (its first image is run, and noise).
 
-    The graph shares the net's weights: it follows them when they are trained on. Hooks of leaf modules (``nn.Conv2d``)
-    run with it, hooks of containers do not. Where the forward pass cannot be followed symbolically, as when it branches on
-    values, its modules are watched as they run (`Watched`). Raises Unsupported for a net of several inputs.
+    The graph shares the net's weights, so later training changes it, too. Hooks of leaf modules (``nn.Conv2d``) run with
+    it; hooks of containers do not. If the forward pass cannot be followed symbolically, for example because it branches on
+    values, its modules are watched as they run (`Watched`). Raises Unsupported for a net with several inputs.
     """
     if isinstance(net, Graph):
         return net.at(example)
@@ -36,7 +36,7 @@ def trace(net: "nn.Module | Graph", example: Float[Tensor, "image channel row co
     required = [node for node in followed.nodes if node.op == "placeholder" and following.required(node)]
     if len(required) != 1:
         names = ", ".join(node.name for node in required)
-        raise Unsupported(f"{type(net).__name__} takes {len(required)} inputs ({names}): one image is meant")
+        raise Unsupported(f"{type(net).__name__} takes {len(required)} inputs ({names}): use a net with one, the image")
     module = fx.GraphModule(copied, followed)
     following.share_buffers(net, module)
     try:
@@ -48,9 +48,10 @@ def trace(net: "nn.Module | Graph", example: Float[Tensor, "image channel row co
 
 
 def _check(graph: Graph, net: nn.Module) -> None:
-    """Raise Tangled where the graph gives something else than the net, which may ask what kind of thing it reads.
+    """Raise Tangled if the graph computes something other than the net does.
 
-    A proxy is no tensor to ``isinstance``. The image is noise: on zeros the two might agree.
+    That happens if the net asks for the type of its input: for ``isinstance`` a proxy is not a tensor. The image is noise,
+    because on zeros the two might agree.
     """
     generator = torch.Generator().manual_seed(0)
     image = torch.rand((1, *graph.input_shape), generator=generator).to(graph.device)
@@ -59,7 +60,7 @@ def _check(graph: Graph, net: nn.Module) -> None:
         with layouts.AnyLayout(), torch.inference_mode(False), torch.no_grad():
             expected = copied(image.clone())
         found = activations(graph, image, [graph.output])[graph.output]
-    except Exception:  # several outputs, or what the net asks of its images: the example has run
+    except Exception:  # several outputs, or a net that refuses noise: the example has run
         return
     if not isinstance(expected, Tensor):
         return
@@ -80,7 +81,7 @@ def activations(
 ) -> dict[str, Tensor]:
     """The outputs of the named layers: (image map row column) or (image unit), on the net's device.
 
-    Each is a copy made when it was computed, so an in-place ReLU behind a convolution does not reach back into it.
+    Each is a copy made when it was computed, so a later in-place ReLU does not change a convolution's output.
     """
     found: dict[str, Tensor] = {}
     trace(net, images).run(images, {name: partial(_keep, found, name) for name in names})

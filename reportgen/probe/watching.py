@@ -1,4 +1,4 @@
-"""Nets whose forward pass cannot be followed: their modules are watched as they run."""
+"""Nets whose forward pass cannot be followed: the probe watches their modules as they run."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -17,12 +17,12 @@ from reportgen.probe.operations import Call, Image, Operation
 
 
 class Watched(Graph):
-    """A net whose forward pass cannot be followed, as when it branches on values: its modules are watched as they run.
+    """A net whose forward pass cannot be followed, for example because it branches on values: its modules are watched.
 
-    Nodes are the calls of leaf modules, ``path#1`` for a second call of one, and what such a module reads where no
-    module gave it: ``path.input``. Between them anything may happen, and another image may take another way: nothing can
-    be projected through it, and no window of a map computed alone. Each image is run by itself, since what the net
-    looks at may be the batch.
+    Nodes are the calls of leaf modules (``path#1`` for a second call of one), and inputs of such modules that no module
+    gave (``path.input``). Anything may happen between them, and another image may take another way. So nothing can be
+    projected through the net, and no window of a map can be computed alone. Each image runs by itself, because the net may
+    branch on the whole batch.
     """
 
     def __init__(self, module: nn.Module, example: Tensor, reason: str) -> None:
@@ -36,7 +36,7 @@ class Watched(Graph):
         def add(name: str, operation: Operation, value: Tensor, parents: tuple[str, ...] = ()) -> None:
             self.nodes[name] = Node(name, operation, parents, tuple(value.shape[1:]), fx.Graph().placeholder("unknown"))
             holder[storage(value)] = name
-            alive.append(value)  # a freed tensor's storage would be given to another
+            alive.append(value)  # another tensor would get a freed tensor's storage
 
         def reads(name: str, module: nn.Module, value: Tensor) -> None:
             held = self.nodes.get(holder.get(storage(value), ""))
@@ -58,18 +58,18 @@ class Watched(Graph):
 
     @property
     def output(self) -> str:
-        """Name of what the net returns; raises Unsupported where it returns several things."""
+        """Name of the node that the net returns; raises Unsupported if it returns several things."""
         if not self._output:
-            raise Unsupported("the net returns several things: name the layer that is meant")
+            raise Unsupported("the net returns several things: name the layer to look into")
         return self._output
 
     def below(self, name: str) -> list[Node]:
-        """The node and all that was called before it, latest first: what it depends on is among them."""
+        """The node and all nodes called before it, latest first; the nodes it depends on are among them."""
         order = list(self.nodes.values())
         return order[order.index(self.find(name)) :: -1]
 
     def at(self, images: Tensor) -> Graph:
-        """The same for images of this size."""
+        """The same net watched on images of this size."""
         same = tuple(images.shape[1:]) == self.input_shape
         return self if same else Watched(self.module, images, self.unfollowed)
 
@@ -79,7 +79,7 @@ class Watched(Graph):
         watch: Mapping[str, Callable[[Tensor], object]],
         instead: Mapping[str, Callable[..., Tensor]] | None = None,
     ) -> None:
-        """Run every image by itself, then show what the named modules read or gave, of all images together."""
+        """Run every image by itself, then show the inputs or outputs of the named modules, for all images together."""
         if instead:
             raise Unsupported(self.unfollowed)
         names = {name: self.find(name).name for name in watch}
@@ -102,7 +102,7 @@ class Watched(Graph):
             watcher(torch.cat(found[names[name]]))
 
     def _run_one(self, image: Tensor, reads: "_See", gives: "_See") -> Any:
-        """The net's output for one image; shows by name what each leaf module reads (its first argument) and gives."""
+        """The net's output for one image; shows each leaf module's first argument and output, with the call's name."""
         turns: Counter[str] = Counter()
 
         def name(path: str) -> str:

@@ -1,7 +1,7 @@
-"""Which windows of a net's maps change when a square of the image does, and which of them to compute alone.
+"""The windows of a net's maps that change with a square of the image, and which of them to compute alone.
 
-Rows and columns change independently of each other, so spans are kept once for each distinct row and column at which
-squares begin, however many squares there are.
+Rows and columns change independently, so spans are kept once for each distinct row and column at which squares begin, no
+matter how many squares there are.
 """
 
 import math
@@ -18,25 +18,25 @@ from reportgen.probe.graph import Graph
 from reportgen.probe.nodes import Node
 from reportgen.probe.spans import Span
 
-_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a map that windows may cover and still be computed alone; 0: none is
-_WORTH = 0.9  # of the time that whole maps would take; the estimate is no better than that
+_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # largest share of a map that windows computed alone may cover; 0: no windows
+_WORTH = 0.9  # windows must take less than this share of the time for whole maps: the estimate is no more exact
 _MOVE = 100  # multiply-adds that take as long as to read and write one value (measured on two CPU cores)
 _MOST_CLASSES = 6  # of window sizes, along an axis
-_FEW = 32  # squares in a group: with fewer, to begin each layer takes longer than the sums that the group saves
+_FEW = 32  # squares in a group: with fewer, starting each layer takes longer than the arithmetic that the group saves
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How to compute what changes: the nodes of which only windows are computed, and those that are computed whole."""
+    """How to compute the changes: the nodes of which only windows are computed, and those that are computed whole."""
 
     windowed: Sequence[Node]  # in the order of execution, the image first
     entire: Sequence[Node]
     spans: dict[str, Span]  # of the windowed nodes: unit i holds the i-th distinct row and the i-th distinct column
-    units: Int[Tensor, "square 2"]  # which of these rows and columns are each square's
+    units: Int[Tensor, "square 2"]  # indices of each square's row and column among them
 
     @cached_property
     def frontier(self) -> set[str]:
-        """Windowed nodes that nodes computed whole read."""
+        """Windowed nodes that are read by nodes computed whole."""
         return {parent for node in self.entire for parent in node.parents} & self.spans.keys()
 
     @cached_property
@@ -46,22 +46,22 @@ class Plan:
 
     @cached_property
     def classes(self) -> Int[Tensor, "unit 2"]:
-        """Rows (and columns) of one class change windows of like sizes.
+        """Classes of rows (and of columns) whose windows have similar sizes.
 
-        Windows clipped at the border are smaller, and so, in turn, are those that begin on the stride of a deeper
-        layer. Grown to the largest they would cost the paper's net a third more.
+        Windows clipped at the border are smaller, and so are windows that begin on the stride of a deeper layer. If all
+        windows had the largest size, they would cost the paper's net a third more.
         """
         most = min(max(round(math.sqrt(len(self.units) / _FEW)), 1), _MOST_CLASSES)
         sizes = torch.stack([_sizes(self.spans[node.name]) for node in self.windowed], 2).double()
         work = torch.tensor([_work(node) for node in self.windowed], dtype=torch.float64)
         counts = [self.units[:, axis].bincount(minlength=len(sizes)) for axis in (0, 1)]
-        # A row more is as much work as the window is wide.
+        # One more row costs as much work as the window is wide.
         shares = [sizes[:, 1 - axis].mean(0) * work for axis in (0, 1)]
         return torch.stack([_classes(sizes[:, axis], shares[axis], counts[axis], most) for axis in (0, 1)], 1)
 
     @cached_property
     def sizes(self) -> dict[str, Int[Tensor, "unit 2"]]:
-        """Rows and columns of each windowed node's windows: the most that a unit of the class needs."""
+        """Rows and columns of each windowed node's windows: the largest that a unit of the class needs."""
         found = {}
         for name, span in self.spans.items():
             none = torch.zeros_like(self.classes)
@@ -70,17 +70,17 @@ class Plan:
         return found
 
     def groups(self) -> Int[Tensor, " square"]:
-        """A number for each square; those that share it have windows of the same sizes and are computed together."""
+        """A group number for each square; the squares of a group have windows of the same sizes and are computed together."""
         rows, columns = self.classes.gather(0, self.units).unbind(1)
         return rows * len(self.classes) + columns
 
     def frames(self, squares: Int[Tensor, " square"]) -> dict[str, Span]:
-        """Windows of each windowed node that hold what the squares of one group change."""
+        """Windows of each windowed node that contain the changes by the squares of one group."""
         units = self.units[squares]
         found = {}
         for node in self.windowed:
             size = self.sizes[node.name].gather(0, units[:1])
-            # Moved into the map where they were grown: to compute an unchanged value again does no harm.
+            # Grown windows are moved into the map: computing an unchanged value again does no harm.
             first = self.spans[node.name].first.gather(0, units).minimum(torch.tensor(node.shape[1:]) - size)
             found[node.name] = Span(first, first + size - 1)
         return found
@@ -91,7 +91,7 @@ class Plan:
         return max([0, *windows, *(math.prod(node.shape) for node in self.entire if node.spatial)])
 
     def cost(self) -> float:
-        """What one square takes on average, in multiply-adds."""
+        """Average cost of one square, in multiply-adds."""
         maps = {node.name: node.shape for node in (*self.windowed, *self.entire)}
         cost = sum(_work(node) * math.prod(node.shape[1:]) for node in self.entire)
         cost += sum(_MOVE * math.prod(maps[name]) for name in self.frontier)
@@ -109,10 +109,10 @@ class Plan:
 
 
 def plan(graph: Graph, order: Sequence[Node], corners: Int[Tensor, "square 2"], size: int) -> Plan:
-    """Choose what to compute in windows for squares at these (row, column): what takes least by estimate.
+    """Choose the nodes to compute in windows, for squares at these (row, column): the plan with the least estimated cost.
 
-    Where the square is large, windows soon cover the map, and to cut them out costs more than it saves: from there on,
-    or from the image on, maps are computed whole.
+    With a large square, windows soon cover most of a map, and cutting them out costs more than it saves: from that node
+    on, possibly from the image on, maps are computed whole.
     """
     distinct = [corners[:, axis].unique(return_inverse=True) for axis in (0, 1)]
     most = torch.arange(max(len(starts) for starts, _ in distinct))
@@ -125,7 +125,7 @@ def plan(graph: Graph, order: Sequence[Node], corners: Int[Tensor, "square 2"], 
 
 
 def _limited(order: Sequence[Node], spans: dict[str, Span], units: Tensor, share: float) -> Plan:
-    """The plan in which windows are computed while they cover at most this share of their map."""
+    """The plan that computes windows as long as they cover at most this share of their map."""
     chosen: dict[str, Span] = {}
     for node in order:
         if node.name in spans and all(parent in chosen for parent in node.parents):
@@ -141,19 +141,19 @@ def _sizes(span: Span) -> Int[Tensor, "unit 2"]:
 
 
 def _cuts(node: Node) -> bool:
-    """Whether windows of its parents have to be cut: others than those that changed."""
+    """Whether windows of its parents must be cut that differ from the changed windows."""
     return node.operation.cuts or len(node.parents) > 1
 
 
 def _work(node: Node) -> float:
-    """What one place of the node's map takes, in multiply-adds."""
+    """Cost of one place of the node's map, in multiply-adds."""
     return node.operation.work + _MOVE * math.prod(node.shape[:1])
 
 
 def changed(graph: Graph, order: Sequence[Node], square: Span) -> dict[str, Span]:
-    """What changes of every node with rows and columns, as far as it is less than everything.
+    """The changed part of every node with rows and columns, as long as it is less than the whole map.
 
-    At least one place: where a stride passes over the square, the place next to it.
+    It is at least one place: if a stride skips the square, the place next to it.
     """
     found: dict[str, Span] = {}
     for node in order:
@@ -167,9 +167,9 @@ def changed(graph: Graph, order: Sequence[Node], square: Span) -> dict[str, Span
 
 
 def barrier(graph: Graph, order: Sequence[Node]) -> str:
-    """The first call behind which maps are computed whole for want of a rule, by name; empty where there is none.
+    """The name of the first call without a rule for windows: after it, maps are computed whole. Empty if there is none.
 
-    Not so where maps end: each value of a flattened or pooled map depends on all that the square changes.
+    The end of maps does not count: each value of a flattened or pooled map depends on everything that the square changes.
     """
     for node in order:
         maps = len(node.shape) > 1 and any(graph.nodes[parent].spatial for parent in node.parents)
@@ -180,11 +180,11 @@ def barrier(graph: Graph, order: Sequence[Node]) -> str:
 
 
 def _windowless(graph: Graph, node: Node) -> str:
-    """What it is of a node that no window can be computed of; empty where one can."""
+    """The part of a node for which no window can be computed, by name; empty if windows can be computed."""
     operation = node.operation
     if not operation.windowed:
         return operation.what
-    # Where the operation computes its windows, the hooks of the net's own call do not run.
+    # If the operation computes its windows itself, the hooks of the net's own call do not run.
     return f"the hooks of {operation.what}" if operation.cuts and graph.hooked(node) else ""
 
 
@@ -197,9 +197,9 @@ def _settled(span: Span, shape: tuple[int, ...]) -> Span:
 def _classes(
     sizes: Float[Tensor, "unit node"], work: Float[Tensor, " node"], counts: Int[Tensor, " unit"], most: int
 ) -> Int[Tensor, " unit"]:
-    """Sort units into at most so many classes of like size; grown to the largest of a class they cost least.
+    """Sort units into at most ``most`` classes of similar size, with the least work if all grow to their class's largest.
 
-    By joining neighbours in the order of their work, those first that add least to it.
+    Neighbours in the order of their work are joined, first those that add the least work.
     """
     order = (sizes @ work).argsort(stable=True)
     largest, counts, begins = sizes[order], counts[order].double(), torch.arange(len(order))
@@ -219,10 +219,10 @@ def _classes(
 
 
 def locations(frame: Span, shape: tuple[int, ...], patch: Span | None = None) -> Int[Tensor, "window row column"]:
-    """Which value stands at each place of the windows, counted through three things laid end to end.
+    """For each place of the windows, the index of its value in three things laid end to end.
 
-    First one value for what lies outside of the (map, row, column) map, then the map row by row, then the patches, one
-    for each window and of one size, which hide the map.
+    These are one value for places outside the (map, row, column) map, then the map row by row, then the patches, one for
+    each window and all of one size, which replace the map's values.
     """
     rows, columns = frame.along(0)[:, :, None], frame.along(1)[:, None, :]
     height, width = shape[1:]

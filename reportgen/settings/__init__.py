@@ -1,1 +1,1 @@
-"""What can be set, from where it is read, and the recipes and nets as values. Nothing here imports torch."""
+"""The settings, reading them, and the recipes and nets as values. Nothing here imports torch."""

@@ -21,19 +21,19 @@ from reportgen.settings.switches import SWITCHES, Switch
 
 @dataclass(frozen=True)
 class Known:
-    """What can be set: the common sections and those of the analyses, with their short names."""
+    """All settings that exist: the common sections and those of the analyses, and the short switches."""
 
-    types: Mapping[str, type]  # of a section, by its name
+    types: Mapping[str, type]  # section name -> its dataclass
     switches: tuple[Switch, ...]
 
     @classmethod
     def of(cls, types: Mapping[str, type], switches: Iterable[Switch]) -> "Known":
-        """The common sections and switches, and these of the analyses beside them."""
+        """The common sections and switches together with those of the analyses."""
         return cls(SECTIONS | dict(types), (*SWITCHES, *switches))
 
     @property
     def names(self) -> list[str]:
-        """Every switch that can stand on the command line."""
+        """Every switch that the command line accepts."""
         long = [f"{section}_{part.name}".upper() for section, kind in self.types.items() for part in fields(kind)]
         return [switch.name for switch in self.switches] + long
 
@@ -50,8 +50,8 @@ def load(
 ) -> Settings:
     """Settings of a call with these switches; raises UserError that names the switch or the file, and the way out.
 
-    A loaded net's images have the `sizes` (stored, crop) that its weights say, not
-    the profile's, unless both are given.
+    The images of a loaded net get the `sizes` (stored, crop) of its weights instead of the profile's, unless the user
+    gives them.
     """
     types = known.types
     profile = switches.get("PROFILE", "default")
@@ -74,7 +74,7 @@ def load(
             if section not in types:
                 raise UserError(f"{path}: no section [{section}]{nearest(section, types)}")
             if not isinstance(entries, dict):
-                raise UserError(f"{path}: '{section}' stands outside a section: write it below one, such as [run]")
+                raise UserError(f"{path}: '{section}' is outside a section: put it below one, such as [run]")
             for key, value in entries.items():
                 lay(section, key, value, f"{path}, [{section}] {key}")
     short = {switch.name: switch.setting for switch in known.switches}
@@ -90,16 +90,18 @@ def load(
     if model.loaded:
         for (section, key), said_by in called.items():
             if section in ("training", "compare") or (section, key) in OF_TRAINED_NETS:
-                raise UserError(f"{said_by}: this is for a net that is trained here: leave it out, or WEIGHTS=")
+                raise UserError(
+                    f"{said_by}: this is for a net that is trained here: leave it out, or leave out WEIGHTS="
+                )
         for key, pixels in zip(("size", "crop"), sizes(model), strict=True):
-            if origin.get(("data", key), "").startswith(f"{there[profile]},"):  # nobody asked for the profile's
+            if origin.get(("data", key), "").startswith(f"{there[profile]},"):  # the user gave no other value
                 values["data"][key] = pixels
     sections = {name: _validate(name, types[name], values[name], origin) for name in types}
     return Settings(profile, sections, dict(switches))
 
 
 def _check_model(model: ModelSettings, values: Mapping[str, Any], origin: Mapping[tuple[str, str], str]) -> None:
-    """Raise UserError where the settings of a loaded net and of one that is trained here are mixed."""
+    """Raise UserError for an unknown net, and for settings that mix a loaded net with one that is trained here."""
     said_by = origin.get(("model", "name"), f"MODEL={model.name}")
     own = model.name in OWN_NETS
     if not own and not model.name.replace(".", "").replace(":", "").isidentifier():
@@ -118,7 +120,7 @@ def _check_model(model: ModelSettings, values: Mapping[str, Any], origin: Mappin
 
 
 def _begin_with_recipe(training: dict[str, Any], origin: Mapping[tuple[str, str], str]) -> None:
-    """A recipe's values hold where nothing else was said."""
+    """Fill in the recipe's value for each training setting that was not given."""
     recipe = training.get("recipe", "default")
     if recipe not in RECIPES:
         said_by = origin["training", "recipe"]
@@ -128,13 +130,12 @@ def _begin_with_recipe(training: dict[str, Any], origin: Mapping[tuple[str, str]
 
 
 def said(profile: str, document: Mapping[str, Mapping[str, Any]], known: Known) -> dict[str, str]:
-    """The switches that give a run's settings (`Settings.document`): all that differ from what they would be otherwise."""
+    """The switches that reproduce a run's settings (`Settings.document`): those that differ from the default."""
     net = document.get("model", {})
     named = {name: net[key] for name, key in (("MODEL", "name"), ("WEIGHTS", "weights")) if net.get(key)}
     plain = load({"PROFILE": profile}, known).document()
-    usual = load({"PROFILE": profile} | named, known).document() | {
-        "model": plain["model"]
-    }  # images of the net's own size
+    # What the settings would be without switches; a loaded net decides the size of its images.
+    usual = load({"PROFILE": profile} | named, known).document() | {"model": plain["model"]}
     short = {switch.setting: switch.name for switch in known.switches if switch.setting}
     found = {} if profile == "default" else {"PROFILE": profile}
     for section, entries in document.items():
@@ -155,7 +156,7 @@ def _long_switch(name: str, known: Known) -> tuple[str, str]:
 
 
 def _parse(kind: type, key: str, text: str) -> Any:
-    """A list where the setting takes one; the rest is left to the validation."""
+    """A list if the setting takes one, else the text; `_validate` converts and checks the values."""
     hint = get_type_hints(kind)[key]
     return [part for part in text.split(",") if part] if get_origin(hint) is tuple else text
 

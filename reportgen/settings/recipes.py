@@ -1,6 +1,6 @@
-"""Which net is trained and how: the architectures and the training recipes, as values.
+"""The architectures and the training recipes, as values.
 
-Nothing here imports torch, so settings can be read and checked, and figure 3 drawn, without it.
+Nothing here imports torch, so reading settings and drawing figure 3 need no torch.
 """
 
 import math
@@ -24,7 +24,7 @@ NORMALISED = (1, 2)  # layers that end in contrast normalisation
 
 
 class LayerShape(NamedTuple):
-    """One layer of an architecture, by arithmetic: figure 3's numbers, and what it costs."""
+    """One layer of an architecture, by arithmetic: figure 3's numbers and the layer's cost."""
 
     layer: int  # the paper's number, 1-8
     maps: int  # feature maps, or units of a fully connected layer
@@ -43,9 +43,9 @@ class Architecture:
 
     Layers keep the paper's numbers: a net without layers 3 and 4 has layers 1, 2, 5, 6, 7, 8.
 
-    The paper does not print its paddings. With one pixel around layer 1 and none around layer 2 the maps of a 224 px
-    image have exactly its sizes (110, 55, 26, 13, 13, 13, 13, 6); `second_padding` is larger in the nets for small
-    images, where layers 3-5 would otherwise be left with four rows.
+    The paper does not print its paddings. With one pixel around layer 1 and none around layer 2, the maps of a 224 px
+    image have exactly the paper's sizes (110, 55, 26, 13, 13, 13, 13, 6). The nets for small images have a larger
+    `second_padding`; without it layers 3-5 would have only four rows.
     """
 
     name: str = "zeiler-fergus"
@@ -68,9 +68,9 @@ class Architecture:
         return tuple(number for number in range(1, CLASSIFIER + 1) if number not in self.removed)
 
     def shapes(self) -> list[LayerShape]:
-        """Size and cost of every layer; of a convolution, multiplications by padding are counted.
+        """Size and cost of every layer; a convolution's multiplications with padding count.
 
-        Raises UserError where the image is too small for the net's strides.
+        Raises UserError if the image is too small for the net's strides.
         """
         rows: list[LayerShape] = []
         maps, size = 3, self.input_size
@@ -92,12 +92,12 @@ class Architecture:
             2: (5, self.second_stride, self.second_padding),
         }.get(number, (3, 1, 1))
         convolved = (size + 2 * padding - side) // stride + 1
-        # ceil mode: a last window that hangs over the edge counts, if it starts inside the map
+        # ceil mode: a last window that reaches beyond the edge counts if it starts inside the map
         pooled = math.ceil((convolved - 3) / 2) + 1 if number in POOLED else convolved
         if size + 2 * padding < side or pooled < 1:
             raise UserError(
-                f"input size {self.input_size} px: too small for the net {self.name!r}, nothing is left at layer "
-                f"{number}: use larger images"
+                f"input size {self.input_size} px: too small for the net {self.name!r}, whose layer {number} would have "
+                "no output: use larger images"
             )
         weights = side * side * maps * self.widths[number - 1]
         return LayerShape(
@@ -119,7 +119,7 @@ class Architecture:
 
     @property
     def multiply_adds(self) -> int:
-        """Multiplications with an addition that one image costs, in convolutions and fully connected layers."""
+        """Multiply-adds for one image, in convolutions and fully connected layers."""
         return sum(row.multiply_adds for row in self.shapes())
 
 
@@ -127,10 +127,10 @@ ZEILER_FERGUS = Architecture()
 KRIZHEVSKY = Architecture(
     name="krizhevsky", first_filter=11, first_stride=4, first_padding=2, second_stride=1, second_padding=2
 )
-"""The "before" of figure 6, connected densely (Zeiler & Fergus 2013, section 4.1)."""
+"""The "before" of figure 6, with dense connections (Zeiler & Fergus 2013, section 4.1)."""
 
 OWN_NETS = {"zfnet": ZEILER_FERGUS, "krizhevsky": KRIZHEVSKY}
-"""What ``MODEL=`` calls the two that are trained here where no weights are given."""
+"""The nets that can be trained here, by their ``MODEL=`` names."""
 
 SMALL = Architecture(
     name="small",
@@ -141,7 +141,7 @@ SMALL = Architecture(
     input_size=88,
     classes=12,
 )
-"""The default: 88 px crops and minutes on two cores. Layers 3-5 have 5x5 maps, as in `SMALL_KRIZHEVSKY`."""
+"""The default: reads 88 px crops and trains in minutes on two cores. Layers 3-5 have 5x5 maps, as in `SMALL_KRIZHEVSKY`."""
 SMALL_KRIZHEVSKY = replace(
     SMALL,
     name="small-krizhevsky",
@@ -163,8 +163,8 @@ ARCHITECTURES = {net.name: net for net in (ZEILER_FERGUS, KRIZHEVSKY, SMALL, SMA
 class TrainingSettings:
     """How a net is trained. The values here are the recipe `default`; `PAPER_RECIPE` is the paper's.
 
-    The default differs from the paper in initialisation, schedule, weight decay and input scale, because on small
-    images and in minutes the paper's own recipe stays at chance.
+    The default differs from the paper in initialisation, schedule, weight decay and input scale, because the paper's
+    recipe stays at chance when it trains for minutes on small images.
     """
 
     recipe: str = "default"
@@ -172,21 +172,21 @@ class TrainingSettings:
     batch_size: Annotated[int, Field(ge=1)] = 32  # images
     learning_rate: Annotated[float, Field(gt=0)] = 0.01
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    weight_decay: Annotated[float, Field(ge=0)] = 1e-2  # strong: lets the noise that layer 1 began with fade
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-2  # strong: the initial noise in layer 1 fades
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2  # in layers 6 and 7; replaces the architecture's
     schedule: Literal["cosine", "plateau"] = "cosine"
     warm_up: Annotated[float, Field(ge=0)] = 1.0  # epochs in which the rate rises linearly from 0
-    watched: Literal["validation", "train"] = "validation"  # plateau: whose error
+    watched: Literal["validation", "train"] = "validation"  # plateau: images whose error is watched
     patience: Annotated[int, Field(ge=1)] = 5  # plateau: epochs without a lower error before the rate falls
-    anneal: Annotated[float, Field(gt=0, lt=1)] = 0.1  # plateau: what the rate is multiplied by
-    plateaus: Annotated[int, Field(ge=0)] = 0  # plateau: so many of them end the training; 0: it runs for `epochs`
+    anneal: Annotated[float, Field(gt=0, lt=1)] = 0.1  # plateau: factor by which the rate falls
+    plateaus: Annotated[int, Field(ge=0)] = 0  # plateau: this many end the training; 0: it runs for `epochs`
     initialisation: Literal["default", "paper"] = "default"
     clip_rms: Annotated[float, Field(ge=0)] = 0.0  # largest RMS of a convolution filter after an update; 0: no clipping
     inputs: Literal["unit", "paper"] = "unit"  # unit variance per channel, or the paper's about -128..128
-    crops: bool = True  # random crops and flips; without, the centre
+    crops: bool = True  # random crops and flips; False: the centre crop
     snapshots: tuple[Annotated[float, Field(gt=0)], ...] = ()  # epochs, fractions allowed; empty: `snapshot_epochs`
-    early_snapshots: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.25, 0.5)  # epochs, beside those
-    precision: Literal["float32", "tf32", "bfloat16"] = "float32"  # the others: coarser; tf32: CUDA only
+    early_snapshots: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.25, 0.5)  # epochs, besides `snapshot_epochs`
+    precision: Literal["float32", "tf32", "bfloat16"] = "float32"  # tf32 and bfloat16 are coarser; tf32: CUDA only
 
 
 PAPER_RECIPE = TrainingSettings(
@@ -212,7 +212,7 @@ FIGURE_4_EPOCHS = (1, 2, 5, 10, 20, 30, 40, 64)
 
 
 def snapshot_epochs(epochs: int) -> tuple[int, ...]:
-    """Epochs after which a net is kept: figure 4's columns, in proportion where training is shorter; the last always.
+    """Epochs after which a net is kept: figure 4's columns, in proportion if training is shorter, and always the last.
 
     >>> snapshot_epochs(64)
     (1, 2, 5, 10, 20, 30, 40, 64)
@@ -229,7 +229,7 @@ def snapshot_epochs(epochs: int) -> tuple[int, ...]:
 
 
 def learning_rate(settings: TrainingSettings, step: int, steps_per_epoch: int, errors: list[float]) -> float:
-    """Learning rate of a step, counted from 1, given the watched errors of the finished epochs.
+    """Learning rate of a step (steps count from 1), given the watched errors of the finished epochs.
 
     ``plateau``: multiplied by `anneal` at every plateau (the paper anneals "when the validation error plateaus").
     ``cosine``: half a cosine that would reach 0 one step after the last. Both rise linearly over `warm_up` epochs first.
@@ -244,15 +244,15 @@ def learning_rate(settings: TrainingSettings, step: int, steps_per_epoch: int, e
 
 
 def ended(settings: TrainingSettings, errors: list[float]) -> bool:
-    """Whether training is over, given the watched errors of the finished epochs: by its epochs or by its plateaus."""
+    """Whether training is over, by its epochs or its plateaus, given the watched errors of the finished epochs."""
     return len(errors) >= settings.epochs or 0 < settings.plateaus <= plateaus(settings, errors)
 
 
 def plateaus(settings: TrainingSettings, errors: list[float]) -> int:
-    """How often `patience` errors in a row brought no new lowest.
+    """How often `patience` epochs in a row brought no new lowest error.
 
-    Where plateaus end the training, the lowest is that since the rate last fell, whatever was reached at a higher one;
-    and an epoch without any error is a plateau by itself: there is nothing left to wait for.
+    If plateaus end the training, the lowest error counts from the last fall of the rate; errors from before do not. Then
+    an epoch with error 0 is a plateau by itself: no lower error can come.
     """
     lowest, waited, found = math.inf, 0, 0
     for error in errors:

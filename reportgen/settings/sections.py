@@ -1,4 +1,4 @@
-"""What can be set, by section: every section is a frozen dataclass with its defaults; an analysis keeps its own in its folder.
+"""The settings, by section: each section is a frozen dataclass with its defaults. An analysis declares its own in its folder.
 
 Nothing here imports torch.
 """
@@ -23,14 +23,14 @@ Positive = Annotated[int, Field(ge=1)]
 
 @dataclass(frozen=True, config=STRICT)
 class RunSettings:
-    """What holds for the whole run."""
+    """Settings of the whole run."""
 
     seed: Annotated[int, Field(ge=0)] = 0
 
 
 @dataclass(frozen=True, config=STRICT)
 class ComputeSettings:
-    """What computes."""
+    """The device and threads that compute."""
 
     device: str = "auto"  # auto, cpu, cuda, cuda:1, mps
     threads: Annotated[int, Field(ge=0)] = 0  # of each stage on the CPU; 0: one for each core of the machine
@@ -38,7 +38,7 @@ class ComputeSettings:
 
 @dataclass(frozen=True, config=STRICT)
 class MachineSettings:
-    """How the work is shared: what is found does not hang on it, but for the last bits of what is trained."""
+    """How processes share the work: results do not depend on it, except for the last bits of trained nets."""
 
     gpus: Positive = 1  # processes that share training and search, each with a GPU, or on the CPU with DEVICE=cpu
 
@@ -48,22 +48,24 @@ NAMED_SETS = ("CIFAR10", "STL10", "Caltech101", "Imagenette", "OxfordIIITPet", "
 
 @dataclass(frozen=True, config=STRICT)
 class DataSettings:
-    """The images: the embedded scenes, or a folder of the user's."""
+    """The images: the embedded scenes, the user's folder, or a torchvision data set."""
 
     source: str = "scenes"  # "scenes", a folder (an ImageFolder tree, with or without splits), or a torchvision set
     size: Annotated[int, Field(ge=32)] = 96  # pixels: the shorter side is scaled to this, then the centre square is cut
-    crop: Annotated[int, Field(ge=24)] = 88  # pixels: side of what the net reads
+    crop: Annotated[int, Field(ge=24)] = 88  # pixels: side of the square that the net reads
     train: Positive = 300  # scenes of each class
     val: Positive = 100
     test: Positive = 100
     transfer: Positive = 60  # scenes of each class that the net never sees
     val_share: Share = 0.15  # of a folder that has no val/ of its own
     test_share: Share = 0.15
-    pack: bool = True  # store every image, decoded; else files are decoded whenever they are read: slower, no disk
+    pack: bool = (
+        True  # store every image decoded; False: decode files on every reading, which is slower but takes no disk
+    )
 
     @property
     def named(self) -> bool:
-        """Whether `source` names one of torchvision's data sets, not a folder of that name."""
+        """Whether `source` names a torchvision data set and not a folder of that name."""
         return self.source in NAMED_SETS and not Path(self.source).is_dir()
 
 
@@ -87,7 +89,7 @@ class ModelSettings:
     """The net: trained here, or loaded with its weights."""
 
     name: str = "zfnet"  # one of OWN_NETS; with weights also a torchvision classifier, or package.module:factory
-    weights: str = ""  # a file, or DEFAULT and other names of torchvision's: the net is loaded; empty: it is trained
+    weights: str = ""  # a file, or DEFAULT or another torchvision name: the net is loaded; empty: the net is trained
     classes: str = ""  # a .csv or .json file with the names of a loaded net's classes, in its order
     snapshots: str = ""  # a folder with a loaded net's checkpoints, epoch-<number>.safetensors, .pt or .pth
     widths: tuple[Positive, Positive, Positive, Positive, Positive] = (96, 256, 384, 384, 256)  # maps of layers 1-5
@@ -100,7 +102,7 @@ class ModelSettings:
         return self.weights != ""
 
     def architecture(self, crop: int, classes: int, name: str = "") -> Architecture:
-        """The net that is trained on crops of so many pixels, or that of the two which is named, at the same size."""
+        """The net to train on crops of `crop` pixels; `name` chooses one of OWN_NETS in place of the settings' net."""
         base = OWN_NETS[name or self.name]
         return dataclasses.replace(
             base,
@@ -112,27 +114,28 @@ class ModelSettings:
         )
 
 
-OF_TRAINED_NETS = (("model", "widths"), ("model", "fully_connected"), ("model", "second_padding"))  # beside the recipe
+# Settings of trained nets alone, besides those of the sections training and compare.
+OF_TRAINED_NETS = (("model", "widths"), ("model", "fully_connected"), ("model", "second_padding"))
 
 
 def usual_sizes(model: ModelSettings) -> tuple[int, int]:
-    """Stored size and crop of a loaded net whose file does not say: ImageNet's usual, pixels."""
+    """Stored size and crop, in pixels, of a loaded net whose weights do not give them: the usual ones of ImageNet."""
     return 256, 224
 
 
 @dataclass(frozen=True, config=STRICT)
 class PreprocessingSettings:
-    """What a loaded net reads: (pixel / 255 * range - mean) / deviation. What is empty, its weights say, else ImageNet's usual."""
+    """A loaded net's input: (pixel / 255 * range - mean) / deviation. Empty: from its weights, else the usual for ImageNet."""
 
-    range: Annotated[float | None, AfterValidator(_white)] = None  # what white is before the mean is subtracted
+    range: Annotated[float | None, AfterValidator(_white)] = None  # value of white before the mean is subtracted
     order: Literal["RGB", "BGR"] | None = None  # of the channels
     mean: Channels = ()  # in units of the range, in the net's order
-    deviation: Channels = ()  # likewise
+    deviation: Channels = ()  # in units of the range, in the net's order
 
 
 @dataclass(frozen=True, config=STRICT)
 class LayerSettings:
-    """What the paper's layers are in this net; empty: the rule of docs/claims.md."""
+    """Which nodes of this net are the paper's layers; empty: by the rule in docs/claims.md."""
 
     nodes: tuple[str, ...] = ()  # names of nodes for layers 1, 2, ..., or with numbers: 1=features.0
 
@@ -145,19 +148,19 @@ def _known_variant(name: str) -> str:
 
 @dataclass(frozen=True, config=STRICT)
 class CompareSettings:
-    """The nets that are trained only to be compared with each other, on one schedule."""
+    """The comparison nets, which share one schedule and are compared only with each other."""
 
     epochs: Positive = 5
-    paper_epochs: Positive = 3  # of the two by the recipe `paper`, if that is less
-    seeds: Positive = 1  # of the two architectures as they are; the others are trained once
+    paper_epochs: Positive = 3  # of the two nets with the recipe `paper`, but no more than `epochs`
+    seeds: Positive = 1  # for the two unchanged architectures; the other variants are trained once
     variants: tuple[Annotated[str, AfterValidator(_known_variant)], ...] = tuple(item.name for item in VARIANTS)
 
 
 @dataclass(frozen=True, config=STRICT)
 class AnnotationSettings:
-    """Where objects and parts are marked; the embedded scenes bring their own marks."""
+    """Files that mark objects and parts; the embedded scenes bring their own."""
 
-    parts: str = ""  # a COCO file with keypoints; its images lie beside it, or in the data's folder
+    parts: str = ""  # a COCO file with keypoints; its images are beside it, or in the data's folder
     masks: str = ""  # where the objects are: a COCO file, or a folder of PNGs named as the images
 
 
@@ -189,7 +192,7 @@ class Settings:
 
     profile: str
     sections: Mapping[str, Any]
-    switches: Mapping[str, str] = dataclasses.field(default_factory=dict, compare=False)  # they were read from
+    switches: Mapping[str, str] = dataclasses.field(default_factory=dict, compare=False)  # that gave these settings
 
     @property
     def run(self) -> RunSettings:
@@ -241,12 +244,12 @@ class Settings:
         return [f"{name}={value}" for name, value in self.switches.items()]
 
     def document(self, *names: str) -> dict[str, Any]:
-        """The named sections (all, if none is named) as JSON-able values."""
+        """The named sections as JSON-able values; all sections if none is named."""
         return {name: jsonable(asdict(self.sections[name])) for name in names or self.sections}
 
 
 def jsonable(value: Any) -> Any:
-    """Tuples as lists, all the way down: what reading the JSON back gives."""
+    """The value with all tuples, nested ones too, as lists, as if it had been read back from JSON."""
     if isinstance(value, dict):
         return {key: jsonable(part) for key, part in value.items()}
     return [jsonable(part) for part in value] if isinstance(value, (list, tuple)) else value

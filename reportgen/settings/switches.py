@@ -1,6 +1,7 @@
-"""The switches of the command line: short names for settings, and what the Makefile and the commands read themselves.
+"""The switches of the command line: short names for settings, and switches that the Makefile and the commands read.
 
-The one table: ``make help``, the README and the errors have it from here; an analysis declares its own beside its settings.
+``make help`` and the errors use this table, and a test compares the README with it. An analysis declares its own switches
+beside its settings.
 """
 
 import dataclasses
@@ -13,7 +14,7 @@ class Switch:
     name: str
     setting: tuple[str, str] | None  # (section, field); None: read by the Makefile or the command
     help: str
-    default: str = ""  # what it is where it is not given, as far as one word says it
+    default: str = ""  # the default for the help; empty if there is none, or more than a word
 
 
 SWITCHES = (
@@ -41,29 +42,32 @@ SWITCHES = (
     Switch("MASKS", ("annotations", "masks"), "where the objects are: a COCO file, or a folder of mask PNGs"),
     Switch("TRANSFER", ("transfer", "source"), "images of other classes: a folder with one folder for each class"),
     Switch("SEED", ("run", "seed"), "seed of everything random", "0"),
-    Switch("EPOCHS", ("training", "epochs"), "how long the net is trained; the profile says, unless given"),
+    Switch("EPOCHS", ("training", "epochs"), "epochs of training; default: the profile's"),
     Switch(
         "COMPARE_EPOCHS",
         ("compare", "epochs"),
-        "epochs of each comparison net, by the paper's recipe at most COMPARE_PAPER_EPOCHS; the profile says, unless given",
+        "epochs of each comparison net (with the paper's recipe at most COMPARE_PAPER_EPOCHS); default: the profile's",
     ),
     Switch(
-        "SEEDS", ("compare", "seeds"), "how often the two architectures are trained: from 6, a claim is about them", "1"
+        "SEEDS",
+        ("compare", "seeds"),
+        "how often the two architectures are trained; with 6 or more, a claim is about them",
+        "1",
     ),
     Switch("DEVICE", ("compute", "device"), "auto, cpu, cuda, cuda:1 or mps", "auto"),
     Switch("GPUS", ("machine", "gpus"), "GPUs that share training and search; with DEVICE=cpu, processes", "1"),
     Switch("BUILD", None, "folder of the artefacts", "build"),
     Switch("REPORT", None, "folder of the report", "report"),
     Switch("FORMAT", None, "single: also report/single.html, the whole page in one file"),
-    Switch("CONFIG", None, "a TOML file of settings, laid over the profile"),
-    Switch("JOBS", None, "stages made at the same time, each in a process of its own", "1"),
+    Switch("CONFIG", None, "a TOML file of settings that override the profile's"),
+    Switch("JOBS", None, "stages made at the same time, each in its own process", "1"),
     Switch("VENV", None, "folder of the virtual environment; none: use PYTHON as it is", ".venv"),
     Switch("PYTHON", None, "the Python that makes the environment", "python3"),
-    Switch("REQUIREMENTS", None, "a requirements.txt of what your own net imports, installed into VENV"),
-    Switch("ANALYSIS", None, "make figures: of this analysis only"),
-    Switch("LAYER", None, "make figures: of this layer only"),
+    Switch("REQUIREMENTS", None, "a requirements.txt with the packages that your own net imports, installed into VENV"),
+    Switch("ANALYSIS", None, "make figures: only this analysis"),
+    Switch("LAYER", None, "make figures: only this layer"),
     Switch("MAPS", None, "make figures LAYER=...: these feature maps (0,5,17), or all"),
     Switch("BASE", None, "make compare: folder of the older report"),
-    Switch("FAIL_ON", None, "make compare: verdict: status 1 where a verdict got worse"),
+    Switch("FAIL_ON", None, "make compare: verdict ends with status 1 if a verdict got worse"),
     Switch("PORT", None, "make serve: port on this machine", "8000"),
 )

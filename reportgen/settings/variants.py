@@ -1,6 +1,6 @@
 """The comparison nets, as values: the paper's variants of two nets (Zeiler & Fergus 2013, figure 6, tables 2 and 3).
 
-They share one schedule, as a rule shorter than the report's own net has, and are compared only with each other. Nothing
+They share one schedule, usually shorter than that of the report's own net, and are compared only with each other. Nothing
 here imports torch.
 """
 
@@ -11,22 +11,22 @@ from reportgen.settings.recipes import PAPER_RECIPE, Architecture, Removable, Tr
 
 Base = Literal["zfnet", "krizhevsky"]
 FAMILY = "compare"  # their stages are named compare/<variant>
-WIDER = (512 / 384, 1024 / 384, 512 / 256)  # table 3: maps of layers 3, 4, 5, against figure 3's
-SEEDED = ("zfnet", "krizhevsky")  # trained with several seeds where that is asked for: "the architecture"
+WIDER = (512 / 384, 1024 / 384, 512 / 256)  # table 3: maps of layers 3, 4, 5 relative to figure 3's
+SEEDED = ("zfnet", "krizhevsky")  # trained with every seed of SEEDS=, for statements about the architecture
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A net that is trained to be compared; by its factors it also varies nets smaller than the paper's."""
+    """A comparison net; its sizes are factors, so they also apply to nets smaller than the paper's."""
 
     name: str
     base: Base
-    row: str = ""  # of the paper's table 3, as `reportgen.claims.paper` names it; empty: in no table
+    row: str = ""  # of the paper's table 3, as named in `reportgen.claims.paper`; empty: in no table
     removed: tuple[Removable, ...] = ()
-    units: float = 1.0  # of layers 6 and 7, times the base's
-    wider: bool = False  # layers 3, 4, 5 have 512, 1024, 512 maps for 384, 384, 256
+    units: float = 1.0  # factor on the base's units of layers 6 and 7
+    wider: bool = False  # layers 3, 4, 5 have 512, 1024, 512 maps instead of 384, 384, 256
     recipe: Literal["default", "paper"] = "default"
-    clipped: bool = True  # recipe "paper": filters' RMS is clipped
+    clipped: bool = True  # recipe "paper": whether filters' RMS is clipped
 
     def applied(self, base: Architecture) -> Architecture:
         """This variant of a net."""
@@ -38,9 +38,9 @@ class Variant:
         return replace(base, name=self.name, widths=widths, fully_connected=(sixth, seventh), removed=self.removed)
 
     def training(self, given: TrainingSettings, epochs: int, paper_epochs: int) -> TrainingSettings:
-        """How it is trained: as the report's net by the default recipe, or by the paper's; only the last net is kept.
+        """How it is trained: with the default recipe as the report's net is, or with the paper's recipe.
 
-        By the paper's recipe at most as long as by the other.
+        With the paper's recipe it is trained for `paper_epochs` or `epochs`, whichever is less. Only the last net is kept.
         """
         if self.recipe == "paper":
             radius = PAPER_RECIPE.clip_rms if self.clipped else 0.0
@@ -77,14 +77,14 @@ BY_NAME = {variant.name: variant for variant in VARIANTS}
 
 
 class Compared(NamedTuple):
-    """One net to train: a variant, with the run's own seed (turn 0) or one of those after it."""
+    """One net to train: a variant, with the run's own seed (turn 0) or the `turn`-th seed after it."""
 
     variant: Variant
     turn: int = 0
 
     @property
     def stage(self) -> str:
-        """The name of its stage."""
+        """The name of the stage that trains it."""
         return stage_name(self.variant.name, self.turn)
 
 
@@ -94,7 +94,7 @@ def stage_name(variant: str, turn: int = 0) -> str:
 
 
 def compared(names: tuple[str, ...], seeds: int) -> list[Compared]:
-    """The nets that settings ask for; only `SEEDED` ones with every seed."""
+    """The nets to train: each named variant once, those in `SEEDED` once with each seed."""
     return [
         Compared(BY_NAME[name], turn) for name in dict.fromkeys(names) for turn in range(seeds if name in SEEDED else 1)
     ]

@@ -1,4 +1,4 @@
-"""The list of stages: each with what it reads and what it depends on. The one place where a stage is registered."""
+"""The list of stages, each with what it reads and depends on. A stage is registered here and nowhere else."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
@@ -14,7 +14,7 @@ from reportgen.pipeline.work import Stage
 from reportgen.settings import variants
 from reportgen.settings.sections import Settings
 
-TRAINED = (  # what a trained net's bytes depend on beside values: docs/decisions/what-a-net-depends-on.md
+TRAINED = (  # the code that a trained net's bytes depend on: docs/decisions/what-a-net-depends-on.md
     "reportgen.nets",
     "reportgen.data",
     "reportgen.scenes",
@@ -25,13 +25,13 @@ TRAINED = (  # what a trained net's bytes depend on beside values: docs/decision
 
 
 def pipeline(settings: Settings, build: Path, report: Path) -> Pipeline:
-    """The stages of a run with these settings, in its folders."""
+    """The pipeline of a run with these settings, in these folders."""
     return Pipeline(settings, stages(settings), build, report)
 
 
 def stages(settings: Settings) -> dict[str, Stage]:
-    """Every stage of a run with these settings by name, in the order in which they can be made."""
-    loaded = settings.model.loaded  # then there is nothing to compare it with
+    """Every stage of a run with these settings, by name, each after the stages it reads."""
+    loaded = settings.model.loaded  # a loaded net has no comparison nets
     compared = () if loaded else variants.compared(settings.compare.variants, settings.compare.seeds)
     found = [
         *_images(settings),
@@ -41,7 +41,7 @@ def stages(settings: Settings) -> dict[str, Stage]:
         *(_drawing(analysis) for analysis in registry.ANALYSES),
         *_published(),
     ]
-    if loaded:  # the net is looked up before all else
+    if loaded:  # first, so that a wrong net ends the run before images are read
         sections, files = ("model", "preprocessing", "data"), user_files.net_files
         doing = "loading the net and its weights"
         found.insert(0, Stage("model", "reportgen.stages.model", (), sections, files=files, doing=doing))
@@ -49,7 +49,7 @@ def stages(settings: Settings) -> dict[str, Stage]:
 
 
 def _images(settings: Settings) -> Iterator[Stage]:
-    """The stages that read images and what is marked in them."""
+    """The stages that read images and their annotations."""
     given = {"loaded": True} if settings.model.loaded else {}
     yield Stage(
         "data",
@@ -95,7 +95,7 @@ def _trained_net(settings: Settings) -> Stage:
 
 
 def _architecture(settings: Settings, variant: variants.Variant | None = None) -> dict[str, Any]:
-    """The net that is trained, as values: but for its classes, which the images bring."""
+    """The architecture of the net that is trained; the number of classes is a placeholder, since the images decide it."""
     base = settings.model.architecture(settings.data.crop, 1, variant.base if variant else "")
     return asdict(variant.applied(base) if variant else base)
 
@@ -120,14 +120,14 @@ def _computing(analysis: Analysis, inputs: tuple[str, ...]) -> Stage:
 
 def _drawing(analysis: Analysis) -> Stage:
     name = analysis.name
-    also = (analysis.within("draw"),)  # of most there is none, which is no fault
+    also = (analysis.within("draw"),)  # most analyses have none
     return Stage(
         f"drawn/{name}", "reportgen.stages.drawing", (name,), also=also, doing=f"drawing {name}", analysis=analysis
     )
 
 
 def _published() -> Iterator[Stage]:
-    """The page and the PDF, which read all that was made."""
+    """The page and the PDF, which read everything that was made."""
     names = tuple(analysis.name for analysis in registry.ANALYSES)
     read = ("data", "annotations", "transfer", "net", *names, *(f"drawn/{name}" for name in names))
     heads = tuple(analysis.within("headline") for analysis in registry.ANALYSES)
@@ -149,7 +149,7 @@ def _published() -> Iterator[Stage]:
 
 
 def _comparison(net: variants.Compared, settings: Settings) -> Stage:
-    """The stage of one comparison net; it depends on no setting that does not change this very net."""
+    """The stage of one comparison net; it depends only on the settings that change this net."""
     model, compare = settings.model, settings.compare
     training = net.variant.training(settings.training, compare.epochs, compare.paper_epochs)
     given = {
@@ -173,7 +173,7 @@ def _comparison(net: variants.Compared, settings: Settings) -> Stage:
 
 
 def _present(reads: Iterable[str], compared: Iterable[variants.Compared]) -> tuple[str, ...]:
-    """The stages an analysis reads: ``compare`` is every comparison net of the run, ``compare/zfnet`` that one's seeds."""
+    """The stages an analysis reads: ``compare`` means every comparison net of the run, ``compare/zfnet`` all its seeds."""
     found: list[str] = []
     for name in reads:
         family, _, variant = name.partition("/")

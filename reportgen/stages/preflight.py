@@ -1,4 +1,4 @@
-"""What would end a run late, said before a net is trained."""
+"""Checks before a net is trained, for errors that would otherwise end the run late."""
 
 from dataclasses import replace
 from itertools import count
@@ -15,7 +15,7 @@ STAGES = ("data", "annotations", "transfer")  # that read the user's files
 
 
 def check_crop(settings: Settings) -> None:
-    """Raise UserError for crops larger than the images, and for too small ones: of some net to train nothing is left."""
+    """Raise UserError for crops larger than the images, and for crops too small for one of the nets to train."""
     data, model = settings.data, settings.model
     if data.crop > data.size:
         raise UserError(
@@ -29,8 +29,8 @@ def check_crop(settings: Settings) -> None:
     least = next(side for side in count(data.crop) if all(_fits(replace(net, input_size=side)) for net in nets))
     if least > data.crop:
         raise UserError(
-            f"DATA_CROP={data.crop}: too small for the nets that are trained, of which nothing would be left behind a layer: "
-            f"use {least} or more, and DATA_SIZE= as large"
+            f"DATA_CROP={data.crop}: too small for the nets that are trained (a layer would have no output): "
+            f"use {least} or more, and DATA_SIZE= at least as large"
         )
 
 
@@ -43,12 +43,12 @@ def _fits(net: Architecture) -> bool:
 
 
 def check_sections() -> None:
-    """Raise UserError for a section of the page that forgets a figure: before the figure is computed."""
+    """Raise UserError for a section of the page that does not show one of its figures."""
     sections.check(ANALYSES)
 
 
 def check(settings: Settings, build: Path) -> None:
-    """Raise UserError for what an analysis can already see in the user's files; the stages that read them are made."""
+    """Raise UserError for errors that an analysis can already see in the user's files; the stages `STAGES` are made."""
     for analysis in ANALYSES:
         if found := analysis.offered("preflight"):
             found.check(settings, build)

@@ -1,4 +1,4 @@
-// The contents follow the reader: the section and the figure that are on the screen are marked.
+// The table of contents marks the section and the figure that are on the screen.
 "use strict";
 {
   const contents = document.querySelector(".contents");
@@ -11,7 +11,7 @@
   let marked = [];
   let waiting = false;
 
-  /** The last of some entries whose target begins above the middle of the screen; at the page's end, on the screen. */
+  /** The last entry whose target begins above the middle of the screen; at the page's end, the last target on the screen. */
   function reached(among) {
     const end = scrollY + innerHeight > document.documentElement.scrollHeight - 8;
     return among.findLast(({ target }) => target.getBoundingClientRect().top < innerHeight / (end ? 1 : 2));
@@ -28,7 +28,7 @@
     marked = now;
     const last = now.at(-1)?.getBoundingClientRect();
     if (!last) return;
-    // The column beside a wide page scrolls, or the bar above a narrow one; never the page itself.
+    // Scroll the column beside a wide page, or the bar above a narrow one; never the page itself.
     const column = contents.getBoundingClientRect();
     if (last.top < column.top || last.bottom > column.bottom) contents.scrollTop += last.top - column.top - column.height / 2;
     const first = now[0].getBoundingClientRect();

@@ -1,4 +1,4 @@
-// Charts of curves: the values at the place under the pointer.
+// Charts of curves: show the values under the pointer.
 "use strict";
 for (const figure of document.querySelectorAll(".figure.LineChart")) {
   const { panels, moved } = dataOf(figure);
@@ -10,14 +10,14 @@ for (const figure of document.querySelectorAll(".figure.LineChart")) {
     { class: "readout", role: "status" },
     "Slide over a chart, tap it, or focus it and use the arrow keys: the values of its curves.",
   );
-  // Every x at which a panel has a point, in order.
+  // Every x at which the panel has a point, in order.
   const places = panels.map((panel) => [...new Set(panel.series.flatMap((line) => line.x))].sort((a, b) => a - b));
   const share = (value, [low, high]) => (value - low) / (high - low);
   const scenes = moved ? panels[0].series.map((line, index) => scene(line.name, index)) : [];
   let panel = 0;
   let at = -1;
 
-  /** The image behind a curve, seen through the net's window: { element, picture, value }. */
+  /** A curve's image, in the window that the net sees: { element, picture, value }. */
   function scene(name, index) {
     const { tile, side, window: seen } = moved;
     const picture = make("div", { class: "scene" });
@@ -30,7 +30,7 @@ for (const figure of document.querySelectorAll(".figure.LineChart")) {
     return { element: make("div", {}, frame, make("p", {}, nameOf(name), " ", value)), picture, value };
   }
 
-  /** Move the images as those were that gave the values at x. */
+  /** Move the images as they were moved to give the values at x. */
   function move(x) {
     const way = moved.ways[panel];
     const change = { shift: `translateY(${(100 * x) / moved.side}%)`, scale: `scale(${x})`, turn: `rotate(${-x}deg)` }[way];

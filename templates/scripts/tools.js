@@ -1,4 +1,4 @@
-// What the other scripts share. They are classic scripts: from file:// a browser loads no modules and fetches nothing.
+// Shared by the other scripts. All are classic scripts: from file:// a browser loads no modules and fetches nothing.
 "use strict";
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -11,7 +11,7 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** A name from the data, kept apart from the text around it whichever way it is written. */
+/** A name from the data, isolated from the text around it in case it is written from right to left. */
 function nameOf(text) {
   return make("bdi", {}, text);
 }
@@ -21,19 +21,19 @@ function numberOf(value) {
   return String(value).replace("-", "−");
 }
 
-/** The data that stand in the page beside a figure's picture. */
+/** The data beside a figure's picture in the page. */
 function dataOf(figure) {
   return JSON.parse(figure.querySelector("script[type='application/json']").textContent);
 }
 
-/** Put an element over a picture; the box is left, top, width and height as shares of the picture. */
+/** Put an element over a picture; box: left, top, width and height as shares of the picture. */
 function place(element, box) {
   ["left", "top", "width", "height"].forEach((side, index) => {
     element.style[side] = `${100 * box[index]}%`;
   });
 }
 
-/** Show in an element one square tile of a sheet of tiles; lengths in pixels of the sheet. */
+/** Show one square tile of a sheet of tiles in an element; lengths are in pixels of the sheet. */
 function cut(element, sheet, left, top, side) {
   const position = (offset, whole) => `${whole > side ? (100 * offset) / (whole - side) : 0}%`;
   const [width, height] = [sheet.getAttribute("width"), sheet.getAttribute("height")].map(Number);
@@ -42,7 +42,7 @@ function cut(element, sheet, left, top, side) {
   element.style.backgroundPosition = `${position(left, width)} ${position(top, height)}`;
 }
 
-/** Call something once, when an element comes near the screen: what nobody sees need not be loaded. */
+/** Call a function once, when an element comes near the screen, so that unseen pictures are not loaded. */
 function whenNear(element, call) {
   const watch = new IntersectionObserver(
     (entries) => {
@@ -55,7 +55,7 @@ function whenNear(element, call) {
   watch.observe(element);
 }
 
-/** The nearest of some numbers, by its index. */
+/** The index of the nearest of some numbers. */
 function nearest(numbers, value) {
   return numbers.reduce((best, number, index) => (Math.abs(number - value) < Math.abs(numbers[best] - value) ? index : best), 0);
 }

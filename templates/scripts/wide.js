@@ -1,4 +1,4 @@
-// What is wider than the screen says so, and fades out on the side on which there is more.
+// Mark elements that are wider than the screen, and fade them out on each side with more to see.
 "use strict";
 for (const box of document.querySelectorAll(".scroll")) {
   const hint = make("p", { class: "small wide", "aria-hidden": "true", hidden: "" }, "Wider than the screen: slide it to the side ↔");

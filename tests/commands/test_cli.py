@@ -53,7 +53,7 @@ def copy_of(run: Run, home: Path) -> Path:
         (["run", "BUILD=out", "REPORT=out"], "BUILD=out and REPORT=out are the same folder: give two"),
         (["run", "BUILD=."], "BUILD=.: it holds files that reportgen did not write: choose another folder"),
         (["figures", "ANALYSIS=feature"], "ANALYSIS=feature: no such analysis; did you mean 'features'?"),
-        (["figures", "MAPS=1"], "MAPS=1: say which layer's maps, as in LAYER=3 MAPS=1"),
+        (["figures", "MAPS=1"], "MAPS=1: name the layer, too, as in LAYER=3 MAPS=1"),
         (["stage", "featurs"], "featurs: no such stage; did you mean 'features'?"),
         (["serve"], "report/index.html: there is no report yet: make it with make report"),
     ],

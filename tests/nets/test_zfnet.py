@@ -137,7 +137,7 @@ def test_normalisation_can_be_left_out():
 
 
 def test_an_image_that_is_too_small_is_refused_by_name():
-    with pytest.raises(UserError, match=r"input size 8 px: too small for the net 'tiny', nothing is left at layer 2"):
+    with pytest.raises(UserError, match=r"input size 8 px: too small for the net 'tiny', whose layer 2 would have no"):
         ZFNet(replace(TINY, input_size=8))
 
 

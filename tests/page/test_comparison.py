@@ -181,5 +181,5 @@ def test_what_is_no_report_is_named(two: tuple[Path, Path], tmp_path: Path) -> N
     with pytest.raises(UserError, match=r"metrics.json is damaged"):
         compare.write(*two)
     (two[0] / "metrics.json").write_text(json.dumps({"schema": 99}))
-    with pytest.raises(UserError, match="has schema 99, this reportgen reads 1"):
+    with pytest.raises(UserError, match="has schema 99, but this reportgen reads 1"):
         compare.write(*two)

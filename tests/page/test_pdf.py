@@ -44,7 +44,7 @@ def test_a_name_that_no_font_can_write_is_said_once(capsys: pytest.CaptureFixtur
     with pdf.missing_letters():
         pass
     said = capsys.readouterr().err.splitlines()
-    assert said == ["  report.pdf: no font of this machine has 狗 猫: install one (Debian, Ubuntu: fonts-noto)"]
+    assert said == ["  report.pdf: no font on this machine has 狗 猫: install one (Debian, Ubuntu: fonts-noto)"]
 
 
 def test_it_says_what_it_is(reader: PdfReader):

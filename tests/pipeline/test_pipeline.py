@@ -240,7 +240,9 @@ def test_a_report_that_another_build_wrote_over_is_made_again(tmp_path: Path) ->
     assert due(opened(other, MODEL="krizhevsky")) == set()
     again = opened(one)
     assert due(again) == ENDS
-    assert {reason for _, reason in again.why()} == {"the report's folder has none, or that of another run"}
+    assert {reason for _, reason in again.why()} == {
+        "its files in the report's folder are missing, or from another run"
+    }
 
 
 def test_an_analysis_reads_the_comparison_nets_that_it_names_and_that_there_are(tmp_path: Path) -> None:

@@ -156,7 +156,7 @@ def test_hooks_that_change_what_a_convolution_reads_or_gives(before: bool) -> No
     found = occlude(graph, image, 9, 27, 0.0, [graph.output])
     expected = occlusion_by_covering(net, image, 9, found.tops.tolist(), found.lefts.tolist(), 0.0)
     assert_close(found.covered[graph.output], expected, 1e-5)
-    assert found.whole == "there is no rule for windows of the hooks of Conv2d ('4'): behind it, whole maps"
+    assert found.whole == "there is no rule for windows of the hooks of Conv2d ('4'): after it, whole maps"
 
 
 def test_weight_normalisation_is_no_hook_of_the_users() -> None:

@@ -83,7 +83,7 @@ def test_batches_stay_halved_and_in_order(caplog: pytest.LogCaptureFixture) -> N
     assert [value for part in found for value in part] == list(range(23))
     assert tried == [8, 4, 2, 2, 2, 2, *[2] * 4, *[2] * 3, 1]
     assert [record.message for record in caplog.records] == [
-        "the GPU is out of memory: going on with smaller batches, which changes results by rounding only"
+        "the GPU is out of memory: going on with smaller batches, which changes results only by rounding"
     ]
 
 

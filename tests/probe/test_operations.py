@@ -159,7 +159,7 @@ def test_covering_it_incrementally_equals_covering_whole_images(mirrored: bool, 
     with computing(share, batch=7):
         found = occlude(net, IMAGE, 7, 5, 0.25, ["relu_1", *modules])
     # What has a rule and no windows is said to have none, and whole maps are computed behind it.
-    assert found.whole == ("there is no rule for windows of flip ('flip'): behind it, whole maps" if mirrored else "")
+    assert found.whole == ("there is no rule for windows of flip ('flip'): after it, whole maps" if mirrored else "")
     places = torch.cartesian_prod(found.tops, found.lefts).tolist()
     expected = covered_one_by_one(forward_with_hooks(net, ["", *modules]), IMAGE, 7, places, 0.25)
     for values, module in zip(found.covered.values(), ["", *modules], strict=True):

@@ -96,7 +96,7 @@ def test_a_mistake_is_named_with_the_way_out(switches: dict[str, str], message: 
         ("[training]\nepoch = 3", "training has no setting 'epoch'; did you mean 'epochs'?"),
         ("[training]\nepochs = 'x'", "[training] epochs: input should be a valid integer"),
         ("seed = 3", "no section [seed]"),
-        ("run = 3", "'run' stands outside a section"),
+        ("run = 3", "'run' is outside a section"),
         ("[training", "not valid TOML"),
     ],
 )
@@ -170,7 +170,9 @@ def test_reading_settings_imports_neither_torch_nor_what_computes() -> None:
 @pytest.mark.parametrize("said", ["EPOCHS=3", "SEEDS=6", "TRAINING_MOMENTUM=0.5", "MODEL_WIDTHS=8,8,8,8,8"])
 def test_what_trains_a_net_is_refused_for_one_that_is_loaded(said: str, tmp_path: Path) -> None:
     loaded = {"MODEL": "squeezenet1_1", "WEIGHTS": "net.pt"}
-    with pytest.raises(UserError, match=f"{said}: this is for a net that is trained here: leave it out, or WEIGHTS="):
+    with pytest.raises(
+        UserError, match=f"{said}: this is for a net that is trained here: leave it out, or leave out WEIGHTS="
+    ):
         settings.load({**loaded, **dict([said.split("=")])})
     (tmp_path / "ours.toml").write_text("[training]\nepochs = 3\n")  # a file may serve several nets
     settings.load({**loaded, "CONFIG": str(tmp_path / "ours.toml")})
@@ -182,8 +184,8 @@ def test_what_trains_a_net_is_refused_for_one_that_is_loaded(said: str, tmp_path
         ({"DATA_CROP": "99"}, "DATA_CROP=99: larger than the stored images, DATA_SIZE=96: use 96 or less"),
         (
             {"DATA_CROP": "38"},
-            "DATA_CROP=38: too small for the nets that are trained, of which nothing would be left behind a layer: use 39 or "
-            "more, and DATA_SIZE= as large",
+            "DATA_CROP=38: too small for the nets that are trained (a layer would have no output): use 39 or more, and "
+            "DATA_SIZE= at least as large",
         ),
         (
             {"MODEL": "vgg11", "WEIGHTS": "DEFAULT", "DATA_SIZE": "200", "DATA_CROP": "224"},

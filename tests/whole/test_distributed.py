@@ -158,7 +158,7 @@ def test_one_that_dies_ends_the_run_with_its_own_word(one: Path, two: Path, tmp_
     first, last = done.stderr.splitlines()
     assert first == "compare/zfnet: training zfnet for comparison"
     assert last.startswith("error: GPUS=2: process 2 ended: RuntimeError: planted in two lines (")
-    assert last.endswith(": the same command goes on from what was finished")
+    assert last.endswith(": the same command continues from what was saved")
     [workshop] = (home / "build").glob("work-compare-zfnet-*")
     assert len(read_json(workshop / "history.json")["epochs"]) == 1
     make(home, TWO, stage)
@@ -225,7 +225,7 @@ def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
     [
         (["GPUS=0"], "GPUS=0: input should be greater than or equal to 1"),
         (["GPUS=two"], "GPUS=two: input should be a valid integer"),
-        (["GPUS=4", "DEVICE=auto"], "GPUS=4: there is no GPU here: leave it out, or use DEVICE=cpu for 4 processes"),
+        (["GPUS=4", "DEVICE=auto"], "GPUS=4: there is no GPU here: leave GPUS= out, or use DEVICE=cpu for 4 processes"),
     ],
 )
 def test_gpus_that_are_not_there(words: list[str], message: str, tmp_path: Path, monkeypatch) -> None:
@@ -243,7 +243,7 @@ def test_gpus_that_are_not_there(words: list[str], message: str, tmp_path: Path,
     [
         (4, "auto", "GPUS=4: there are only 2 here: use at most GPUS=2"),
         (4, "cuda", "GPUS=4: there are only 2 here: use at most GPUS=2"),
-        (2, "cuda:1", "DEVICE=cuda:1: this is one GPU: with GPUS=2 use DEVICE=cuda or leave it out"),
+        (2, "cuda:1", "DEVICE=cuda:1: this is one GPU: with GPUS=2 use DEVICE=cuda, or leave DEVICE= out"),
     ],
 )
 def test_more_gpus_than_there_are(gpus: int, device: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -261,7 +261,7 @@ def test_torchrun_with_another_number_than_was_said(tmp_path: Path, monkeypatch:
     started = {"TORCHELASTIC_RUN_ID": "x", "WORLD_SIZE": "3", "RANK": "0", "TORCHELASTIC_ERROR_FILE": str(place)}
     done = CliRunner().invoke(main, ["stage", "net", "PROFILE=tiny"], env=started | {"REPORTGEN_SWITCHES": ""})
     assert (done.exit_code, done.output) == (2, "")
-    assert read_json(place)["message"].startswith("torchrun started 3 processes for net: say GPUS=3")
+    assert read_json(place)["message"].startswith("torchrun started 3 processes for net: give GPUS=3")
 
 
 @dataclass

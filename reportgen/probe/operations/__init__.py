@@ -1,8 +1,8 @@
-"""What each call of a net does: one value for one operation, one file for one family of them.
+"""The operations of a net's calls: one value for each operation, one file for each family of operations.
 
 Modules (``nn.ReLU``), functions (``F.relu``), methods (``x.relu_()``) and operators (``x + y``) all become an
-`Operation`, which says what the engines ask of it: its receptive field, its rule on the way down, its windows. An
-operation of no family still runs forward, and is refused by name on a road for which nothing is known of it.
+`Operation`, which gives its receptive field, its rule on the way down and its windows. An operation of no family still
+runs forward; projections and windows that need its rule are refused by name.
 
 To add one: a file here with a subclass of `Operation` and its ``CALLS``, a line in `KNOWN`, a test.
 """
@@ -43,11 +43,11 @@ KNOWN: list[Signature] = [
 
 
 def recognise(call: Call) -> Operation:
-    """The operation of a call of at least one signal; one of which nothing is known where it is of no family."""
+    """The operation of a call that reads at least one signal; a plain `Operation` if it belongs to no family."""
     found = (signature.recognise(call) for signature in KNOWN)
     return next((operation for operation in found if operation is not None), Operation(call.what))
 
 
 def is_leaf(module: nn.Module) -> bool:
-    """Whether a module is one operation, however it computes it: a net that is followed is not followed into it."""
+    """Whether a module counts as one operation, no matter how it computes it: following a net stops at it."""
     return any(signature.leaf and isinstance(module, signature.modules) for signature in KNOWN)

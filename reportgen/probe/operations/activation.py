@@ -9,7 +9,7 @@ from reportgen.probe.operations.calls import Call, Signature
 
 
 class Pointwise(ByPlace):
-    """Each value depends on those at its own place: GELU, SiLU, products of two signals."""
+    """Each value depends only on inputs at its own place: GELU, SiLU, products of two signals."""
 
     kind = "pointwise"
 
@@ -17,8 +17,8 @@ class Pointwise(ByPlace):
 class Rectifier(ByPlace):
     """The reconstructed signal passes through a ReLU (section 2.1).
 
-    So it does for a ReLU6 (MobileNet): the ceiling is one of activations, on the scale that they have in that layer. A
-    signal has the scale of the activation it began with; cut at 6 its picture would change with that, not with what the
+    For a ReLU6 (MobileNet), too: its ceiling of 6 is on the scale of that layer's activations, but a signal has the scale
+    of the activation it began with. If it were cut at 6, the picture would depend on that scale and not only on what the
     unit sees.
     """
 
@@ -29,7 +29,7 @@ class Rectifier(ByPlace):
 
 
 def _of_clamp(call: Call) -> Operation:
-    """``hardtanh``, ``clamp``: a ReLU (or ReLU6) where the lower bound is zero; the upper bound acts as ReLU6's."""
+    """``hardtanh``, ``clamp``: a ReLU (or ReLU6) if the lower bound is zero; the upper bound acts as ReLU6's."""
     low, high = call.read("min", call.read("min_val", -1.0)), call.read("max", call.read("max_val", None))
     if isinstance(low, int | float) and low == 0 and (high is None or isinstance(high, int | float)):
         return Rectifier(call.what)

@@ -1,4 +1,4 @@
-"""``x + y``, ``x + 1``, ``x * c``, ``(x - mean) / deviation``: arithmetic of two operands, as the operation it comes to."""
+"""``x + y``, ``x + 1``, ``x * c``, ``(x - mean) / deviation``: the operation that arithmetic with two operands amounts to."""
 
 import operator
 from typing import Any

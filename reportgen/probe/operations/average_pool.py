@@ -14,7 +14,7 @@ from reportgen.probe.spans import Shape, Span, Window, place, whole
 
 @dataclass(frozen=True)
 class AveragePool(Windowed):
-    """Transposed: each value is shared out among the values that it is the mean of."""
+    """Transposed on the way down: each value is divided among the values of which it is the mean."""
 
     ceil_mode: bool = False
     count_include_pad: bool = True
@@ -34,24 +34,24 @@ class AveragePool(Windowed):
         return [Sent(sent.view(*signal.shape[:2], *sent.shape[2:]), self.under(step))]
 
     def _divisors(self, frame: Span, below: Shape) -> Tensor:
-        """By what the sums are divided at each place of the windows: (unit, 1, row, column), or one number."""
+        """The divisor of the sums at each place of the windows: (unit, 1, row, column), or one number."""
         if self.divisor_override is not None:
             return torch.tensor(self.divisor_override)
         rows, columns = (self._averaged(frame, axis, below[1 + axis]) for axis in (0, 1))
         return rows[:, None, :, None] * columns[:, None, None, :]
 
     def _averaged(self, frame: Span, axis: int, limit: int) -> Tensor:
-        """Over how many rows (or columns) the divisor counts at each place of the windows."""
+        """The number of rows (or columns) that the divisor counts at each place of the windows."""
         padding = self.window.padding[axis]
         start = frame.along(axis) * self.window.stride[axis] - padding
         end = (start + self.window.kernel[axis]).clamp(max=limit + padding)
         if not self.count_include_pad:
             start, end = start.clamp(min=0), end.clamp(max=limit)
-        return (end - start).clamp(min=1)  # windows outside of the map: masked, and must not divide by zero
+        return (end - start).clamp(min=1)  # windows outside the map are masked, but must not divide by zero
 
 
 class SharedOut(Operation):
-    """Means of shares of the map, transposed: on the whole map."""
+    """Means of shares of the map, transposed on the whole map."""
 
     def down(self, signal: Tensor, step: Step) -> list[Sent]:
         [below], everywhere = step.below, whole((*step.shape, 1, 1)[:3], len(signal))
@@ -61,7 +61,7 @@ class SharedOut(Operation):
 
 
 def _means(below: int, above: int) -> Float[Tensor, "above below"]:
-    """The matrix with which adaptive average pooling multiplies an axis."""
+    """The matrix by which adaptive average pooling multiplies an axis."""
     matrix = torch.zeros(above, below, dtype=torch.float64)
     for index in range(above):
         start, end = index * below // above, -(-(index + 1) * below // above)

@@ -1,8 +1,8 @@
-"""What an operation says of itself, and the shapes that its geometry commonly has.
+"""The class `Operation`, and subclasses for the common geometries.
 
-`Operation` knows nothing but its name; those that know more say so in a class of their own, next to how they are
-recognised. Whoever asks: receptive fields (`Operation.reads`), projections (``refusal``, `Operation.record`,
-`Operation.down`), windows and incremental occlusion (``windowed``, `Operation.changed`, `Operation.run`).
+`Operation` knows only its name; operations with rules have their own class, in the file that also recognises them. Its
+users: receptive fields (`Operation.reads`), projections (``refusal``, `Operation.record`, `Operation.down`), windows and
+incremental occlusion (``windowed``, `Operation.changed`, `Operation.run`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from reportgen.probe.spans import Shape, Span, Window, whole
 
 @dataclass(frozen=True)
 class Sent:
-    """A signal for one parent, and the windows where it lies (None behind a flattening)."""
+    """A signal for one parent, and its windows (None after a flattening)."""
 
     signal: Tensor
     frame: Span | None
@@ -25,51 +25,51 @@ class Sent:
 
 @dataclass(frozen=True)
 class Step:
-    """One call on the way down: where its signal lies, and what it was on the way up."""
+    """One call on the way down: the windows of its signal, and its shapes and records from the way up."""
 
     shape: Shape  # of the call's output
-    below: Sequence[Shape]  # of what it reads, its parents
-    frame: Span | None  # the windows in which the signal lies; None behind a flattening
+    below: Sequence[Shape]  # of its parents' outputs
+    frame: Span | None  # the windows of the signal; None after a flattening
     frames: Sequence[Span | None]  # of the parents
-    recorded: Any  # what the operation recorded on the way up
+    recorded: Any  # by the operation, on the way up
 
 
 @dataclass(frozen=True)
 class Operation:
-    """An operation of which nothing is known but its name. The net's own call runs it; whatever else is refused by name.
+    """An operation of which only the name is known. The net's own call runs it; everything else is refused by name.
 
     A signal (of `down`) is (unit, map, row, column): for each projected unit a window of the operation's maps, at the
-    places that its `Span` gives; behind a flattening it is (unit, value). Windows of one node have one size. They may
-    leave the map; what they hold there is zero.
+    places that its `Span` gives; after a flattening it is (unit, value). Windows of one node have one size. They may reach
+    beyond the map; their values there are zero.
     """
 
-    what: str  # what the net calls it, for messages: "MaxPool2d", "gelu"
+    what: str  # its name in the net, for messages: "MaxPool2d", "gelu"
     window: Window | None = field(default=None, kw_only=True)  # of a convolution or pooling
 
-    kind: ClassVar[str] = "other"  # what the operation is called outside of the probe
-    ends_maps: ClassVar[bool] = False  # whether each of its values depends on all that changes below, or on most
-    outside: ClassVar[float] = 0.0  # what windows for `run` hold where they leave the map
+    kind: ClassVar[str] = "other"  # its name outside the probe
+    ends_maps: ClassVar[bool] = False  # whether each of its values depends on all, or most, changes below
+    outside: ClassVar[float] = 0.0  # value outside the map in windows for `run`
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """All that is known of this call, by name; a weight is a function that gives it as it is now."""
+        """The settings of this call, by name; a weight is a function that returns its current value."""
         return vars(self)
 
     @property
     def refusal(self) -> str:
-        """Why it cannot be projected through; empty where it can."""
+        """Why it cannot be projected through; empty if it can."""
         return "" if self._has("down") else "has no rule in the deconvnet"
 
     @property
     def records(self) -> bool:
-        """Whether its rule needs to know something of this image, which `record` notes on the way up."""
+        """Whether its rule needs a record of this image, which `record` makes on the way up."""
         return self._has("record")
 
     @property
     def cuts(self) -> bool:
-        """Whether `run` computes its windows, from some cut with margins: the net's own call would pad them again.
+        """Whether `run` computes its windows, from windows cut with margins, which the net's own call would pad again.
 
-        Else the net's own call runs on windows of the same places.
+        If not, the net's own call runs on windows of the same places.
         """
         return self._has("run")
 
@@ -78,38 +78,38 @@ class Operation:
 
     @property
     def windowed(self) -> bool:
-        """Whether the part of its maps that changes with a part of what it reads can be computed alone."""
+        """Whether it can compute alone the part of its maps that changes with a part of its input."""
         return False
 
     @property
     def work(self) -> int:
-        """Multiply-adds for one place of its map, reading and writing aside."""
+        """Multiply-adds for one place of its map, without reading and writing."""
         return 0
 
     def reads(self, span: Span, shape: Shape, below: Shape) -> Span | None:
-        """What a span of its output (of this shape) reads of a parent (of shape ``below``); None: not known."""
+        """The span of a parent (of shape ``below``) that a span of its output (of this shape) reads; None: not known."""
         return None
 
     def changed(self, below: Span) -> Span:
-        """What changes of its output with a span of what it reads; may leave the map. Asked where it is `windowed`."""
+        """The span of its output that changes with a span of its input; may reach beyond the map. Only if `windowed`."""
         raise NotImplementedError
 
     def run(self, values: Tensor, frame: Span, below: Shape) -> Tensor:
-        """Its output at ``frame``, from windows of what that reads of a map of shape ``below``, without padding."""
+        """Its output at ``frame``, without padding, from the windows that this reads of a map of shape ``below``."""
         raise NotImplementedError
 
     def record(self, shape: Shape, *read: Tensor) -> tuple[Tensor, Any]:
-        """Its output (of one image's ``shape``), and what `down` finds in its step, from the tensors that it reads."""
+        """Its output (of one image's ``shape``) and the record for `down`, from the tensors that it reads."""
         raise NotImplementedError
 
     def down(self, signal: Tensor, step: Step) -> Sequence[Sent | None]:
-        """Its rule: what each parent is sent, in the order of the arguments; None: nothing. Asked where not refused."""
+        """Its rule: the signal for each parent, in the order of the arguments; None: no signal. Only if not refused."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True)
 class Image(Operation):
-    """The image itself, on which the way down ends."""
+    """The image itself, where the way down ends."""
 
     what: str = "input"
     kind = "input"
@@ -121,7 +121,7 @@ class Image(Operation):
 
 @dataclass(frozen=True)
 class Windowed(Operation):
-    """Reads a window for each place, of one signal: convolutions and poolings."""
+    """Reads one window of one signal for each place: convolutions and poolings."""
 
     window: Window = field(kw_only=True)
 
@@ -136,16 +136,16 @@ class Windowed(Operation):
         return self.window.meets(below)
 
     def under(self, step: Step) -> Span:
-        """What the windows of a signal read."""
+        """The span of inputs that the windows of a signal read."""
         assert step.frame is not None
         return self.window.reads(step.frame)
 
 
 @dataclass(frozen=True)
 class ByPlace(Operation):
-    """Reads, for each place, that place in its parents (contrast normalisation: across their maps)."""
+    """Reads the same place of its parents for each place (contrast normalisation: across their maps)."""
 
-    varies: bool = field(default=False, kw_only=True)  # reads a constant that differs from place to place
+    varies: bool = field(default=False, kw_only=True)  # whether it reads a constant that differs from place to place
 
     @property
     def windowed(self) -> bool:
@@ -159,7 +159,7 @@ class ByPlace(Operation):
 
 
 class Everywhere(Operation):
-    """Reads the whole map for each value."""
+    """Reads the whole map for each value of its output."""
 
     ends_maps = True
 
@@ -168,7 +168,7 @@ class Everywhere(Operation):
 
 
 class Adaptive(Operation):
-    """Reads, for each place, its share of the map: as many shares as the output has places."""
+    """Reads one share of the map for each place; there are as many shares as the output has places."""
 
     ends_maps = True
 

@@ -12,9 +12,9 @@ from reportgen.probe.operations.calls import Call, Signature
 
 @dataclass(frozen=True)
 class Concatenation(ByPlace):
-    """Gives each branch its own maps back; what hangs on no image, such as coordinates, gets none."""
+    """Returns each branch's own maps to it; inputs that do not depend on the image, such as coordinates, get none."""
 
-    maps: Sequence[tuple[int, bool]] = field(kw_only=True)  # of each thing joined; whether it is a signal
+    maps: Sequence[tuple[int, bool]] = field(kw_only=True)  # of each input: number of maps, whether it is a signal
 
     kind = "concat"
 
@@ -32,7 +32,7 @@ def _of(call: Call) -> Operation:
     if isinstance(joined, list | tuple):
         signals = [(call.is_signal(one), one) for one in joined]
         maps = [(next(shapes)[1] if signal else call.now(one).shape[1], signal) for signal, one in signals]
-    else:  # all that one call gave, as ``x.chunk(2)``
+    else:  # the outputs of one call, such as ``x.chunk(2)``
         maps = [(shape[1], True) for shape in shapes]
     if sum(count for count, _ in maps) != call.output[1]:
         return Operation(what)

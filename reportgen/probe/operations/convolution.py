@@ -14,7 +14,7 @@ from reportgen.probe.spans import Pair, Shape, Span, Window
 
 @dataclass(frozen=True)
 class Convolution(Windowed):
-    """Sends transposed versions of the same filters down, each flipped vertically and horizontally (section 2.1)."""
+    """Filters the signal with transposed versions of the same filters, flipped vertically and horizontally (section 2.1)."""
 
     weight: Callable[[], Tensor] = field(kw_only=True)
     bias: Callable[[], Tensor | None] = field(kw_only=True)
@@ -43,7 +43,8 @@ class Convolution(Windowed):
 def _transposed_by_phases(signal: Tensor, weight: Tensor, stride: Pair) -> Tensor:
     """A strided transposed convolution as a plain convolution that computes every phase of the stride at once.
 
-    The same sum. Into few maps (three colours) it is three times faster than ``conv_transpose2d``, and more exact.
+    It computes the same sum. For few maps (three colours) it is three times faster than ``conv_transpose2d``, and more
+    exact.
     """
     above, beneath, *kernel = weight.shape
     taps = [-(-side // step) for side, step in zip(kernel, stride, strict=True)]
@@ -64,7 +65,7 @@ def _of(call: Call) -> Operation:
     if mode != "zeros" and padding not in (0, (0, 0), "valid"):
         return Operation(f"{call.what} with padding_mode={mode!r}")
     rows, columns = call.read("weight", None).shape[2:]
-    if padding == "same":  # an odd total puts the larger half behind, as torch does
+    if padding == "same":  # an odd total puts the larger half at the end, as torch does
         before = (dilation[0] * (rows - 1) // 2, dilation[1] * (columns - 1) // 2)
     else:
         before = (0, 0) if padding == "valid" else pair(padding)

@@ -1,4 +1,4 @@
-"""What a signal passes unchanged: contrast normalisation, dropout, copies; and sums, which send it down every branch."""
+"""Operations that pass a signal unchanged: contrast normalisation, dropout, copies; sums send it down every branch."""
 
 import torch
 import torch.nn.functional as F
@@ -9,7 +9,7 @@ from reportgen.probe.operations.calls import Signature
 
 
 class Identity(ByPlace):
-    """The identity on the way down, as contrast normalisation and dropout are; a shift, like a bias, has no way down."""
+    """The identity on the way down, like contrast normalisation and dropout; a shift is dropped, like a bias."""
 
     kind = "identity"
 
@@ -18,7 +18,7 @@ class Identity(ByPlace):
 
 
 class Sum(Identity):
-    """``x + y``: the whole signal goes down both branches. Recognised in `arithmetic`."""
+    """``x + y``: the whole signal goes down both branches. `arithmetic` recognises it."""
 
     kind = "add"
 

@@ -16,7 +16,7 @@ class Switched(Operation):
     """A max pool. It records its switches, (map row column): flat locations in the map beneath."""
 
     def pool(self, shape: Shape, beneath: Tensor) -> tuple[Tensor, Tensor]:
-        """What comes out and the switches, both (image map row column)."""
+        """The output and the switches, both (image map row column)."""
         raise NotImplementedError
 
     def record(self, shape: Shape, *read: Tensor) -> tuple[Tensor, Tensor]:
@@ -67,14 +67,14 @@ def unpool_windows(
 ) -> Float[Tensor, "unit map row_beneath column_beneath"]:
     """Put each value back at the location that its switch recorded; values that share a location add up.
 
-    ``signal`` lies at ``here`` in the pooled map, the result at ``there`` in the map beneath, of so many ``columns``;
+    ``signal`` is at ``here`` in the pooled map, the result at ``there`` in the map beneath, which has ``columns`` columns;
     ``switches`` are the whole map's.
     """
     (rows, width), size = there.size, here.size
-    # Beforehand, once for all units: a flat location in the map, re-read as one in a window as wide as the result.
+    # Once for all units: turn flat locations in the map into flat locations in a window as wide as the result.
     local = switches - switches // columns * (columns - width)
     origins = (there.first[:, 0] * width + there.first[:, 1]).tolist()
-    at = local.new_zeros(*signal.shape)  # outside of the map the signal is zero, wherever it goes
+    at = local.new_zeros(*signal.shape)  # outside the map the signal is zero, so its location does not matter
     limits = switches.shape[1:]
     for into, (top, left), origin in zip(at, here.first.tolist(), origins, strict=True):  # slices beat an index
         above, beside = max(top, 0), max(left, 0)

@@ -1,4 +1,4 @@
-"""Zero padding that stands by itself."""
+"""Zero padding as an operation of its own."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -9,12 +9,12 @@ from reportgen.probe.spans import Shape, Span, Window
 
 
 class Padding(Windowed):
-    """Undone on the way down: what was padded lies outside of the map below."""
+    """Undone on the way down: the padding lies outside the map below."""
 
     kind = "pad"
 
     def run(self, values: Tensor, frame: Span, below: Shape) -> Tensor:
-        return values  # the zeros lie outside of the map
+        return values  # the zeros lie outside the map
 
     def down(self, signal: Tensor, step: Step) -> list[Sent]:
         return [Sent(signal, self.under(step))]

@@ -1,4 +1,4 @@
-"""Flattening, and other ways to read the values of each image in another shape, in row-major order."""
+"""Flattening, and other changes of each image's shape that keep its values in row-major order."""
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ class Reshape(Everywhere):
     def down(self, signal: Tensor, step: Step) -> list[Sent]:
         [below] = step.below
         frame = whole(below, len(signal)) if len(below) == 3 else None
-        if frame is not None and step.frame is not None:  # a change of shape reads the whole map
+        if frame is not None and step.frame is not None:  # between shapes with rows: the whole map goes down
             signal = place(signal, step.frame, whole(step.shape, len(signal)))
         return [Sent(signal.reshape(len(signal), *below), frame)]
 

@@ -12,7 +12,7 @@ from reportgen.probe.operations.calls import Call, Signature
 
 @dataclass(frozen=True)
 class Scale(ByPlace):
-    """A factor for each map, or one for all; a shift, like a bias, has no way down."""
+    """A factor for each map, or one for all; a shift is dropped on the way down, like a bias."""
 
     factor: Callable[[], Tensor] = field(kw_only=True)  # one value, or one for each map
 
