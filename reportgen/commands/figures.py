@@ -57,7 +57,7 @@ def _layer(pipeline: Pipeline, layer: str, maps: str) -> Iterator[Path]:
     if top is None:
         top = strongest.search(inputs, [number])[number]
     receptive = strongest.field_side(inputs, number)
-    pictures = strongest.look(inputs, number, top, chosen)
+    pictures = strongest.picture_maps(inputs, number, top, chosen)
     size, images = inputs.preprocessing.crop, len(inputs.data.val)
     figure = strongest.feature_maps(number, pictures, receptive, size, images)
     place = pipeline.build / EXTRA / f"layer{number}"

@@ -161,9 +161,9 @@ def test_what_analyses_read_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None
 def test_moved_pictures_are_seen_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     opened = inputs(photographs(10, 0), batch=16)
     pixels, labels = opened.data.test.images[:, :64, :64], opened.data.test.labels
-    expected = moved.look(opened, pixels, labels)
+    expected = moved.responses(opened, pixels, labels)
     small_memory(monkeypatch, 3)
-    found = moved.look(opened, pixels, labels)
+    found = moved.responses(opened, pixels, labels)
     torch.testing.assert_close(found.first, expected.first)
     torch.testing.assert_close(found.top, expected.top)
     np.testing.assert_allclose(found.probability, expected.probability, rtol=1e-5)
@@ -181,7 +181,7 @@ def test_gradients_and_projections_are_the_same(monkeypatch: pytest.MonkeyPatch)
         projections = project(opened.graph, images[0], of_one_image, seeds=[1.0] * 10)
         assert None not in projections
         return (
-            sanity.look(opened, opened.graph, layer, images, units)["gradient"],
+            sanity.project_both(opened, opened.graph, layer, images, units)["gradient"],
             [projection.full() for projection in projections if projection is not None],
         )
 

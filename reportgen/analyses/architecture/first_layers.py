@@ -16,7 +16,7 @@ from reportgen.look.strongest import (
     dead,
     field_of,
     first_weights,
-    look,
+    picture_maps,
     projections,
     search,
 )
@@ -97,7 +97,7 @@ def second_layer(inputs: Inputs, maps: int, most: int, rng: np.random.Generator)
     return SecondLayer(
         field=field_of(inputs, SECOND).size[0],
         size=inputs.preprocessing.crop,
-        pictures=look(inputs, SECOND, top, shown),
+        pictures=picture_maps(inputs, SECOND, top, shown),
         projection_share=found[0],
         patch_share=found[1],
         projection_rings=found[2],

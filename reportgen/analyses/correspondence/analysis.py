@@ -171,12 +171,10 @@ def features(
     images: Int[np.ndarray, " image"],
     squares: Int[np.ndarray, "image 3"] | None = None,
 ) -> dict[int, Float[np.ndarray, "image entry"]]:
-    """The feature vectors of some images at each layer, with a grey square on each if that is asked for.
-
-    Of a layer that is fully connected or a classifier's input, the mean over rows and columns where it has them.
-    """
+    """The feature vectors of some images at each layer, with a grey square on each if that is asked for."""
     from reportgen import probe
     from reportgen.data.reading import stored
+    from reportgen.nets.layers import feature_vectors
     from reportgen.probe.memory import by_batches
 
     grey = inputs.preprocessing.grey()[:, None, None].to(inputs.device)
@@ -192,12 +190,7 @@ def features(
 
     def of(batch: "Tensor") -> list[np.ndarray]:
         outputs = probe.activations(inputs.graph, batch, [layer.features for layer in layers])
-        found = []
-        for layer in layers:
-            output = outputs[layer.features]
-            pooled = output.mean((2, 3)) if layer.kind != "convolution" and output.dim() == 4 else output.flatten(1)
-            found.append(pooled.cpu().numpy())
-        return found
+        return [feature_vectors(layer, outputs[layer.features]).cpu().numpy() for layer in layers]
 
     pieces = zip(*by_batches(of, masked()), strict=True)
     return {layer.number: np.concatenate(some) for layer, some in zip(layers, pieces, strict=True)}

@@ -36,7 +36,9 @@ def compared_layers(inputs: Inputs) -> tuple["PaperLayer", "PaperLayer"]:
     return features[0], next((layer for layer in features if layer.number == TOP), features[-1])
 
 
-def look(inputs: Inputs, pixels: UInt8[np.ndarray, "image crop crop 3"], labels: Int[np.ndarray, " image"]) -> Seen:
+def responses(
+    inputs: Inputs, pixels: UInt8[np.ndarray, "image crop crop 3"], labels: Int[np.ndarray, " image"]
+) -> Seen:
     """Run the net on pictures and keep the feature vectors of both `compared_layers` and the true class's probability."""
     import torch
 
@@ -79,13 +81,13 @@ def through_views(
         part = slice(start, min(start + inputs.batch, len(images)))
         pixels, labels = flat(source[images[part]]), inputs.data.test.labels[images[part]]
         untouched = still.of(pixels)
-        clean = look(inputs, untouched, labels)
+        clean = responses(inputs, untouched, labels)
         seen.append(clean)
         what = f"move, scale and turn images {part.start + 1} to {part.stop} of {len(images)}"
         shown = one_ahead(view.of(pixels) for _, _, view in views)
         for (curves, place, _), pictures in zip(track(views, what, unit="view"), shown, strict=True):
             changed = (pictures != untouched).any(axis=(1, 2, 3))
-            now = look(inputs, pictures, labels) if changed.any() else clean
+            now = responses(inputs, pictures, labels) if changed.any() else clean
             for distance, vectors, before in ((curves.first, now.first, clean.first), (curves.top, now.top, clean.top)):
                 distance[part, place] = np.where(changed, (vectors - before).norm(dim=1).cpu().numpy(), 0)
             curves.probability[part, place] = np.where(changed, now.probability, clean.probability)

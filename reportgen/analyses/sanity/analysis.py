@@ -15,7 +15,7 @@ from reportgen.claims import Verdict
 from reportgen.figures.kinds import Figure, ImageGrid, LineChart, Panel, Series, Table
 from reportgen.look.inputs import Inputs
 from reportgen.look.pictures import cut, grey_at_zero
-from reportgen.look.strongest import convolutions
+from reportgen.look.strongest import convolutions, search
 
 if TYPE_CHECKING:
     from reportgen.nets.layers import PaperLayer
@@ -104,13 +104,11 @@ def _units(
     """Some maps of each layer at their strongest activation; a layer of which no map responds is passed over."""
     if not layers:  # none of them can be projected
         return []
-    names = [layer.map for layer in layers]
-    batches = track(inputs.batches(inputs.data.val), "find units", len(inputs.data.val), step=inputs.batch)
-    strongest = probe.strongest(inputs.graph, names, batches, 1)
+    tops = search(inputs, [layer.number for layer in layers], count=1)
     found = []
     for layer in layers:
-        top = strongest[layer.map]
-        values, *places = (getattr(top, part).numpy()[:, 0] for part in ("values", "images", "rows", "columns"))
+        top = tops[layer.number]
+        values, *places = (part[:, 0] for part in (top.values, top.images, top.rows, top.columns))
         active = np.flatnonzero(values > 0)
         if len(active):
             maps = np.sort(rng.choice(active, min(count, len(active)), replace=False))
@@ -135,17 +133,17 @@ def cascade(
     images = torch.cat(list(inputs.batches(inputs.data.val, units.images)))
     others = units.places
     others[:, 0] = (units.maps + rng.integers(1, max(maps, 2), len(units))) % maps
-    beside = look(inputs, inputs.graph, name, images, others)
-    steps = [look(inputs, inputs.graph, name, images, units.places)]
+    beside = project_both(inputs, inputs.graph, name, images, others)
+    steps = [project_both(inputs, inputs.graph, name, images, units.places)]
     graph = copy_of(inputs.net, images[:1])
     for parameters in track(stages_below(graph, layers), f"randomise from layer {layers[-1].number}", unit="layer"):
         shuffle(parameters, rng)
-        steps.append(look(inputs, graph, name, images, units.places))
+        steps.append(project_both(inputs, graph, name, images, units.places))
     found = {method: np.stack([step[method] for step in steps]) for method in METHODS}
     return found | {f"{method}_other": beside[method][None] for method in METHODS}
 
 
-def look(
+def project_both(
     inputs: Inputs, graph: "Graph", layer: str, images: Any, places: Int[np.ndarray, "unit 3"]
 ) -> dict[str, Float[np.ndarray, "unit row column 3"]]:
     """What the deconvnet and the gradient show of one unit in each image, as signed RGB pictures."""

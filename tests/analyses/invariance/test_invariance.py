@@ -235,7 +235,7 @@ def test_a_1x1_classifier_reads_pooled_features() -> None:
         nn.Flatten(),
     )  # fmt: skip
     opened = inputs_of(net, noise(4), [0, 1, 2, 0])
-    from reportgen.analyses.invariance.distances import look as respond
+    from reportgen.analyses.invariance.distances import responses as respond
 
     pixels = opened.data.test.images[:, 2:47, 2:47]
     seen = respond(opened, np.ascontiguousarray(pixels), np.array([0, 1, 2, 0]))
