@@ -16,6 +16,8 @@ from reportgen.base.progress import track
 from reportgen.data.annotations import Annotations
 from reportgen.data.dataset import Dataset, Split, Transfer
 from reportgen.data.labels import as_seen
+from reportgen.data.transforms import inner
+from reportgen.look.probabilities import softmax
 from reportgen.nets.world import ALONE, World
 from reportgen.settings import variants
 
@@ -147,9 +149,7 @@ class Inputs:
     @cached_property
     def probabilities(self) -> np.ndarray:
         """What the net says of every validation image, as the net stage wrote it: "image class", in [0, 1]."""
-        logits = read_arrays(self.net_folder / "predictions.npz")["logits"].astype(np.float64)
-        shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return shares / shares.sum(axis=1, keepdims=True)
+        return softmax(read_arrays(self.net_folder / "predictions.npz")["logits"])
 
     def layer(self, number: int) -> PaperLayer:
         """The paper's layer of that number; raises KeyError where the net has none."""
@@ -238,6 +238,5 @@ class Inputs:
 
     def pixels(self, split: Split, index: int) -> np.ndarray:
         """What the net sees of one image, as RGB pixels: uint8 "row column 3"."""
-        margin = (split.images.shape[1] - self.preprocessing.crop) // 2
-        inside = slice(margin, margin + self.preprocessing.crop)
+        inside = inner(split.images.shape[1], self.preprocessing.crop)
         return np.asarray(split.images[index, inside, inside])

@@ -186,8 +186,7 @@ def on_pixels(
     found = []
     for projection in probe.project(inputs.graph, image, units):
         signed = np.zeros((3, *image.shape[1:]), np.float32) if projection is None else projection.full().cpu().numpy()
-        red_first = signed if inputs.preprocessing.order == "RGB" else signed[::-1]
-        found.append(np.ascontiguousarray(red_first.transpose(1, 2, 0)))
+        found.append(np.ascontiguousarray(inputs.preprocessing.red_first(signed.transpose(1, 2, 0))))
     return found
 
 
@@ -270,8 +269,7 @@ def first_weights(inputs: Inputs) -> Float[np.ndarray, "map row column 3"] | Non
     read = [below.name for below in inputs.graph.below(lowest.map) if below.kind == "conv2d"]
     if weights.shape[1] != 3 or len(read) > 1:  # three maps of another layer are no image
         return None
-    filters = weights.detach().cpu().permute(0, 2, 3, 1).numpy()
-    return filters[..., ::-1] if inputs.preprocessing.order == "BGR" else filters
+    return inputs.preprocessing.red_first(weights.detach().cpu().permute(0, 2, 3, 1).numpy())
 
 
 def first_filters(inputs: Inputs) -> UInt8[np.ndarray, "map row column 3"] | None:

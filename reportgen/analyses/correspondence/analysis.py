@@ -14,6 +14,7 @@ from reportgen.base.progress import track
 from reportgen.claims import Part, Verdict, jackknife_part, not_tested
 from reportgen.claims.paper import CORRESPONDENCE
 from reportgen.data.annotations import Parts
+from reportgen.data.transforms import inner
 from reportgen.figures.kinds import BarChart, Figure, ImageGrid, Table
 from reportgen.look.inputs import Inputs
 
@@ -200,9 +201,8 @@ def _pictures(
     parts: Parts, chosen: Chosen, shown: Int[np.ndarray, " shown"], crop: int
 ) -> UInt8[np.ndarray, "row shown height width 3"]:
     """Rows of figure 8: the images, with each part masked, with a random mask on the object, with one anywhere."""
-    margin = (parts.images.shape[1] - crop) // 2
-    inner = slice(margin, margin + crop)
-    originals = np.asarray(parts.images[chosen.images[shown]])[:, inner, inner]
+    inside = inner(parts.images.shape[1], crop)
+    originals = np.asarray(parts.images[chosen.images[shown]])[:, inside, inside]
     masks = chosen.masks
     rows = [*masks.part[:, 0, shown], masks.on_object[0, 0, shown], masks.anywhere[0, 0, shown]]
     pictures = np.stack([originals] * (1 + len(rows)))

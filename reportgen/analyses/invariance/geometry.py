@@ -13,6 +13,8 @@ import numpy as np
 import scipy  # its parts load when they are first used
 from jaxtyping import Bool, Float, Float32, Int, UInt8
 
+from reportgen.data.transforms import inner
+
 Number = float | int
 EXACT = 9  # decimals of a pixel: nearer to a pixel's middle than this is on it
 
@@ -95,7 +97,7 @@ def _places(
     cosine, sine = (round(float(part), 15) / transformation.scale for part in (np.cos(radians), np.sin(radians)))
     offset = np.arange(crop) - (crop - 1) / 2
     y, x = (offset - transformation.down)[:, None], offset[None, :]
-    middle = (side - crop) // 2 + (crop - 1) / 2  # of the untransformed window, which begins at a whole pixel
+    middle = inner(side, crop).start + (crop - 1) / 2  # of the untransformed window, which begins at a whole pixel
     return np.round(middle + x * sine + y * cosine, EXACT), np.round(middle + x * cosine - y * sine, EXACT)
 
 

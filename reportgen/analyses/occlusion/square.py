@@ -17,6 +17,7 @@ from reportgen import probe
 from reportgen.data.dataset import Split
 from reportgen.look.inputs import Inputs
 from reportgen.look.pictures import grey_at_zero
+from reportgen.look.probabilities import softmax
 from reportgen.look.strongest import convolutions, on_pixels
 
 if TYPE_CHECKING:
@@ -92,12 +93,6 @@ def slide(inputs: Inputs, image: Tensor, size: int, stride: int) -> Grid:
         found.covered[layer].cpu().numpy().astype(np.float64),
         found.whole,
     )
-
-
-def softmax(logits: Float[np.ndarray, "*place class"]) -> Float[np.ndarray, "*place class"]:
-    """Probabilities, in double precision."""
-    shares = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
-    return shares / shares.sum(axis=-1, keepdims=True)
 
 
 def cover(

@@ -163,8 +163,7 @@ def project_both(
 
     shown["gradient"], _ = halved(down, inputs.batch)
     pictures = {method: np.stack(found).transpose(0, 2, 3, 1) for method, found in shown.items()}
-    bgr = inputs.preprocessing.order == "BGR"
-    return {method: found[..., ::-1] if bgr else found for method, found in pictures.items()}
+    return {method: inputs.preprocessing.red_first(found) for method, found in pictures.items()}
 
 
 def _compared(inputs: Inputs, layer: "PaperLayer", units: Units, pictures: dict[str, np.ndarray]) -> Start:
