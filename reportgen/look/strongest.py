@@ -3,15 +3,14 @@
 Zeiler & Fergus 2013, section 4. Several analyses show such maps; what they conclude from them is their own.
 """
 
-from __future__ import annotations  # naming the probe's types must not import torch
-
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
+from torch import Tensor
 
 from reportgen import probe
 from reportgen.base.progress import track
@@ -21,9 +20,6 @@ from reportgen.figures.kinds import FeatureMaps
 from reportgen.look.inputs import Inputs
 from reportgen.look.pictures import WholeImage, cut, grey_at_zero
 from reportgen.nets.world import World
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 STRONGEST = 9
 COMPARED = 200  # images whose responses are kept, for comparing this net with another

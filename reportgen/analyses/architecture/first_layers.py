@@ -1,10 +1,10 @@
 """The first two layers of a net, measured: what figure 6 of the paper lets one see (Zeiler & Fergus 2013, section 4.1)."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Float
+from torch import Tensor
 
 from reportgen import probe
 from reportgen.analyses.architecture import spectra
@@ -20,9 +20,6 @@ from reportgen.look.strongest import (
     projections,
     search,
 )
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 SECOND = 2  # the layer whose projections are looked at
 ALIASES = (1 / 4, 1 / 2)  # cycles per pixel: where a stride of 4 repeats what lies at frequency zero
@@ -73,7 +70,7 @@ def first_layer(inputs: Inputs) -> FirstLayer | None:
         return None
     name = convolutions(inputs)[0].map
 
-    def responses(batch: "Tensor") -> tuple[np.ndarray, np.ndarray]:
+    def responses(batch: Tensor) -> tuple[np.ndarray, np.ndarray]:
         maps = probe.activations(inputs.graph, batch, [name])[name].flatten(2)
         return maps.amax(dim=2).amax(dim=0).cpu().numpy(), maps.double().square().sum(dim=2).cpu().numpy()
 

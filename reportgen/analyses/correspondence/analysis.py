@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int, Int32, UInt8
+from torch import Tensor
 
+from reportgen import probe
 from reportgen.analyses.correspondence import Settings
 from reportgen.analyses.correspondence.part_masks import SMALLEST_GROUP, Chosen, Masks, choose, said
 from reportgen.analyses.correspondence.sign_patterns import Pairing, compare, signs_of_change
@@ -14,14 +16,12 @@ from reportgen.base.progress import track
 from reportgen.claims import Part, Verdict, jackknife_part, not_tested
 from reportgen.claims.paper import CORRESPONDENCE
 from reportgen.data.annotations import Parts
+from reportgen.data.reading import stored
 from reportgen.data.transforms import inner
 from reportgen.figures.kinds import BarChart, Figure, ImageGrid, Table
 from reportgen.look.inputs import Inputs
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from reportgen.nets.layers import PaperLayer
+from reportgen.nets.layers import PaperLayer, feature_vectors
+from reportgen.probe.memory import by_batches
 
 SCORED = (5, 7)  # the paper's layers
 GREY = 128  # of the masks in the pictures: mid-grey
@@ -167,21 +167,17 @@ def _empty(shape: tuple[int, int, int], pairing: Pairing) -> Scores:
 
 def features(
     inputs: Inputs,
-    layers: Sequence["PaperLayer"],
+    layers: Sequence[PaperLayer],
     parts: Parts,
     images: Int[np.ndarray, " image"],
     squares: Int[np.ndarray, "image 3"] | None = None,
 ) -> dict[int, Float[np.ndarray, "image entry"]]:
     """The feature vectors of some images at each layer, with a grey square on each if that is asked for."""
-    from reportgen import probe
-    from reportgen.data.reading import stored
-    from reportgen.nets.layers import feature_vectors
-    from reportgen.probe.memory import by_batches
 
     grey = inputs.preprocessing.grey()[:, None, None].to(inputs.device)
     starts = range(0, len(images), inputs.batch)
 
-    def masked() -> Iterator["Tensor"]:
+    def masked() -> Iterator[Tensor]:
         pixels = stored(parts.images, [images[start : start + inputs.batch] for start in starts], inputs.device)
         for start, some in zip(starts, pixels, strict=True):
             batch = inputs.preprocessing.centre(some)
@@ -189,7 +185,7 @@ def features(
                 image[:, top : top + side, left : left + side] = grey
             yield batch
 
-    def of(batch: "Tensor") -> list[np.ndarray]:
+    def of(batch: Tensor) -> list[np.ndarray]:
         outputs = probe.activations(inputs.graph, batch, [layer.features for layer in layers])
         return [feature_vectors(layer, outputs[layer.features]).cpu().numpy() for layer in layers]
 

@@ -1,9 +1,10 @@
 """How a net responds to pictures that have moved: distances of feature vectors, and the true class's probability."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int, UInt8
 
 from reportgen import probe
@@ -12,10 +13,11 @@ from reportgen.analyses.invariance.geometry import Transformation, flat, moved
 from reportgen.analyses.invariance.transformations import Plan
 from reportgen.base.progress import track
 from reportgen.data.decoding import Files
+from reportgen.data.reading import one_ahead
+from reportgen.data.transforms import as_tensor
 from reportgen.look.inputs import Inputs
-
-if TYPE_CHECKING:
-    from reportgen.nets.layers import PaperLayer
+from reportgen.nets.layers import PaperLayer, feature_vectors
+from reportgen.probe.memory import by_batches
 
 FIRST, TOP = 1, 7  # the layers that the paper compares
 
@@ -30,7 +32,7 @@ class Seen:
     guess: Int[np.ndarray, " image"]
 
 
-def compared_layers(inputs: Inputs) -> tuple["PaperLayer", "PaperLayer"]:
+def compared_layers(inputs: Inputs) -> tuple[PaperLayer, PaperLayer]:
     """Layer 1 or the lowest that there is, and layer 7 or the last before the classifier."""
     features = [layer for layer in inputs.layers if layer.kind != "softmax"]
     return features[0], next((layer for layer in features if layer.number == TOP), features[-1])
@@ -40,11 +42,6 @@ def responses(
     inputs: Inputs, pixels: UInt8[np.ndarray, "image crop crop 3"], labels: Int[np.ndarray, " image"]
 ) -> Seen:
     """Run the net on pictures and keep the feature vectors of both `compared_layers` and the true class's probability."""
-    import torch
-
-    from reportgen.data.transforms import as_tensor
-    from reportgen.nets.layers import feature_vectors
-    from reportgen.probe.memory import by_batches
 
     first, top = compared_layers(inputs)
     wanted = (first.features, top.features, inputs.graph.output)
@@ -66,9 +63,6 @@ def through_views(
     plan: Plan,
 ) -> tuple[dict[str, Curves], Seen]:
     """Every image through every view, and as it is. What a view leaves as it was, pixel for pixel, counts as unmoved."""
-    import torch
-
-    from reportgen.data.reading import one_ahead
 
     still = moved(Transformation(), source.shape[1], inputs.preprocessing.crop)
     found = {
@@ -101,6 +95,5 @@ def through_views(
 
 def distances_between(vectors: Any) -> Float[np.ndarray, "image image"]:
     """Euclidean distances between feature vectors "image feature" (a torch tensor on the CPU)."""
-    import torch
 
     return torch.cdist(vectors, vectors, compute_mode="donot_use_mm_for_euclid_dist").double().numpy()

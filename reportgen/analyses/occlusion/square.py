@@ -4,14 +4,12 @@ The square's grey is mid-grey in pixel space, before normalisation. "The layer" 
 convolution layer of a net that has fewer.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
+from torch import Tensor
 
 from reportgen import probe
 from reportgen.data.dataset import Split
@@ -19,11 +17,7 @@ from reportgen.look.inputs import Inputs
 from reportgen.look.pictures import grey_at_zero
 from reportgen.look.probabilities import softmax
 from reportgen.look.strongest import convolutions, on_pixels
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from reportgen.nets.layers import PaperLayer
+from reportgen.nets.layers import PaperLayer
 
 
 def watched(inputs: Inputs) -> PaperLayer:

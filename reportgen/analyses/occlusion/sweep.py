@@ -1,7 +1,5 @@
 """What sliding a square over images leaves behind: examples, the sample, and what the sample says of two claims."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -2,24 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int, UInt8
 
 from reportgen import probe
 from reportgen.analyses.sanity import Settings
 from reportgen.analyses.sanity.likeness import Likeness, likeness
+from reportgen.analyses.sanity.randomised import copy_of, gradients, shuffle, stages_below
 from reportgen.base.progress import track
 from reportgen.claims import Verdict
 from reportgen.figures.kinds import Figure, ImageGrid, LineChart, Panel, Series, Table
 from reportgen.look.inputs import Inputs
 from reportgen.look.pictures import cut, grey_at_zero
 from reportgen.look.strongest import convolutions, search
-
-if TYPE_CHECKING:
-    from reportgen.nets.layers import PaperLayer
-    from reportgen.probe import Graph
+from reportgen.nets.layers import PaperLayer
+from reportgen.probe import Graph
+from reportgen.probe.memory import halved
 
 LOWEST_START = 2  # the paper's layer; below layer 1's filters there is nothing to randomise
 METHODS = ("deconvnet", "gradient")
@@ -99,8 +100,8 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
 
 
 def _units(
-    inputs: Inputs, layers: Sequence["PaperLayer"], count: int, rng: np.random.Generator
-) -> list[tuple["PaperLayer", Units]]:
+    inputs: Inputs, layers: Sequence[PaperLayer], count: int, rng: np.random.Generator
+) -> list[tuple[PaperLayer, Units]]:
     """Some maps of each layer at their strongest activation; a layer of which no map responds is passed over."""
     if not layers:  # none of them can be projected
         return []
@@ -117,7 +118,7 @@ def _units(
 
 
 def cascade(
-    inputs: Inputs, layers: Sequence["PaperLayer"], units: Units, rng: np.random.Generator
+    inputs: Inputs, layers: Sequence[PaperLayer], units: Units, rng: np.random.Generator
 ) -> dict[str, Float[np.ndarray, "step unit row column 3"]]:
     """Pictures of the units of the last of `layers` as the layers are randomised, from that one down to the first.
 
@@ -125,9 +126,6 @@ def cascade(
     random, in the trained net. All begin with 1, not with the unit's value, which may be 0 once layers are random: a
     picture's scale is no matter here.
     """
-    import torch
-
-    from reportgen.analyses.sanity.randomised import copy_of, shuffle, stages_below
 
     name, maps = layers[-1].map, inputs.graph.shape(layers[-1].map)[0]
     images = torch.cat(list(inputs.batches(inputs.data.val, units.images)))
@@ -144,11 +142,9 @@ def cascade(
 
 
 def project_both(
-    inputs: Inputs, graph: "Graph", layer: str, images: Any, places: Int[np.ndarray, "unit 3"]
+    inputs: Inputs, graph: Graph, layer: str, images: Any, places: Int[np.ndarray, "unit 3"]
 ) -> dict[str, Float[np.ndarray, "unit row column 3"]]:
     """What the deconvnet and the gradient show of one unit in each image, as signed RGB pictures."""
-    from reportgen.analyses.sanity.randomised import gradients
-    from reportgen.probe.memory import halved
 
     shown: dict[str, list[np.ndarray]] = {method: [] for method in METHODS}
     for image, place in zip(images, places, strict=True):
@@ -166,7 +162,7 @@ def project_both(
     return {method: inputs.preprocessing.red_first(found) for method, found in pictures.items()}
 
 
-def _compared(inputs: Inputs, layer: "PaperLayer", units: Units, pictures: dict[str, np.ndarray]) -> Start:
+def _compared(inputs: Inputs, layer: PaperLayer, units: Units, pictures: dict[str, np.ndarray]) -> Start:
     """How alike the pictures are to those of the trained net, within each unit's receptive field."""
     receptive = probe.receptive_field(inputs.graph, layer.map)
     boxes = [receptive.inside(int(row), int(column)) for row, column in zip(units.rows, units.columns, strict=True)]
@@ -190,7 +186,7 @@ def _likenesses(
 
 
 def _examples(
-    inputs: Inputs, chosen: list[tuple["PaperLayer", Units]], pictures: dict[str, np.ndarray], count: int
+    inputs: Inputs, chosen: list[tuple[PaperLayer, Units]], pictures: dict[str, np.ndarray], count: int
 ) -> dict[str, Any]:
     """Pictures of some units of the highest layer, cut to their receptive fields (the whole image where that is smaller)."""
     crop = inputs.preprocessing.crop
