@@ -5,6 +5,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 import torch
+from torchvision.models import squeezenet1_1
 
 from reportgen.analyses.correspondence import analysis as correspondence
 from reportgen.analyses.evolution import analysis as evolution
@@ -15,8 +16,6 @@ from reportgen.data.annotations import Parts
 from reportgen.data.dataset import Dataset, Split
 from reportgen.data.transforms import Preprocessing
 from reportgen.look.inputs import Inputs
-from reportgen.nets.build import build
-from reportgen.nets.snapshots import save_net, snapshot_path
 
 CROP, IMAGES = 64, 6
 SQUEEZENET = {
@@ -25,20 +24,19 @@ SQUEEZENET = {
 
 
 @pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
+def opened() -> Inputs:
     """A net with a 1x1 classifier, after no and after one epoch; what the classifier reads is 512 maps of 3 x 3."""
-    folder, preprocessing = tmp_path_factory.mktemp("squeezenet"), Preprocessing(CROP)
-    for epoch in (0, 1):
-        torch.manual_seed(epoch)
-        net = build(SQUEEZENET)
+    nets = {}
+    for epoch in (0.0, 1.0):
+        torch.manual_seed(int(epoch))
+        nets[epoch] = squeezenet1_1(num_classes=3)
         with torch.no_grad():
-            for weights in net.parameters():
+            for weights in nets[epoch].parameters():
                 weights.copy_(torch.randn_like(weights) * (2 / weights[0].numel()) ** 0.5)
-        save_net(net, preprocessing, snapshot_path(folder / "net", epoch), SQUEEZENET)
-    save_net(net, preprocessing, folder / "net" / "net.safetensors", SQUEEZENET)
     pixels = np.random.default_rng(0).integers(0, 256, (IMAGES, CROP, CROP, 3), dtype=np.uint8)
     split = Split(pixels, np.arange(IMAGES) % 3, tuple(f"a/{place}.png" for place in range(IMAGES)))
-    return Inputs(folder, Dataset("noise", ("a", "b", "c"), "", split, split, split), {}, {}, "cpu")
+    data = Dataset("noise", ("a", "b", "c"), "", split, split, split)
+    return Inputs.of(nets[1.0], Preprocessing(CROP), data, kept=nets)
 
 
 def of_figure_5(inputs: Inputs) -> np.ndarray:

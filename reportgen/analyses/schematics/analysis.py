@@ -9,7 +9,6 @@ from jaxtyping import Float, Int, UInt8
 from reportgen import probe
 from reportgen.analyses.schematics import Settings
 from reportgen.analyses.schematics.figure import Architecture, DeconvnetLayer, LayerBox
-from reportgen.base.artifacts import read_arrays
 from reportgen.claims import Verdict
 from reportgen.figures.kinds import Figure
 from reportgen.look.inputs import Inputs
@@ -77,8 +76,8 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
 
 def _step(inputs: Inputs, layer: Any, pool: str, rng: np.random.Generator) -> Step:
     """Pass one rightly classified validation image up through the first pooled layer and its strongest map down again."""
-    predictions = read_arrays(inputs.net_folder / "predictions.npz")
-    right = np.flatnonzero(predictions["logits"].argmax(axis=1) == predictions["labels"])
+    val = inputs.data.val
+    right = np.flatnonzero((inputs.learned.logits.argmax(axis=1) == val.labels) & val.known)
     index = int(rng.choice(right if len(right) else np.arange(len(inputs.data.val))))
     image = next(inputs.batches(inputs.data.val, np.array([index])))
     graph = inputs.graph
