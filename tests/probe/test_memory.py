@@ -218,7 +218,7 @@ def test_training_goes_on_with_the_same_gradients(way: str, tmp_path: Path, monk
     architecture = replace(TINY, input_size=64, classes=3)
     recipe = TrainingSettings(epochs=2, batch_size=16, dropout=0.0, early_snapshots=())
     splits = photographs(40, 0), photographs(20, 1)
-    whole = training.train(architecture, *splits, PREPROCESSING, recipe, 0, CPU, tmp_path / "whole")
+    whole = training.train(training.Plan(architecture, *splits, PREPROCESSING, recipe, 0, CPU, tmp_path / "whole"))
     hooks = Hooks(5, way)
     resume = training._Run.resume
 
@@ -228,7 +228,7 @@ def test_training_goes_on_with_the_same_gradients(way: str, tmp_path: Path, monk
         return history
 
     monkeypatch.setattr(training._Run, "resume", hooked)
-    halves = training.train(architecture, *splits, PREPROCESSING, recipe, 0, CPU, tmp_path / "halves")
+    halves = training.train(training.Plan(architecture, *splits, PREPROCESSING, recipe, 0, CPU, tmp_path / "halves"))
     assert hooks.seen[:6] == [16, 8, 4, 4, 4, 4]
     assert max(hooks.seen[6:]) == 4
     for one, other in zip(whole.epochs, halves.epochs, strict=True):
