@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from reportgen.base.errors import UserError
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the command line imports this, and imports no torch
     from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
 
 ORDER = "nanoseconds"  # in the file in which a process leaves its error: torchrun itself counts seconds
@@ -25,7 +25,7 @@ def check(gpus: int, device: str) -> None:
     """Raise UserError where there are not as many GPUs as are asked for."""
     if gpus == 1:
         return
-    import torch
+    import torch  # only where several GPUs are asked for
 
     from reportgen.nets.device import resolve_device
 

@@ -13,7 +13,7 @@ import torch
 from probe_nets import paper_net
 from torch import Tensor, nn
 
-from reportgen.analyses.invariance import distances as moved
+from reportgen.analyses.invariance import distances
 from reportgen.analyses.sanity import analysis as sanity
 from reportgen.data.dataset import Dataset, Split
 from reportgen.data.transforms import Preprocessing
@@ -161,9 +161,9 @@ def test_what_analyses_read_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None
 def test_moved_pictures_are_seen_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     opened = inputs(photographs(10, 0), batch=16)
     pixels, labels = opened.data.test.images[:, :64, :64], opened.data.test.labels
-    expected = moved.responses(opened, pixels, labels)
+    expected = distances.responses(opened, pixels, labels)
     small_memory(monkeypatch, 3)
-    found = moved.responses(opened, pixels, labels)
+    found = distances.responses(opened, pixels, labels)
     torch.testing.assert_close(found.first, expected.first)
     torch.testing.assert_close(found.top, expected.top)
     np.testing.assert_allclose(found.probability, expected.probability, rtol=1e-5)

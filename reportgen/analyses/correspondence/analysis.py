@@ -10,7 +10,7 @@ from torch import Tensor
 
 from reportgen import probe
 from reportgen.analyses.correspondence import Settings
-from reportgen.analyses.correspondence.part_masks import SMALLEST_GROUP, Chosen, Masks, choose, said
+from reportgen.analyses.correspondence.part_masks import SMALLEST_GROUP, Chosen, Masks, choose, in_words
 from reportgen.analyses.correspondence.sign_patterns import Pairing, compare, signs_of_change
 from reportgen.base.progress import track
 from reportgen.claims import Part, Verdict, jackknife_part, not_tested
@@ -216,7 +216,7 @@ def judge(result: Result, rng: np.random.Generator) -> list[Verdict]:
     if missing:
         return [not_tested("correspondence", f"the net has no layer {' and no layer '.join(missing)}")]
     deep, top = (result.layers[f"layer{number}"].gaps for number in SCORED)
-    names = [f"random minus {said(part)}, layer 5" for part in result.part_names]
+    names = [f"random minus {in_words(part)}, layer 5" for part in result.part_names]
     parts = [_jackknife(name, gap, result.pairing) for name, gap in zip(names, deep, strict=True)]
     parts.append(_jackknife("mean gap, layer 5 minus 7", claim_of_depth(deep, top), result.pairing))
     return [Verdict("correspondence", tuple(parts))]
@@ -260,7 +260,7 @@ class Row:
 
 def rows(part_names: Sequence[str]) -> list[Row]:
     """The lines of table 1: every part, random places on the object, and, beyond the paper, anywhere."""
-    found = [Row(part, said(part), "part", slice(place, place + 1)) for place, part in enumerate(part_names)]
+    found = [Row(part, in_words(part), "part", slice(place, place + 1)) for place, part in enumerate(part_names)]
     found.append(Row("random", "random, on the object", "on_object", slice(None)))
     return [*found, Row("anywhere", "random, anywhere", "anywhere", slice(None))]
 
@@ -274,7 +274,7 @@ def numbers(result: Result) -> dict[str, Any]:
         "images": len(result.names),
         "pairs": len(result.pairs),
         "images_of_class": {name: int((result.groups == group).sum()) for group, name in enumerate(result.group_names)},
-        "parts": [said(part) for part in result.part_names],
+        "parts": [in_words(part) for part in result.part_names],
         "draws": int(result.masks.on_object.shape[1]),
         "mask_side": float(result.masks.part[..., 2].mean()) if layers else None,
         "shown": [result.names[place] for place in result.shown],
@@ -330,7 +330,7 @@ def figures(result: Result) -> dict[str, Figure]:
 def _figure8(result: Result) -> ImageGrid:
     group = result.group_names[result.groups[result.shown[0]]]
     count = len(result.shown)
-    masked = [said(part) for part in result.part_names]
+    masked = [in_words(part) for part in result.part_names]
     return ImageGrid(
         title="The masks",
         caption=f"{count} of the {len(result.names)} annotated images, of the class {group}, drawn at random. From above: "
@@ -394,7 +394,7 @@ def _spread(mean: float | None, deviation: float | None) -> str:
 
 def _gap_chart(result: Result) -> BarChart:
     bars = [
-        _jackknife(f"{said(part)}, layer {layer.number}", gap, result.pairing)
+        _jackknife(f"{in_words(part)}, layer {layer.number}", gap, result.pairing)
         for layer in _layers_of(result)
         for part, gap in zip(result.part_names, layer.gaps, strict=True)
     ]

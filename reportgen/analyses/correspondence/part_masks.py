@@ -42,7 +42,7 @@ class Chosen:
     left_out: tuple[tuple[str, str], ...]  # name and reason
 
 
-def said(part: str) -> str:
+def in_words(part: str) -> str:
     """A part's name in words."""
     return part.replace("_", " ")
 
@@ -57,7 +57,7 @@ def choose(parts: Parts, crop: int, scale: float, draws: int, rng: np.random.Gen
     part_masks = mask_parts(parts, crop, scale)
     fits = np.stack([squares.inside(of_part, crop) for of_part in part_masks])
     for index in np.flatnonzero(~fits.all(axis=0)):
-        part = said(parts.part_names[int(np.argmin(fits[:, index]))])
+        part = in_words(parts.part_names[int(np.argmin(fits[:, index]))])
         left_out.append((parts.names[index], f"the mask of its {part} would leave the {crop} px that the net reads"))
     images = np.flatnonzero(fits.all(axis=0))
     masks = random_masks(parts, part_masks, images, crop, draws, rng)
@@ -93,10 +93,10 @@ def random_masks(
     shape = (len(part_masks), draws, len(images), 3)
     on_object, anywhere = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
     for place, index in enumerate(images):
-        covered = squares.union(part_masks[:, index], crop)
+        taken = squares.union(part_masks[:, index], crop)
         for part, (_, _, side) in enumerate(part_masks[:, index]):
             for into, ground in ((on_object, parts.objects[index, inside, inside]), (anywhere, everywhere)):
-                free = squares.free_places(int(side), ground, covered)
+                free = squares.free_places(int(side), ground, taken)
                 if len(free):
                     into[part, :, place] = free[rng.integers(len(free), size=draws)]
     return Masks(part_masks[:, None, images], on_object, anywhere)

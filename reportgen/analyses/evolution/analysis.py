@@ -159,8 +159,8 @@ def describe(
     cells = [[(int(map_), column) for column in range(len(epochs))] for map_ in maps]
 
     def detail(cell: tuple[int, int]) -> str:
-        said = f"activation {top.values[cell]:.3g}, {train.names[top.images[cell]]}"
-        return f"epoch {epochs[cell[1]]:g}: {said if active[cell] else 'no activation above zero'}"
+        what = f"activation {top.values[cell]:.3g}, {train.names[top.images[cell]]}"
+        return f"epoch {epochs[cell[1]]:g}: {what if active[cell] else 'no activation above zero'}"
 
     def kind(cell: tuple[int, int]) -> str:
         return inputs.data.classes[train.labels[top.images[cell]]] if active[cell] else ""

@@ -79,9 +79,9 @@ def read(
     done = 0
 
     def features(batch: torch.Tensor) -> list[np.ndarray]:
-        values = []
-        for layer, output in zip(wanted, _outputs(inputs, wanted, batch), strict=True):
-            vectors, layers[layer.number] = pooled(layer, output)
+        outputs, values = probe.activations(inputs.graph, batch, [layer.features for layer in wanted]), []
+        for layer in wanted:
+            vectors, layers[layer.number] = pooled(layer, outputs[layer.features])
             values.append(vectors.float().cpu().numpy())
         return values
 
@@ -91,12 +91,6 @@ def read(
             rows[used[done : done + len(values)]] = values
         done += len(part[0])
     return found, tuple(layers.values()), top.number
-
-
-def _outputs(inputs: Inputs, layers: list[PaperLayer], batch: torch.Tensor) -> list[torch.Tensor]:
-
-    outputs = probe.activations(inputs.graph, batch, [layer.features for layer in layers])
-    return [outputs[layer.features] for layer in layers]
 
 
 def pooled(layer: PaperLayer, output: torch.Tensor) -> tuple[torch.Tensor, Read]:

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int, UInt8
 
 from reportgen import probe
 from reportgen.analyses.invariance.curves import Curves
-from reportgen.analyses.invariance.geometry import Transformation, flat, moved
+from reportgen.analyses.invariance.geometry import Transformation, flat, transformed
 from reportgen.analyses.invariance.transformations import Plan
 from reportgen.base.progress import track
 from reportgen.data.decoding import Files
@@ -64,7 +64,7 @@ def through_views(
 ) -> tuple[dict[str, Curves], Seen]:
     """Every image through every view, and as it is. What a view leaves as it was, pixel for pixel, counts as unmoved."""
 
-    still = moved(Transformation(), source.shape[1], inputs.preprocessing.crop)
+    still = transformed(Transformation(), source.shape[1], inputs.preprocessing.crop)
     found = {
         name: Curves(np.array([value for value, _ in views]), *(np.zeros((len(images), len(views))) for _ in range(3)))
         for name, views in plan.items()

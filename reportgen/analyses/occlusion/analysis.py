@@ -328,10 +328,10 @@ def _claims(result: Result, panels: tuple[Points, ...]) -> Scatter:
         more = int((genuine.peak_drop > genuine.empty_drop).sum())
         spoken.append(f"covering what the projection shows quietens the map more in {more} of {len(genuine.images)}")
     letters = ("(a) ", "(b) ") if len(panels) > 1 else ("",)
-    said = "; ".join(letter + text for letter, text in zip(letters, captions, strict=True))
+    drawn = "; ".join(letter + text for letter, text in zip(letters, captions, strict=True))
     return Scatter(
         title="The two claims, image by image",
-        caption=f"Each point is a test image that the net gets right. Drawn is {said}. Points above the dashed line are "
+        caption=f"Each point is a test image that the net gets right. Drawn is {drawn}. Points above the dashed line are "
         "images for which the claim is true.",
         alt=f"Points on both sides of a diagonal: {'; '.join(spoken)}.",
         panels=panels,

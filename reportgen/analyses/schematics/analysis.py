@@ -128,8 +128,8 @@ def _operations(graph: Any, layer: Any) -> tuple[str, ...]:
         return ("features",)
     names = [node.name for node in graph.nodes.values()]
     first, last = names.index(layer.weights), names.index(layer.features)
-    said = [_say(graph, node) for node in list(graph.nodes.values())[first : last + 1]]
-    return tuple(text for text in said if text) + (("softmax",) if layer.kind == "softmax" else ())
+    texts = [_say(graph, node) for node in list(graph.nodes.values())[first : last + 1]]
+    return tuple(text for text in texts if text) + (("softmax",) if layer.kind == "softmax" else ())
 
 
 def _say(graph: Any, node: Any) -> str:

@@ -14,13 +14,13 @@ from reportgen.analyses.evolution import analysis as evolution
 from reportgen.analyses.evolution import settling
 from reportgen.analyses.evolution.analysis import Result, Settings, Top
 from reportgen.analyses.evolution.settling import Likeness
+from reportgen.analyses.settings import load
 from reportgen.base.errors import UserError
 from reportgen.data.dataset import Dataset, Split
 from reportgen.data.transforms import Preprocessing
 from reportgen.look.inputs import Inputs, TrainedNet
 from reportgen.nets.snapshots import save_net, snapshot_path
 from reportgen.nets.zfnet import ZFNet
-from reportgen.settings.load import load
 from reportgen.settings.recipes import Architecture
 
 SIDE = 32  # pixels
