@@ -129,12 +129,12 @@ def test_only_what_is_trained_hangs_on_their_number(tmp_path: Path) -> None:
 
 DYING = """
 import time
-from reportgen import training
+from reportgen.nets.training import loop as training
 original = training._Run.keep
 def keep(self, history):
     original(self, history)
-    if len(history.epochs) == 1 and self.world.rank == 1:
-        while not (self.folder / training.HISTORY).exists():  # the first process is ended with this one
+    if len(history.epochs) == 1 and self.plan.world.rank == 1:
+        while not (self.plan.folder / training.HISTORY).exists():  # the first process is ended with this one
             time.sleep(0.01)
         raise RuntimeError("planted\\nin two lines")
 training._Run.keep = keep
@@ -167,7 +167,7 @@ def test_one_that_dies_ends_the_run_with_its_own_word(one: Path, two: Path, tmp_
 
 SMALL = """
 import torch
-from reportgen.gradients import Gradients
+from reportgen.nets.training.gradients import Gradients
 steps, before = {steps}, Gradients.differentiate
 def differentiate(self, images, labels, size, most, **words):
     def refuse(layer, outputs):  # on the way back, in the middle of the net

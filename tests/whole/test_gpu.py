@@ -81,7 +81,8 @@ def test_waiting_and_coarse_numbers_are_noticed() -> None:
 
 def trained(images: Images, folder: Path, device: str, **more: Any) -> training.History:
     settings = replace(QUICK, batch_size=8, **more)
-    return training.train(NET, images, VALIDATION, PREPROCESSING, settings, 0, resolve_device(device), folder)
+    plan = training.Plan(NET, images, VALIDATION, PREPROCESSING, settings, 0, resolve_device(device), folder)
+    return training.train(plan)
 
 
 @pytest.mark.parametrize("resident", [True, False])

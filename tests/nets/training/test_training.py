@@ -18,6 +18,7 @@ from small_trainings import (
     VALIDATION,
     Images,
     contents,
+    planned,
     run,
 )
 from torch import nn
@@ -133,7 +134,7 @@ def test_every_epoch_sees_every_image_once_in_an_order_and_with_crops_of_its_own
     original = training._Run.epoch
     monkeypatch.setattr(training._Run, "step", step)
     monkeypatch.setattr(training._Run, "epoch", lambda *args: (epochs.append([]), original(*args))[1])
-    train(NET, Images(numbered, TRAINING.labels), VALIDATION, PREPROCESSING, QUICK, 0, CPU, tmp_path)
+    train(replace(planned(tmp_path), training=Images(numbered, TRAINING.labels)))
     orders = [np.concatenate(batches)[:, 0].tolist() for batches in epochs]
     rows = [dict(np.concatenate(batches).tolist()) for batches in epochs]
     assert [len(batch) for batch in epochs[0]] == [16, 16, 8]
@@ -221,7 +222,7 @@ def test_a_diverged_training_leaves_the_net_of_the_last_finished_epoch(tmp_path,
     with pytest.raises(training.Diverged) as stopped:
         run(tmp_path, calm)
     assert stopped.value.epoch == 2
-    net, history = training.finished(NET, calm, tmp_path)
+    net, history = training.finished(planned(tmp_path, calm))
     assert [epoch.epoch for epoch in history.epochs] == [1]
     loss = training.cross_entropy(evaluate(net, VALIDATION, PREPROCESSING, CPU), VALIDATION.labels)
     assert loss == pytest.approx(history.epochs[0].validation_loss, rel=1e-4)
@@ -231,7 +232,7 @@ def test_before_the_first_epoch_that_is_the_untrained_net(tmp_path):
     wild = replace(QUICK, learning_rate=1e12, warm_up=0.0)
     with pytest.raises(training.Diverged):
         run(tmp_path, wild)
-    net, history = training.finished(NET, wild, tmp_path)
+    net, history = training.finished(planned(tmp_path, wild))
     untrained, _ = load_net(snapshots(tmp_path)[0])
     assert history == History()
     for name, value in untrained.state_dict().items():
@@ -256,7 +257,7 @@ def test_a_net_that_breaks_in_its_last_step_is_not_kept(tmp_path):
 )
 def test_splits_that_cannot_be_trained_on_are_refused(tmp_path, split, message):
     with pytest.raises(UserError, match=message):
-        train(NET, TRAINING, split, PREPROCESSING, QUICK, 0, CPU, tmp_path)
+        train(replace(planned(tmp_path), validation=split))
 
 
 # The clipping of filters
