@@ -54,10 +54,10 @@ compare: $(READY)
 verify: $(READY)
 	@$(RUN) verify
 
-## run the tests: all, or TESTS="tests/analyses -k squares"
+## run the tests: all, or TESTS="tests/analyses -k squares"; SLOW=1: those that take long, too
 test: REPORTGEN_SWITCHES =
 test: $(TESTREADY)
-	@PYTHONPATH='$(SOURCES)' $(PY) -m pytest $(TESTS)
+	@REPORTGEN_SLOW='$(SLOW)' PYTHONPATH='$(SOURCES)' $(PY) -m pytest $(or $(TESTS),-n auto --dist worksteal)
 
 ## check format, style and types
 lint: $(TESTREADY)

@@ -117,7 +117,7 @@ def verb(function: Callable[..., None]) -> Callable[..., None]:
 def run(words: tuple[str, ...]) -> None:
     """Make every stage of the report that is due, several at once with JOBS=."""
     switches = read_switches(words)
-    pipeline, at_once = open_pipeline(switches), jobs(switches)
+    at_once, pipeline = jobs(switches), open_pipeline(switches)
     check_before(pipeline)
     took = pipeline.make_due(preflight.STAGES, at_once)
     preflight.check(pipeline.settings, pipeline.build)

@@ -1,13 +1,39 @@
 """Shapes in signatures are checked while the tests run; one tiny run serves all tests that only read it."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from jaxtyping import install_import_hook
+
+for library in ("OMP", "OPENBLAS"):  # the tests run side by side, and so small are their nets that threads only wait
+    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
+from jaxtyping import install_import_hook  # noqa: E402 (numpy and torch ask for the number of threads once)
 
 install_import_hook("reportgen", "shapes.checked")
 
-from runs import REAL_DATA, Run, whole  # noqa: E402 (the hook comes before anything of ours is imported)
+from runs import REAL_DATA, Run, once, slow_ones, whole  # noqa: E402 (the hook comes before anything of ours is imported)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests marked `slow` are skipped unless they are asked for."""
+    if not slow_ones():
+        for item in items:
+            if item.get_closest_marker("slow"):
+                item.add_marker(pytest.mark.skip(reason="slow: make test SLOW=1 runs it"))
+
+
+@pytest.fixture(autouse=True)
+def threads_as_they_were() -> Iterator[None]:
+    """A stage that is made in this process sets torch's threads as its settings say: the next test finds them as before."""
+    import torch
+
+    before = torch.get_num_threads()
+    yield
+    if torch.get_num_threads() != before:
+        torch.set_num_threads(before)
+
 
 pytest_plugins = ("figure_fixtures", "page_fixtures")
 
@@ -25,13 +51,13 @@ def trained_once(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """What an uninterrupted training leaves, for each recipe."""
     from small_trainings import SETTINGS, run
 
-    folders = {name: tmp_path_factory.mktemp(name) for name in SETTINGS}
-    for name, folder in folders.items():
-        run(folder, SETTINGS[name])
-    return folders
+    return {
+        name: once(f"trained-{name}", tmp_path_factory, lambda folder, name=name: run(folder, SETTINGS[name]))
+        for name in SETTINGS
+    }
 
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The whole pipeline, once."""
-    return whole("tiny", tmp_path_factory.mktemp("tiny"))
+    return Run.at(once("tiny", tmp_path_factory, lambda home: whole("tiny", home)))

@@ -12,6 +12,8 @@ from reportgen.base.errors import UserError
 from reportgen.base.names import nearest
 from reportgen.figures import draw
 from reportgen.look import strongest
+from reportgen.look.inputs import Inputs
+from reportgen.nets.threads import prepare
 from reportgen.pipeline.run import Pipeline
 
 EXTRA = "pictures"  # folder below the build folder
@@ -40,8 +42,6 @@ def make_figures(pipeline: Pipeline, switches: Mapping[str, str]) -> Iterator[Pa
 
 
 def _layer(pipeline: Pipeline, layer: str, maps: str) -> Iterator[Path]:
-    from reportgen.look.inputs import Inputs
-    from reportgen.nets.threads import prepare
 
     prepare(pipeline.settings.compute)
     pipeline.make_due(["net"])
@@ -57,7 +57,7 @@ def _layer(pipeline: Pipeline, layer: str, maps: str) -> Iterator[Path]:
     if top is None:
         top = strongest.search(inputs, [number])[number]
     receptive = strongest.field_side(inputs, number)
-    pictures = strongest.look(inputs, number, top, chosen)
+    pictures = strongest.picture_maps(inputs, number, top, chosen)
     size, images = inputs.preprocessing.crop, len(inputs.data.val)
     figure = strongest.feature_maps(number, pictures, receptive, size, images)
     place = pipeline.build / EXTRA / f"layer{number}"

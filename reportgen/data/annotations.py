@@ -55,8 +55,8 @@ class Annotations:
         with np.load(folder / "parts.npz") as file:
             arrays = {name: file[name] for name in ("places", "diameters", "objects")}
         images = np.load(folder / "parts-images.npy", mmap_mode="r")
-        said = document["parts"]
-        parts = Parts(images, tuple(said["names"]), tuple(said["groups"]), tuple(said["part_names"]), **arrays)
+        known = document["parts"]
+        parts = Parts(images, tuple(known["names"]), tuple(known["groups"]), tuple(known["part_names"]), **arrays)
         return cls(objects, parts, skipped)
 
 

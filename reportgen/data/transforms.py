@@ -96,9 +96,11 @@ class Preprocessing:
         values = (values * torch.tensor(self.deviation).double() + torch.tensor(self.mean).double()) * (
             255 / self.range
         )
-        if self.order == "BGR":
-            values = values.flip(-1)
-        return values.round().clamp(0, 255).to(torch.uint8).numpy()
+        return np.ascontiguousarray(self.red_first(values.round().clamp(0, 255).to(torch.uint8).numpy()))
+
+    def red_first(self, values: np.ndarray) -> np.ndarray:
+        """Values of pixels "... channel", channels in the net's order, as RGB."""
+        return values[..., ::-1] if self.order == "BGR" else values
 
     def grey(self, level: Number = 0.5) -> Float[Tensor, "3"]:
         """What the net reads where a pixel is grey; level 0 is black, 1 white, 0.5 the occluding square's."""
@@ -110,9 +112,9 @@ class Preprocessing:
     ) -> Float[Tensor, "image 3 crop crop"]:
         """The centre of each image, as the net reads it."""
         stored = as_tensor(images)
-        down, right = self._margin(*stored.shape[1:3])
-        top, left = down // 2, right // 2
-        return self.normalise(stored[:, top : top + self.crop, left : left + self.crop])
+        self._margin(*stored.shape[1:3])
+        rows, columns = (inner(side, self.crop) for side in stored.shape[1:3])
+        return self.normalise(stored[:, rows, columns])
 
     def view(
         self, images: UInt8[np.ndarray, "image row column 3"] | UInt8[Tensor, "image row column 3"], views: Views
@@ -135,7 +137,8 @@ class Preprocessing:
 
     def centre_views(self, side: int, images: int) -> Views:
         """The centre of each of `images` images of `side` pixels, none mirrored."""
-        place = torch.full((images,), self._margin(side, side)[0] // 2)
+        self._margin(side, side)
+        place = torch.full((images,), inner(side, self.crop).start)
         return Views(place, place, torch.zeros(images, dtype=torch.bool))
 
     def ten(
@@ -144,18 +147,25 @@ class Preprocessing:
         """The paper's ten crops: four corners and the centre, then the same five mirrored left to right."""
         stored = as_tensor(images)
         down, right = self._margin(*stored.shape[1:3])
-        places = [(0, 0), (0, right), (down, 0), (down, right), (down // 2, right // 2)]
+        middle = inner(stored.shape[1], self.crop).start, inner(stored.shape[2], self.crop).start
+        places = [(0, 0), (0, right), (down, 0), (down, right), middle]
         crops = torch.stack([stored[:, top : top + self.crop, left : left + self.crop] for top, left in places], 1)
         return self.normalise(torch.cat([crops, crops.flip(3)], 1))
 
     def _margin(self, rows: int, columns: int) -> tuple[int, int]:
-        """Pixels left over below and right of a crop at the top left."""
+        """Pixels left over below and right of a crop at the top left; raises UserError where the crop does not fit."""
         if min(rows, columns) < self.crop:
             raise UserError(
                 f"images of {rows}x{columns} px are smaller than the net's crop of {self.crop} px: "
                 "prepare larger images or use a smaller crop"
             )
         return rows - self.crop, columns - self.crop
+
+
+def inner(side: int, crop: int) -> slice:
+    """The rows, or columns, of the centre crop of an image of `side` pixels; of an odd number left over, one more is behind."""
+    first = (side - crop) // 2
+    return slice(first, first + crop)
 
 
 @lru_cache(maxsize=16)  # a GPU would wait for them before every batch

@@ -1,83 +1,137 @@
 """What an analysis examines: a net, its layers and its images, opened from the artefacts of earlier stages."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
-from jaxtyping import Bool, Float
+import torch
+from jaxtyping import Float
 
+from reportgen import probe
 from reportgen.base.artifacts import DOCUMENT, read_arrays, read_json
 from reportgen.base.progress import track
 from reportgen.data.annotations import Annotations
 from reportgen.data.dataset import Dataset, Split, Transfer
 from reportgen.data.labels import as_seen
+from reportgen.data.reading import stored
+from reportgen.data.transforms import Preprocessing, inner
+from reportgen.look.probabilities import softmax
+from reportgen.nets.device import resolve_device
+from reportgen.nets.layers import PaperLayer, paper_layers
+from reportgen.nets.snapshots import load_net, snapshots
 from reportgen.nets.world import ALONE, World
+from reportgen.probe import Graph
+from reportgen.probe.memory import by_batches
 from reportgen.settings import variants
-
-if TYPE_CHECKING:
-    import torch
-
-    from reportgen.data.transforms import Preprocessing
-    from reportgen.nets.layers import PaperLayer
-    from reportgen.probe import Graph
 
 BATCH = {"cpu": 64, "cuda": 256}  # images forwarded at once: few keep a GPU waiting for Python
 Result = TypeVar("Result")
+Opened = tuple[torch.nn.Module, Preprocessing]
 
 
 @dataclass(frozen=True)
 class Learned:
-    """What the training of a comparison net came to."""
+    """What a net came to: what its stage wrote beside it."""
 
     numbers: dict[str, Any]
     logits: Float[np.ndarray, "image class"]  # validation images
-    train_right: Bool[np.ndarray, " train_image"]  # some training images, or all: whether the net gets them right
-    history: list[dict[str, Any]]  # one entry for each finished epoch
+    history: list[dict[str, Any]]  # one entry for each finished epoch; none for a net that was not trained here
 
     @classmethod
-    def open(cls, folder: Path) -> Learned:
-        """Read the artefact of a comparison net."""
-        arrays = read_arrays(folder / "predictions.npz")
-        numbers = read_json(folder / DOCUMENT)["numbers"]
-        history = read_json(folder / "history.json")["epochs"]
-        return cls(numbers, arrays["logits"], arrays["train_right"], history)
+    def open(cls, folder: Path, numbers: dict[str, Any]) -> "Learned":
+        """Read the artefact of a net, whose numbers are known already."""
+        history = read_json(folder / "history.json")["epochs"] if (folder / "history.json").exists() else []
+        return cls(numbers, read_arrays(folder / "predictions.npz")["logits"], history)
+
+
+@dataclass(frozen=True)
+class TrainedNet:
+    """A net as its stage left it in a folder, or as it is given in memory; the functions open what is heavy."""
+
+    numbers: dict[str, Any]
+    open_net: Callable[[], Opened]
+    open_learned: Callable[[], Learned]
+    snapshots: Mapping[float, Callable[[], Opened]] = field(default_factory=dict)  # by epoch, ascending
+
+    @classmethod
+    def in_folder(cls, folder: Path, numbers: dict[str, Any]) -> "TrainedNet":
+        """The artefact of a stage that trained or loaded a net."""
+        return cls(
+            numbers,
+            partial(load_net, folder / "net.safetensors"),
+            partial(Learned.open, folder, numbers),
+            {epoch: partial(load_net, path) for epoch, path in snapshots(folder).items()},
+        )
+
+    @classmethod
+    def in_memory(
+        cls,
+        net: torch.nn.Module,
+        preprocessing: Preprocessing,
+        learned: Learned | None = None,
+        kept: Mapping[float, torch.nn.Module] | None = None,
+    ) -> "TrainedNet":
+        """A net that lies in no folder, with the nets of some of its epochs."""
+        known = learned or Learned({}, np.zeros((0, 0)), [])
+        then = {epoch: partial(_given, early.eval(), preprocessing) for epoch, early in (kept or {}).items()}
+        return cls(known.numbers, partial(_given, net.eval(), preprocessing), lambda: known, then)
+
+
+def _given(net: torch.nn.Module, preprocessing: Preprocessing) -> Opened:
+    return net, preprocessing
+
+
+def _nothing_marked() -> Annotations:
+    return Annotations(None, None)
+
+
+def _no_transfer() -> Transfer | None:
+    return None
+
+
+def _none_compared(variant: str, turn: int) -> TrainedNet | None:
+    return None
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """The net and the data of a run. Torch is imported when the net is asked for.
+    """The net and the images of a run: in a build folder (`open`), or in memory (`of`).
 
-    An analysis may open what its line in the registry says it reads, and nothing else: its stamp holds no more.
+    The functions open what is heavy, or is not there in every run; the properties call them, once. An analysis may
+    open what its line in the registry says it reads, and nothing else: its stamp holds no more.
     """
 
-    build: Path
     data: Dataset
-    data_numbers: dict[str, Any]
-    net_numbers: dict[str, Any]
-    device_name: str
+    trained: TrainedNet
+    device_name: str = "cpu"
+    open_annotations: Callable[[], Annotations] = _nothing_marked
+    open_transfer: Callable[[], Transfer | None] = _no_transfer
+    open_compared: Callable[[str, int], TrainedNet | None] = _none_compared
+    data_numbers: dict[str, Any] = field(default_factory=dict)
     epoch: float | None = None  # None: the trained net
     batch_size: int | None = None  # images forwarded at once; None: as many as the device likes
     workshop: Path | None = None  # a folder that outlives a kill, for what can be resumed
-    stage: str = "net"  # that trained the net
-    reads: Collection[str] | None = None  # the stages whose artefacts may be opened; None: all that there are
-    planted: Mapping[tuple[str, int], Inputs] = field(default_factory=dict)  # comparison nets that lie in no folder
     nodes: tuple[str, ...] = ()  # what the user says the paper's layers are; empty: the rule
     world: World = ALONE  # the processes that share the search
 
     @classmethod
     def open(
         cls, build: Path, device: str, workshop: Path | None = None, reads: Collection[str] | None = None
-    ) -> Inputs:
-        """Open the artefacts of the data and net stages in a build folder."""
-        data = read_json(build / "data" / DOCUMENT)["numbers"]
-        net = read_json(build / "net" / DOCUMENT)["numbers"]
-        images = as_seen(Dataset.open(build / "data"), build / "net")
-        return cls(build, images, data, net, device, workshop=workshop, reads=reads)
+    ) -> "Inputs":
+        """The artefacts in a build folder; `reads`: the stages whose artefacts may be opened, None: all that there are."""
+        return cls(
+            data=as_seen(Dataset.open(build / "data"), build / "net"),
+            trained=TrainedNet.in_folder(build / "net", _numbers(build / "net")),
+            device_name=device,
+            open_annotations=partial(Annotations.open, build / "annotations"),
+            open_transfer=partial(Transfer.open, build / "transfer"),
+            open_compared=partial(_compared, build, reads),
+            data_numbers=_numbers(build / "data"),
+            workshop=workshop,
+        )
 
     @classmethod
     def of(
@@ -89,67 +143,62 @@ class Inputs:
         transfer: Transfer | None = None,
         batch: int | None = None,
         learned: Learned | None = None,
-        compared: Mapping[tuple[str, int], Inputs] | None = None,
-    ) -> Inputs:
-        """A net and images that lie in no build folder."""
-        numbers = learned.numbers if learned else {}
-        device = str(next(net.parameters()).device)
-        made = cls(Path(), data, {}, numbers, device, batch_size=batch, planted=compared or {})
-        known: dict[str, Any] = {"_opened": (net.eval(), preprocessing)}
-        known |= {"annotations": annotations, "transfer": transfer, **({"learned": learned} if learned else {})}
-        made.__dict__.update(known)  # what the cached properties would open
-        return made
+        compared: Mapping[tuple[str, int], "Inputs"] | None = None,
+        kept: Mapping[float, torch.nn.Module] | None = None,
+    ) -> "Inputs":
+        """A net and images in memory, with comparison nets and the nets of some epochs."""
+        beside = {name: other.trained for name, other in (compared or {}).items()}
+        return cls(
+            data=data,
+            trained=TrainedNet.in_memory(net, preprocessing, learned, kept),
+            device_name=str(next(net.parameters()).device),
+            open_annotations=lambda: annotations or _nothing_marked(),
+            open_transfer=lambda: transfer,
+            open_compared=lambda variant, turn: beside.get((variant, turn)),
+            batch_size=batch,
+        )
 
-    def at_epoch(self, epoch: float) -> Inputs:
+    def at_epoch(self, epoch: float) -> "Inputs":
         """The same, with the net as it was after an epoch of which there is a snapshot; 0 is the untrained net."""
         return replace(self, epoch=epoch)
 
-    def compared(self, variant: str, turn: int = 0) -> Inputs | None:
+    def compared(self, variant: str, turn: int = 0) -> "Inputs | None":
         """The same images with a comparison net: that variant, trained with the `turn`-th seed counted from the run's own.
 
         None where this run has no such net.
         """
-        if (variant, turn) in self.planted:
-            return self.planted[variant, turn]
-        stage = variants.stage_name(variant, turn)
-        document = self.build / stage / DOCUMENT
-        if (self.reads is not None and stage not in self.reads) or not document.exists():
-            return None
-        return replace(self, stage=stage, net_numbers=read_json(document)["numbers"], epoch=None, planted={})
+        other = self.open_compared(variant, turn)
+        return None if other is None else replace(self, trained=other, epoch=None)
 
     @property
-    def net_folder(self) -> Path:
-        """The artefact of the stage that trained the net."""
-        return self.build / self.stage
+    def net_numbers(self) -> dict[str, Any]:
+        """What the net's stage says of it."""
+        return self.trained.numbers
 
     @cached_property
     def learned(self) -> Learned:
-        """What training came to, as the stage of a comparison net wrote it."""
-        return Learned.open(self.net_folder)
+        """What the net came to."""
+        return self.trained.open_learned()
 
-    @cached_property
+    @property
     def epochs(self) -> tuple[float, ...]:
         """The epochs of which there is a snapshot, ascending; 0 is the untrained net."""
-        from reportgen.nets.snapshots import snapshots
-
-        return tuple(snapshots(self.net_folder))
+        return tuple(self.trained.snapshots)
 
     @cached_property
     def annotations(self) -> Annotations:
         """Objects and parts of the images, where they are known."""
-        return Annotations.open(self.build / "annotations")
+        return self.open_annotations()
 
     @cached_property
     def transfer(self) -> Transfer | None:
         """Images of classes that the net was not trained on; None where there are none."""
-        return Transfer.open(self.build / "transfer")
+        return self.open_transfer()
 
     @cached_property
-    def probabilities(self) -> np.ndarray:
-        """What the net says of every validation image, as the net stage wrote it: "image class", in [0, 1]."""
-        logits = read_arrays(self.net_folder / "predictions.npz")["logits"].astype(np.float64)
-        shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return shares / shares.sum(axis=1, keepdims=True)
+    def probabilities(self) -> Float[np.ndarray, "image class"]:
+        """What the net says of every validation image."""
+        return softmax(self.learned.logits)
 
     def layer(self, number: int) -> PaperLayer:
         """The paper's layer of that number; raises KeyError where the net has none."""
@@ -159,8 +208,6 @@ class Inputs:
     @cached_property
     def device(self) -> torch.device:
         """Where the net lives."""
-        from reportgen.nets.device import resolve_device
-
         return resolve_device(self.device_name)
 
     @cached_property
@@ -169,11 +216,9 @@ class Inputs:
         return self.batch_size or BATCH.get(self.device.type, BATCH["cpu"])
 
     @cached_property
-    def _opened(self) -> tuple[torch.nn.Module, Preprocessing]:
-        from reportgen.nets.snapshots import load_net, snapshot_path
-
-        path = self.net_folder / "net.safetensors"
-        net, preprocessing = load_net(path if self.epoch is None else snapshot_path(self.net_folder, self.epoch))
+    def _opened(self) -> Opened:
+        trained = self.trained
+        net, preprocessing = trained.open_net() if self.epoch is None else trained.snapshots[self.epoch]()
         return net.to(self.device), preprocessing
 
     @property
@@ -189,10 +234,6 @@ class Inputs:
     @cached_property
     def graph(self) -> Graph:
         """The net as the probe sees it."""
-        import torch
-
-        from reportgen import probe
-
         crop = self.preprocessing.crop
         return probe.trace(self.net, torch.zeros(1, 3, crop, crop, device=self.device))
 
@@ -203,21 +244,15 @@ class Inputs:
 
     def no_projection(self, number: int) -> str:
         """Why the activations of a layer cannot be projected by the paper's rules; empty where they can."""
-        from reportgen import probe
-
         return probe.refusal(self.graph, self.layer(number).map)
 
     @cached_property
     def layers(self) -> tuple[PaperLayer, ...]:
         """The paper's layers of this net."""
-        from reportgen.nets.layers import paper_layers
-
         return paper_layers(self.graph, self.nodes)
 
     def batches(self, split: Split, indices: np.ndarray | None = None) -> Iterator[torch.Tensor]:
         """Images of a split as the net reads them: centre crops, in order, in batches on the device."""
-        from reportgen.data.reading import stored
-
         chosen = np.arange(len(split)) if indices is None else indices
         parts = [chosen[start : start + self.batch] for start in range(0, len(chosen), self.batch)]
         for pixels in stored(split.images, parts, self.device):
@@ -231,13 +266,22 @@ class Inputs:
         what: str = "",
     ) -> Iterator[Result]:
         """`function` of each batch of images; of smaller ones once the GPU has no memory for one. `what`: to be shown."""
-        from reportgen.probe.memory import by_batches
-
         batches, images = self.batches(split, indices), len(split) if indices is None else len(indices)
         return by_batches(function, track(batches, what, images, step=self.batch) if what else batches)
 
     def pixels(self, split: Split, index: int) -> np.ndarray:
         """What the net sees of one image, as RGB pixels: uint8 "row column 3"."""
-        margin = (split.images.shape[1] - self.preprocessing.crop) // 2
-        inside = slice(margin, margin + self.preprocessing.crop)
+        inside = inner(split.images.shape[1], self.preprocessing.crop)
         return np.asarray(split.images[index, inside, inside])
+
+
+def _numbers(folder: Path) -> dict[str, Any]:
+    return read_json(folder / DOCUMENT)["numbers"]
+
+
+def _compared(build: Path, reads: Collection[str] | None, variant: str, turn: int) -> TrainedNet | None:
+    """A comparison net of a build folder, where there is one that may be opened."""
+    stage = variants.stage_name(variant, turn)
+    if (reads is not None and stage not in reads) or not (build / stage / DOCUMENT).exists():
+        return None
+    return TrainedNet.in_folder(build / stage, _numbers(build / stage))

@@ -21,10 +21,10 @@ def inside(squares: Int[np.ndarray, "square 3"], size: int) -> Bool[np.ndarray, 
 
 def union(squares: Int[np.ndarray, "square 3"], size: int) -> Bool[np.ndarray, "row column"]:
     """The pixels that any of the squares covers."""
-    covered = np.zeros((size, size), bool)
+    mask = np.zeros((size, size), bool)
     for top, left, side in squares:
-        covered[max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)] = True
-    return covered
+        mask[max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)] = True
+    return mask
 
 
 def square_sums(values: np.ndarray, side: int) -> np.ndarray:

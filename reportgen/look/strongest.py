@@ -3,15 +3,14 @@
 Zeiler & Fergus 2013, section 4. Several analyses show such maps; what they conclude from them is their own.
 """
 
-from __future__ import annotations  # naming the probe's types must not import torch
-
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
+from torch import Tensor
 
 from reportgen import probe
 from reportgen.base.progress import track
@@ -21,9 +20,6 @@ from reportgen.figures.kinds import FeatureMaps
 from reportgen.look.inputs import Inputs
 from reportgen.look.pictures import WholeImage, cut, grey_at_zero
 from reportgen.nets.world import World
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 STRONGEST = 9
 COMPARED = 200  # images whose responses are kept, for comparing this net with another
@@ -65,22 +61,39 @@ class Pictures:
     details: tuple[tuple[str, ...], ...]
 
 
-def search(inputs: Inputs, numbers: Sequence[int] | None = None) -> dict[int, Top]:
-    """The nine strongest activations over the validation images, for all maps of the convolution layers.
+def search(
+    inputs: Inputs,
+    numbers: Collection[int] | None = None,
+    split: Split | None = None,
+    images: Int[np.ndarray, " image"] | None = None,
+    count: int = STRONGEST,
+) -> dict[int, Top]:
+    """The strongest activations over some images, `count` for each map of the convolution layers, or of those `numbers`.
 
-    Where several processes share the search each takes whole batches, the same as one process alone would form.
+    The images are the validation set, or another split, or those of it that `images` names. Where several processes
+    share the search each takes whole batches, the same as one process alone would form.
     """
     names = {layer.number: layer.map for layer in convolutions(inputs) if numbers is None or layer.number in numbers}
-    what = "search the strongest activations" + (" of the untrained net" if inputs.epoch == 0 else "")
-    own = own_images(len(inputs.data.val), inputs.batch, inputs.world)
-    batches = track(inputs.batches(inputs.data.val, own), what, len(own), step=inputs.batch)
-    found = probe.strongest(inputs.graph, list(names.values()), batches, STRONGEST) if len(own) else {}
+    split = inputs.data.val if split is None else split
+    searched = np.arange(len(split)) if images is None else images
+    own = searched[own_images(len(searched), inputs.batch, inputs.world)]
+    batches = track(
+        inputs.batches(split, own), f"search the strongest activations{_whose(inputs)}", len(own), step=inputs.batch
+    )
+    found = probe.strongest(inputs.graph, list(names.values()), batches, count) if len(own) else {}
     shares = inputs.world.gather({name: best.renumbered(own) for name, best in found.items()})
     tops = {name: probe.merged([share[name] for share in shares if share]) for name in names.values()}
     return {
         number: Top(*(getattr(tops[name], part).numpy() for part in ("values", "images", "rows", "columns")))
         for number, name in names.items()
     }
+
+
+def _whose(inputs: Inputs) -> str:
+    """Of which snapshot, where it is not the trained net."""
+    if inputs.epoch is None:
+        return ""
+    return " of the untrained net" if inputs.epoch == 0 else f" of epoch {inputs.epoch:g}"
 
 
 def own_images(images: int, batch: int, world: World) -> Int[np.ndarray, " own"]:
@@ -169,8 +182,7 @@ def on_pixels(
     found = []
     for projection in probe.project(inputs.graph, image, units):
         signed = np.zeros((3, *image.shape[1:]), np.float32) if projection is None else projection.full().cpu().numpy()
-        red_first = signed if inputs.preprocessing.order == "RGB" else signed[::-1]
-        found.append(np.ascontiguousarray(red_first.transpose(1, 2, 0)))
+        found.append(np.ascontiguousarray(inputs.preprocessing.red_first(signed.transpose(1, 2, 0))))
     return found
 
 
@@ -200,18 +212,27 @@ def projections(
             yield unit, whole, pixels
 
 
-def look(inputs: Inputs, number: int, top: Top, maps: Int[np.ndarray, " shown"]) -> Pictures:
-    """Project the strongest activations of some maps, and cut the patches that caused them."""
-    side = view_side(inputs, number)
-    projected = np.zeros((len(maps), STRONGEST, side, side, 3), np.float32)
-    patches = np.zeros((len(maps), STRONGEST, side, side, 4), np.uint8)
-    active = top.active[maps]
+def views_of_maps(
+    inputs: Inputs, number: int, split: Split, top: Top, maps: Int[np.ndarray, " shown"]
+) -> tuple[Float[np.ndarray, "shown strongest row column 3"], UInt8[np.ndarray, "shown strongest row column 4"]]:
+    """The views of some maps' strongest activations over images of a split: projections, and the patches that caused them.
+
+    Zeros where there is no activation.
+    """
+    side, ranks = view_side(inputs, number), top.values.shape[1]
+    projected = np.zeros((len(maps), ranks, side, side, 3), np.float32)
+    patches = np.zeros((len(maps), ranks, side, side, 4), np.uint8)
     places = {int(map_): place for place, map_ in enumerate(maps)}
-    units = [(int(maps[place]), int(rank)) for place, rank in zip(*np.nonzero(active), strict=True)]
+    units = [(int(maps[place]), int(rank)) for place, rank in zip(*np.nonzero(top.active[maps]), strict=True)]
     for image, chosen, activations in by_image(inputs, number, top, units):
-        found = views(inputs, number, inputs.data.val, image, activations)
-        for (map_, rank), view in zip(chosen, found, strict=True):
+        for (map_, rank), view in zip(chosen, views(inputs, number, split, image, activations), strict=True):
             projected[places[map_], rank], patches[places[map_], rank] = view
+    return projected, patches
+
+
+def picture_maps(inputs: Inputs, number: int, top: Top, maps: Int[np.ndarray, " shown"]) -> Pictures:
+    """Project the strongest activations of some maps over the validation images, and cut the patches that caused them."""
+    projected, patches = views_of_maps(inputs, number, inputs.data.val, top, maps)
     names, labels = inputs.data.val.names, inputs.data.val.labels
     kinds = tuple(
         tuple(
@@ -231,7 +252,7 @@ def look(inputs: Inputs, number: int, top: Top, maps: Int[np.ndarray, " shown"])
         for number_, row in zip(maps, kinds, strict=True)
     )
     drawn = None if inputs.no_projection(number) else grey_at_zero(projected)
-    return Pictures(maps, drawn, patches, active, kinds, details)
+    return Pictures(maps, drawn, patches, top.active[maps], kinds, details)
 
 
 def first_weights(inputs: Inputs) -> Float[np.ndarray, "map row column 3"] | None:
@@ -244,8 +265,7 @@ def first_weights(inputs: Inputs) -> Float[np.ndarray, "map row column 3"] | Non
     read = [below.name for below in inputs.graph.below(lowest.map) if below.kind == "conv2d"]
     if weights.shape[1] != 3 or len(read) > 1:  # three maps of another layer are no image
         return None
-    filters = weights.detach().cpu().permute(0, 2, 3, 1).numpy()
-    return filters[..., ::-1] if inputs.preprocessing.order == "BGR" else filters
+    return inputs.preprocessing.red_first(weights.detach().cpu().permute(0, 2, 3, 1).numpy())
 
 
 def first_filters(inputs: Inputs) -> UInt8[np.ndarray, "map row column 3"] | None:

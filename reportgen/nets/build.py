@@ -46,7 +46,7 @@ def make(name: str, arguments: Mapping[str, Any]) -> nn.Module:
 
 def classifiers() -> list[str]:
     """The names of torchvision's classifiers."""
-    import torchvision
+    import torchvision  # takes seconds, and the nets of our own do without it
 
     return torchvision.models.list_models(module=torchvision.models)
 
@@ -63,7 +63,7 @@ def check_classifier(name: str) -> None:
 
 
 def _from_torchvision(name: str, arguments: Mapping[str, Any]) -> nn.Module:
-    import torchvision
+    import torchvision  # as above
 
     check_classifier(name)
     if name in ("googlenet", "inception_v3"):
@@ -129,5 +129,5 @@ def _working_folder_importable() -> Iterator[None]:
 
 def in_one_line(error: BaseException) -> str:
     """An error as its own traceback would end, cut to one line: ``ValueError: no such width``."""
-    said = str(error).strip().split("\n")[0]
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+    first = str(error).strip().split("\n")[0]
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__

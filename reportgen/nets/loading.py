@@ -84,14 +84,14 @@ def _own(model: ModelSettings, given: PreprocessingSettings, crop: int, named: t
     is_ = next((name for name, base in OWN_NETS.items() if base.name == document["architecture"]["name"]), model.name)
     if is_ != model.name:
         raise UserError(f"WEIGHTS={path}: this is a {is_}: give MODEL={is_}")
-    said = Preprocessing.from_json(document["preprocessing"])
-    if crop != said.crop:
-        raise UserError(f"DATA_CROP={crop}: the net in {path} reads {said.crop} px: leave DATA_CROP out")
+    own = Preprocessing.from_json(document["preprocessing"])
+    if crop != own.crop:
+        raise UserError(f"DATA_CROP={crop}: the net in {path} reads {own.crop} px: leave DATA_CROP out")
     net = build(document)
     fit(net, read_state(path, f"WEIGHTS={path}"), model.name, f"WEIGHTS={path}")
     classes = named or tuple(ClassName(name) for name in document.get("classes", ()))
     description = {"architecture": document["architecture"]}
-    return Loaded(net.eval(), description, _overridden(said, given), path.name, classes, "its file says so")
+    return Loaded(net.eval(), description, _overridden(own, given), path.name, classes, "its file says so")
 
 
 def _preprocessing(preset_: Preset | None, given: PreprocessingSettings, crop: int) -> tuple[Preprocessing, str]:

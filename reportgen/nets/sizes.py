@@ -27,7 +27,7 @@ def sizes(model: ModelSettings) -> tuple[int, int]:
     file = names_a_file(model.weights)
     if ":" in model.name or (file and not HUB_FILE.search(model.weights)):
         return usual_sizes(model)
-    from reportgen.nets.presets import preset, preset_of_file
+    from reportgen.nets.presets import preset, preset_of_file  # torch: the command line asks for sizes at every call
 
     given = (preset_of_file if file else preset)(model.name, model.weights)
     return (given.size, given.crop) if given else usual_sizes(model)

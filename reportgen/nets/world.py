@@ -31,7 +31,6 @@ class World:
         """What every process has, in the order of their ranks; all wait here for each other."""
         if self.size == 1:
             return [part]
-
         parts: list[Any] = [None] * self.size
         distributed.all_gather_object(parts, part)
         return parts
@@ -41,11 +40,9 @@ class World:
         parts = self.gather(results)
         return [part[turn] for turn in range(len(parts[0])) for part in parts if turn < len(part)]
 
-    def total(self, value: "Tensor") -> "Tensor":
+    def total(self, value: Tensor) -> Tensor:
         """The sum over all processes, in place."""
         if self.size > 1:
-            from torch import distributed
-
             distributed.all_reduce(value)
         return value
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from reportgen.base.errors import UserError
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the command line imports this, and imports no torch
     from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
 
 ORDER = "nanoseconds"  # key in the file where a process leaves its error: torchrun's own time is in whole seconds
@@ -25,7 +25,7 @@ def check(gpus: int, device: str) -> None:
     """Raise UserError if this machine has fewer than `gpus` GPUs."""
     if gpus == 1:
         return
-    import torch
+    import torch  # only where several GPUs are asked for
 
     from reportgen.nets.device import resolve_device
 

@@ -169,8 +169,9 @@ class Pipeline:
         if any(self.shared(name) and self.due(name) for name in self.stages):
             self.check_gpus()  # before the first stage, not after hours of it
         took: dict[str, float] = {}
-        made = jobs.side_by_side(self, due, at_once) if at_once > 1 else ((name, self.make(name)) for name in due)
-        for name, seconds in made:
+        inputs = {name: self.stages[name].inputs for name in due}
+        alone = ((name, self.make(name)) for name in due)
+        for name, seconds in jobs.side_by_side(self.make, inputs, at_once) if at_once > 1 else alone:
             took[name] = seconds
             timings = self.build / "timings.json"
             write_json(timings, (_read_or_none(timings) or {}) | {name: round(seconds, 2)})

@@ -4,103 +4,90 @@ A training that diverges does not end the report: the paper's recipe without cli
 the last finished epoch left, and the artefact says in which epoch the loss was no longer finite.
 """
 
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from reportgen.base.artifacts import DOCUMENT, write_arrays, write_json
 from reportgen.base.progress import say
 from reportgen.data.dataset import Dataset
 from reportgen.data.sampling import evenly
-from reportgen.data.transforms import Preprocessing
 from reportgen.nets.device import resolve_device
 from reportgen.nets.snapshots import save_net
 from reportgen.nets.threads import prepare
 from reportgen.nets.training import loop as training
 from reportgen.nets.world import joined
 from reportgen.pipeline.work import Work
-from reportgen.settings.recipes import Architecture, TrainingSettings
 from reportgen.settings.variants import BY_NAME, Variant
 from reportgen.stages.net import accuracy
 
 TRAIN_EVALUATED = 10_000  # of more training images, so many evenly spread are evaluated
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What is trained, and how."""
+def planned(work: Work, data: Dataset) -> training.Plan:
+    """What a comparison net's stage trains, and how; in the work's workshop."""
+    settings, compare, variant = work.settings, work.settings.compare, _variant(work)
+    recipe = variant.training(settings.training, compare.epochs, compare.paper_epochs)
+    return training.Plan(
+        architecture=variant.applied(settings.model.architecture(settings.data.crop, len(data.classes), variant.base)),
+        training=data.train,
+        validation=data.val,
+        preprocessing=training.input_preprocessing(recipe, data.train.images, settings.data.crop),
+        recipe=recipe,
+        seed=work.stage.given["seed"],
+        device=resolve_device(settings.compute.device),
+        folder=work.workshop,
+    )
 
-    data: Dataset
-    variant: Variant
-    seed: int
-    recipe: TrainingSettings
-    net: Architecture
-    preprocessing: Preprocessing
-    device: torch.device
 
-    @classmethod
-    def of(cls, work: Work) -> "Plan":
-        """The plan of a comparison net's stage."""
-        settings, compare, data = work.settings, work.settings.compare, Dataset.open(work.input("data"))
-        variant = BY_NAME[work.stage.given["variant"]["name"]]
-        recipe = variant.training(settings.training, compare.epochs, compare.paper_epochs)
-        return cls(
-            data,
-            variant,
-            work.stage.given["seed"],
-            recipe,
-            variant.applied(settings.model.architecture(settings.data.crop, len(data.classes), variant.base)),
-            training.input_preprocessing(recipe, data.train.images, settings.data.crop),
-            resolve_device(settings.compute.device),
-        )
+def _variant(work: Work) -> Variant:
+    return BY_NAME[work.stage.given["variant"]["name"]]
 
-    def train(self, folder: Path) -> int | None:
-        """Train the net, together with the other processes where there are any; in which epoch it diverged, if it did."""
-        data, how = self.data, (self.preprocessing, self.recipe, self.seed, self.device)
-        with joined() as world:
-            try:
-                training.train(self.net, data.train, data.val, *how, folder, world=world)
-            except training.Diverged as stopped:
-                return stopped.epoch
-            return None
+
+def train(plan: training.Plan) -> int | None:
+    """Train the net, together with the other processes where there are any; in which epoch it diverged, if it did."""
+    with joined() as world:
+        try:
+            training.train(replace(plan, world=world))
+        except training.Diverged as stopped:
+            return stopped.epoch
+        return None
 
 
 def assist(work: Work) -> None:
     """Train along with the process that makes the stage."""
     prepare(work.settings.compute)
-    Plan.of(work).train(work.workshop)
+    train(planned(work, Dataset.open(work.input("data"))))
 
 
 def make(work: Work, folder: Path) -> None:
     """Write the net, its history, what it says of every validation image and of the training images, its numbers."""
     prepare(work.settings.compute)
     work.forget_others()
-    plan = Plan.of(work)
-    data, variant, recipe, net, preprocessing = plan.data, plan.variant, plan.recipe, plan.net, plan.preprocessing
-    diverged, device = plan.train(work.workshop), plan.device
+    data = Dataset.open(work.input("data"))
+    plan = planned(work, data)
+    diverged = train(plan)
     if diverged is not None:
         say(f"  the loss is no longer finite in epoch {diverged}: the report goes on with the net of the epoch before")
-    trained, history = training.finished(net, recipe, work.workshop)
-    save_net(trained, preprocessing, folder / "net.safetensors")
+    net, history = training.finished(plan)
+    save_net(net, plan.preprocessing, folder / "net.safetensors")
     write_json(folder / training.HISTORY, history.as_json())
-    trained = trained.to(device)
-    logits = training.evaluate(trained, data.val, preprocessing, device)
+    net = net.to(plan.device)
+    logits = training.evaluate(net, data.val, plan.preprocessing, plan.device)
     some = evenly(len(data.train), TRAIN_EVALUATED)
-    guesses = training.evaluate(trained, data.train, preprocessing, device, chosen=some).argmax(axis=1)
+    guesses = training.evaluate(net, data.train, plan.preprocessing, plan.device, chosen=some).argmax(axis=1)
     right = guesses == data.train.labels[some]
     write_arrays(folder / "predictions.npz", {"logits": logits, "labels": data.val.labels, "train_right": right})
     numbers: dict[str, Any] = {
-        "variant": variant.name,
+        "variant": _variant(work).name,
         "seed": plan.seed,
-        "recipe": recipe.recipe,
-        "epochs": recipe.epochs,
+        "recipe": plan.recipe.recipe,
+        "epochs": plan.recipe.epochs,
         "finished_epochs": len(history.epochs),
         "diverged": diverged,
-        "parameters": net.parameters,
-        "multiply_adds": net.multiply_adds,
-        "layers": [shape._asdict() for shape in net.shapes()],
+        "parameters": plan.architecture.parameters,
+        "multiply_adds": plan.architecture.multiply_adds,
+        "layers": [shape._asdict() for shape in plan.architecture.shapes()],
         "train_error": float(1 - right.mean()),
         "train_images": len(some),
         **accuracy(logits, data.val.labels),

@@ -146,7 +146,7 @@ def _warning(numbers: dict[str, Any], right: Any, preprocessing: Preprocessing) 
     return words + (f"; with {best} it would be {tried[best]:.0%}" if tried[best] > here + BETTER else "")
 
 
-def _others(said: Preprocessing) -> dict[str, Preprocessing]:
+def _others(given: Preprocessing) -> dict[str, Preprocessing]:
     """Other readings of the pixels that are often the right one, by the switches that ask for them."""
     kinds = (
         (1.0, IMAGENET_MEAN, IMAGENET_DEVIATION),
@@ -156,13 +156,13 @@ def _others(said: Preprocessing) -> dict[str, Preprocessing]:
     )
     found = {}
     for white, mean, deviation in kinds:
-        rgb = Preprocessing(said.crop, white, "RGB", mean, deviation)
+        rgb = Preprocessing(given.crop, white, "RGB", mean, deviation)
         for other in (rgb, replace(rgb, order="BGR", mean=mean[::-1], deviation=deviation[::-1])):
             words = [f"PREPROCESSING_ORDER={other.order}", f"PREPROCESSING_RANGE={white:g}"]
             for name, values in (("MEAN", other.mean), ("DEVIATION", other.deviation)):
                 words.append(f"PREPROCESSING_{name}={','.join(f'{value:g}' for value in values)}")
             found[" ".join(words)] = other
-    return {words: other for words, other in found.items() if other != said}
+    return {words: other for words, other in found.items() if other != given}
 
 
 def _speak(mapping: Mapping, numbers: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """The net stage: train the net, keep its snapshots, and see how good it is on the validation images."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,30 +19,40 @@ from reportgen.pipeline.work import Work
 TOP = 5
 
 
-def train(work: Work) -> training.History:
-    """Train the net in the work's workshop, together with the other processes where there are any."""
-    prepare(work.settings.compute)
-    data = Dataset.open(work.input("data"))
-    settings, seed = work.settings.training, work.settings.run.seed
-    preprocessing = training.input_preprocessing(settings, data.train.images, work.settings.data.crop)
-    device = resolve_device(work.settings.compute.device)
-    net = work.settings.model.architecture(work.settings.data.crop, len(data.classes))
+def planned(work: Work, data: Dataset) -> training.Plan:
+    """What is trained, and how; in the work's workshop."""
+    settings = work.settings
+    return training.Plan(
+        architecture=settings.model.architecture(settings.data.crop, len(data.classes)),
+        training=data.train,
+        validation=data.val,
+        preprocessing=training.input_preprocessing(settings.training, data.train.images, settings.data.crop),
+        recipe=settings.training,
+        seed=settings.run.seed,
+        device=resolve_device(settings.compute.device),
+        folder=work.workshop,
+    )
+
+
+def train(plan: training.Plan) -> training.History:
+    """Train the net, together with the other processes where there are any."""
     with joined() as world:
-        return training.train(
-            net, data.train, data.val, preprocessing, settings, seed, device, work.workshop, world=world
-        )
+        return training.train(replace(plan, world=world))
 
 
-assist = train
+def assist(work: Work) -> None:
+    """Train along with the process that makes the stage."""
+    prepare(work.settings.compute)
+    train(planned(work, Dataset.open(work.input("data"))))
 
 
 def make(work: Work, folder: Path) -> None:
     """Write the net, its snapshots, its history, what it says of every validation image, and its numbers."""
+    prepare(work.settings.compute)
     work.forget_others()
-    history = train(work)
-    data, settings = Dataset.open(work.input("data")), work.settings.training
-    device = resolve_device(work.settings.compute.device)
-    net = work.settings.model.architecture(work.settings.data.crop, len(data.classes))
+    data = Dataset.open(work.input("data"))
+    plan = planned(work, data)
+    history = train(plan)
     shutil.copytree(work.workshop / SNAPSHOTS, folder / SNAPSHOTS)
     last = snapshot_path(folder, len(history.epochs))
     trained, preprocessing = load_net(last)
@@ -49,7 +60,7 @@ def make(work: Work, folder: Path) -> None:
     about: dict[str, Any] = {"classes": list(data.classes), "size": work.settings.data.size}
     save_net(trained, preprocessing, folder / "net.safetensors", **about)
     write_json(folder / training.HISTORY, history.as_json())
-    logits = training.evaluate(trained.to(device), data.val, preprocessing, device)
+    logits = training.evaluate(trained.to(plan.device), data.val, preprocessing, plan.device)
     write_arrays(folder / "predictions.npz", {"logits": logits, "labels": data.val.labels})
     numbers: dict[str, Any] = {
         "name": work.settings.model.name,
@@ -57,11 +68,11 @@ def make(work: Work, folder: Path) -> None:
         "loaded": False,
         "warning": None,
         "unmapped": [],
-        "recipe": settings.recipe,
-        "precision": settings.precision,
+        "recipe": plan.recipe.recipe,
+        "precision": plan.recipe.precision,
         "epochs": len(history.epochs),
-        "parameters": net.parameters,
-        "multiply_adds": net.multiply_adds,
+        "parameters": plan.architecture.parameters,
+        "multiply_adds": plan.architecture.multiply_adds,
         "preprocessing": preprocessing.as_json(),
         "snapshots": sorted(snapshots(folder)),
         "final_loss": history.epochs[-1].validation_loss,

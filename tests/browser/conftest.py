@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pages import Open
 from playwright.sync_api import Browser, Page, sync_playwright
-from runs import Run, whole
+from runs import Run, once, slow_ones, whole
 
 from reportgen.page import single
 
@@ -59,18 +59,28 @@ def opened(chromium: Browser) -> Iterator[Open]:
     assert not wrong
 
 
+BRIEFLY = (  # the report's own net and images stay: with fewer, two examples would be of one class
+    *("COMPARE_EPOCHS=1", "COMPARE_PAPER_EPOCHS=1"),
+    *("DATA_TRANSFER=10", "GENERALISATION_COUNTS=1,2", "GENERALISATION_EPOCHS=2"),
+)
+
+
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run of the profile `smoke`, made once."""
-    return whole("smoke", tmp_path_factory.mktemp("smoke"))
+    """A run of the profile `smoke`, made once: with other nets hardly trained, unless slow tests are asked for."""
+    switches = () if slow_ones() else BRIEFLY
+    return Run.at(once("smoke", tmp_path_factory, lambda home: whole("smoke", home, *switches)))
 
 
 @pytest.fixture(scope="session")
 def packed(smoke: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of the profile `smoke` in one file, alone in a folder."""
-    home = tmp_path_factory.mktemp("packed")
-    shutil.copytree(smoke.report, home / "report", symlinks=True)
-    return single.write(home / "report").rename(home / "single.html")
+
+    def pack(home: Path) -> None:
+        shutil.copytree(smoke.report, home / "report", symlinks=True)
+        single.write(home / "report").rename(home / "single.html")
+
+    return once("packed", tmp_path_factory, pack) / "single.html"
 
 
 @pytest.fixture(params=["folder", "one file"])

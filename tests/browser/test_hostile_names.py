@@ -9,7 +9,7 @@ import pytest
 from figure_samples import OWN_KINDS, draw_any
 from pages import Open
 from pypdf import PdfReader
-from runs import Run, words_of
+from runs import Run, once, words_of
 
 from reportgen.base.artifacts import DOCUMENT, read_arrays, read_json, write_json
 from reportgen.figures.kinds import from_data
@@ -30,7 +30,10 @@ FILE = '"><img src=x onerror=alert(1)>.jpg'
 @pytest.fixture(scope="session")
 def hostile(smoke: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The smoke run's page, with other names for its classes and images in all that is drawn and in all that it reads."""
-    home = tmp_path_factory.mktemp("hostile")
+    return once("hostile", tmp_path_factory, lambda home: rename(smoke, home)) / "report"
+
+
+def rename(smoke: Run, home: Path) -> None:
     shutil.copytree(smoke.build, home / "build", symlinks=True)
     run = read_json(smoke.report / "metrics.json")["run"]
     classes = read_json(smoke.build / "data" / "artefact.json")["numbers"]["classes"]
@@ -52,7 +55,6 @@ def hostile(smoke: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
         figures = from_data(read_json(source / "figures.json"), read_arrays(source / "figures.npz"), OWN_KINDS)
         write_json(drawn / DOCUMENT, {"figures": draw_any(figures, drawn)})
     html.write(home / "build", home / "report", run)
-    return home / "report"
 
 
 def test_nothing_runs_and_everything_is_shown(opened: Open, hostile: Path) -> None:

@@ -13,16 +13,9 @@ from runs import Run
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_nothing_is_wider_than_the_screen_and_every_picture_arrives(opened: Open, smoke: Run, width: int) -> None:
-    page = opened(smoke.report, width)
-    read_through(page)
-    assert page.evaluate("document.documentElement.scrollWidth") == width
-    broken = "[...document.images].filter(i => i.checkVisibility() && !i.naturalWidth).map(i => i.src)"
-    assert page.evaluate(broken) == []
-
-
-@pytest.mark.parametrize("width", WIDTHS)
-def test_nothing_jumps_while_the_pictures_arrive(opened: Open, smoke: Run, width: int) -> None:
+def test_nothing_jumps_while_the_pictures_arrive_and_nothing_is_wider_than_the_screen(
+    opened: Open, smoke: Run, width: int
+) -> None:
     page = opened(smoke.report, width)
     page.evaluate(
         """() => { window.moved = 0;
@@ -31,6 +24,9 @@ def test_nothing_jumps_while_the_pictures_arrive(opened: Open, smoke: Run, width
     )
     read_through(page)
     assert page.evaluate("window.moved") < 0.01
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    broken = "[...document.images].filter(i => i.checkVisibility() && !i.naturalWidth).map(i => i.src)"
+    assert page.evaluate(broken) == []
 
 
 def test_the_first_sight_is_small_and_soon_there(opened: Open, smoke: Run) -> None:

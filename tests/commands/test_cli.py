@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
-from runs import REPOSITORY, Run, reportgen
+from runs import REPOSITORY, Run, here, reportgen
 
 from reportgen.base.artifacts import read_json
 from reportgen.cli import main
@@ -106,7 +106,7 @@ def test_a_folder_that_cannot_be_used_leaves_everything_as_it_was(
     ],
 )
 def test_a_layer_or_map_that_there_is_not(switches: list[str], message: str, tiny: Run) -> None:
-    done = reportgen("figures", "PROFILE=tiny", *switches, cwd=tiny.home)
+    done = here("figures", "PROFILE=tiny", *switches, cwd=tiny.home)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"error: {message}")
     assert done.stderr.count("\n") == 1
@@ -114,7 +114,7 @@ def test_a_layer_or_map_that_there_is_not(switches: list[str], message: str, tin
 
 def test_an_image_that_there_is_not(tiny: Run, tmp_path: Path) -> None:
     home = copy_of(tiny, tmp_path)
-    done = reportgen("run", "PROFILE=tiny", "IMAGES=dog/dog_00001.png,dgo/dog_00002.png", cwd=home)
+    done = here("run", "PROFILE=tiny", "IMAGES=dog/dog_00001.png,dgo/dog_00002.png", cwd=home)
     assert done.returncode == 2
     [line] = [line for line in done.stderr.splitlines() if line.startswith("error:")]
     assert line.startswith(
@@ -130,7 +130,7 @@ def test_too_few_images_of_other_classes(tiny: Run, tmp_path: Path) -> None:
     for kind in ("cup", "saucer"):
         (home / "few" / kind).mkdir(parents=True)
         Image.new("RGB", (60, 60), (9, 99, 199)).save(home / "few" / kind / "1.png")
-    done = reportgen("run", "PROFILE=tiny", "TRANSFER=few", cwd=home)
+    done = here("run", "PROFILE=tiny", "TRANSFER=few", cwd=home)
     assert done.returncode == 2
     assert "error: TRANSFER=few: class 'cup' has 1 image, 1 of them kept for testing" in done.stderr
     assert "generalisation:" not in done.stderr
@@ -138,7 +138,7 @@ def test_too_few_images_of_other_classes(tiny: Run, tmp_path: Path) -> None:
 
 def test_a_device_that_is_not_there(tiny: Run, tmp_path: Path) -> None:
     home = copy_of(tiny, tmp_path)
-    done = reportgen("run", "PROFILE=tiny", "DEVICE=cuda:7", cwd=home)
+    done = here("run", "PROFILE=tiny", "DEVICE=cuda:7", cwd=home)
     assert done.returncode == 2
     assert "error: DEVICE=cuda:7: there is no such device here: use auto, cpu" in done.stderr
     assert "Traceback" not in done.stderr
@@ -150,7 +150,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         (tmp_path / "locked").mkdir(mode=0o555)
         locked = tmp_path / "locked" / "build"
-    done = reportgen("run", "PROFILE=tiny", f"BUILD={locked}", cwd=tmp_path)
+    done = here("run", "PROFILE=tiny", f"BUILD={locked}", cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {locked}")
     assert "choose another folder with BUILD= and REPORT=" in done.stderr
@@ -163,7 +163,7 @@ def test_a_disk_that_is_full(tiny: Run, tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
     try:
-        done = reportgen("run", "PROFILE=tiny", "FEATURES_MAPS=3", cwd=home)
+        done = here("run", "PROFILE=tiny", "FEATURES_MAPS=3", cwd=home)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert done.returncode == 2
@@ -178,7 +178,7 @@ def test_a_disk_that_is_full(tiny: Run, tmp_path: Path) -> None:
 def test_a_net_on_disk_that_is_no_net(content: bytes, tiny: Run, tmp_path: Path) -> None:
     home = copy_of(tiny, tmp_path)
     (home / "build" / "net" / "net.safetensors").write_bytes(content)
-    done = reportgen("run", "PROFILE=tiny", "FEATURES_MAPS=3", cwd=home)
+    done = here("run", "PROFILE=tiny", "FEATURES_MAPS=3", cwd=home)
     assert done.returncode == 2
     assert "net.safetensors" in done.stderr
     assert "Traceback" not in done.stderr
@@ -195,7 +195,7 @@ def test_a_net_on_disk_that_does_not_fit(tiny: Run, tmp_path: Path) -> None:
         weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     weights["layer3.conv.weight"] = weights["layer3.conv.weight"][:, :5].contiguous()
     safetensors.torch.save_file(weights, path, metadata)
-    done = reportgen("run", "PROFILE=tiny", "FEATURES_MAPS=3", cwd=home)
+    done = here("run", "PROFILE=tiny", "FEATURES_MAPS=3", cwd=home)
     assert done.returncode == 2
     assert "net.safetensors" in done.stderr
     assert "layer3.conv.weight" in done.stderr
@@ -217,37 +217,21 @@ def test_without_pango_only_the_pdf_is_missing(tiny: Run, tmp_path: Path) -> Non
     assert "no PDF" in done.stdout
 
 
-def test_a_few_bad_files_are_skipped_and_listed(tmp_path: Path) -> None:
-    root = photographs(tmp_path / "my <b>photos", count=60)
-    whole = (root / "dark" / "007.png").read_bytes()
-    (root / "dark" / "007.png").write_bytes(whole[: len(whole) // 2])
-    done = reportgen("run", "PROFILE=tiny", f"DATA={root}", "EPOCHS=1", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "1 files were skipped" in done.stderr or "1 file was skipped" in done.stderr
-    metrics = read_json(tmp_path / "report" / "metrics.json")
-    assert [entry["file"] for entry in metrics["data"]["skipped"]] == ["dark/007.png"]
-    assert metrics["data"]["name"] == "my <b>photos"
-    page = (tmp_path / "report" / "index.html").read_text()
-    assert "dark/007.png" in page
-    assert "my &lt;b&gt;photos" in page
-    assert "<b>photos" not in page
-
-
 def test_extra_pictures_leave_the_report_alone(tiny: Run, tmp_path: Path) -> None:
     home = copy_of(tiny, tmp_path)
     before = {path: path.stat().st_mtime_ns for path in (home / "report").rglob("*") if path.is_file()}
-    done = reportgen("figures", "PROFILE=tiny", "LAYER=2", "MAPS=all", cwd=home)
+    done = here("figures", "PROFILE=tiny", "LAYER=2", "MAPS=all", cwd=home)
     assert done.returncode == 0, done.stderr
     [path] = [home / line for line in done.stdout.splitlines()]
     with Image.open(path) as picture:
         assert picture.width > 300
     assert {path: path.stat().st_mtime_ns for path in before} == before
-    again = reportgen("run", "PROFILE=tiny", cwd=home)
+    again = here("run", "PROFILE=tiny", cwd=home)
     assert "everything is up to date" in again.stdout
 
 
 def test_figures_prints_every_picture_of_an_analysis(tiny: Run) -> None:
-    done = reportgen("figures", "PROFILE=tiny", "ANALYSIS=features", cwd=tiny.home)
+    done = here("figures", "PROFILE=tiny", "ANALYSIS=features", cwd=tiny.home)
     paths = [tiny.home / line for line in done.stdout.splitlines()]
     assert len(paths) >= 8
     assert all(path.is_file() for path in paths)
@@ -255,8 +239,8 @@ def test_figures_prints_every_picture_of_an_analysis(tiny: Run) -> None:
 
 def test_why_names_what_is_due_and_the_reason(tiny: Run, tmp_path: Path) -> None:
     home = copy_of(tiny, tmp_path)
-    assert reportgen("why", "PROFILE=tiny", cwd=home).stdout == "everything is up to date\n"
-    lines = reportgen("why", "PROFILE=tiny", "FEATURES_MAPS=3", cwd=home).stdout.splitlines()
+    assert here("why", "PROFILE=tiny", cwd=home).stdout == "everything is up to date\n"
+    lines = here("why", "PROFILE=tiny", "FEATURES_MAPS=3", cwd=home).stdout.splitlines()
     assert lines[0] == "features: its settings changed: features.maps"
     assert [line.split(":")[0] for line in lines] == ["features", "drawn/features", "page", "pdf"]
 
@@ -265,7 +249,7 @@ def test_clean_removes_what_is_ours_and_nothing_else(tiny: Run, tmp_path: Path) 
     home = copy_of(tiny, tmp_path)
     (home / "report" / "notes.txt").write_text("mine")
     (home / "data" / "photographs").mkdir()
-    done = reportgen("clean", "PROFILE=tiny", cwd=home)
+    done = here("clean", "PROFILE=tiny", cwd=home)
     assert done.returncode == 0, done.stderr
     assert sorted(path.name for path in home.iterdir()) == ["data", "report"]
     assert [path.name for path in (home / "report").iterdir()] == ["notes.txt"]

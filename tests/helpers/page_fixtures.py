@@ -2,49 +2,62 @@
 
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import pytest
 from fake_build import FAKED, RUN, Printed, make_build
+from runs import once
 
 from reportgen.base.artifacts import read_json, write_json
 from reportgen.page import html, pdf
 
 
+@pytest.fixture(scope="session", autouse=True)
+def compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Templates are compiled once for all tests: that takes most of the time in which a page is made."""
+    cache = jinja2.FileSystemBytecodeCache(str(once("compiled", tmp_path_factory, lambda folder: None)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jinja2, "Environment", partial(jinja2.Environment, bytecode_cache=cache))
+        yield
+
+
 @pytest.fixture(scope="session")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The fake build; not to be changed."""
-    folder = tmp_path_factory.mktemp("page") / "build"
-    make_build(folder)
-    return folder
+    return once("page", tmp_path_factory, lambda home: make_build(home / "build")) / "build"
 
 
 @pytest.fixture(scope="session")
-def report(build: Path) -> Path:
+def report(build: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page made of it; not to be changed."""
-    folder = build.parent / "report"
-    html.write(build, folder, RUN, FAKED)
-    return folder
+    home = once("page-html", tmp_path_factory, lambda home: html.write(build, home / "report", RUN, FAKED))
+    return home / "report"
 
 
 @pytest.fixture(scope="session")
-def printed(build: Path) -> Printed:
+def printed(build: Path, tmp_path_factory: pytest.TempPathFactory) -> Printed:
     """The PDF made of it."""
     if not pdf.available():
         pytest.skip("WeasyPrint finds no Pango here")
-    folder = build.parent / "printed"
-    complaints: list[str] = []
-    handler = logging.Handler(logging.WARNING)
-    handler.emit = lambda record: complaints.append(record.getMessage())  # type: ignore[method-assign]
-    logger = logging.getLogger("weasyprint")
-    logger.addHandler(handler)
-    try:
-        pdf.write(build, folder, RUN, FAKED)
-    finally:
-        logger.removeHandler(handler)
-    return Printed(folder / "report.pdf", complaints)
+
+    def write(home: Path) -> None:
+        complaints: list[str] = []
+        handler = logging.Handler(logging.WARNING)
+        handler.emit = lambda record: complaints.append(record.getMessage())  # type: ignore[method-assign]
+        logger = logging.getLogger("weasyprint")
+        logger.addHandler(handler)
+        try:
+            pdf.write(build, home, RUN, FAKED)
+        finally:
+            logger.removeHandler(handler)
+        write_json(home / "complaints.json", complaints)
+
+    home = once("page-pdf", tmp_path_factory, write)
+    return Printed(home / "report.pdf", read_json(home / "complaints.json"))
 
 
 @pytest.fixture

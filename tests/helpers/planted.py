@@ -46,7 +46,7 @@ def learned(wrong: np.ndarray, labels: np.ndarray, clipped: float = 0.0, **more:
     guesses = np.where(wrong, (labels + 1) % 8, labels)
     history = [{"epoch": 1, "clipped": {"layer1.conv": 0.0, "layer2.conv": clipped} if clipped else {}}]
     numbers = facts(int((~wrong).sum()), len(labels), **more)
-    return Learned(numbers, np.eye(8)[guesses] * 3.0, np.ones(10, bool), history)
+    return Learned(numbers, np.eye(8)[guesses] * 3.0, history)
 
 
 def opened(net: nn.Module, data: Dataset, came_to: Learned) -> Inputs:

@@ -7,7 +7,7 @@ the CPU waits for the GPU, and that multiplications are exact. What it does not:
         net.to("cuda")(images.to("cuda"))
     print(gpu.waits)
 
-`python tests/pretended_gpu.py FILE run DEVICE=cuda ...` runs the command so, and writes what was seen to FILE.
+`python tests/pretended_gpu.py FILE PROFILE=tiny DEVICE=cuda ...` makes the page so, and writes what was seen to FILE.
 """
 
 import collections
@@ -15,7 +15,7 @@ import concurrent.futures
 import json
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._pytree import tree_map
 
 import reportgen
 
@@ -146,6 +146,15 @@ class Seen:
         return SimpleNamespace(synchronize=synchronize)
 
 
+def _tensors(items: Iterable[Any]) -> Iterator[Tensor]:
+    """Those among the arguments of a call, and in lists among them."""
+    for item in items:
+        if isinstance(item, Tensor):
+            yield item
+        elif isinstance(item, (list, tuple)):
+            yield from (part for part in item if isinstance(part, Tensor))
+
+
 def _line() -> str:
     for frame in reversed(traceback.extract_stack()):
         path = Path(frame.filename)
@@ -163,9 +172,11 @@ class _Computing(TorchDispatchMode):
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = dict(kwargs or {})
-        given = [item for item in tree_leaves((args, kwargs)) if isinstance(item, Tensor)]
+        given = list(_tensors((*args, *kwargs.values())))
         on_gpu = [item for item in given if isinstance(item, OnGpu)]
         target = kwargs.get("device")
+        if not on_gpu and target is None:  # the CPU's own: most calls
+            return function(*args, **kwargs)
         if target is not None and torch.device(target) not in (GPU, torch.device("cuda"), CPU, torch.device("meta")):
             raise RuntimeError(f"{target}: there is one GPU")
         goes = bool(on_gpu) if target is None else torch.device(target).type in ("cuda", "meta")
@@ -235,7 +246,7 @@ class _Numbered(TorchFunctionMode):
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = dict(kwargs or {})
         if function is not torch.device:
-            args = tuple(_numbered(item) for item in args)
+            args = tuple(map(_numbered, args))
             kwargs = {name: _numbered(item) for name, item in kwargs.items()}
         if (
             function is torch.tensor and isinstance(kwargs.get("device"), torch.device) and kwargs["device"] == GPU
@@ -245,6 +256,8 @@ class _Numbered(TorchFunctionMode):
 
 
 def _numbered(item: Any) -> Any:
+    if isinstance(item, Tensor):
+        return item
     named = (isinstance(item, str) and item == "cuda") or (isinstance(item, torch.device) and item.type == "cuda")
     return GPU if named else item
 
@@ -325,11 +338,11 @@ def pretended_gpu() -> Iterator[Seen]:
 
 
 if __name__ == "__main__":
-    from reportgen.cli import main
+    from reportgen.analyses import settings
+    from reportgen.stages.plan import pipeline as planned
 
+    loaded = settings.load(dict(word.split("=") for word in sys.argv[2:]))
     with pretended_gpu() as gpu:
-        try:
-            main(sys.argv[2:])
-        finally:
-            found = {"calls": gpu.calls, "waits": gpu.waits, "coarse": gpu.coarse, "unread": len(gpu.coming)}
-            Path(sys.argv[1]).write_text(json.dumps(found, indent=1), encoding="utf-8")
+        planned(loaded, Path("build"), Path("report")).make_due(["page"])
+    found = {"calls": gpu.calls, "coarse": gpu.coarse, "unread": len(gpu.coming)}
+    Path(sys.argv[1]).write_text(json.dumps(found, indent=1), encoding="utf-8")

@@ -1,11 +1,16 @@
 """Running the command in tests, and where things lie."""
 
+import fcntl
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import pytest
 
 if TYPE_CHECKING:
     from pypdf import PageObject
@@ -21,6 +26,46 @@ class Run:
     home: Path  # where it ran: the drawn scenes lie in home/data
     build: Path
     report: Path
+
+    @classmethod
+    def at(cls, home: Path) -> "Run":
+        """The run that was made in a folder."""
+        return cls(home, home / "build", home / "report")
+
+
+def once(name: str, factory: pytest.TempPathFactory, make: Callable[[Path], Any]) -> Path:
+    """The folder that `make` fills, once for all processes that share these tests: who comes later waits, and reads it."""
+    root = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    folder, made = root / f"once-{name}", root / f".once-{name}"
+    with (root / f".once-{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of a process that failed
+            folder.mkdir()
+            make(folder)
+            made.touch()
+    return folder
+
+
+def here(*words: str, cwd: Path, pdf: bool = True) -> subprocess.CompletedProcess[str]:
+    """The command as in `reportgen`, in this process: torch is there already, and shapes are checked.
+
+    `pdf=False`: a report is its page alone, for tests that do not look at the PDF, which takes a quarter of a tiny run.
+    """
+    from click.testing import CliRunner
+
+    from reportgen import cli
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(cwd)
+        if not pdf:
+            patch.setattr(cli, "GOALS", ("page",))
+        done = CliRunner().invoke(cli.main, words, env={"REPORTGEN_SWITCHES": "", "SOURCE_DATE_EPOCH": "0"})
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return subprocess.CompletedProcess(words, done.exit_code, done.stdout, done.stderr)
 
 
 def reportgen(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -41,11 +86,16 @@ def python(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedPr
     )
 
 
-def whole(profile: str, home: Path) -> Run:
+def slow_ones() -> bool:
+    """Whether the tests that take long are asked for."""
+    return os.environ.get("REPORTGEN_SLOW", "") not in ("", "0")
+
+
+def whole(profile: str, home: Path, *switches: str) -> Run:
     """The whole pipeline in a profile."""
-    done = reportgen("run", f"PROFILE={profile}", cwd=home)
+    done = reportgen("run", f"PROFILE={profile}", *switches, cwd=home)
     assert done.returncode == 0, done.stderr
-    return Run(home, home / "build", home / "report")
+    return Run.at(home)
 
 
 def words_of(page: "PageObject") -> str:

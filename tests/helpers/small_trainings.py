@@ -8,7 +8,7 @@ import torch
 
 from reportgen.data.transforms import Preprocessing
 from reportgen.nets.training import loop as training
-from reportgen.nets.training.loop import History, train
+from reportgen.nets.training.loop import History, Plan, train
 from reportgen.settings.recipes import PAPER_RECIPE, TINY, TrainingSettings
 
 CPU = torch.device("cpu")
@@ -39,8 +39,12 @@ def coloured(images: int, seed: int, side: int = 36) -> Images:
 TRAINING, VALIDATION = coloured(40, seed=0), coloured(20, seed=1)
 
 
+def planned(folder: Path, settings: TrainingSettings = QUICK, seed: int = 0, net=NET) -> Plan:
+    return Plan(net, TRAINING, VALIDATION, PREPROCESSING, settings, seed, CPU, folder)
+
+
 def run(folder: Path, settings: TrainingSettings = QUICK, seed: int = 0, net=NET) -> History:
-    return train(net, TRAINING, VALIDATION, PREPROCESSING, settings, seed, CPU, folder)
+    return train(planned(folder, settings, seed, net))
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -1,5 +1,7 @@
 """The strongest activations of any net: what counts as dead, and what is said of a map."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from torch import nn
@@ -51,7 +53,7 @@ def test_filters_that_read_three_maps_are_not_taken_for_filters_that_read_the_im
     assert found is not None
     assert found.shape == (3, 1, 1, 3)
     inputs = inputs_of(net, np.zeros((2, 8, 8, 3), np.uint8))
-    inputs.__dict__["nodes"] = ("2=3",)
+    inputs = replace(inputs, nodes=("2=3",))
     assert strongest.first_weights(inputs) is None
 
 

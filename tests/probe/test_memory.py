@@ -13,7 +13,7 @@ import torch
 from probe_nets import paper_net
 from torch import Tensor, nn
 
-from reportgen.analyses.invariance import distances as moved
+from reportgen.analyses.invariance import distances
 from reportgen.analyses.sanity import analysis as sanity
 from reportgen.data.dataset import Dataset, Split
 from reportgen.data.transforms import Preprocessing
@@ -161,9 +161,9 @@ def test_what_analyses_read_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None
 def test_moved_pictures_are_seen_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     opened = inputs(photographs(10, 0), batch=16)
     pixels, labels = opened.data.test.images[:, :64, :64], opened.data.test.labels
-    expected = moved.look(opened, pixels, labels)
+    expected = distances.responses(opened, pixels, labels)
     small_memory(monkeypatch, 3)
-    found = moved.look(opened, pixels, labels)
+    found = distances.responses(opened, pixels, labels)
     torch.testing.assert_close(found.first, expected.first)
     torch.testing.assert_close(found.top, expected.top)
     np.testing.assert_allclose(found.probability, expected.probability, rtol=1e-5)
@@ -181,7 +181,7 @@ def test_gradients_and_projections_are_the_same(monkeypatch: pytest.MonkeyPatch)
         projections = project(opened.graph, images[0], of_one_image, seeds=[1.0] * 10)
         assert None not in projections
         return (
-            sanity.look(opened, opened.graph, layer, images, units)["gradient"],
+            sanity.project_both(opened, opened.graph, layer, images, units)["gradient"],
             [projection.full() for projection in projections if projection is not None],
         )
 
@@ -218,7 +218,7 @@ def test_training_goes_on_with_the_same_gradients(way: str, tmp_path: Path, monk
     architecture = replace(TINY, input_size=64, classes=3)
     recipe = TrainingSettings(epochs=2, batch_size=16, dropout=0.0, early_snapshots=())
     splits = photographs(40, 0), photographs(20, 1)
-    whole = training.train(architecture, *splits, PREPROCESSING, recipe, 0, CPU, tmp_path / "whole")
+    whole = training.train(training.Plan(architecture, *splits, PREPROCESSING, recipe, 0, CPU, tmp_path / "whole"))
     hooks = Hooks(5, way)
     resume = training._Run.resume
 
@@ -228,7 +228,7 @@ def test_training_goes_on_with_the_same_gradients(way: str, tmp_path: Path, monk
         return history
 
     monkeypatch.setattr(training._Run, "resume", hooked)
-    halves = training.train(architecture, *splits, PREPROCESSING, recipe, 0, CPU, tmp_path / "halves")
+    halves = training.train(training.Plan(architecture, *splits, PREPROCESSING, recipe, 0, CPU, tmp_path / "halves"))
     assert hooks.seen[:6] == [16, 8, 4, 4, 4, 4]
     assert max(hooks.seen[6:]) == 4
     for one, other in zip(whole.epochs, halves.epochs, strict=True):

@@ -1,25 +1,28 @@
-"""`PARTS=` from the command to the page: a user's own folder of images, and a COCO file that marks parts in others."""
+"""A user's own folder of images from the command to the page, and `PARTS=`: a COCO file that marks parts in others."""
 
 import json
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 from coco_files import annotation_of, document_of, dog, image_of, write
 from PIL import Image
-from runs import reportgen
+from runs import here
 
 from reportgen.base.artifacts import read_json
 
-FEW = ("PROFILE=tiny", "EPOCHS=1", "DATA=photos")
+NAME = "my <b>photos"
+FEW = ("PROFILE=tiny", "EPOCHS=1", f"DATA={NAME}", "COMPARE_VARIANTS=zfnet")
 
 
-def photographs(home: Path) -> None:
-    """Dogs and noise, thirty each, for the net to be trained on."""
+def photographs(home: Path, count: int = 30) -> None:
+    """Dogs and noise, so many each, for the net to be trained on."""
     rng = np.random.default_rng(0)
-    for index in range(30):
+    for index in range(count):
         for kind, pixels in (("dog", varied(rng)), ("noise", rng.integers(0, 256, (80, 120, 3), dtype=np.uint8))):
-            place = home / "photos" / kind / f"{index}.png"
+            place = home / NAME / kind / f"{index:03d}.png"
             place.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(pixels).save(place)
 
@@ -37,12 +40,36 @@ def marks(home: Path, count: int, **first: object) -> Path:
     return write(home / "marked", document, {f"faces/{number}.png": varied(rng) for number in range(count)})
 
 
-def test_parts_of_ones_own_images_are_scored_and_shown(tmp_path: Path) -> None:
-    photographs(tmp_path)
-    marks(tmp_path, 6, keypoints=[45, 30, 2, 75, 30, 2, 0, 0, 0])
-    done = reportgen("run", *FEW, "PARTS=marked/parts.json", cwd=tmp_path)
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """The page of a user's images, one of them broken, with parts that are marked in others; and what was said."""
+    home = tmp_path_factory.mktemp("own")
+    photographs(home, 60)
+    broken = home / NAME / "dog" / "007.png"
+    broken.write_bytes(broken.read_bytes()[: broken.stat().st_size // 2])
+    marks(home, 6, keypoints=[45, 30, 2, 75, 30, 2, 0, 0, 0])
+    return home, here("run", *FEW, "PARTS=marked/parts.json", cwd=home, pdf=False)
+
+
+def test_a_few_bad_files_are_skipped_and_listed(own: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    home, done = own
     assert done.returncode == 0, done.stderr
-    metrics = read_json(tmp_path / "report" / "metrics.json")
+    assert "1 files were skipped" in done.stderr or "1 file was skipped" in done.stderr
+    metrics = read_json(home / "report" / "metrics.json")
+    assert [entry["file"] for entry in metrics["data"]["skipped"]] == ["dog/007.png"]
+    assert metrics["data"]["name"] == NAME
+    page = (home / "report" / "index.html").read_text()
+    assert "dog/007.png" in page
+    assert "my &lt;b&gt;photos" in page
+    assert "<b>photos" not in page
+
+
+def test_parts_of_ones_own_images_are_scored_and_shown(
+    own: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    home, done = own
+    assert done.returncode == 0, done.stderr
+    metrics = read_json(home / "report" / "metrics.json")
     numbers = metrics["analyses"]["correspondence"]
     assert numbers["images"] == 5
     assert numbers["parts"] == ["right eye", "left eye", "nose"]
@@ -50,17 +77,18 @@ def test_parts_of_ones_own_images_are_scored_and_shown(tmp_path: Path) -> None:
     [claim] = [claim for claim in metrics["claims"] if claim["id"] == "correspondence"]
     assert claim["verdict"] != "not tested"
     assert [part["n"] for part in claim["parts"]] == [5] * 4
-    page = (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
+    page = (home / "report" / "index.html").read_text(encoding="utf-8")
     assert "its nose is not marked" in page
     assert "0.079\u00a0±\u00a00.017" in page  # the paper's nose, beside
-    assert (tmp_path / "report" / "data" / "correspondence.npz").is_file()
+    assert (home / "report" / "data" / "correspondence.npz").is_file()
     # The same folder without marks: a section that says what it would need, and no verdict.
-    done = reportgen("run", *FEW, cwd=tmp_path)
+    again = shutil.copytree(home, tmp_path / "again")
+    done = here("run", *FEW, cwd=again, pdf=False)
     assert done.returncode == 0, done.stderr
-    metrics = read_json(tmp_path / "report" / "metrics.json")
+    metrics = read_json(again / "report" / "metrics.json")
     [claim] = [claim for claim in metrics["claims"] if claim["id"] == "correspondence"]
     assert (claim["verdict"], claim["why"]) == ("not tested", "no parts annotated (PARTS=)")
-    page = (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
+    page = (again / "report" / "index.html").read_text(encoding="utf-8")
     assert "This run has nothing to mask: no parts annotated (PARTS=)" in page
 
 
@@ -83,7 +111,7 @@ def test_parts_of_ones_own_images_are_scored_and_shown(tmp_path: Path) -> None:
 def test_a_file_of_parts_that_cannot_be_used_is_one_line(tmp_path: Path, spoil, message: str) -> None:
     photographs(tmp_path)
     spoil(marks(tmp_path, 3))
-    done = reportgen("run", *FEW, "PARTS=marked/parts.json", cwd=tmp_path)
+    done = here("run", *FEW, "PARTS=marked/parts.json", cwd=tmp_path)
     assert done.returncode == 2
     [line] = [line for line in done.stderr.splitlines() if line.startswith("error:")]
     assert line.startswith(f"error: {message}")
@@ -104,6 +132,6 @@ def test_a_file_of_parts_that_cannot_be_used_is_one_line(tmp_path: Path, spoil, 
     ],
 )
 def test_a_setting_out_of_range_is_one_line(tmp_path: Path, switch: str, message: str) -> None:
-    done = reportgen("run", "PROFILE=tiny", switch, cwd=tmp_path)
+    done = here("run", "PROFILE=tiny", switch, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr == f"error: {message}\n"

@@ -1,6 +1,7 @@
 """The Makefile: what it prints, what it passes on, and that the number of jobs changes nothing."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,8 @@ from reportgen.analyses.settings import KNOWN
 
 def make(*words: str, cwd: Path = REPOSITORY) -> subprocess.CompletedProcess[str]:
     """Make in the repository or elsewhere, with this Python instead of an environment of its own."""
-    environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
+    outside = ("MAKEFLAGS", "MAKELEVEL", "PYTEST_XDIST_WORKER")
+    environment = {name: value for name, value in os.environ.items() if name not in outside}
     return subprocess.run(
         ["make", "-f", REPOSITORY / "Makefile", *words, "VENV=none", f"PYTHON={sys.executable}"],
         cwd=cwd,
@@ -65,8 +67,13 @@ def test_a_choice_of_tests_is_no_switch_of_the_runs_in_them() -> None:
     assert "1 passed" in done.stdout
 
 
-def test_two_jobs_give_the_bytes_of_one(tiny: Run, tmp_path: Path) -> None:
-    """In a folder of the user's own, too."""
+@pytest.mark.parametrize("left", [True, pytest.param(False, marks=pytest.mark.slow)])
+def test_two_jobs_give_the_bytes_of_one(left: bool, tiny: Run, tmp_path: Path) -> None:
+    """In a folder of the user's own, too; `left`: of most of it there are the artefacts of one job."""
+    if left:
+        shutil.copytree(tiny.build, tmp_path / "build")
+        for name in ("features", "occlusion", "drawn/features", "drawn/occlusion", "page", "pdf"):
+            shutil.rmtree(tmp_path / "build" / name)
     switches = ("PROFILE=tiny", "JOBS=2")
     done = make("report", *switches, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -11,7 +11,7 @@ import pytest
 import torch
 from figure_samples import OWN_KINDS
 from PIL import Image
-from runs import reportgen
+from runs import here
 
 from reportgen.analyses import settings
 from reportgen.analyses.evolution.figure import Evolution
@@ -134,7 +134,7 @@ def test_what_is_not_known_of_a_net_that_cannot_be_followed_is_not_told_as_known
 ) -> None:
     kept(monkeypatch, home, "Watched")
     switches = USUAL | {"MODEL": "unusual:Watched"}
-    done = reportgen("run", *(f"{name}={value}" for name, value in switches.items()), cwd=home)
+    done = here("run", *(f"{name}={value}" for name, value in switches.items()), cwd=home, pdf=False)
     assert done.returncode == 0, done.stderr
     page = (home / "report" / "index.html").read_text()
     assert "Of this net it cannot be drawn: the forward pass of Watched cannot be followed (" in words_of(
@@ -164,7 +164,7 @@ def test_a_report_on_layers_3_and_5_speaks_of_layer_3_as_the_lowest(
 ) -> None:
     kept(monkeypatch, home, "grouped")
     switches = USUAL | {"MODEL": "unusual:grouped", "LAYERS": "3=2,5=5,7=7"}
-    done = reportgen("run", *(f"{name}={value}" for name, value in switches.items()), cwd=home)
+    done = here("run", *(f"{name}={value}" for name, value in switches.items()), cwd=home, pdf=False)
     assert done.returncode == 0, done.stderr
     page = (home / "report" / "index.html").read_text()
     features, invariance = words_of(page, "features"), words_of(page, "invariance")

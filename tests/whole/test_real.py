@@ -104,7 +104,7 @@ def test_layer_1_shows_filters_that_are_smoother_than_noise(inputs: Inputs) -> N
 
 def test_pictures_are_cut_at_the_receptive_field(inputs: Inputs) -> None:
     top = strongest.search(inputs, [2])[2]
-    pictures = strongest.look(inputs, 2, top, np.array([0, 5]))
+    pictures = strongest.picture_maps(inputs, 2, top, np.array([0, 5]))
     side = strongest.field_of(inputs, 2).size[0]
     assert pictures.projections.shape == (2, 9, side, side, 3)
     assert pictures.patches.shape == (2, 9, side, side, 4)

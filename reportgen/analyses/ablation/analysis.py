@@ -11,6 +11,7 @@ from reportgen.analyses.ablation import Settings
 from reportgen.claims import Verdict, mean_part, not_tested, paper
 from reportgen.figures.kinds import BarChart, Figure, Table
 from reportgen.look.inputs import Inputs, Learned
+from reportgen.look.probabilities import softmax
 from reportgen.settings import variants
 
 AS_IS, WITHOUT_34, WITHOUT_67, WITHOUT_BOTH = (
@@ -80,12 +81,6 @@ def ensemble(inputs: Inputs, name: str) -> Ensemble | None:
     rank = (probabilities > probabilities[np.arange(len(labels)), labels][:, None]).sum(axis=1)
     top5 = float((rank >= TOP).mean()) if probabilities.shape[1] > TOP else None
     return Ensemble(len(nets), float((rank > 0).mean()), top5)
-
-
-def softmax(logits: Float[np.ndarray, "image class"]) -> Float[np.ndarray, "image class"]:
-    """Probabilities."""
-    shares = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-    return shares / shares.sum(axis=1, keepdims=True)
 
 
 def excess(as_is: Any, without_34: Any, without_67: Any, without_both: Any) -> Any:

@@ -1,10 +1,10 @@
 """The first two layers of a net, measured: what figure 6 of the paper lets one see (Zeiler & Fergus 2013, section 4.1)."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Float
+from torch import Tensor
 
 from reportgen import probe
 from reportgen.analyses.architecture import spectra
@@ -16,13 +16,10 @@ from reportgen.look.strongest import (
     dead,
     field_of,
     first_weights,
-    look,
+    picture_maps,
     projections,
     search,
 )
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 SECOND = 2  # the layer whose projections are looked at
 ALIASES = (1 / 4, 1 / 2)  # cycles per pixel: where a stride of 4 repeats what lies at frequency zero
@@ -73,7 +70,7 @@ def first_layer(inputs: Inputs) -> FirstLayer | None:
         return None
     name = convolutions(inputs)[0].map
 
-    def responses(batch: "Tensor") -> tuple[np.ndarray, np.ndarray]:
+    def responses(batch: Tensor) -> tuple[np.ndarray, np.ndarray]:
         maps = probe.activations(inputs.graph, batch, [name])[name].flatten(2)
         return maps.amax(dim=2).amax(dim=0).cpu().numpy(), maps.double().square().sum(dim=2).cpu().numpy()
 
@@ -97,7 +94,7 @@ def second_layer(inputs: Inputs, maps: int, most: int, rng: np.random.Generator)
     return SecondLayer(
         field=field_of(inputs, SECOND).size[0],
         size=inputs.preprocessing.crop,
-        pictures=look(inputs, SECOND, top, shown),
+        pictures=picture_maps(inputs, SECOND, top, shown),
         projection_share=found[0],
         patch_share=found[1],
         projection_rings=found[2],

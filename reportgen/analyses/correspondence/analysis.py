@@ -2,25 +2,26 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int, Int32, UInt8
+from torch import Tensor
 
+from reportgen import probe
 from reportgen.analyses.correspondence import Settings
-from reportgen.analyses.correspondence.part_masks import SMALLEST_GROUP, Chosen, Masks, choose, said
+from reportgen.analyses.correspondence.part_masks import SMALLEST_GROUP, Chosen, Masks, choose, in_words
 from reportgen.analyses.correspondence.sign_patterns import Pairing, compare, signs_of_change
 from reportgen.base.progress import track
 from reportgen.claims import Part, Verdict, jackknife_part, not_tested
 from reportgen.claims.paper import CORRESPONDENCE
 from reportgen.data.annotations import Parts
+from reportgen.data.reading import stored
+from reportgen.data.transforms import inner
 from reportgen.figures.kinds import BarChart, Figure, ImageGrid, Table
 from reportgen.look.inputs import Inputs
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from reportgen.nets.layers import PaperLayer
+from reportgen.nets.layers import PaperLayer, feature_vectors
+from reportgen.probe.memory import by_batches
 
 SCORED = (5, 7)  # the paper's layers
 GREY = 128  # of the masks in the pictures: mid-grey
@@ -166,23 +167,17 @@ def _empty(shape: tuple[int, int, int], pairing: Pairing) -> Scores:
 
 def features(
     inputs: Inputs,
-    layers: Sequence["PaperLayer"],
+    layers: Sequence[PaperLayer],
     parts: Parts,
     images: Int[np.ndarray, " image"],
     squares: Int[np.ndarray, "image 3"] | None = None,
 ) -> dict[int, Float[np.ndarray, "image entry"]]:
-    """The feature vectors of some images at each layer, with a grey square on each if that is asked for.
-
-    Of a layer that is fully connected or a classifier's input, the mean over rows and columns where it has them.
-    """
-    from reportgen import probe
-    from reportgen.data.reading import stored
-    from reportgen.probe.memory import by_batches
+    """The feature vectors of some images at each layer, with a grey square on each if that is asked for."""
 
     grey = inputs.preprocessing.grey()[:, None, None].to(inputs.device)
     starts = range(0, len(images), inputs.batch)
 
-    def masked() -> Iterator["Tensor"]:
+    def masked() -> Iterator[Tensor]:
         pixels = stored(parts.images, [images[start : start + inputs.batch] for start in starts], inputs.device)
         for start, some in zip(starts, pixels, strict=True):
             batch = inputs.preprocessing.centre(some)
@@ -190,14 +185,9 @@ def features(
                 image[:, top : top + side, left : left + side] = grey
             yield batch
 
-    def of(batch: "Tensor") -> list[np.ndarray]:
+    def of(batch: Tensor) -> list[np.ndarray]:
         outputs = probe.activations(inputs.graph, batch, [layer.features for layer in layers])
-        found = []
-        for layer in layers:
-            output = outputs[layer.features]
-            pooled = output.mean((2, 3)) if layer.kind != "convolution" and output.dim() == 4 else output.flatten(1)
-            found.append(pooled.cpu().numpy())
-        return found
+        return [feature_vectors(layer, outputs[layer.features]).cpu().numpy() for layer in layers]
 
     pieces = zip(*by_batches(of, masked()), strict=True)
     return {layer.number: np.concatenate(some) for layer, some in zip(layers, pieces, strict=True)}
@@ -207,9 +197,8 @@ def _pictures(
     parts: Parts, chosen: Chosen, shown: Int[np.ndarray, " shown"], crop: int
 ) -> UInt8[np.ndarray, "row shown height width 3"]:
     """Rows of figure 8: the images, with each part masked, with a random mask on the object, with one anywhere."""
-    margin = (parts.images.shape[1] - crop) // 2
-    inner = slice(margin, margin + crop)
-    originals = np.asarray(parts.images[chosen.images[shown]])[:, inner, inner]
+    inside = inner(parts.images.shape[1], crop)
+    originals = np.asarray(parts.images[chosen.images[shown]])[:, inside, inside]
     masks = chosen.masks
     rows = [*masks.part[:, 0, shown], masks.on_object[0, 0, shown], masks.anywhere[0, 0, shown]]
     pictures = np.stack([originals] * (1 + len(rows)))
@@ -227,7 +216,7 @@ def judge(result: Result, rng: np.random.Generator) -> list[Verdict]:
     if missing:
         return [not_tested("correspondence", f"the net has no layer {' and no layer '.join(missing)}")]
     deep, top = (result.layers[f"layer{number}"].gaps for number in SCORED)
-    names = [f"random minus {said(part)}, layer 5" for part in result.part_names]
+    names = [f"random minus {in_words(part)}, layer 5" for part in result.part_names]
     parts = [_jackknife(name, gap, result.pairing) for name, gap in zip(names, deep, strict=True)]
     parts.append(_jackknife("mean gap, layer 5 minus 7", claim_of_depth(deep, top), result.pairing))
     return [Verdict("correspondence", tuple(parts))]
@@ -271,7 +260,7 @@ class Row:
 
 def rows(part_names: Sequence[str]) -> list[Row]:
     """The lines of table 1: every part, random places on the object, and, beyond the paper, anywhere."""
-    found = [Row(part, said(part), "part", slice(place, place + 1)) for place, part in enumerate(part_names)]
+    found = [Row(part, in_words(part), "part", slice(place, place + 1)) for place, part in enumerate(part_names)]
     found.append(Row("random", "random, on the object", "on_object", slice(None)))
     return [*found, Row("anywhere", "random, anywhere", "anywhere", slice(None))]
 
@@ -285,7 +274,7 @@ def numbers(result: Result) -> dict[str, Any]:
         "images": len(result.names),
         "pairs": len(result.pairs),
         "images_of_class": {name: int((result.groups == group).sum()) for group, name in enumerate(result.group_names)},
-        "parts": [said(part) for part in result.part_names],
+        "parts": [in_words(part) for part in result.part_names],
         "draws": int(result.masks.on_object.shape[1]),
         "mask_side": float(result.masks.part[..., 2].mean()) if layers else None,
         "shown": [result.names[place] for place in result.shown],
@@ -341,7 +330,7 @@ def figures(result: Result) -> dict[str, Figure]:
 def _figure8(result: Result) -> ImageGrid:
     group = result.group_names[result.groups[result.shown[0]]]
     count = len(result.shown)
-    masked = [said(part) for part in result.part_names]
+    masked = [in_words(part) for part in result.part_names]
     return ImageGrid(
         title="The masks",
         caption=f"{count} of the {len(result.names)} annotated images, of the class {group}, drawn at random. From above: "
@@ -405,7 +394,7 @@ def _spread(mean: float | None, deviation: float | None) -> str:
 
 def _gap_chart(result: Result) -> BarChart:
     bars = [
-        _jackknife(f"{said(part)}, layer {layer.number}", gap, result.pairing)
+        _jackknife(f"{in_words(part)}, layer {layer.number}", gap, result.pairing)
         for layer in _layers_of(result)
         for part, gap in zip(result.part_names, layer.gaps, strict=True)
     ]

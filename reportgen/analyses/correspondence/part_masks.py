@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Int
 
 from reportgen.data.annotations import Parts
+from reportgen.data.transforms import inner
 from reportgen.look import squares
 
 SMALLEST_GROUP = 3  # images of a category: a pair must be left when one image is taken away
@@ -41,7 +42,7 @@ class Chosen:
     left_out: tuple[tuple[str, str], ...]  # name and reason
 
 
-def said(part: str) -> str:
+def in_words(part: str) -> str:
     """A part's name in words."""
     return part.replace("_", " ")
 
@@ -56,7 +57,7 @@ def choose(parts: Parts, crop: int, scale: float, draws: int, rng: np.random.Gen
     part_masks = mask_parts(parts, crop, scale)
     fits = np.stack([squares.inside(of_part, crop) for of_part in part_masks])
     for index in np.flatnonzero(~fits.all(axis=0)):
-        part = said(parts.part_names[int(np.argmin(fits[:, index]))])
+        part = in_words(parts.part_names[int(np.argmin(fits[:, index]))])
         left_out.append((parts.names[index], f"the mask of its {part} would leave the {crop} px that the net reads"))
     images = np.flatnonzero(fits.all(axis=0))
     masks = random_masks(parts, part_masks, images, crop, draws, rng)
@@ -72,7 +73,7 @@ def choose(parts: Parts, crop: int, scale: float, draws: int, rng: np.random.Gen
 
 def mask_parts(parts: Parts, crop: int, scale: float) -> Int[np.ndarray, "part image 3"]:
     """The square over each part, in pixels of the centre crop; it may leave the crop."""
-    margin = (parts.images.shape[1] - crop) // 2
+    margin = inner(parts.images.shape[1], crop).start
     sides = np.maximum(np.round(scale * parts.diameters), 1).astype(np.int64)
     found = squares.around((parts.places - margin).reshape(-1, 2), sides.reshape(-1))
     return found.reshape(*sides.shape, 3).swapaxes(0, 1)
@@ -87,16 +88,15 @@ def random_masks(
     rng: np.random.Generator,
 ) -> Masks:
     """The parts' masks of some images with random ones beside them, all places that are allowed equally probable."""
-    margin = (parts.images.shape[1] - crop) // 2
-    inner = slice(margin, margin + crop)
+    inside = inner(parts.images.shape[1], crop)
     everywhere = np.ones((crop, crop), bool)
     shape = (len(part_masks), draws, len(images), 3)
     on_object, anywhere = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
     for place, index in enumerate(images):
-        covered = squares.union(part_masks[:, index], crop)
+        taken = squares.union(part_masks[:, index], crop)
         for part, (_, _, side) in enumerate(part_masks[:, index]):
-            for into, ground in ((on_object, parts.objects[index, inner, inner]), (anywhere, everywhere)):
-                free = squares.free_places(int(side), ground, covered)
+            for into, ground in ((on_object, parts.objects[index, inside, inside]), (anywhere, everywhere)):
+                free = squares.free_places(int(side), ground, taken)
                 if len(free):
                     into[part, :, place] = free[rng.integers(len(free), size=draws)]
     return Masks(part_masks[:, None, images], on_object, anywhere)

@@ -14,9 +14,11 @@ from reportgen.analyses.evolution.settling import Likeness
 from reportgen.base.progress import track
 from reportgen.claims import RESAMPLES, Verdict, not_tested, resampled_part
 from reportgen.figures.kinds import Figure, LineChart, Panel, Series
+from reportgen.look import strongest
 from reportgen.look.inputs import Inputs
 from reportgen.look.pictures import grey_at_zero
-from reportgen.look.strongest import convolutions, field_side, view_side, views
+from reportgen.look.strongest import convolutions, field_side
+from reportgen.nets.layers import feature_vectors
 
 COLUMNS = 10  # epochs that figure 4 shows at most; the paper has eight
 COMPARED = ((5, 1), (4, 2))  # layers: the claim says that the first settles later than the second
@@ -24,18 +26,8 @@ TOP = 7  # the fully connected layer whose features are followed, too
 
 
 @dataclass(frozen=True)
-class Top:
-    """The strongest activation of each map of a layer, for each epoch."""
-
-    values: Float[np.ndarray, "map epoch"]
-    images: Int[np.ndarray, "map epoch"]  # of the training set
-    rows: Int[np.ndarray, "map epoch"]
-    columns: Int[np.ndarray, "map epoch"]
-
-    @property
-    def active(self) -> Bool[np.ndarray, "map epoch"]:
-        """Which of them are activations at all: above zero."""
-        return self.values > 0
+class Top(strongest.Top):
+    """The strongest activation of each map of a layer over the training images: a column for each epoch, not each rank."""
 
     @property
     def jumped(self) -> Bool[np.ndarray, "map epoch"]:
@@ -131,17 +123,17 @@ def evolve(
     """Search and project with one epoch's net after the other."""
     counts = {layer.number: inputs.graph.shape(layer.map)[0] for layer in convolutions(inputs)}
     chosen = {number: some(count, shown, rng) for number, count in counts.items()}
-    tops: dict[int, list[Top]] = {number: [] for number in counts}
+    tops: dict[int, list[strongest.Top]] = {number: [] for number in counts}
     seen: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {number: [] for number in counts}
     for epoch in epochs:
         then = inputs.at_epoch(float(epoch))
-        for number, top in search(then, searched).items():
-            tops[number].append(top)
-            seen[number].append(look(then, number, top, chosen[number]))
+        for number, found in strongest.search(then, split=then.data.train, images=searched, count=1).items():
+            tops[number].append(found)
+            seen[number].append(strongest.views_of_maps(then, number, then.data.train, found, chosen[number]))
     layers = {}
     for number, maps in chosen.items():
         top = Top(*(np.concatenate([getattr(one, part.name) for one in tops[number]], axis=1) for part in fields(Top)))
-        projections, patches = (np.stack(part, axis=1) for part in zip(*seen[number], strict=True))
+        projections, patches = (np.concatenate(part, axis=1) for part in zip(*seen[number], strict=True))
         layers[f"layer{number}"] = Layer(
             number=number,
             field=field_side(inputs, number),
@@ -152,41 +144,6 @@ def evolve(
             refusal=inputs.no_projection(number),
         )
     return layers
-
-
-def search(then: Inputs, searched: Int[np.ndarray, " searched"]) -> dict[int, Top]:
-    """One epoch's strongest activations over the training images, for all maps of the convolution layers."""
-    names = {layer.number: layer.map for layer in convolutions(then)}
-    what = f"search the strongest activations of epoch {then.epoch:g}"
-    batches = track(then.batches(then.data.train, searched), what, len(searched), step=then.batch)
-    best = probe.strongest(then.graph, list(names.values()), batches, k=1)
-    return {
-        number: Top(
-            best[name].values.numpy(),
-            searched[best[name].images.numpy()],
-            best[name].rows.numpy(),
-            best[name].columns.numpy(),
-        )
-        for number, name in names.items()
-    }
-
-
-def look(
-    then: Inputs, number: int, top: Top, maps: Int[np.ndarray, " shown"]
-) -> tuple[Float[np.ndarray, "shown row column 3"], UInt8[np.ndarray, "shown row column 4"]]:
-    """One epoch's projections of some maps' strongest activations, and the patches that caused them."""
-    name, side = then.layer(number).map, view_side(then, number)
-    projections = np.zeros((len(maps), side, side, 3), np.float32)
-    patches = np.zeros((len(maps), side, side, 4), np.uint8)
-    wanted: dict[int, list[int]] = {}  # image -> places: one forward for each image
-    for place in np.flatnonzero(top.active[maps, 0]).tolist():
-        wanted.setdefault(int(top.images[maps[place], 0]), []).append(place)
-    for image, places in sorted(wanted.items()):
-        cells = [(int(maps[place]), 0) for place in places]
-        units = [probe.Activation(name, cell[0], int(top.rows[cell]), int(top.columns[cell])) for cell in cells]
-        for place, view in zip(places, views(then, number, then.data.train, image, units), strict=True):
-            projections[place], patches[place] = view
-    return projections, patches
 
 
 def describe(
@@ -202,8 +159,8 @@ def describe(
     cells = [[(int(map_), column) for column in range(len(epochs))] for map_ in maps]
 
     def detail(cell: tuple[int, int]) -> str:
-        said = f"activation {top.values[cell]:.3g}, {train.names[top.images[cell]]}"
-        return f"epoch {epochs[cell[1]]:g}: {said if active[cell] else 'no activation above zero'}"
+        what = f"activation {top.values[cell]:.3g}, {train.names[top.images[cell]]}"
+        return f"epoch {epochs[cell[1]]:g}: {what if active[cell] else 'no activation above zero'}"
 
     def kind(cell: tuple[int, int]) -> str:
         return inputs.data.classes[train.labels[top.images[cell]]] if active[cell] else ""
@@ -238,19 +195,20 @@ def _contrast(
 def courses(inputs: Inputs, images: Int[np.ndarray, " compared"]) -> dict[int, cka.Course]:
     """The features of every convolution layer and of layer 7 over the snapshots, on the same validation images."""
     followed = [*convolutions(inputs), *(layer for layer in inputs.layers if layer.number == TOP)]
-    names = {layer.number: layer.features for layer in followed}
-    grams: dict[int, list[np.ndarray]] = {number: [] for number in names}
+    names = list({layer.features for layer in followed})
+    grams: dict[int, list[np.ndarray]] = {layer.number: [] for layer in followed}
     for epoch in track(inputs.epochs, "compare features with the final ones", len(inputs.epochs), unit="snapshot"):
         then = inputs.at_epoch(epoch)
 
-        def features(batch: Any, graph: probe.Graph = then.graph) -> dict[str, np.ndarray]:
-            outputs = probe.activations(graph, batch, list(set(names.values())))
-            return {name: output.flatten(1).float().cpu().numpy() for name, output in outputs.items()}
+        def features(batch: Any, graph: probe.Graph = then.graph) -> list[np.ndarray]:
+            outputs = probe.activations(graph, batch, names)
+            vectors = (feature_vectors(layer, outputs[layer.features]) for layer in followed)
+            return [vector.float().cpu().numpy() for vector in vectors]
 
-        found = list(then.each(features, inputs.data.val, images))
-        for number, name in names.items():
-            grams[number].append(cka.gram(np.concatenate([part[name] for part in found])))
-    return {number: cka.Course.of(np.stack(grams[number])) for number in names}
+        found = zip(*then.each(features, inputs.data.val, images), strict=True)
+        for layer, parts in zip(followed, found, strict=True):
+            grams[layer.number].append(cka.gram(np.concatenate(parts)))
+    return {number: cka.Course.of(np.stack(of_epochs)) for number, of_epochs in grams.items()}
 
 
 def settle(

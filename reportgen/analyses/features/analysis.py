@@ -21,7 +21,7 @@ from reportgen.look.strongest import (
     field_of,
     field_side,
     first_filters,
-    look,
+    picture_maps,
     respond,
     search,
 )
@@ -77,7 +77,7 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
             field=field_side(inputs, number),
             size=inputs.preprocessing.crop,
             top=top,
-            pictures=look(inputs, number, top, chosen),
+            pictures=picture_maps(inputs, number, top, chosen),
             agreement=same_class_share(top, labels, known),
             untrained_agreement=same_class_share(untrained[number], labels, known)
             if untrained is not None

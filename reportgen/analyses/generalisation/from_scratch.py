@@ -119,13 +119,14 @@ def train(
     for restarts in range(TRIES):
         settings = replace(settings, learning_rate=RECIPE.learning_rate / 3**restarts)
         folder = task.folder / f"try-{restarts + 1}"
+        plan = training.Plan(architecture, views, images, preprocessing, settings, task.seed, device, folder)
         try:
-            training.train(architecture, views, images, preprocessing, settings, task.seed, device, folder, given_up)
+            training.train(plan, given_up)
             break
         except training.Diverged:
             if restarts == TRIES - 1:
                 raise
-    net, history = training.finished(architecture, settings, folder)
+    net, history = training.finished(plan)
     guesses = training.evaluate(net.to(device), test, preprocessing, device).argmax(axis=1)
     last = history.epochs[-1]
     return Trained(

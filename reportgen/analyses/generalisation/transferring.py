@@ -8,22 +8,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 import numpy as np
+import torch
 from jaxtyping import Bool, Float, Int
+from threadpoolctl import threadpool_limits
+from torch.nn import functional
 
+from reportgen import probe
 from reportgen.analyses.generalisation.folds import Folds
+from reportgen.analyses.generalisation.from_scratch import Task, train_all
+from reportgen.analyses.generalisation.linear import Answers, classify, condensed
 from reportgen.base.progress import track
 from reportgen.data.dataset import Split, Transfer
 from reportgen.look.inputs import Inputs
+from reportgen.nets.layers import PaperLayer, feature_vectors
+from reportgen.nets.zfnet import ZFNet
 from reportgen.settings.recipes import SMALL
-
-if TYPE_CHECKING:
-    import torch
-
-    from reportgen.nets.layers import PaperLayer
 
 COMPARED = (1, 2, 3, 4, 5, 7)  # table 7's layers
 TOP = 7  # the layer that the retrained softmax reads
@@ -75,10 +78,10 @@ def read(
     layers: dict[int, Read] = {}
     done = 0
 
-    def features(batch: "torch.Tensor") -> list[np.ndarray]:
-        values = []
-        for layer, output in zip(wanted, _outputs(inputs, wanted, batch), strict=True):
-            vectors, layers[layer.number] = pooled(layer, output)
+    def features(batch: torch.Tensor) -> list[np.ndarray]:
+        outputs, values = probe.activations(inputs.graph, batch, [layer.features for layer in wanted]), []
+        for layer in wanted:
+            vectors, layers[layer.number] = pooled(layer, outputs[layer.features])
             values.append(vectors.float().cpu().numpy())
         return values
 
@@ -90,18 +93,8 @@ def read(
     return found, tuple(layers.values()), top.number
 
 
-def _outputs(inputs: Inputs, layers: list["PaperLayer"], batch: "torch.Tensor") -> list["torch.Tensor"]:
-    from reportgen import probe
-
-    outputs = probe.activations(inputs.graph, batch, [layer.features for layer in layers])
-    return [outputs[layer.features] for layer in layers]
-
-
-def pooled(layer: "PaperLayer", output: "torch.Tensor") -> tuple["torch.Tensor", Read]:
+def pooled(layer: PaperLayer, output: torch.Tensor) -> tuple[torch.Tensor, Read]:
     """What the classifiers read of a layer's output: "image feature"."""
-    from torch.nn import functional
-
-    from reportgen.nets.layers import feature_vectors
 
     maps, side = output.shape[1], output.shape[2] if output.dim() == 4 else 1
     grid = min(side, max(1, int((MOST_FEATURES / maps) ** 0.5)))
@@ -122,9 +115,6 @@ def fit(
     seeds: Int[np.ndarray, " fold"],
 ) -> dict[str, Any]:
     """Fit an SVM and a softmax to each layer at the largest count, and a softmax to the top layer at the others."""
-    from threadpoolctl import threadpool_limits
-
-    from reportgen.analyses.generalisation.linear import Answers, classify, condensed
 
     def ask(kind: Any, number: int, count: int, fold: int) -> Answers:
         train, rows = folds.training(fold, count), features[number]
@@ -164,8 +154,6 @@ def from_scratch(
     seeds: Int[np.ndarray, " fold"],
 ) -> Scratch:
     """Train the net's architecture on each fold, for each count; the small net of `recipes` where it is not of ours."""
-    from reportgen.analyses.generalisation.from_scratch import Task, train_all
-    from reportgen.nets.zfnet import ZFNet
 
     same = isinstance(inputs.net, ZFNet)
     stored, labels = transfer.images.images, transfer.images.labels

@@ -1,21 +1,23 @@
 """How a net responds to pictures that have moved: distances of feature vectors, and the true class's probability."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int, UInt8
 
 from reportgen import probe
 from reportgen.analyses.invariance.curves import Curves
-from reportgen.analyses.invariance.geometry import Transformation, flat, moved
+from reportgen.analyses.invariance.geometry import Transformation, flat, transformed
 from reportgen.analyses.invariance.transformations import Plan
 from reportgen.base.progress import track
 from reportgen.data.decoding import Files
+from reportgen.data.reading import one_ahead
+from reportgen.data.transforms import as_tensor
 from reportgen.look.inputs import Inputs
-
-if TYPE_CHECKING:
-    from reportgen.nets.layers import PaperLayer
+from reportgen.nets.layers import PaperLayer, feature_vectors
+from reportgen.probe.memory import by_batches
 
 FIRST, TOP = 1, 7  # the layers that the paper compares
 
@@ -30,19 +32,16 @@ class Seen:
     guess: Int[np.ndarray, " image"]
 
 
-def compared_layers(inputs: Inputs) -> tuple["PaperLayer", "PaperLayer"]:
+def compared_layers(inputs: Inputs) -> tuple[PaperLayer, PaperLayer]:
     """Layer 1 or the lowest that there is, and layer 7 or the last before the classifier."""
     features = [layer for layer in inputs.layers if layer.kind != "softmax"]
     return features[0], next((layer for layer in features if layer.number == TOP), features[-1])
 
 
-def look(inputs: Inputs, pixels: UInt8[np.ndarray, "image crop crop 3"], labels: Int[np.ndarray, " image"]) -> Seen:
+def responses(
+    inputs: Inputs, pixels: UInt8[np.ndarray, "image crop crop 3"], labels: Int[np.ndarray, " image"]
+) -> Seen:
     """Run the net on pictures and keep the feature vectors of both `compared_layers` and the true class's probability."""
-    import torch
-
-    from reportgen.data.transforms import as_tensor
-    from reportgen.nets.layers import feature_vectors
-    from reportgen.probe.memory import by_batches
 
     first, top = compared_layers(inputs)
     wanted = (first.features, top.features, inputs.graph.output)
@@ -64,11 +63,8 @@ def through_views(
     plan: Plan,
 ) -> tuple[dict[str, Curves], Seen]:
     """Every image through every view, and as it is. What a view leaves as it was, pixel for pixel, counts as unmoved."""
-    import torch
 
-    from reportgen.data.reading import one_ahead
-
-    still = moved(Transformation(), source.shape[1], inputs.preprocessing.crop)
+    still = transformed(Transformation(), source.shape[1], inputs.preprocessing.crop)
     found = {
         name: Curves(np.array([value for value, _ in views]), *(np.zeros((len(images), len(views))) for _ in range(3)))
         for name, views in plan.items()
@@ -79,13 +75,13 @@ def through_views(
         part = slice(start, min(start + inputs.batch, len(images)))
         pixels, labels = flat(source[images[part]]), inputs.data.test.labels[images[part]]
         untouched = still.of(pixels)
-        clean = look(inputs, untouched, labels)
+        clean = responses(inputs, untouched, labels)
         seen.append(clean)
         what = f"move, scale and turn images {part.start + 1} to {part.stop} of {len(images)}"
         shown = one_ahead(view.of(pixels) for _, _, view in views)
         for (curves, place, _), pictures in zip(track(views, what, unit="view"), shown, strict=True):
             changed = (pictures != untouched).any(axis=(1, 2, 3))
-            now = look(inputs, pictures, labels) if changed.any() else clean
+            now = responses(inputs, pictures, labels) if changed.any() else clean
             for distance, vectors, before in ((curves.first, now.first, clean.first), (curves.top, now.top, clean.top)):
                 distance[part, place] = np.where(changed, (vectors - before).norm(dim=1).cpu().numpy(), 0)
             curves.probability[part, place] = np.where(changed, now.probability, clean.probability)
@@ -99,6 +95,5 @@ def through_views(
 
 def distances_between(vectors: Any) -> Float[np.ndarray, "image image"]:
     """Euclidean distances between feature vectors "image feature" (a torch tensor on the CPU)."""
-    import torch
 
     return torch.cdist(vectors, vectors, compute_mode="donot_use_mm_for_euclid_dist").double().numpy()

@@ -13,6 +13,8 @@ import numpy as np
 import scipy  # its parts load when they are first used
 from jaxtyping import Bool, Float, Float32, Int, UInt8
 
+from reportgen.data.transforms import inner
+
 Number = float | int
 EXACT = 9  # decimals of a pixel: nearer to a pixel's middle than this is on it
 
@@ -54,7 +56,7 @@ def flat(images: UInt8[np.ndarray, "image side side 3"]) -> Float32[np.ndarray, 
     return images.transpose(1, 2, 0, 3).reshape(images.shape[1] ** 2, -1).astype(np.float32)
 
 
-def moved(transformation: Transformation, side: int, crop: int) -> View:
+def transformed(transformation: Transformation, side: int, crop: int) -> View:
     """The centre window of `crop` pixels over pictures of `side` pixels, after the scene has moved behind it.
 
     Where it looks beyond the picture it sees the picture mirrored at its outermost pixels, and says so in `exposed`.
@@ -66,10 +68,10 @@ def moved(transformation: Transformation, side: int, crop: int) -> View:
 
 def filled(transformation: Transformation, side: int, crop: int) -> View:
     """The control for the fill: the scene stays, and only what the move would expose shows what it would show then."""
-    view = moved(transformation, side, crop)
+    view = transformed(transformation, side, crop)
     fill = scipy.sparse.diags_array(view.exposed.ravel().astype(np.float32))
     stay = scipy.sparse.diags_array((~view.exposed).ravel().astype(np.float32))
-    still = moved(Transformation(), side, crop).weights
+    still = transformed(Transformation(), side, crop).weights
     return View((fill @ view.weights + stay @ still).tocsr(), view.exposed)
 
 
@@ -82,8 +84,10 @@ def resampled(transformation: Transformation, side: int, crop: int) -> View:
     there = Transformation(scale=transformation.scale, degrees=transformation.degrees)
     reach = there.scale * 2**0.5  # how far the window's own content spreads on the way: its corners when it is turned
     between = crop + 2 * (1 + max(0, int(np.ceil(crop * (reach - 1) / 2))))  # an even number more: the middles agree
-    back = moved(Transformation(scale=1 / there.scale, degrees=-there.degrees), between, crop)
-    return View((back.weights @ moved(there, side, between).weights).tocsr(), np.zeros((crop, crop), dtype=np.bool_))
+    back = transformed(Transformation(scale=1 / there.scale, degrees=-there.degrees), between, crop)
+    return View(
+        (back.weights @ transformed(there, side, between).weights).tocsr(), np.zeros((crop, crop), dtype=np.bool_)
+    )
 
 
 def _places(
@@ -95,7 +99,7 @@ def _places(
     cosine, sine = (round(float(part), 15) / transformation.scale for part in (np.cos(radians), np.sin(radians)))
     offset = np.arange(crop) - (crop - 1) / 2
     y, x = (offset - transformation.down)[:, None], offset[None, :]
-    middle = (side - crop) // 2 + (crop - 1) / 2  # of the untransformed window, which begins at a whole pixel
+    middle = inner(side, crop).start + (crop - 1) / 2  # of the untransformed window, which begins at a whole pixel
     return np.round(middle + x * sine + y * cosine, EXACT), np.round(middle + x * cosine - y * sine, EXACT)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
-from reportgen.analyses.invariance.geometry import Number, Transformation, View, filled, moved, resampled
+from reportgen.analyses.invariance.geometry import Number, Transformation, View, filled, resampled, transformed
 
 PAPER_SIDE = 224  # pixels: the paper's shifts are given for this size
 SHIFTS = np.arange(-60, 61, 5)  # pixels of the paper's size, positive is down
@@ -59,10 +59,10 @@ def plan_views(side: int, crop: int) -> Plan:
 
     every, small, either_way = shifts(crop), small_shift(crop), (-SMALL_TURN, SMALL_TURN)
     plan = {
-        "translation": views(moved, shift, every),
-        "scale": views(moved, scale, SCALES),
-        "rotation": views(moved, turn, TURNS),
-        "small_rotation": views(moved, turn, either_way),
+        "translation": views(transformed, shift, every),
+        "scale": views(transformed, scale, SCALES),
+        "rotation": views(transformed, turn, TURNS),
+        "small_rotation": views(transformed, turn, either_way),
         "scale_resampled": views(resampled, scale, COARSE_SCALES),
         "rotation_resampled": views(resampled, turn, COARSE_TURNS),
         "small_rotation_resampled": views(resampled, turn, either_way),
@@ -91,7 +91,7 @@ def picture_views(side: int, crop: int) -> dict[str, View]:
         "turned by 90°": Transformation(degrees=90),
         "turned by 180°": Transformation(degrees=180),
     }
-    views = {name: moved(move, side, crop) for name, move in moves.items()}
+    views = {name: transformed(move, side, crop) for name, move in moves.items()}
     for name, short in ((f"{most} px down", f"fill: {most} px down"), ("turned by 40°", "fill: 40°")):
         if views[name].exposed.any():
             views[short] = filled(moves[name], side, crop)

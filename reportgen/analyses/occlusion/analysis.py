@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from reportgen.analyses.occlusion import PAPER_SIDE, Settings
+from reportgen.analyses.occlusion import PAPER_SIDE, Settings, square
 from reportgen.analyses.occlusion import choose as choice
-from reportgen.analyses.occlusion import square as covered
 from reportgen.analyses.occlusion import sweep as occlusions
 from reportgen.analyses.occlusion.figure import Occlusion
 from reportgen.analyses.occlusion.sweep import Example, Genuineness, Localisation, Sweep
 from reportgen.claims import Verdict, mean_part, not_tested
+from reportgen.data.transforms import inner
 from reportgen.figures.kinds import Figure, ImageGrid, Points, Scatter
 from reportgen.look.inputs import Inputs
 
@@ -48,7 +48,7 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
     names = {"test": data.test.names, "val": data.val.names}
     named = [choice.find_image(name, names) for name in settings.images]
     size, stride = scaled(settings.size, side), scaled(settings.stride, side)
-    correct = np.flatnonzero(covered.answers(inputs, data.test) == data.test.labels)
+    correct = np.flatnonzero(square.answers(inputs, data.test) == data.test.labels)
     objects = _objects(inputs)
     chosen, rule = choice.choose(data.test.labels, correct, objects, EXAMPLES, rng)
     shown = list(dict.fromkeys([*(("test", int(index)) for index in chosen), *named]))
@@ -60,7 +60,7 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
         side=side,
         size=size,
         stride=stride,
-        layer=covered.watched(inputs).number,
+        layer=square.watched(inputs).number,
         rule=rule,
         examples={f"example{number}": example for number, example in enumerate(examples, start=1)},
         chosen=len(chosen),
@@ -69,7 +69,7 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
         localisation=None if sweep is None or objects is None else occlusions.localise(sweep, objects, size),
         genuineness=None if sweep is None else occlusions.genuineness(inputs, sweep, size),
         gallery=None if sweep is None else occlusions.gallery(inputs, sweep, size),
-        refusal=inputs.no_projection(covered.watched(inputs).number),
+        refusal=inputs.no_projection(square.watched(inputs).number),
     )
 
 
@@ -83,8 +83,7 @@ def _objects(inputs: Inputs) -> Bool[np.ndarray, "image row column"] | None:
     stored = inputs.annotations.objects
     if stored is None:
         return None
-    margin = (stored.shape[1] - inputs.preprocessing.crop) // 2
-    inside = slice(margin, margin + inputs.preprocessing.crop)
+    inside = inner(stored.shape[1], inputs.preprocessing.crop)
     return np.asarray(stored[:, inside, inside])
 
 
@@ -329,10 +328,10 @@ def _claims(result: Result, panels: tuple[Points, ...]) -> Scatter:
         more = int((genuine.peak_drop > genuine.empty_drop).sum())
         spoken.append(f"covering what the projection shows quietens the map more in {more} of {len(genuine.images)}")
     letters = ("(a) ", "(b) ") if len(panels) > 1 else ("",)
-    said = "; ".join(letter + text for letter, text in zip(letters, captions, strict=True))
+    drawn = "; ".join(letter + text for letter, text in zip(letters, captions, strict=True))
     return Scatter(
         title="The two claims, image by image",
-        caption=f"Each point is a test image that the net gets right. Drawn is {said}. Points above the dashed line are "
+        caption=f"Each point is a test image that the net gets right. Drawn is {drawn}. Points above the dashed line are "
         "images for which the claim is true.",
         alt=f"Points on both sides of a diagonal: {'; '.join(spoken)}.",
         panels=panels,

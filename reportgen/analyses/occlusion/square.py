@@ -4,25 +4,20 @@ The square's grey is mid-grey in pixel space, before normalisation. "The layer" 
 convolution layer of a net that has fewer.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
+from torch import Tensor
 
 from reportgen import probe
 from reportgen.data.dataset import Split
 from reportgen.look.inputs import Inputs
 from reportgen.look.pictures import grey_at_zero
+from reportgen.look.probabilities import softmax
 from reportgen.look.strongest import convolutions, on_pixels
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from reportgen.nets.layers import PaperLayer
+from reportgen.nets.layers import PaperLayer
 
 
 def watched(inputs: Inputs) -> PaperLayer:
@@ -92,12 +87,6 @@ def slide(inputs: Inputs, image: Tensor, size: int, stride: int) -> Grid:
         found.covered[layer].cpu().numpy().astype(np.float64),
         found.whole,
     )
-
-
-def softmax(logits: Float[np.ndarray, "*place class"]) -> Float[np.ndarray, "*place class"]:
-    """Probabilities, in double precision."""
-    shares = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
-    return shares / shares.sum(axis=-1, keepdims=True)
 
 
 def cover(

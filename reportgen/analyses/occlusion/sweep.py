@@ -1,25 +1,20 @@
 """What sliding a square over images leaves behind: examples, the sample, and what the sample says of two claims."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
 from reportgen import probe
 from reportgen.analyses.occlusion import localisation as measure
-from reportgen.analyses.occlusion import square as covered
+from reportgen.analyses.occlusion import square
 from reportgen.analyses.occlusion.square import Unit
 from reportgen.base.progress import track
 from reportgen.data.sampling import evenly
 from reportgen.look.inputs import Inputs
 from reportgen.look.squares import square_sums
-
-if TYPE_CHECKING:
-    from reportgen.probe import Strongest
+from reportgen.look.strongest import Top, search
 
 OTHERS = 3  # projections of the same map in other images, figure 7(c)
 GALLERY = 12  # images
@@ -102,10 +97,10 @@ class Genuineness:
 
 def sweep(inputs: Inputs, images: Int[np.ndarray, " image"], size: int, stride: int) -> Sweep:
     data = inputs.data.test
-    units = covered.strongest_units(inputs, data, images)
+    units = square.strongest_units(inputs, data, images)
     clean, probability, activity = [], [], []
     for index, unit in track(list(zip(images.tolist(), units, strict=True)), "cover the sample", len(images)):
-        grid = covered.slide(inputs, covered.image_of(inputs, data, index), size, stride)
+        grid = square.slide(inputs, square.image_of(inputs, data, index), size, stride)
         clean.append(grid.clean[data.labels[index]])
         probability.append(grid.covered[..., data.labels[index]])
         total, totals = grid.clean_totals[unit.map], grid.totals[..., unit.map]
@@ -137,18 +132,18 @@ def genuineness(inputs: Inputs, sweep: Sweep, size: int) -> Genuineness | None:
     Left out are images whose map does not sum to more than zero, and those with no room for two squares; None if all are.
     """
     data, found = inputs.data.test, []
-    if inputs.no_projection(covered.watched(inputs).number):
+    if inputs.no_projection(square.watched(inputs).number):
         return None
-    units = covered.strongest_units(inputs, data, sweep.images)
-    field = probe.receptive_field(inputs.graph, covered.watched(inputs).map)
+    units = square.strongest_units(inputs, data, sweep.images)
+    field = probe.receptive_field(inputs.graph, square.watched(inputs).map)
     steps = list(zip(sweep.images.tolist(), units, sweep.activity, strict=True))
     for index, unit, activity in track(steps, "cover what projections show", len(steps)):
-        image = covered.image_of(inputs, data, index)
-        energy = np.square(covered.projection(inputs, image, unit).astype(np.float64)).sum(2)
+        image = square.image_of(inputs, data, index)
+        energy = np.square(square.projection(inputs, image, unit).astype(np.float64)).sum(2)
         squares = measure.peak_and_empty(energy, size, field.inside(unit.row, unit.column))
         if squares is None:
             continue
-        clean, remaining = covered.cover(inputs, image, squares, size)
+        clean, remaining = square.cover(inputs, image, squares, size)
         if clean[unit.map] <= 0:  # a map before its ReLU: of such a sum nothing is a share
             continue
         drops = 1 - remaining[:, unit.map] / clean[unit.map]
@@ -182,9 +177,8 @@ def examples(
     stride: int,
 ) -> list[Example]:
     """Figure 7 of the images named by split ("test" or "val") and index; `objects` are those of the test images."""
-    val, layer = inputs.data.val, covered.watched(inputs).map
-    batches = track(inputs.batches(val), "search the strongest activations", len(val), step=inputs.batch)
-    top = probe.strongest(inputs.graph, [layer], batches, OTHERS + 1)[layer]
+    watched = square.watched(inputs).number
+    top = search(inputs, [watched], count=OTHERS + 1)[watched]
     return [
         _example(inputs, where, index, top, objects, size, stride)
         for where, index in track(shown, "cover the examples", len(shown))
@@ -195,20 +189,20 @@ def _example(
     inputs: Inputs,
     where: str,
     index: int,
-    top: Strongest,
+    top: Top,
     objects: Bool[np.ndarray, "image row column"] | None,
     size: int,
     stride: int,
 ) -> Example:
     data = inputs.data
     split, known = (data.test, objects) if where == "test" else (data.val, None)
-    [unit] = covered.strongest_units(inputs, split, np.array([index]))
-    image = covered.image_of(inputs, split, index)
-    grid = covered.slide(inputs, image, size, stride)
+    [unit] = square.strongest_units(inputs, split, np.array([index]))
+    image = square.image_of(inputs, split, index)
+    grid = square.slide(inputs, image, size, stride)
     true = int(split.labels[index])
-    projections, sources = [covered.projection(inputs, image, unit)], [data.classes[true]]
+    projections, sources = [square.projection(inputs, image, unit)], [data.classes[true]]
     for other, place in _elsewhere(top, unit.map, index if where == "val" else -1):
-        projections.append(covered.projection(inputs, covered.image_of(inputs, data.val, other), place))
+        projections.append(square.projection(inputs, square.image_of(inputs, data.val, other), place))
         sources.append(data.classes[data.val.labels[other]])
     return Example(
         name=split.names[index],
@@ -225,13 +219,13 @@ def _example(
         probability=grid.covered[..., true],
         clean_probability=float(grid.clean[true]),
         guesses=grid.covered.argmax(-1),
-        projections=covered.drawn(projections),
+        projections=square.drawn(projections),
         sources=tuple(sources),
         whole=grid.whole,
     )
 
 
-def _elsewhere(top: Strongest, map_: int, but: int) -> list[tuple[int, Unit]]:
+def _elsewhere(top: Top, map_: int, but: int) -> list[tuple[int, Unit]]:
     """The strongest activations of a map, but for those of one image: the image and the unit of each."""
     entries = zip(*(part[map_].tolist() for part in (top.images, top.rows, top.columns, top.values)), strict=True)
     found = [(image, Unit(map_, row, column)) for image, row, column, value in entries if value > 0 and image != but]

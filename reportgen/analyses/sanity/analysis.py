@@ -2,24 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int, UInt8
 
 from reportgen import probe
 from reportgen.analyses.sanity import Settings
 from reportgen.analyses.sanity.likeness import Likeness, likeness
+from reportgen.analyses.sanity.randomised import copy_of, gradients, shuffle, stages_below
 from reportgen.base.progress import track
 from reportgen.claims import Verdict
 from reportgen.figures.kinds import Figure, ImageGrid, LineChart, Panel, Series, Table
 from reportgen.look.inputs import Inputs
 from reportgen.look.pictures import cut, grey_at_zero
-from reportgen.look.strongest import convolutions
-
-if TYPE_CHECKING:
-    from reportgen.nets.layers import PaperLayer
-    from reportgen.probe import Graph
+from reportgen.look.strongest import convolutions, search
+from reportgen.nets.layers import PaperLayer
+from reportgen.probe import Graph
+from reportgen.probe.memory import halved
 
 LOWEST_START = 2  # the paper's layer; below layer 1's filters there is nothing to randomise
 METHODS = ("deconvnet", "gradient")
@@ -99,18 +100,16 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
 
 
 def _units(
-    inputs: Inputs, layers: Sequence["PaperLayer"], count: int, rng: np.random.Generator
-) -> list[tuple["PaperLayer", Units]]:
+    inputs: Inputs, layers: Sequence[PaperLayer], count: int, rng: np.random.Generator
+) -> list[tuple[PaperLayer, Units]]:
     """Some maps of each layer at their strongest activation; a layer of which no map responds is passed over."""
     if not layers:  # none of them can be projected
         return []
-    names = [layer.map for layer in layers]
-    batches = track(inputs.batches(inputs.data.val), "find units", len(inputs.data.val), step=inputs.batch)
-    strongest = probe.strongest(inputs.graph, names, batches, 1)
+    tops = search(inputs, [layer.number for layer in layers], count=1)
     found = []
     for layer in layers:
-        top = strongest[layer.map]
-        values, *places = (getattr(top, part).numpy()[:, 0] for part in ("values", "images", "rows", "columns"))
+        top = tops[layer.number]
+        values, *places = (part[:, 0] for part in (top.values, top.images, top.rows, top.columns))
         active = np.flatnonzero(values > 0)
         if len(active):
             maps = np.sort(rng.choice(active, min(count, len(active)), replace=False))
@@ -119,7 +118,7 @@ def _units(
 
 
 def cascade(
-    inputs: Inputs, layers: Sequence["PaperLayer"], units: Units, rng: np.random.Generator
+    inputs: Inputs, layers: Sequence[PaperLayer], units: Units, rng: np.random.Generator
 ) -> dict[str, Float[np.ndarray, "step unit row column 3"]]:
     """Pictures of the units of the last of `layers` as the layers are randomised, from that one down to the first.
 
@@ -127,30 +126,25 @@ def cascade(
     random, in the trained net. All begin with 1, not with the unit's value, which may be 0 once layers are random: a
     picture's scale is no matter here.
     """
-    import torch
-
-    from reportgen.analyses.sanity.randomised import copy_of, shuffle, stages_below
 
     name, maps = layers[-1].map, inputs.graph.shape(layers[-1].map)[0]
     images = torch.cat(list(inputs.batches(inputs.data.val, units.images)))
     others = units.places
     others[:, 0] = (units.maps + rng.integers(1, max(maps, 2), len(units))) % maps
-    beside = look(inputs, inputs.graph, name, images, others)
-    steps = [look(inputs, inputs.graph, name, images, units.places)]
+    beside = project_both(inputs, inputs.graph, name, images, others)
+    steps = [project_both(inputs, inputs.graph, name, images, units.places)]
     graph = copy_of(inputs.net, images[:1])
     for parameters in track(stages_below(graph, layers), f"randomise from layer {layers[-1].number}", unit="layer"):
         shuffle(parameters, rng)
-        steps.append(look(inputs, graph, name, images, units.places))
+        steps.append(project_both(inputs, graph, name, images, units.places))
     found = {method: np.stack([step[method] for step in steps]) for method in METHODS}
     return found | {f"{method}_other": beside[method][None] for method in METHODS}
 
 
-def look(
-    inputs: Inputs, graph: "Graph", layer: str, images: Any, places: Int[np.ndarray, "unit 3"]
+def project_both(
+    inputs: Inputs, graph: Graph, layer: str, images: Any, places: Int[np.ndarray, "unit 3"]
 ) -> dict[str, Float[np.ndarray, "unit row column 3"]]:
     """What the deconvnet and the gradient show of one unit in each image, as signed RGB pictures."""
-    from reportgen.analyses.sanity.randomised import gradients
-    from reportgen.probe.memory import halved
 
     shown: dict[str, list[np.ndarray]] = {method: [] for method in METHODS}
     for image, place in zip(images, places, strict=True):
@@ -165,11 +159,10 @@ def look(
 
     shown["gradient"], _ = halved(down, inputs.batch)
     pictures = {method: np.stack(found).transpose(0, 2, 3, 1) for method, found in shown.items()}
-    bgr = inputs.preprocessing.order == "BGR"
-    return {method: found[..., ::-1] if bgr else found for method, found in pictures.items()}
+    return {method: inputs.preprocessing.red_first(found) for method, found in pictures.items()}
 
 
-def _compared(inputs: Inputs, layer: "PaperLayer", units: Units, pictures: dict[str, np.ndarray]) -> Start:
+def _compared(inputs: Inputs, layer: PaperLayer, units: Units, pictures: dict[str, np.ndarray]) -> Start:
     """How alike the pictures are to those of the trained net, within each unit's receptive field."""
     receptive = probe.receptive_field(inputs.graph, layer.map)
     boxes = [receptive.inside(int(row), int(column)) for row, column in zip(units.rows, units.columns, strict=True)]
@@ -193,7 +186,7 @@ def _likenesses(
 
 
 def _examples(
-    inputs: Inputs, chosen: list[tuple["PaperLayer", Units]], pictures: dict[str, np.ndarray], count: int
+    inputs: Inputs, chosen: list[tuple[PaperLayer, Units]], pictures: dict[str, np.ndarray], count: int
 ) -> dict[str, Any]:
     """Pictures of some units of the highest layer, cut to their receptive fields (the whole image where that is smaller)."""
     crop = inputs.preprocessing.crop

@@ -9,12 +9,11 @@ from jaxtyping import Float, Int, UInt8
 from reportgen import probe
 from reportgen.analyses.schematics import Settings
 from reportgen.analyses.schematics.figure import Architecture, DeconvnetLayer, LayerBox
-from reportgen.base.artifacts import read_arrays
 from reportgen.claims import Verdict
 from reportgen.figures.kinds import Figure
 from reportgen.look.inputs import Inputs
 from reportgen.look.pictures import WholeImage, grey_at_zero
-from reportgen.look.strongest import field_of
+from reportgen.look.strongest import field_of, on_pixels
 
 
 @dataclass(frozen=True)
@@ -77,10 +76,8 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
 
 def _step(inputs: Inputs, layer: Any, pool: str, rng: np.random.Generator) -> Step:
     """Pass one rightly classified validation image up through the first pooled layer and its strongest map down again."""
-    import torch
-
-    predictions = read_arrays(inputs.net_folder / "predictions.npz")
-    right = np.flatnonzero(predictions["logits"].argmax(axis=1) == predictions["labels"])
+    val = inputs.data.val
+    right = np.flatnonzero((inputs.learned.logits.argmax(axis=1) == val.labels) & val.known)
     index = int(rng.choice(right if len(right) else np.arange(len(inputs.data.val))))
     image = next(inputs.batches(inputs.data.val, np.array([index])))
     graph = inputs.graph
@@ -89,10 +86,7 @@ def _step(inputs: Inputs, layer: Any, pool: str, rng: np.random.Generator) -> St
     height, width = rectified.shape[1:]
     map_, row, column = flat // (height * width), flat // width % height, flat % width
     steps = probe.unpool(graph, image[0], pool)
-    [projection] = probe.project(graph, image[0], [probe.Activation(layer.map, map_, row, column)])
-    projected = torch.zeros_like(image[0]) if projection is None else projection.full()  # a map that is all zero
-    whole = projected.permute(1, 2, 0).cpu().numpy()
-    whole = whole if inputs.preprocessing.order == "RGB" else whole[..., ::-1]
+    [projection] = on_pixels(inputs, image[0], [probe.Activation(layer.map, map_, row, column)])
     return Step(
         image=inputs.pixels(inputs.data.val, index),
         image_name=inputs.data.val.names[index],
@@ -102,7 +96,7 @@ def _step(inputs: Inputs, layer: Any, pool: str, rng: np.random.Generator) -> St
         pooled=steps.pooled[map_].cpu().numpy(),
         switches=steps.switches[map_].cpu().numpy(),
         unpooled=steps.unpooled[map_].cpu().numpy(),
-        projection=grey_at_zero(whole[None, None])[0, 0],
+        projection=grey_at_zero(projection[None, None])[0, 0],
         pool_text=_say(graph, graph.find(pool)),
         filter_text=_say(graph, graph.find(layer.weights)),
     )
@@ -134,8 +128,8 @@ def _operations(graph: Any, layer: Any) -> tuple[str, ...]:
         return ("features",)
     names = [node.name for node in graph.nodes.values()]
     first, last = names.index(layer.weights), names.index(layer.features)
-    said = [_say(graph, node) for node in list(graph.nodes.values())[first : last + 1]]
-    return tuple(text for text in said if text) + (("softmax",) if layer.kind == "softmax" else ())
+    texts = [_say(graph, node) for node in list(graph.nodes.values())[first : last + 1]]
+    return tuple(text for text in texts if text) + (("softmax",) if layer.kind == "softmax" else ())
 
 
 def _say(graph: Any, node: Any) -> str:

@@ -7,7 +7,6 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from reportgen.analyses.trained import Settings
-from reportgen.base.artifacts import read_json
 from reportgen.claims import Verdict
 from reportgen.figures.kinds import BarChart, Figure, Heatmap, ImageGrid, LineChart, Panel, Series
 from reportgen.look.inputs import Inputs
@@ -86,7 +85,7 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
 def _history(inputs: Inputs) -> dict[str, Float[np.ndarray, " epoch"]]:
     if inputs.loaded:
         return {}
-    epochs = read_json(inputs.net_folder / "history.json")["epochs"]
+    epochs = inputs.learned.history
     curves = ("epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
     return {name: np.array([epoch[name] for epoch in epochs], dtype=np.float64) for name in curves}
 

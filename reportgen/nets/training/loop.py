@@ -91,26 +91,35 @@ def input_preprocessing(settings: TrainingSettings, images: Images, crop: int) -
     return measured(images, crop, range=255.0 if paper else 1.0, divide=not paper)
 
 
-def train(
-    architecture: Architecture,
-    train_split: Split,
-    validation_split: Split,
-    preprocessing: Preprocessing,
-    settings: TrainingSettings,
-    seed: int,
-    device: torch.device,
-    folder: Path,
-    given_up: Event | None = None,
-    world: World = ALONE,
-) -> History:
-    """Train a net, or go on from the last epoch that an earlier call with the same arguments kept in `folder`.
+@dataclass(frozen=True)
+class Plan:
+    """A training: which net, on which images, how, and where."""
+
+    architecture: Architecture
+    training: Split
+    validation: Split
+    preprocessing: Preprocessing
+    recipe: TrainingSettings
+    seed: int
+    device: torch.device
+    folder: Path  # where it is kept meanwhile
+    world: World = ALONE  # the processes that train it together
+
+    @property
+    def net(self) -> Architecture:
+        """What is trained: the architecture with the recipe's dropout."""
+        return replace(self.architecture, dropout=self.recipe.dropout)
+
+
+def train(plan: Plan, given_up: Event | None = None) -> History:
+    """Train a net, or go on from the last epoch that an earlier call with the same plan kept in its folder.
 
     Writes ``history.json``, ``checkpoint.pt`` and ``snapshots/epoch-003.safetensors`` (`snapshots` lists them; 000 is
     the untrained net, the last one the result), each whole or not at all. A finished epoch is kept at once, or, where
     that would take more than a tenth of the time, together with later ones: a kill costs the epoch that it falls into
     and at most ten times as long as keeping takes. On a CPU with the same number of threads an interrupted training ends
-    in the same weights, bit for bit, as an uninterrupted one. `settings.dropout` replaces the architecture's. What
-    another call's arguments left in `folder` is not continued but replaced. Once another thread sets `given_up`, it
+    in the same weights, bit for bit, as an uninterrupted one. The recipe's dropout replaces the architecture's. What
+    another plan left in the folder is not continued but replaced. Once another thread sets `given_up`, it
     stops after the epoch that it is in.
 
     The processes of `world` train one net: each takes its part of every batch, and the gradients are averaged; the
@@ -119,20 +128,20 @@ def train(
     Raises Diverged where the loss is no longer finite, UserError where a split is empty, a label has no class, or the
     device cannot multiply in TF32.
     """
-    _check(architecture, train_split, validation_split)
-    if settings.precision == "tf32" and device.type != "cuda":
+    _check(plan)
+    recipe = plan.recipe
+    if recipe.precision == "tf32" and plan.device.type != "cuda":
         raise UserError(
             "TRAINING_PRECISION=tf32: only a CUDA GPU has it, and there is none: leave it out, or use bfloat16"
         )
-    architecture = replace(architecture, dropout=settings.dropout)
-    run = _Run(architecture, train_split, validation_split, preprocessing, settings, seed, device, folder, world)
+    run = _Run(plan)
     history = run.resume()
-    with nullcontext() if settings.precision == "float32" else tf32():
+    with nullcontext() if recipe.precision == "float32" else tf32():
         try:
-            while not (ended(settings, history.errors(settings)) or (given_up and given_up.is_set())):
+            while not (ended(recipe, history.errors(recipe)) or (given_up and given_up.is_set())):
                 number = len(history.epochs) + 1
                 history = History((*history.epochs, run.epoch(number, history)))
-                if number < settings.epochs and ended(settings, history.errors(settings)):
+                if number < recipe.epochs and ended(recipe, history.errors(recipe)):
                     run.save_snapshot(number)  # it is the last after all
                 run.keep(history)
         except (UserError, OSError, KeyboardInterrupt):
@@ -142,83 +151,72 @@ def train(
     return history
 
 
-def finished(architecture: Architecture, settings: TrainingSettings, folder: Path) -> tuple[ZFNet, History]:
-    """The net as the last finished epoch of `train` left it in `folder`, on the CPU, with its history.
+def finished(plan: Plan) -> tuple[ZFNet, History]:
+    """The net as the last finished epoch of `train` left it, on the CPU, with its history.
 
     For a training that diverged: before the first epoch is finished, that is the untrained net.
     """
-    net = ZFNet(replace(architecture, dropout=settings.dropout)).to(memory_format=torch.channels_last)
-    path = folder / CHECKPOINT
+    path = plan.folder / CHECKPOINT
     if not path.exists():
-        untrained, _ = load_net(snapshot_path(folder, 0))
+        untrained, _ = load_net(snapshot_path(plan.folder, 0))
         assert isinstance(untrained, ZFNet)
         return untrained, History()
+    net = ZFNet(plan.net).to(memory_format=torch.channels_last)
     checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     net.load_state_dict(checkpoint["net"])
     return net.eval(), History.from_json(json.loads(checkpoint["history"]))
 
 
-def _check(architecture: Architecture, train_split: Split, validation_split: Split) -> None:
-    for name, split in (("training", train_split), ("validation", validation_split)):
+def _check(plan: Plan) -> None:
+    for name, split in (("training", plan.training), ("validation", plan.validation)):
         if len(split.images) == 0:
             raise UserError(f"training: there are no {name} images: check the data set")
         lowest, highest = int(split.labels.min()), int(split.labels.max())
-        if lowest < 0 or highest >= architecture.classes:
+        if lowest < 0 or highest >= plan.architecture.classes:
             raise UserError(
-                f"training: the {name} labels run from {lowest} to {highest}, but the net {architecture.name!r} has "
-                f"{architecture.classes} classes: make them agree"
+                f"training: the {name} labels run from {lowest} to {highest}, but the net {plan.architecture.name!r} has "
+                f"{plan.architecture.classes} classes: make them agree"
             )
 
 
 class _Run:
     """One training: the net and its optimiser, and where they are kept."""
 
-    def __init__(
-        self,
-        architecture: Architecture,
-        train_split: Split,
-        validation_split: Split,
-        preprocessing: Preprocessing,
-        settings: TrainingSettings,
-        seed: int,
-        device: torch.device,
-        folder: Path,
-        world: World,
-    ) -> None:
-        self.settings, self.preprocessing, self.seed = settings, preprocessing, seed
-        self.device, self.folder, self.world = device, folder, world
-        self.split, self.validation = train_split, validation_split
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        recipe = plan.recipe
         self.identity = {
-            "architecture": asdict(architecture),
-            "settings": asdict(settings),
-            "preprocessing": preprocessing.as_json(),
-            "seed": seed,
-            "labels": digest(np.ascontiguousarray(train_split.labels).tobytes()),
+            "architecture": asdict(plan.net),
+            "settings": asdict(recipe),
+            "preprocessing": plan.preprocessing.as_json(),
+            "seed": plan.seed,
+            "labels": digest(np.ascontiguousarray(plan.training.labels).tobytes()),
         }
-        self.net = ZFNet(architecture).to(memory_format=torch.channels_last).to(device)
+        self.net = ZFNet(plan.net).to(memory_format=torch.channels_last).to(plan.device)
         self.optimiser = torch.optim.SGD(
             self.net.parameters(),
-            lr=settings.learning_rate,
-            momentum=settings.momentum,
-            weight_decay=settings.weight_decay,
+            lr=recipe.learning_rate,
+            momentum=recipe.momentum,
+            weight_decay=recipe.weight_decay,
         )
-        self.batches = Batches(train_split, preprocessing, settings, device, world)
+        self.batches = Batches(plan.training, plan.preprocessing, recipe, plan.device, plan.world)
         self.finished: tuple[History, Any, Any] | None = None  # the last epoch, net and optimiser, if not on disk yet
         self.saved, self.saving = monotonic(), 0.0  # when, and how long it took
-        kept = settings.snapshots or (*settings.early_snapshots, *snapshot_epochs(settings.epochs))
+        kept = recipe.snapshots or (*recipe.early_snapshots, *snapshot_epochs(recipe.epochs))
         self.snapshot_steps = {  # where several fall on one step, the latest names it
             max(1, round(epoch * len(self.batches))): epoch
-            for epoch in sorted({*kept, settings.epochs})
-            if epoch <= settings.epochs
+            for epoch in sorted({*kept, recipe.epochs})
+            if epoch <= recipe.epochs
         }
 
     def resume(self) -> History:
         """Load the last finished epoch; where there is none, make and keep the untrained net."""
-        path = self.folder / CHECKPOINT
-        checkpoint = torch.load(path, map_location=self.device, weights_only=True) if path.exists() else None
-        self.world.gather(None)  # all have read it before the first may remove it
+        folder = self.plan.folder
+        path = folder / CHECKPOINT
+        checkpoint = torch.load(path, map_location=self.plan.device, weights_only=True) if path.exists() else None
+        self.plan.world.gather(None)  # all have read it before the first may remove it
         if self.writes:
-            for leftovers in (self.folder, self.folder / SNAPSHOTS):
+            for leftovers in (folder, folder / SNAPSHOTS):
                 remove_leftovers(leftovers)
         if checkpoint is None or checkpoint["identity"] != digest(self.identity):
             history = self.begin()
@@ -227,33 +225,34 @@ class _Run:
             self.optimiser.load_state_dict(checkpoint["optimiser"])
             history = History.from_json(json.loads(checkpoint["history"]))
             if self.writes:
-                write_json(self.folder / HISTORY, history.as_json())  # a kill may have come before it was written
+                write_json(folder / HISTORY, history.as_json())  # a kill may have come before it was written
                 self.forget_snapshots_after(len(history.epochs))
-        bfloat16 = self.settings.precision == "bfloat16"
-        self.gradients = Gradients(self.net, bfloat16, self.settings.batch_size, self.device, self.world)
+        recipe, device = self.plan.recipe, self.plan.device
+        self.gradients = Gradients(self.net, recipe.precision == "bfloat16", recipe.batch_size, device, self.plan.world)
         return history
 
     def forget_snapshots_after(self, epochs: int) -> None:
         """Remove the snapshots of epochs that are trained again: what comes then may end elsewhere."""
         steps = {epoch: step for step, epoch in self.snapshot_steps.items()}
-        for epoch, path in snapshots(self.folder).items():
+        for epoch, path in snapshots(self.plan.folder).items():
             if steps.get(epoch, epoch * len(self.batches)) > epochs * len(self.batches):
                 path.unlink()
 
     @property
     def writes(self) -> bool:
         """Whether this process is the one that writes."""
-        return self.world.rank == 0
+        return self.plan.world.rank == 0
 
     def begin(self) -> History:
         """Remove what another training left, and make the untrained net."""
+        plan = self.plan
         if self.writes:
-            for stale in (self.folder / CHECKPOINT, self.folder / HISTORY, *snapshots(self.folder).values()):
+            for stale in (plan.folder / CHECKPOINT, plan.folder / HISTORY, *snapshots(plan.folder).values()):
                 stale.unlink(missing_ok=True)
-        generator = generator_for(self.seed, "initial weights")
-        chosen = torch.randperm(len(self.split.images), generator=generator)[:RESCALED_ON].sort().values.numpy()
-        images = self.preprocessing.centre(self.split.images[chosen])
-        initialise(self.net, self.settings.initialisation, generator, images.to(self.device))
+        generator = generator_for(plan.seed, "initial weights")
+        chosen = torch.randperm(len(plan.training.images), generator=generator)[:RESCALED_ON].sort().values.numpy()
+        images = plan.preprocessing.centre(plan.training.images[chosen])
+        initialise(self.net, plan.recipe.initialisation, generator, images.to(plan.device))
         self.save_snapshot(0)
         return History()
 
@@ -276,37 +275,37 @@ class _Run:
         buffer = io.BytesIO()
         document = {"identity": digest(self.identity), "history": json.dumps(history.as_json())}
         torch.save({**document, "net": net, "optimiser": optimiser}, buffer)
-        write_bytes(self.folder / CHECKPOINT, buffer.getvalue())
-        write_json(self.folder / HISTORY, history.as_json())
+        write_bytes(self.plan.folder / CHECKPOINT, buffer.getvalue())
+        write_json(self.plan.folder / HISTORY, history.as_json())
         self.finished, self.saved = None, monotonic()
         self.saving = self.saved - began
 
     def save_snapshot(self, epoch: float | int) -> None:
         """Keep the net as it is now."""
         if self.writes:
-            save_net(self.net, self.preprocessing, snapshot_path(self.folder, epoch))
+            save_net(self.net, self.plan.preprocessing, snapshot_path(self.plan.folder, epoch))
 
     def epoch(self, number: int, history: History) -> Epoch:
         """Train on every image once, then evaluate."""
-        settings = self.settings
+        plan, recipe = self.plan, self.plan.recipe
         self.net.train()
-        generator = generator_for(self.seed, "epoch", number)
-        errors = history.errors(settings)
-        loss_sum = correct = torch.zeros((), device=self.device)
-        clipped = {name: torch.zeros((), device=self.device) for name, _ in _convolutions(self.net)}
+        generator = generator_for(plan.seed, "epoch", number)
+        errors = history.errors(recipe)
+        loss_sum = correct = torch.zeros((), device=plan.device)
+        clipped = {name: torch.zeros((), device=plan.device) for name, _ in _convolutions(self.net)}
         done = (number - 1) * len(self.batches)
-        what = f"epoch {number} of {settings.epochs}"
-        batches = track(self.batches.epoch(generator), what, total=len(self.split.labels), step=settings.batch_size)
+        what = f"epoch {number} of {recipe.epochs}"
+        batches = track(self.batches.epoch(generator), what, total=len(plan.training.labels), step=recipe.batch_size)
         rate, taken = 0.0, None
-        with _seeded_dropout(generator, self.device, self.world.rank):
+        with _seeded_dropout(generator, plan.device, plan.world.rank):
             for step, (images, labels, size) in enumerate(batches, start=1):
-                rate = learning_rate(settings, done + step, len(self.batches), errors)
+                rate = learning_rate(recipe, done + step, len(self.batches), errors)
                 for group in self.optimiser.param_groups:
                     group["lr"] = rate
                 loss, right = self.step(images, labels, size)
                 self.check(taken)  # the step before: to ask for this one's loss would keep a GPU waiting
                 taken = _Step(number, f"step {step} of {len(self.batches)}", rate, Fetched(loss))
-                for name, share in clip_filters(self.net, settings.clip_rms).items():
+                for name, share in clip_filters(self.net, recipe.clip_rms).items():
                     clipped[name] += share
                 loss_sum = loss_sum + loss * size
                 correct = correct + right
@@ -314,19 +313,19 @@ class _Run:
                     self.check(taken)
                     self.save_snapshot(self.snapshot_steps[done + step])
         self.check(taken)
-        validation = evaluate(self.net, self.validation, self.preprocessing, self.device, world=self.world)
-        validation_loss = cross_entropy(validation, self.validation.labels)
+        validation = evaluate(self.net, plan.validation, plan.preprocessing, plan.device, world=plan.world)
+        validation_loss = cross_entropy(validation, plan.validation.labels)
         if not math.isfinite(validation_loss):
             self.stop(number, "its end, on the validation images", rate)
         return Epoch(
             epoch=number,
             learning_rate=rate,
-            train_loss=loss_sum.item() / len(self.split.labels),
-            train_accuracy=correct.item() / len(self.split.labels),
+            train_loss=loss_sum.item() / len(plan.training.labels),
+            train_accuracy=correct.item() / len(plan.training.labels),
             validation_loss=validation_loss,
-            validation_accuracy=float((validation.argmax(1) == self.validation.labels).mean()),
+            validation_accuracy=float((validation.argmax(1) == plan.validation.labels).mean()),
             clipped={name: total.item() / len(self.batches) for name, total in clipped.items()}
-            if settings.clip_rms
+            if recipe.clip_rms
             else {},
         )
 
@@ -348,7 +347,7 @@ class _Run:
         """Say that training diverged."""
         raise Diverged(
             f"training: the loss is no longer finite at epoch {epoch}, {where}, learning rate {rate:.3g}: "
-            f"lower LEARNING_RATE (for instance to {self.settings.learning_rate / 3:.1g}) and train again",
+            f"lower LEARNING_RATE (for instance to {self.plan.recipe.learning_rate / 3:.1g}) and train again",
             epoch,
         )
 

@@ -14,13 +14,13 @@ from reportgen.analyses.evolution import analysis as evolution
 from reportgen.analyses.evolution import settling
 from reportgen.analyses.evolution.analysis import Result, Settings, Top
 from reportgen.analyses.evolution.settling import Likeness
+from reportgen.analyses.settings import load
 from reportgen.base.errors import UserError
 from reportgen.data.dataset import Dataset, Split
 from reportgen.data.transforms import Preprocessing
-from reportgen.look.inputs import Inputs
+from reportgen.look.inputs import Inputs, TrainedNet
 from reportgen.nets.snapshots import save_net, snapshot_path
 from reportgen.nets.zfnet import ZFNet
-from reportgen.settings.load import load
 from reportgen.settings.recipes import Architecture
 
 SIDE = 32  # pixels
@@ -48,7 +48,8 @@ def build(folder: Path, nets: Mapping[float, ZFNet], train: Split, val: Split) -
     for epoch, net in nets.items():
         save_net(net, preprocessing, snapshot_path(folder / "net", epoch))
     save_net(nets[max(nets)], preprocessing, folder / "net" / "net.safetensors")
-    return Inputs(folder, Dataset("colours", ("red", "green", "blue"), "", train, val, val), {}, {}, "cpu")
+    data = Dataset("colours", ("red", "green", "blue"), "", train, val, val)
+    return Inputs(data, TrainedNet.in_folder(folder / "net", {}))
 
 
 @torch.no_grad()

@@ -107,8 +107,8 @@ def test_an_error_in_one_training_ends_the_others(tmp_path: Path, monkeypatch) -
     original = training.train
 
     def train(*arguments):
-        begun.append(arguments[5])
-        if arguments[5] == 0:
+        begun.append(arguments[0].seed)
+        if arguments[0].seed == 0:
             raise training.Diverged("the loss is no longer finite", 1)
         return original(*arguments)
 
@@ -124,7 +124,7 @@ def test_a_training_that_diverges_begins_again_more_slowly(tmp_path: Path, monke
     original = training.train
 
     def train(*arguments):
-        rates.append(arguments[4].learning_rate)
+        rates.append(arguments[0].recipe.learning_rate)
         if len(rates) % 3:
             raise training.Diverged("the loss is no longer finite", 1)
         return original(*arguments)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy import ndarray
 
 from reportgen.analyses.invariance import geometry
-from reportgen.analyses.invariance.geometry import Transformation, filled, flat, moved, resampled
+from reportgen.analyses.invariance.geometry import Transformation, filled, flat, resampled, transformed
 from reportgen.scenes.scene import wide_side
 
 SIDE, CROP = 37, 21  # the window begins at pixel 8
@@ -19,7 +19,7 @@ def noise(side: int = SIDE, images: int = 2, seed: int = 0) -> ndarray:
 
 
 def shown(images: ndarray, crop: int = CROP, **transformation: float) -> ndarray:
-    return moved(Transformation(**transformation), images.shape[1], crop).of(flat(images))  # type: ignore[arg-type]
+    return transformed(Transformation(**transformation), images.shape[1], crop).of(flat(images))  # type: ignore[arg-type]
 
 
 def by_scipy(image: ndarray, transformation: Transformation, crop: int) -> ndarray:
@@ -77,7 +77,7 @@ def test_a_slope_stays_a_slope(scale: float, degrees: float, along: float, down:
     offset = np.arange(SIDE) - (SIDE - 1) / 2
     picture = np.broadcast_to((100 + 2 * offset[None, :] + 3 * offset[:, None])[None, :, :, None], (1, SIDE, SIDE, 3))
     offset = np.arange(CROP) - (CROP - 1) / 2
-    view = moved(Transformation(scale=scale, degrees=degrees), SIDE, CROP)
+    view = transformed(Transformation(scale=scale, degrees=degrees), SIDE, CROP)
     found = (view.weights @ flat(picture.astype(np.uint8)))[:, 0].reshape(CROP, CROP)
     np.testing.assert_allclose(found, 100 + along * offset[None, :] + down * offset[:, None], atol=1e-4)
 
@@ -97,7 +97,7 @@ def test_a_literal_case() -> None:
 def test_it_equals_scipy(crop: int, more: int, down: int, scale: float, degrees: float, seed: int) -> None:
     [image] = noise(crop + more, 1, seed)
     transformation = Transformation(down, scale, degrees)
-    view = moved(transformation, crop + more, crop)
+    view = transformed(transformation, crop + more, crop)
     found = (view.weights @ flat(image[None])).reshape(crop, crop, 3)
     # scipy does not round its places to a billionth of a pixel as we do
     np.testing.assert_allclose(found, by_scipy(image, transformation, crop), atol=2e-4)
@@ -107,13 +107,13 @@ def test_it_equals_scipy(crop: int, more: int, down: int, scale: float, degrees:
 
 def test_what_a_move_exposes_is_known_and_mirrored() -> None:
     images = noise(6, 1)
-    view = moved(Transformation(down=3), 6, 4)  # the window is rows 1 to 4 of 6
+    view = transformed(Transformation(down=3), 6, 4)  # the window is rows 1 to 4 of 6
     assert view.exposed.tolist() == [[True] * 4] * 2 + [[False] * 4] * 2
     rows = [2, 1, 0, 1]  # rows -2 and -1 are the mirror images of 2 and 1
     np.testing.assert_array_equal(view.of(flat(images)), images[:, rows, 1:5])
-    assert not moved(Transformation(down=1), 6, 4).exposed.any()
-    assert moved(Transformation(degrees=45), 6, 5).exposed.any()
-    assert not moved(Transformation(scale=1.8), 5, 5).exposed.any()
+    assert not transformed(Transformation(down=1), 6, 4).exposed.any()
+    assert transformed(Transformation(degrees=45), 6, 5).exposed.any()
+    assert not transformed(Transformation(scale=1.8), 5, 5).exposed.any()
 
 
 def test_indices_are_folded_at_the_outermost_pixels() -> None:
@@ -127,17 +127,17 @@ def test_wide_scenes_show_scene_under_every_transformation_of_the_paper(size: in
     moves = [Transformation(down=sign * round(60 / 224 * crop)) for sign in (-1, 1)]
     moves += [Transformation(degrees=degrees) for degrees in range(0, 360, 10)]
     moves += [Transformation(degrees=45), Transformation(scale=1.8)]
-    assert not any(moved(move, side, crop).exposed.any() for move in moves)
+    assert not any(transformed(move, side, crop).exposed.any() for move in moves)
 
 
 @pytest.mark.parametrize("move", [Transformation(down=9), Transformation(degrees=40)])
 def test_the_fill_control_changes_what_is_exposed_and_nothing_else(move: Transformation) -> None:
     images = noise(23)
-    view, control = moved(move, 23, CROP), filled(move, 23, CROP)
+    view, control = transformed(move, 23, CROP), filled(move, 23, CROP)
     assert 0.05 < view.exposed.mean() < 0.6
     np.testing.assert_array_equal(control.exposed, view.exposed)
     pixels = flat(images)
-    expected = np.where(view.exposed[:, :, None], view.of(pixels), moved(Transformation(), 23, CROP).of(pixels))
+    expected = np.where(view.exposed[:, :, None], view.of(pixels), transformed(Transformation(), 23, CROP).of(pixels))
     np.testing.assert_array_equal(control.of(pixels), expected)
 
 
@@ -147,7 +147,9 @@ def test_there_and_back_blurs_and_leaves_things_in_place(side: int, crop: int) -
     slopes = np.broadcast_to((128 + 2 * offset[None, :] + 3 * offset[:, None])[None, :, :, None], (1, side, side, 3))
     inner = slice(None) if side > crop else slice(2, -2)  # at a mirror a slope has a kink
     for move in (Transformation(degrees=25), Transformation(scale=1.5), Transformation(scale=1.8, degrees=200)):
-        still, again = (view.weights for view in (moved(Transformation(), side, crop), resampled(move, side, crop)))
+        still, again = (
+            view.weights for view in (transformed(Transformation(), side, crop), resampled(move, side, crop))
+        )
         pixels = flat(slopes.astype(np.uint8))
         found, expected = ((part @ pixels)[:, 0].reshape(crop, crop)[inner, inner] for part in (again, still))
         np.testing.assert_allclose(found, expected, atol=1e-3)  # a slope comes back as it was

@@ -235,7 +235,7 @@ def test_a_1x1_classifier_reads_pooled_features() -> None:
         nn.Flatten(),
     )  # fmt: skip
     opened = inputs_of(net, noise(4), [0, 1, 2, 0])
-    from reportgen.analyses.invariance.distances import look as respond
+    from reportgen.analyses.invariance.distances import responses as respond
 
     pixels = opened.data.test.images[:, 2:47, 2:47]
     seen = respond(opened, np.ascontiguousarray(pixels), np.array([0, 1, 2, 0]))
@@ -404,7 +404,7 @@ def test_a_net_without_layer_7_has_no_verdict_on_it() -> None:
 
 def test_a_net_of_which_no_layer_1_is_named_has_no_verdict_on_it() -> None:
     inputs = inputs_of(Colour(), noise(6), [0, 0, 0, 1, 1, 1])
-    inputs.__dict__["nodes"] = ("5=relu", "7=pool")
+    inputs = replace(inputs, nodes=("5=relu", "7=pool"))
     result = invariance.compute(inputs, Settings(), np.random.default_rng(0))
     assert (result.first_layer, invariance.numbers(result)["first_layer"]) == (5, 5)
     small, straight, _ = invariance.judge(result, np.random.default_rng(1))

@@ -130,13 +130,13 @@ def test_each_step_randomises_one_layer_more_and_keeps_those_before() -> None:
 
 def test_the_comparison_is_with_another_unit_at_the_same_place(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[np.ndarray] = []
-    look = sanity.look
+    project_both = sanity.project_both
 
     def noted(inputs: Inputs, graph: probe.Graph, layer: str, images: torch.Tensor, places: np.ndarray):
         seen.append(places)
-        return look(inputs, graph, layer, images, places)
+        return project_both(inputs, graph, layer, images, places)
 
-    monkeypatch.setattr(sanity, "look", noted)
+    monkeypatch.setattr(sanity, "project_both", noted)
     found = found_in(chain(4, 5), units=4)
     others, own = seen[0], seen[1]
     np.testing.assert_array_equal(own, found.starts["layer2"].units.places)
@@ -155,7 +155,7 @@ def test_a_net_that_reads_bgr_is_shown_in_rgb() -> None:
     inputs = inputs_of(net, order="BGR")
     found = sanity.compute(inputs, Settings(units=2), np.random.default_rng(0))
     units = found.starts["layer1"].units
-    pictures = sanity.look(
+    pictures = sanity.project_both(
         inputs, inputs.graph, "1", next(inputs.batches(inputs.data.val, units.images)), units.places
     )  # fmt: skip
     for method in sanity.METHODS:

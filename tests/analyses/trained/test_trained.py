@@ -7,7 +7,7 @@ import numpy as np
 from reportgen.analyses.trained import analysis as trained
 from reportgen.base.artifacts import write_arrays, write_json
 from reportgen.data.dataset import Dataset, Split
-from reportgen.look.inputs import Inputs
+from reportgen.look.inputs import Inputs, TrainedNet
 
 
 def inputs(folder: Path, classes: int, guesses: np.ndarray, labels: np.ndarray) -> Inputs:
@@ -19,7 +19,7 @@ def inputs(folder: Path, classes: int, guesses: np.ndarray, labels: np.ndarray) 
     write_arrays(folder / "net" / "predictions.npz", {"logits": logits, "labels": labels})
     epoch = {"epoch": 1, "train_loss": 1.0, "train_accuracy": 0.5, "validation_loss": 1.0, "validation_accuracy": 0.5}
     write_json(folder / "net" / "history.json", {"epochs": [epoch]})
-    return Inputs(folder, data, {}, {}, "cpu")
+    return Inputs(data, TrainedNet.in_folder(folder / "net", {}))
 
 
 def test_the_confusion_matrix_and_the_mistakes_are_those_of_the_net(tmp_path: Path) -> None:

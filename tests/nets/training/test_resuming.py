@@ -12,10 +12,10 @@ import pytest
 import torch
 from runs import REPOSITORY
 from small_trainings import (
-    NET,
     QUICK,
     SETTINGS,
     contents,
+    planned,
     run,
 )
 
@@ -137,7 +137,7 @@ def test_writing_what_is_resumed_from_takes_a_tenth_of_the_time(slow_disk, tmp_p
     settings = replace(QUICK, epochs=40, snapshots=(40.0,))
     run(tmp_path, settings)
     assert slow_disk == [1, 35, 40]  # the first, another after ten seconds, the last
-    assert len(training.finished(NET, settings, tmp_path)[1].epochs) == 40
+    assert len(training.finished(planned(tmp_path, settings))[1].epochs) == 40
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, UserError("no memory")])
@@ -148,7 +148,7 @@ def test_what_ends_a_training_does_not_cost_its_finished_epochs(slow_disk, tmp_p
         with pytest.raises(type(error) if isinstance(error, Exception) else error):
             run(tmp_path, settings)
     assert slow_disk == [1, 5]
-    assert len(training.finished(NET, settings, tmp_path)[1].epochs) == 5
+    assert len(training.finished(planned(tmp_path, settings))[1].epochs) == 5
     run(tmp_path, settings)
     run(tmp_path / "whole", settings)
     assert (tmp_path / "history.json").read_bytes() == (tmp_path / "whole" / "history.json").read_bytes()

@@ -18,6 +18,7 @@ from small_trainings import (
     VALIDATION,
     Images,
     contents,
+    planned,
     run,
 )
 from torch import nn
@@ -133,7 +134,7 @@ def test_every_epoch_sees_every_image_once_in_an_order_and_with_crops_of_its_own
     original = training._Run.epoch
     monkeypatch.setattr(training._Run, "step", step)
     monkeypatch.setattr(training._Run, "epoch", lambda *args: (epochs.append([]), original(*args))[1])
-    train(NET, Images(numbered, TRAINING.labels), VALIDATION, PREPROCESSING, QUICK, 0, CPU, tmp_path)
+    train(replace(planned(tmp_path), training=Images(numbered, TRAINING.labels)))
     orders = [np.concatenate(batches)[:, 0].tolist() for batches in epochs]
     rows = [dict(np.concatenate(batches).tolist()) for batches in epochs]
     assert [len(batch) for batch in epochs[0]] == [16, 16, 8]
@@ -181,6 +182,29 @@ def test_the_gradients_of_three_processes_add_up_to_those_of_one(tmp_path, image
             torch.testing.assert_close(total, gradient, rtol=1e-3, atol=1e-6)
 
 
+def test_what_memory_does_not_hold_is_differentiated_by_halves():
+    def found(most: int) -> tuple[int, torch.Tensor, list[torch.Tensor]]:
+        """With memory for so many images: how many were taken at once in the end, the loss and the gradients."""
+
+        def refuse(layer, outputs):  # on the way back, in the middle of the net
+            if len(outputs[0]) > most:
+                raise torch.OutOfMemoryError("planted")
+
+        net = ZFNet(replace(NET, dropout=0.0))
+        initialise(net, "default", generator_for(0), PREPROCESSING.centre(TRAINING.images))
+        net.layer3.register_full_backward_pre_hook(refuse)
+        gradients = Gradients(net, False, 16, CPU, World())
+        settings = replace(QUICK, batch_size=16)
+        batch = next(iter(Batches(TRAINING, PREPROCESSING, settings, CPU, World()).epoch(generator_for(1))))
+        loss, _ = gradients.of(*batch)
+        return gradients.most, loss, [weights.grad for weights in net.parameters()]
+
+    (at_once, loss, whole), (fewer, same, halves) = found(16), found(3)
+    assert (at_once, fewer) == (16, 2)
+    torch.testing.assert_close(same, loss)
+    torch.testing.assert_close(halves, whole, rtol=1e-3, atol=1e-6)
+
+
 def test_a_diverging_loss_stops_with_the_way_out(tmp_path):
     wild = replace(QUICK, learning_rate=1e12, warm_up=0.0)
     with pytest.raises(UserError, match="no longer finite") as stopped:
@@ -198,7 +222,7 @@ def test_a_diverged_training_leaves_the_net_of_the_last_finished_epoch(tmp_path,
     with pytest.raises(training.Diverged) as stopped:
         run(tmp_path, calm)
     assert stopped.value.epoch == 2
-    net, history = training.finished(NET, calm, tmp_path)
+    net, history = training.finished(planned(tmp_path, calm))
     assert [epoch.epoch for epoch in history.epochs] == [1]
     loss = training.cross_entropy(evaluate(net, VALIDATION, PREPROCESSING, CPU), VALIDATION.labels)
     assert loss == pytest.approx(history.epochs[0].validation_loss, rel=1e-4)
@@ -208,7 +232,7 @@ def test_before_the_first_epoch_that_is_the_untrained_net(tmp_path):
     wild = replace(QUICK, learning_rate=1e12, warm_up=0.0)
     with pytest.raises(training.Diverged):
         run(tmp_path, wild)
-    net, history = training.finished(NET, wild, tmp_path)
+    net, history = training.finished(planned(tmp_path, wild))
     untrained, _ = load_net(snapshots(tmp_path)[0])
     assert history == History()
     for name, value in untrained.state_dict().items():
@@ -233,7 +257,7 @@ def test_a_net_that_breaks_in_its_last_step_is_not_kept(tmp_path):
 )
 def test_splits_that_cannot_be_trained_on_are_refused(tmp_path, split, message):
     with pytest.raises(UserError, match=message):
-        train(NET, TRAINING, split, PREPROCESSING, QUICK, 0, CPU, tmp_path)
+        train(replace(planned(tmp_path), validation=split))
 
 
 # The clipping of filters
