@@ -1,1 +1,1 @@
-"""Figures as data (`kinds`) and how they are drawn (`draw`)."""
+"""Figures as data (`kinds`), and drawing them (`draw`)."""

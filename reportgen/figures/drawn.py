@@ -1,4 +1,4 @@
-"""What is said of drawn figures (`reportgen.figures.draw.draw`), and parts that are cut out of them for the head of the page."""
+"""Using the descriptions of drawn figures (`reportgen.figures.draw.draw`): parts cut out of them for the head of the page."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,23 +8,23 @@ Box = Sequence[float]  # left, top, width, height, as shares of a picture
 
 
 def own_maps(figure: Drawn) -> bool:
-    """Whether a figure shows feature maps of the report's own net, of which `make figures` draws more."""
+    """Whether a figure shows feature maps of the report's own net: `make figures` can draw more of them."""
     return figure["kind"] == "FeatureMaps" and not figure["net"]
 
 
 def both(map_: Drawn) -> list[dict[str, Any]]:
-    """A map's projections, where there are any, and its patches."""
+    """A map's projections, if there are any, and its patches."""
     words = {"projections": "projections", "patches": "image patches"}
     return [map_[part] | {"alt": f"Map {map_['map']}: {said}"} for part, said in words.items() if map_[part]]
 
 
 def around(box: Box, left: float, above: float, right: float, below: float) -> Box:
-    """A box with room around it for its words, as shares of the picture."""
+    """A box enlarged on each side to make room for its labels, as shares of the picture."""
     return box[0] - left, box[1] - above, box[2] + left + right, box[3] + above + below
 
 
 def part(figure: Drawn, box: Box, alt: str) -> dict[str, Any]:
-    """A picture with the box that is cut out of it, in pixels."""
+    """A figure's picture with the box to cut out of it, in pixels."""
     picture = figure["picture"]
     left, top, width, height = (
         round(share * picture[side], 1) for share, side in zip(box, ("width", "height", "width", "height"), strict=True)

@@ -1,7 +1,7 @@
-"""Figures as data: what an analysis wants to be seen, before anything is drawn.
+"""Figures as data: what a figure shows, before anything is drawn.
 
-An analysis returns these; they are saved beside its result (JSON with the arrays in one npz) and drawn later by a
-stage that needs neither the net nor torch. Pictures are RGB, 8 bits a channel; a fourth channel is 0 where there is
+An analysis returns figures; they are saved beside its result (JSON with the arrays in one npz), and a later stage that
+needs neither the net nor torch draws them. Pictures are RGB, 8 bits a channel; a fourth channel is 0 where there is
 nothing to see (the part of a receptive field that lies outside the image).
 """
 
@@ -17,11 +17,11 @@ Array = np.ndarray
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """What every figure says of itself."""
+    """The texts that every figure has."""
 
     title: str  # a few words, for the list of figures
     caption: str  # what is drawn, from which images, how it was computed, what to look for
-    alt: str  # what it shows, for a reader who cannot see it
+    alt: str  # what the figure shows, for a reader who cannot see it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class FeatureMaps(Figure):
     shown: Bool[Array, "map strongest"]  # False: the map has no such activation above zero
     details: tuple[tuple[str, ...], ...]  # one line for each tile: activation, image, class, place
     notes: tuple[str, ...]  # a few words below each map
-    net: str = ""  # whose maps these are, where not the report's own net's
+    net: str = ""  # the net of these maps; empty: the report's own net
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,23 +71,23 @@ class Panel:
     series: tuple[Series, ...]
     y_range: tuple[float, float] | None = None
     level: float | None = None  # a dashed line at this height
-    x_ticks: tuple[float, ...] = ()  # where the axis is marked, if it matters
+    x_ticks: tuple[float, ...] = ()  # places of the axis' marks; empty: chosen by matplotlib
 
 
 @dataclass(frozen=True)
 class Moved:
-    """The scenes whose moves a chart's x measures, one for each curve, for a page that shows them as they are there."""
+    """The scenes that a chart's x moves, one for each curve, so that the page can show them as moved at each x."""
 
-    scenes: UInt8[Array, "scene row column 3"]  # square, with all that the moves bring into view
-    window: int  # side of what is in view, pixels; in the middle while nothing has moved
+    scenes: UInt8[Array, "scene row column 3"]  # square, with everything that the moves bring into view
+    window: int  # side of the part in view, pixels; it is in the middle if nothing has moved
     ways: tuple[
         str, ...
-    ]  # of each panel, what x is: "shift" (pixels down), "scale" (ratio), "turn" (degrees anticlockwise)
+    ]  # meaning of x in each panel: "shift" (pixels down), "scale" (ratio), "turn" (degrees anticlockwise)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LineChart(Figure):
-    """Curves in one or more panels, lettered (a), (b), ... when there are several and no other letters are given."""
+    """Curves in one or more panels; several panels are lettered (a), (b), ... unless other letters are given."""
 
     panels: tuple[Panel, ...]
     letters: tuple[str, ...] = ()  # one for each panel, or none
@@ -99,7 +99,7 @@ class Points:
     """One pair of axes with a point for each thing that was measured twice."""
 
     title: str
-    x_label: str  # with its unit, which is also that of y
+    x_label: str  # with its unit, which is y's unit, too
     y_label: str
     x: Float[Array, " point"]
     y: Float[Array, " point"]
@@ -127,7 +127,7 @@ class BarChart(Figure):
 
 @dataclass(frozen=True, kw_only=True)
 class Heatmap(Figure):
-    """A matrix as colours (a confusion matrix), its values printed where there is room."""
+    """A matrix as colours (a confusion matrix), with its values printed if there is room."""
 
     values: Float[Array, "row column"]
     row_names: tuple[str, ...]
@@ -139,20 +139,20 @@ class Heatmap(Figure):
 
 @dataclass(frozen=True, kw_only=True)
 class Table(Figure):
-    """Rows of text and numbers; the page sets it as a table, nothing is drawn."""
+    """Rows of text and numbers: the page shows them as a table, and nothing is drawn."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
 
 KINDS = (FeatureMaps, ImageGrid, LineChart, BarChart, Heatmap, Scatter, Table)
-PIECES = (Series, Panel, Points, Moved)  # what figures are made of
+PIECES = (Series, Panel, Points, Moved)  # parts of figures
 
 
 def to_data(figures: dict[str, Figure]) -> tuple[dict[str, Any], dict[str, Array]]:
-    """Split figures into what JSON can hold and the arrays it refers to.
+    """Split figures into a JSON-able document and the arrays it refers to.
 
-    Returns (document, arrays); an array stands in the document as ``{"array": key}``, a dataclass with its `kind`.
+    Returns (document, arrays). In the document an array is ``{"array": key}``, and a dataclass has its name as `kind`.
     """
     arrays: dict[str, Array] = {}
 
@@ -171,9 +171,9 @@ def to_data(figures: dict[str, Figure]) -> tuple[dict[str, Any], dict[str, Array
 
 
 def from_data(document: dict[str, Any], arrays: dict[str, Array], own: Iterable[type] = ()) -> dict[str, Figure]:
-    """The figures that `to_data` split; raises KeyError for a kind or an array that is not there.
+    """Put the figures together that `to_data` split; raises KeyError for an unknown kind or a missing array.
 
-    `own`: kinds of figures, and of what they are made of, that are an analysis' own.
+    `own`: an analysis' own kinds of figures, and of their parts.
     """
     kinds = {kind.__name__: kind for kind in (*KINDS, *PIECES, *own)}
 

@@ -1,4 +1,4 @@
-"""One animal: a species' proportions and colours made its own."""
+"""One animal, with its own variation of its species' proportions and colours."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ DARK = linear("2B2523")
 
 @dataclass(frozen=True)
 class Animal:
-    """One animal: its species' middles with its own proportions and colours."""
+    """One animal: its species, and its own proportions and colours around the species' middle values."""
 
     kind: str
     species: Species

@@ -1,8 +1,8 @@
-"""What lies behind every object, whatever its class: dead leaves over 1/f noise, and a few other things.
+"""The background of every object, independent of its class: dead leaves over 1/f noise, and a few other things.
 
-Natural images have power spectra close to 1/f^2. Leaves of all sizes, laid over one another with sizes distributed as
-r^-3, have such spectra and edges like those of real occlusions (Lee, Mumford and Huang, "Occlusion models for natural
-images", 2001); a 1/f texture runs over all of them.
+Natural images have power spectra close to 1/f^2. Overlapping leaves of all sizes, distributed as r^-3, have such spectra,
+and edges like those of real occlusions (Lee, Mumford and Huang, "Occlusion models for natural images", 2001). A 1/f
+texture covers all of them.
 """
 
 import cv2
@@ -23,7 +23,7 @@ _SHIFT = 4
 
 
 def draw_background(view: View, palette: Float[ndarray, "colour 3"], light: Light, rng: np.random.Generator) -> Canvas:
-    """Leaves in the colours of `palette`, the far ones out of focus, each dropping a soft shadow on those beneath."""
+    """Leaves in the colours of `palette`, the far ones out of focus, each casting a soft shadow on those beneath."""
     count = int(rng.integers(*LEAVES))
     outlines, seen = _outlines(count, view, rng)
     tones = _tones(palette, count, rng)[seen]
@@ -45,7 +45,7 @@ def draw_background(view: View, palette: Float[ndarray, "colour 3"], light: Ligh
 
 
 def _texture(view: View, step: float, rng: np.random.Generator) -> Float[ndarray, "row column"]:
-    """1/f noise, `step` bank pixels from one pixel to the next in a picture of 96."""
+    """1/f noise; in a picture of 96 pixels, neighbouring pixels are `step` bank pixels apart."""
     middle = view.side / 2
     bank = noise.clouds()[int(rng.integers(2))]
     return noise.crop(bank, (view.side, view.side), (middle, middle), 96 / view.size * step, rng)
@@ -65,7 +65,7 @@ def _base(view: View, palette: ndarray, rng: np.random.Generator) -> Canvas:
 
 
 def _ground(colour: Rgb) -> Rgb:
-    """`colour` made fit for a ground: not darker than a middle grey, so that dark things stand out, and less vivid."""
+    """`colour` adapted for a ground: no darker than a middle grey, so that dark things stand out, and less vivid."""
     grey = float(colour @ np.array([0.3, 0.59, 0.11], dtype=np.float32))
     calm = mix(colour, np.full(3, grey, dtype=np.float32), 0.12)
     return (calm * min(max(0.26 / grey, 1.0), 0.72 / max(grey, 0.72))).astype(np.float32)
@@ -74,7 +74,7 @@ def _ground(colour: Rgb) -> Rgb:
 def _outlines(count: int, view: View, rng: np.random.Generator) -> tuple[Float[ndarray, "leaf corner 2"], ndarray]:
     """Closed outlines in scene units: round, pointed and angular ones, at uniform places, radii distributed as r^-3.
 
-    Of `count` leaves, those within the window, and which they are.
+    Returns those of `count` leaves that are within the window, and their indices.
     """
     radius = (SMALLEST**-2 + rng.random(count) * (LARGEST**-2 - SMALLEST**-2)) ** -0.5
     place = rng.uniform(-WINDOW, WINDOW, (count, 2))
@@ -104,7 +104,7 @@ def _tones(palette: ndarray, count: int, rng: np.random.Generator) -> Float[ndar
 def _lay_leaves(canvas: Canvas, view: View, outlines: ndarray, tones: ndarray, level: ndarray, light: Light) -> None:
     """Paint the leaves in place, first to last, with the shadow that each casts on those below.
 
-    The order of the leaves is a height map; where its surroundings towards the lamp are higher there is shadow.
+    The order of the leaves is a height map; a place is in shadow if its surroundings towards the lamp are higher.
     """
     painted = np.zeros((*canvas.shape[1:], 4), dtype=np.uint8)  # colour as stored, and coverage
     order = np.zeros(canvas.shape[1:], dtype=np.uint8)
@@ -118,7 +118,7 @@ def _lay_leaves(canvas: Canvas, view: View, outlines: ndarray, tones: ndarray, l
         cv2.fillConvexPoly(order, outline, (height,), cv2.LINE_AA, _SHIFT)
     *colour, covered = (plane * np.float32(1 / 255) for plane in cv2.split(painted))
     shadow, uncovered = _leaf_shadow(order, view, light), 1 - covered
-    # along an edge the leaf's colour was mixed with black as stored: squaring it takes the coverage off twice
+    # along an edge OpenCV mixed the leaf's stored colour with black, so its square contains the coverage twice
     weight = np.where(covered > 0, 1 / np.maximum(covered, 1e-3), 0)
     for plane, leaf in zip(canvas, colour, strict=True):
         plane *= uncovered

@@ -1,4 +1,4 @@
-"""Other things lying about: balls, blocks, rings, cones, pebbles and pots, the same for every class."""
+"""Other things in a scene: balls, blocks, rings, cones, pebbles and pots, the same for every class."""
 
 import numpy as np
 
@@ -37,7 +37,7 @@ def _ball(relief: Relief, coat: Coat, rng: np.random.Generator) -> None:
 
 
 def _block(relief: Relief, coat: Coat, rng: np.random.Generator) -> None:
-    """A box: three faces of it, those that are turned to the viewer."""
+    """The three faces of a box that are turned to the viewer."""
     half = rng.uniform(0.5, 1.0, 3)
     for axis in range(3):
         side = np.sign(relief.pose.matrix[2, axis]) or 1.0

@@ -1,6 +1,6 @@
 """Colours that go together: one palette and one light per scene.
 
-Colours are held *linear* in this package: the square of the value that is stored, a gamma of 2 standing in for sRGB's.
+Colours are *linear* in this package: the square of the stored value, with a gamma of 2 in place of sRGB's.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from numpy import ndarray
 
 Rgb = Float[ndarray, "3"]
 
-# Grounds are seen through all classes alike, so none may be a class's own colour; no purples and no acid greens.
+# All classes share these grounds, so none may be a class's own colour; no purples and no acid greens.
 PALETTES = (
     "E9C46A F4A261 E76F51 5FA39A 5C7680",
     "8ECAE6 58A6C0 F2D08A F0B45C E8E2D0",
@@ -73,7 +73,7 @@ def draw_light(rng: np.random.Generator) -> Light:
 
 
 def draw_palette(rng: np.random.Generator) -> Float[ndarray, "colour 3"]:
-    """One of the palettes in random order, each colour a little off."""
+    """One of the palettes, its colours in random order and slightly varied."""
     palette = _PALETTES[int(rng.integers(len(_PALETTES)))]
     return np.stack([vary(colour, rng, 0.06) for colour in rng.permutation(palette)])
 
@@ -84,12 +84,12 @@ def draw_paint(rng: np.random.Generator) -> Rgb:
 
 
 def vary(colour: Rgb, rng: np.random.Generator, amount: float) -> Rgb:
-    """`colour` a little lighter or darker (deviation `amount`), and a fifth as much off in hue."""
+    """`colour` slightly lighter or darker (deviation `amount`), with a fifth of that deviation in hue."""
     overall, *each = rng.standard_normal(4).tolist()
     factors = np.array([min(max(1 + amount * (overall + one / 5), 0.5), 1.5) for one in each], dtype=np.float32)
     return np.minimum(colour * factors, np.float32(0.98))
 
 
 def mix(one: Rgb, other: Rgb, share: float) -> Rgb:
-    """`share` of `other` in `one`."""
+    """`one` mixed with a `share` of `other`."""
     return (1 - share) * one + share * other

@@ -1,4 +1,4 @@
-"""What a class's drawer hands back, and how objects are placed."""
+"""The result of a class's drawer, and placing objects."""
 
 from dataclasses import dataclass, field
 
@@ -28,7 +28,7 @@ def draw_pose(
     centre: tuple[float, float] = (0.0, 0.0),
     wander: tuple[float, float] = (0.11, 0.09),
 ) -> Pose:
-    """A pose around yaw and pitch `facing`, with those deviations in radians (cut off at twice), and a small tilt."""
+    """A random pose around yaw and pitch `facing`, with these deviations in radians (cut off at twice), and a small tilt."""
     yaw_now, pitch_now = (
         float(f + d * np.clip(rng.standard_normal(), -2, 2)) for f, d in zip(facing, (yaw, pitch), strict=True)
     )
@@ -38,5 +38,5 @@ def draw_pose(
 
 
 def about(rng: np.random.Generator, middle: float, share: float = 0.12) -> float:
-    """A value near `middle`, at most `share` of it away."""
+    """A random value near `middle`, off by at most its `share`."""
     return middle * float(rng.uniform(1 - share, 1 + share))

@@ -44,7 +44,7 @@ def _round_ears(animal: Animal) -> None:
 
 
 def _hanging_ears(animal: Animal) -> None:
-    """A dog's: hanging, or standing with the tips folded over."""
+    """A dog's ears: hanging, or standing with the tips folded over."""
     rng, size = animal.rng, about(animal.rng, animal.species.ear_size, 0.2)
     colour = animal.colours.dark if rng.random() < 0.6 else mix(animal.colours.base, animal.colours.dark, 0.3)
     lean = about(rng, 0.30, 0.6)
@@ -82,7 +82,7 @@ def _long_ears(animal: Animal) -> None:
 
 
 def _folded_ears(animal: Animal) -> None:
-    """A pig's: triangles that lean forward."""
+    """A pig's ears: triangles that lean forward."""
     size, lean = about(animal.rng, animal.species.ear_size), about(animal.rng, 0.75, 0.3)
     inner = animal.coat(mix(animal.colours.base, animal.colours.dark, 0.5))
     for side in SIDES:

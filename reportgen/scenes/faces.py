@@ -191,7 +191,7 @@ def _beak(animal: Animal) -> Vector:
 
 
 def _snout(animal: Animal) -> Vector:
-    """A pig's: a short cylinder with two nostrils, the mouth below."""
+    """A pig's snout: a short cylinder with two nostrils, and the mouth below."""
     relief, rng = animal.relief, animal.rng
     colour = vary(linear(str(rng.choice(animal.species.noses))), rng, 0.08)
     half_width, half_height = (about(rng, value) for value in animal.species.nose)

@@ -1,4 +1,4 @@
-"""The whole default data set, in files that ordinary tools read: image folders, mask pictures, COCO annotations."""
+"""Generating the default data set, in files that common tools read: image folders, mask pictures, COCO annotations."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,7 +24,7 @@ from reportgen.scenes.scene import (
 )
 from reportgen.scenes.species import SPECIES
 
-VERSION = 1  # of the generator: raised whenever the same seed draws other pictures
+VERSION = 1  # of the generator: raised whenever the same seed gives different pictures
 CLASSES_OF = {
     "train": TRAINING_CLASSES,
     "val": TRAINING_CLASSES,
@@ -64,10 +64,10 @@ def generate(
     workers: int = 1,
     progress: Callable[..., Iterable[Any]] | None = None,
 ) -> None:
-    """Draw the data set into the folder `root`; the same bytes for a seed whatever the number of `workers`.
+    """Draw the data set into the folder `root`; a seed gives the same bytes with any number of `workers`.
 
     `size`: side of the pictures, pixels. `per_class`: split (train, val, test, transfer) -> pictures of each class.
-    `progress`, e.g. `reportgen.base.progress.track`, is called with the results as they come, a label and their number.
+    `progress`, e.g. `reportgen.base.progress.track`, gets the results as they come, a label and their number.
 
     Written: `<split>/<class>/<class>_00000.png`, `masks/<split>/...` (0 or 255), `wide/<split>/...` for val and test
     (the same scenes through a window 1.6 times as wide), `annotations/<split>.json` (COCO, whose `file_name` is
@@ -103,7 +103,7 @@ def _make_folders(root: Path, per_class: Mapping[str, int]) -> None:
 
 @contextmanager
 def _results(draw: Callable[[Job], Annotation], jobs: list[Job], workers: int) -> Iterator[Iterator[Annotation]]:
-    """`draw` of each job, in order, by so many processes; fresh ones, since the caller may hold torch's threads."""
+    """`draw` of each job, in order, with `workers` processes; they are spawned, since the caller may hold torch's threads."""
     if workers <= 1:
         threads = cv2.getNumThreads()
         cv2.setNumThreads(1)
@@ -117,7 +117,7 @@ def _results(draw: Callable[[Job], Annotation], jobs: list[Job], workers: int) -
 
 
 def generator_of(seed: int, job: Job) -> np.random.Generator:
-    """A picture's own randomness, which depends on nothing but the seed and which picture it is."""
+    """A picture's own random generator, which depends only on the seed and on the picture's job."""
     split, kind = list(CLASSES_OF).index(job.split), _ALL_CLASSES.index(job.kind)
     return np.random.default_rng(np.random.SeedSequence([seed, split, kind, job.number]))
 
@@ -155,7 +155,7 @@ def _annotation(scene: Scene) -> Annotation:
 
 
 def _run_lengths(mask: ndarray) -> list[int]:
-    """COCO's uncompressed run lengths: down the columns, runs of 0 and 1 by turns, beginning with 0."""
+    """COCO's uncompressed run lengths: column by column, alternating runs of 0 and 1, beginning with 0."""
     flat = np.concatenate([[False], mask.T.ravel()])
     starts = np.flatnonzero(flat[1:] != flat[:-1])
     return np.diff(np.concatenate([[0], starts, [mask.size]])).tolist()

@@ -1,4 +1,4 @@
-"""What the coats of the species show on the head and the breast."""
+"""The species' markings on head and breast."""
 
 from collections.abc import Callable
 

@@ -1,7 +1,7 @@
 """Banks of noise, made once per process from a fixed seed; an image takes crops at random places.
 
-The banks are the same in every process: they are constants of the generator, not part of an image's randomness. Each
-tiles, and is held twice over in both directions, so that a crop may start anywhere and seldom wraps around.
+The banks are the same in every process: they are constants of the generator, not part of an image's randomness. Each bank
+tiles, and is stored twice in both directions, so that a crop can start anywhere and seldom wraps around.
 """
 
 from functools import cache
@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-BANK = 512  # period of a bank, pixels; it is held 1024 pixels square
+BANK = 512  # period of a bank, pixels; it is stored as 1024 x 1024 pixels
 _BANK_SEED = 20131112
 
 
@@ -58,9 +58,9 @@ def crop(
     step: float,
     rng: np.random.Generator,
 ) -> ndarray:
-    """A piece of a bank, `step` bank pixels from one pixel to the next.
+    """A piece of a bank; neighbouring pixels are `step` bank pixels apart.
 
-    The row and column `anchor` of the piece, which may lie outside it, comes from a random place, so that a larger
+    The row and column `anchor` of the piece, which may lie outside it, is put at a random place of the bank. So a larger
     piece with the same anchor shows the same noise.
     """
     x0, y0 = rng.uniform(0, BANK, 2).tolist()
@@ -75,8 +75,8 @@ def combed(
 ) -> Float[ndarray, "row column"]:
     """Strands that point away from a centre.
 
-    `angle` in radians and `radius` in bank pixels along a strand, both of one pixel each; the bank goes `turns` times
-    around the centre, a whole number so that no seam shows.
+    `angle` (radians) and `radius` (bank pixels along a strand) give each pixel's place. The bank goes `turns` times around
+    the centre, a whole number so that no seam shows.
     """
     x0, y0 = rng.uniform(0, BANK, 2).tolist()
     across = angle * np.float32(turns * BANK / (2 * np.pi)) + np.float32(x0)

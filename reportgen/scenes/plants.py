@@ -1,4 +1,4 @@
-"""Things of the woods and waters that only the transfer split shows: trees, fish, mushrooms."""
+"""Trees, fish and mushrooms, which only the transfer split shows."""
 
 from collections.abc import Callable
 
@@ -51,7 +51,7 @@ def _crown(relief: Relief, leaves: np.ndarray, rng: np.random.Generator) -> None
 
 
 def _needles(relief: Relief, leaves: np.ndarray, rng: np.random.Generator) -> None:
-    """Three or four skirts, the lowest first and widest."""
+    """Three or four skirts of needles; the lowest is drawn first and is the widest."""
     tiers, wide = int(rng.integers(3, 5)), about(rng, 0.66, 0.15)
     for tier in range(tiers):
         share = 1 - tier / (tiers + 0.6)

@@ -1,8 +1,8 @@
 """Soft solids pressed into a height field, the way a relief is modelled in clay.
 
-Every solid is seen along the z axis (no perspective), so its surface is a height z(x, y) that a formula gives; solids
-are united by a smooth maximum, which leaves the soft creases of modelled clay, and all of them are shaded at once
-(`shading.py`). Coordinates: x to the right, y down, z towards the viewer; the normal picture is [-1, 1] in x and y.
+Every solid is seen along the z axis (no perspective), so its surface is a height z(x, y) that a formula gives. A smooth
+maximum unites the solids and leaves the soft creases of modelled clay; all solids are shaded at once (`shading.py`).
+Coordinates: x to the right, y down, z towards the viewer; the normal picture is [-1, 1] in x and y.
 """
 
 from dataclasses import dataclass, field
@@ -17,15 +17,15 @@ from reportgen.scenes.colour import Rgb
 from reportgen.scenes.space import Coat, Number, Pose, Vector, View, clipped, spin
 
 SUPERSAMPLING = 2
-FLOOR = np.float32(-50.0)  # the height where nothing is
-_UNIT = np.linspace(-12 / 255, 267 / 255, 280)  # 256 places, and what the smoother takes off both ends
+FLOOR = np.float32(-50.0)  # height of empty places
+_UNIT = np.linspace(-12 / 255, 267 / 255, 280)  # 256 places, and 12 at both ends that the smoother removes
 _FINE_UNIT = np.linspace(0, 1, 1024)
 _SMOOTHER = np.hanning(25) / np.hanning(25).sum()
 _SHIFT = 4  # fractional bits of the corners given to OpenCV
 
 
 def _determinant(frame: Float[ndarray, "3 2"]) -> float:
-    """Area in the picture of the unit square of a plane."""
+    """The area in the picture of a plane's unit square."""
     (a, b), (c, d) = frame[:2].tolist()
     return a * d - b * c
 
@@ -35,7 +35,7 @@ Box = tuple[slice, slice]
 
 @dataclass
 class Relief:
-    """A patch of the canvas, `SUPERSAMPLING` times finer, that solids are pressed into; `blank` makes one."""
+    """A patch of the canvas, `SUPERSAMPLING` times finer, into which solids are pressed; `blank` makes one."""
 
     view: View
     pose: Pose
@@ -166,7 +166,9 @@ class Relief:
         radius = profile[clipped((v - along[0]) * scale, 0, 255).astype(np.int32)]
         if lean:
             seen = v
-            for _ in range(3):  # what bulges towards the viewer is seen moved along the axis: find where it belongs
+            for _ in range(
+                3
+            ):  # parts that bulge towards the viewer appear shifted along the axis: find their real place
                 v = seen - lean * np.sqrt(np.maximum(radius * radius - u * u, 0))
                 radius = profile[clipped((v - along[0]) * scale, 0, 255).astype(np.int32)]
         off = np.abs(u) / radius
@@ -197,7 +199,7 @@ class Relief:
     ) -> None:
         """A flat plate with a rounded edge: polygons (corner, 2) in the plane at `origin` along `across` and `down`.
 
-        Where polygons overlap there is a hole. The plate rises by `thick` over the width `bevel`, a quarter circle.
+        Overlaps of polygons are holes. The plate rises by `thick` over the width `bevel`, as a quarter circle.
         """
         frame = self.pose.matrix @ np.array([across, down]).T
         if abs(_determinant(frame)) < 0.02 * self.pose.scale**2:
@@ -229,7 +231,7 @@ class Relief:
         turn: float = 0.0,
         wobble: float = 0.0,
     ) -> None:
-        """Dye what of the surface lies inside an ellipsoid, whose edge is `soft` wide as a share of the radius."""
+        """Dye the part of the surface inside an ellipsoid, whose edge is `soft` wide as a share of the radius."""
         axes = self.pose.matrix @ spin(turn) * radii
         extent = np.linalg.norm(axes, axis=1) * (1 + soft + wobble)
         cx, cy, cz = self.pose.spot(*centre)
@@ -259,7 +261,7 @@ class Relief:
         down: Vector = (0, 1, 0),
         soft: float = 0.0,
     ) -> None:
-        """Paint polygons (corner, 2) of the plane at `origin` onto whatever is seen there; overlaps are left out."""
+        """Paint polygons (corner, 2) of the plane at `origin` onto the visible surface there; overlaps stay unpainted."""
         frame = self.pose.matrix @ np.array([across, down]).T
         cx, cy, _ = self.pose.spot(*origin)
         drawn = [outline @ frame[:2].T + [cx, cy] for outline in outlines]
@@ -293,7 +295,7 @@ class Relief:
         self.glints.append((x, y, orbit * self.pose.scale, radius * self.pose.scale, strength))
 
     def lay(self, box: Box, z: ndarray, edge: ndarray, coat: Coat, blend: float) -> None:
-        """Unite the surface `z`, which ends where `edge` (fine pixels, positive inside) is 0, with what is in `box`."""
+        """Unite the surface `z`, which ends where `edge` (fine pixels, positive inside) is 0, with the relief in `box`."""
         height = self.height[box]
         blend = blend * self.pose.scale
         above = z - height
@@ -396,7 +398,7 @@ def blank(
 def _strands(
     x: ndarray, y: ndarray, pose: Pose, comb: Vector, dot: float, mottle: ndarray, rng: np.random.Generator
 ) -> Float[ndarray, "row column"]:
-    """Noise drawn out along lines from the scene point `comb`, a little astray, finer in larger pictures."""
+    """Noise drawn out along slightly varied lines from the scene point `comb`, finer in larger pictures."""
     across, down = np.repeat(x - comb[0], len(y), axis=0), np.repeat(y - comb[1], x.shape[1], axis=1)
     radius, angle = cv2.cartToPolar(down, across)
     turns = max(round(2 * np.pi * pose.scale * dot / (0.75 * noise.BANK)), 1)

@@ -1,4 +1,4 @@
-"""One scene: background, other things, the object, and the ground truth of it."""
+"""One scene: background, other things, the object, and its ground truth."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ TRAINING_CLASSES = ("dog", "cat", "owl", "panda", "fox", "bear", "wheel", "clock
 TRANSFER_CLASSES = ("rabbit", "pig", "mouse", "tree", "fish", "mushroom")
 SYMMETRIC_CLASSES = ("wheel", "clock", "flower")
 PARTS = ("right_eye", "left_eye", "nose")
-WIDER = 1.6  # the wide view's side over the normal one's
+WIDER = 1.6  # side of the wide view divided by the normal view's
 SMALLEST_SIZE = 32
 
 _DRAWERS: dict[str, Callable[[View, np.random.Generator], Drawing]] = {
@@ -42,30 +42,30 @@ class Part:
 
 @dataclass(frozen=True)
 class Scene:
-    """A picture and what is in it; coordinates are pixels of the normal view, from its top left corner."""
+    """A picture and its ground truth; coordinates are pixels of the normal view, from its top left corner."""
 
     image: UInt8[ndarray, "row column 3"]
     mask: Bool[ndarray, "row column"]
     box: tuple[int, int, int, int]  # x, y, width, height of the mask's extent
-    parts: dict[str, Part] = field(default_factory=dict)  # empty for what has no face
+    parts: dict[str, Part] = field(default_factory=dict)  # empty for things without a face
     wide: UInt8[ndarray, "wide_row wide_column 3"] | None = None
 
 
 def wide_side(size: int) -> int:
-    """Side of the wide view: 1.6 times `size`, up to a whole number of pixels more on either side."""
+    """Side of the wide view: 1.6 times `size`, rounded up so that both sides gain the same whole number of pixels."""
     return size + 2 * int(np.ceil(round((WIDER - 1) * size / 2, 6)))
 
 
 def draw_scene(kind: str, size: int, rng: np.random.Generator, wide: bool = False) -> Scene:
     """Draw one scene of class `kind`, `size` pixels square, all of its randomness from `rng`.
 
-    With `wide`, the same scene is drawn through a window of `wide_side(size)` pixels, and the normal picture is its
-    centre crop, bit for bit. Without, the same scene is drawn at once; near the frame, where blurs and shadows would
-    know what lies outside, pixels may differ a little from the wide view's.
+    With `wide`, the scene is drawn through a window of `wide_side(size)` pixels, and the normal picture is its centre
+    crop, bit for bit. Without, only the normal picture is drawn; pixels near its frame may differ slightly from the wide
+    view's, because blurs and shadows there depend on what lies outside.
 
-    Objects are tilted in the picture's plane by a few degrees only (deviation 5, at most 14), as in photographs of
-    things that stand upright: that a net trained on these is not stable to rotation follows from it. What lies behind
-    the object does not depend on its class: one generator draws the background, another the object.
+    Objects are tilted in the picture's plane by only a few degrees (deviation 5, at most 14), like upright things in
+    photographs, so a net trained on these pictures is not stable to rotation. The background does not depend on the
+    object's class: one generator draws the background, another the object.
     """
     if kind not in _DRAWERS:
         raise ValueError(f"class {kind!r}: use one of {', '.join(_DRAWERS)}")

@@ -1,4 +1,4 @@
-"""Light on a relief: lamp, sky and ground, shadows it casts on itself and on what lies behind."""
+"""Light on a relief: lamp, sky and ground, and the shadows that it casts on itself and on the background."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ class Layer:
 
 
 def shaded(relief: Relief, light: Light) -> Layer | None:
-    """The relief under the light, reduced to the canvas's pixels; None if nothing of it lies in the window."""
+    """The relief under the light, reduced to the canvas's pixels; None if no part of it lies in the window."""
     top, bottom, left, right = _occupied(relief.cover)
     if top == bottom:
         return None
@@ -48,7 +48,7 @@ def shaded(relief: Relief, light: Light) -> Layer | None:
 
 
 def _occupied(cover: ndarray) -> tuple[int, int, int, int]:
-    """Top, bottom, left and right of what is covered, on whole canvas pixels."""
+    """Top, bottom, left and right of the covered part, on whole canvas pixels."""
     rows, columns = np.flatnonzero(cover.max(axis=1)), np.flatnonzero(cover.max(axis=0))
     if not len(rows):
         return 0, 0, 0, 0
@@ -92,7 +92,7 @@ def _lit(
 
 
 def _creases(height: ndarray, grain: float) -> ndarray:
-    """Ambient light, 1 in the open and less where the surroundings stand higher; two widths."""
+    """Ambient light: 1 in the open, less where the surroundings are higher; at two widths."""
     total = np.zeros_like(height)
     for width, weight in ((0.10, 0.9), (0.34, 0.7)):
         side = max(int(width * grain), 1) * 2 + 1
@@ -102,7 +102,7 @@ def _creases(height: ndarray, grain: float) -> ndarray:
 
 
 def _cast(height: ndarray, light: Light, grain: float) -> ndarray:
-    """Shadow in [0, 1] that the relief casts on itself: steps towards the lamp, looking for what stands higher."""
+    """Shadow in [0, 1] that the relief casts on itself, found by stepping towards the lamp and looking for higher places."""
     lx, ly, lz = light.direction
     across = (lx * lx + ly * ly) ** 0.5
     rise = lz / across
@@ -156,7 +156,7 @@ def blurred(canvas: Canvas, deviation: float) -> None:
 
 
 def cast_shadow(canvas: Canvas, layer: Layer, light: Light, reach: float, strength: float) -> None:
-    """Darken the canvas in place where the layer keeps the light from it: a soft, shifted shadow `reach` pixels off."""
+    """Darken the canvas in place where the layer keeps the light from it: a soft shadow, shifted by `reach` pixels."""
     lx, ly, _ = light.direction
     across = (lx * lx + ly * ly) ** 0.5
     spread = max(0.55 * reach, 0.6)

@@ -1,4 +1,4 @@
-"""Where things are and what they are made of: windows, poses, coats.
+"""Places and surfaces of things: windows, poses, coats.
 
 Coordinates: x to the right, y down, z towards the viewer; the normal picture is [-1, 1] in x and y.
 """
@@ -17,7 +17,7 @@ Vector = tuple[Number, Number, Number]
 
 @dataclass(frozen=True)
 class View:
-    """The window through which a scene is seen: `size` pixels show [-1, 1], a canvas of `side` pixels is drawn."""
+    """The window onto a scene: `size` pixels show [-1, 1], and the drawn canvas has `side` pixels."""
 
     size: int
     side: int
@@ -30,7 +30,7 @@ class View:
 
 @dataclass(frozen=True)
 class Pose:
-    """Where an object stands: `matrix` takes its own coordinates to the scene's, scale included."""
+    """The pose of an object: `matrix` turns its own coordinates into the scene's, including the scale."""
 
     matrix: Float[ndarray, "3 3"]
     scale: float
@@ -48,7 +48,7 @@ class Pose:
 
 
 def turned(yaw: Number, pitch: Number, tilt: Number, scale: float, centre: tuple[Number, Number]) -> Pose:
-    """The pose of what looks `yaw` to the right, `pitch` down and is turned by `tilt` in the picture; radians."""
+    """The pose of an object that looks `yaw` to the right and `pitch` down and is turned by `tilt` in the picture; radians."""
     matrix = spin(tilt) @ _about_y(yaw) @ _about_x(pitch) * scale
     return Pose(matrix, scale, centre)
 
@@ -77,7 +77,7 @@ def _about_x(angle: Number) -> Float[ndarray, "3 3"]:
 
 @dataclass(frozen=True)
 class Coat:
-    """What a surface is made of."""
+    """The material of a surface."""
 
     colour: Rgb
     gloss: float = 0.12  # strength of the highlight

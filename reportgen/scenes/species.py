@@ -1,7 +1,7 @@
-"""What tells the animals apart: proportions, ears, eyes, noses and coats, as a table.
+"""The differences between the animals, as a table: proportions, ears, eyes, noses and coats.
 
-Lengths are in units of half the head's width, about; y points down, z towards the viewer. Every value is a middle
-around which each animal varies (`faces.py`).
+Lengths are in units of about half the head's width; y points down, z towards the viewer. Every value is a middle around
+which each animal varies (`faces.py`).
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from reportgen.scenes.colour import Rgb, linear
 
 @dataclass(frozen=True)
 class Fur:
-    """Colours of one animal: the body's, the lighter ones of muzzle, cheeks and chest, the dark ones of markings."""
+    """Colours of one animal: of the body, of muzzle, cheeks and chest (lighter), and of the markings (dark)."""
 
     base: Rgb
     light: Rgb

@@ -64,7 +64,7 @@ def _roof(relief: Relief, half: Vector, rise: float, roof: Coat, gable: bool) ->
         ridge = (0.0, -h - rise - 0.02, 0.0)
         before = relief.height.copy()
         relief.plate([outline], roof, origin=ridge, across=along, down=fall, thick=0.03, bevel=0.03)
-        fresh = relief.height > before + 1e-4  # tiles only where this slope is what one sees
+        fresh = relief.height > before + 1e-4  # tiles only where this slope is visible
         rows = [
             np.array([[-over, v], [over, v], [over, v + 0.022], [-over, v + 0.022]])
             for v in np.arange(0.12, reach - 0.05, 0.13)

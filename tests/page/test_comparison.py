@@ -128,7 +128,7 @@ def test_reports_of_other_images_are_not_matched(two: tuple[Path, Path]) -> None
     metrics = read_json(older / "metrics.json")
     write_json(older / "metrics.json", metrics | {"data": metrics["data"] | {"fingerprint": "other"}})
     compare.write(older, newer)
-    assert "cannot be matched by how they respond" in (newer / "compare.html").read_text(encoding="utf-8")
+    assert "cannot be matched by their responses" in (newer / "compare.html").read_text(encoding="utf-8")
 
 
 def test_the_digest_is_harmless_and_fits_a_comment(older: dict[str, Any]) -> None:

@@ -62,7 +62,7 @@ def test_a_number_of_jobs_that_is_none_is_refused(jobs: str, tmp_path: Path) -> 
 
 
 def test_a_choice_of_tests_is_no_switch_of_the_runs_in_them() -> None:
-    done = make("test", "TESTS=tests/test_cli.py -k a_folder_that_cannot_be_written")
+    done = make("test", "TESTS=tests/commands/test_cli.py -k a_folder_that_cannot_be_written")
     assert done.returncode == 0, done.stdout
     assert "1 passed" in done.stdout
 

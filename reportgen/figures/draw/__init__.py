@@ -1,8 +1,8 @@
-"""Figures as data in, pictures out: the house style lives here, and so does the only use of matplotlib.
+"""Drawing figures into picture files, in the house style. Only this room uses matplotlib.
 
-Line art becomes SVG, photographs JPEG, and what must keep its pixels (filters) PNG. The same figure gives the same
-bytes. Every entry of the description says which files hold the figure and how large they are, so that the page can be
-written without opening a picture.
+Line art becomes SVG, photographs JPEG, and pictures that must keep their pixels (filters) PNG. The same figure gives the
+same bytes. Every description names the figure's files and their sizes, so that the page can be written without opening a
+picture.
 """
 
 import re
@@ -15,13 +15,13 @@ from reportgen.figures.draw.charts import bar_chart, heatmap, line_chart
 from reportgen.figures.draw.scatter import scatter
 from reportgen.figures.draw.tiles import feature_maps, image_grid
 
-Drawn = dict[str, Any]  # JSON-able: what `draw` says of one figure
+Drawn = dict[str, Any]  # JSON-able: the description of one figure, from `draw`
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def _table(figure: kinds.Table, name: str, folder: Path) -> Drawn:
-    """Nothing is drawn: the page sets the rows as a table."""
+    """Draw nothing: the page shows the rows as a table."""
     return {"files": [], "columns": list(figure.columns), "rows": [list(row) for row in figure.rows]}
 
 
@@ -39,15 +39,14 @@ DRAWERS: Drawers = {
 
 
 def draw(figures: Mapping[str, kinds.Figure], folder: Path, own: Drawers | None = None) -> dict[str, Drawn]:
-    """Draw every figure into `folder`; returns for each name what was drawn. `own` draws kinds that are an analysis' own.
+    """Draw every figure into `folder`; returns the description of each by name. `own` draws an analysis' own kinds.
 
-    Every description has `kind`, `title`, `caption`, `alt` and `files` (names relative to `folder`); every kind but
-    Table has `picture`, the whole figure: {"file", "width", "height"} in CSS pixels. FeatureMaps add `layer` and
-    `maps`, each with its `projections` and `patches` pictures; Evolution the same and `columns`, where its epochs stand
-    in those pictures; ImageGrid of photographs adds `tiles`, one picture for each image; Table has `columns` and
-    `rows`; LineChart adds where its `panels` stand and their points, Occlusion what stands at every place of the
-    square, for a page that follows the pointer. Raises ValueError
-    for a name that would not do as a file name.
+    Every description has `kind`, `title`, `caption`, `alt` and `files` (names relative to `folder`). Every kind but Table
+    has `picture`, the whole figure: {"file", "width", "height"} in CSS pixels. FeatureMaps adds `layer` and `maps`, each
+    with its `projections` and `patches` pictures. Evolution adds these and `columns`, the places of its epochs in those
+    pictures. An ImageGrid of photographs adds `tiles`, one picture for each image. Table has `columns` and `rows`. For a
+    page that follows the pointer, LineChart adds the places of its `panels` and their points, and Occlusion its values at
+    every place of the square. Raises ValueError for a name that cannot be a file name.
     """
     folder.mkdir(parents=True, exist_ok=True)
     drawers = {**DRAWERS, **(own or {})}

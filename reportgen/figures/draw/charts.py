@@ -32,23 +32,23 @@ from reportgen.figures.draw.tiles import GRID_LARGEST, enlarge, save_jpeg
 
 SINGLE = 330  # points: width of a chart with one panel
 PANEL_HEIGHT = 175
-MARKED = 16  # curves of at most this many points show them; where there are several, longer ones show some
-PRINTED = 20  # a matrix of at most this many rows and columns has its values printed
-NAMED = 60  # and of at most this many, its rows and columns named; likewise bars
-TALLEST = 560  # points: of a chart with too many bars to name
+MARKED = 16  # most points of a curve that are all marked; among several curves, longer ones have some marks
+PRINTED = 20  # most rows and columns of a matrix whose values are printed
+NAMED = 60  # most rows and columns of a matrix, or bars, whose names are printed
+TALLEST = 560  # points: height of a chart with too many bars to name
 BLUES = LinearSegmentedColormap.from_list("blues", ["#f3f7fb", "#a9cbe6", "#4b93c7", "#11568f", "#062b52"])
 
 
 def line_chart(figure: kinds.LineChart, name: str, folder: Path) -> dict[str, Any]:
     """Draw curves, up to three panels in a row, four as two rows of two.
 
-    The description adds, for a page that follows the pointer, `panels`: where each stands in the picture, and its curves;
-    and `moved`, where the chart has scenes: a picture with all of them in a row, each of `tile` pixels a side.
+    For a page that follows the pointer, the description adds `panels`, the place and the curves of each; and if the chart
+    has scenes, `moved`, a picture with all of them in a row, each `tile` pixels wide and high.
     """
     with house_style():
         canvas = compose_lines(figure)
         picture = save_svg(canvas, folder / f"{name}.svg")
-    drawn = canvas.axes[: len(figure.panels)]  # axes that have no panel come last
+    drawn = canvas.axes[: len(figure.panels)]  # axes without a panel come last
     panels = [_readable(axes, panel) for axes, panel in zip(drawn, figure.panels, strict=True)]
     moved = None if figure.moved is None else _scenes(figure.moved, name, folder)
     files = [part["file"] for part in (picture, moved) if part]
@@ -64,7 +64,7 @@ def _scenes(moved: kinds.Moved, name: str, folder: Path) -> dict[str, Any]:
 
 
 def _readable(axes: Axes, panel: kinds.Panel) -> dict[str, Any]:
-    """A panel's words, its place and the limits of its axes, and its points with four digits."""
+    """A panel's labels, its place, the limits of its axes, and its points with four digits."""
 
     def short(values: np.ndarray) -> list[float | None]:
         return [float(f"{value:.4g}") if np.isfinite(value) else None for value in values]
@@ -81,7 +81,7 @@ def _readable(axes: Axes, panel: kinds.Panel) -> dict[str, Any]:
 
 
 def compose_lines(figure: kinds.LineChart) -> Figure:
-    """The chart as matplotlib's artists; curves of one name have one colour in every panel."""
+    """The chart as matplotlib's artists; curves with the same name have the same colour in every panel."""
     names = list(dict.fromkeys(series.name for panel in figure.panels for series in panel.series))
     dashed = {series.name: series.dashed for panel in figure.panels for series in panel.series}
     columns = 2 if len(figure.panels) == 4 else min(3, len(figure.panels))
@@ -131,13 +131,13 @@ def _panel(axes: Axes, panel: kinds.Panel, names: list[str]) -> None:
         if series.low is not None and series.high is not None:
             axes.fill_between(series.x, series.low, series.high, color=look["color"], alpha=0.15, linewidth=0)
         place = names.index(series.name)
-        shown = len(series.x) <= MARKED or len(names) > 1  # colour alone must not tell curves apart
+        shown = len(series.x) <= MARKED or len(names) > 1  # so that curves differ by more than their colour
         step = -(-len(series.x) // MARKED)
         axes.plot(
             series.x,
             series.y,
             marker=MARKERS[place % len(MARKERS)] if shown else "",
-            markevery=(place % step, step),  # apart, so that markers of close curves do not hide each other
+            markevery=(place % step, step),  # staggered, so that markers of close curves do not hide each other
             label=series.name,
             **look,
         )
@@ -162,7 +162,7 @@ def bar_chart(figure: kinds.BarChart, name: str, folder: Path) -> dict[str, Any]
 
 
 def compose_bars(figure: kinds.BarChart) -> Figure:
-    """The bars as matplotlib's artists, each with its value behind it."""
+    """The bars as matplotlib's artists, each followed by its value."""
     count = len(figure.names)
     step = 15.0 if count <= 40 else 9.0 if count <= NAMED else max(TALLEST / count, 0.6)
     width, head, foot = 380, 18 if figure.reference is not None else 4, 32
@@ -180,7 +180,7 @@ def compose_bars(figure: kinds.BarChart) -> Figure:
     for place, value, end in zip(places, figure.values, ends, strict=True):
         if np.isfinite(value) and count <= NAMED:
             axes.annotate(
-                f"{value:.{digits}f}".replace("-", "−"),  # the minus of the axis
+                f"{value:.{digits}f}".replace("-", "−"),  # the same minus sign as on the axis
                 (max(end, 0), place),
                 (3, 0),
                 textcoords="offset points",
@@ -276,6 +276,6 @@ def _print_values(axes: Axes, values: np.ndarray, scale: Normalize, size: float)
         value = values[row, column]
         light = float(np.dot(BLUES(scale(value))[:3], (0.2126, 0.7152, 0.0722)))
         text = f"{value:.0f}" if whole else f"{value:.2g}"
-        # Not the style's ink: that one turns light in the dark, these cells do not.
+        # Not the style's ink: it turns light in dark mode, and these cells do not.
         colour = "#0b1a2a" if light > 0.45 else "#ffffff"
         axes.text(column, row, text, ha="center", va="center", fontsize=size, color=colour)

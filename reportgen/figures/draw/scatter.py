@@ -1,4 +1,4 @@
-"""Things measured twice: points beside the line on which both measures are equal."""
+"""Scatter plots of things measured twice, with the line on which both measures are equal."""
 
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from reportgen.figures import kinds
 from reportgen.figures.draw.style import BLUE, INK, SMALL, SOFT, WIDTH, house_style, new_figure, save_svg, shorten
 
-SIDE = 205  # points: of a panel with its labels
-ROOM = 0.06  # of the range of values, left beyond the outermost points
+SIDE = 205  # points: side of a panel with its labels
+ROOM = 0.06  # share of the range of values left free beyond the outermost points
 
 
 def scatter(figure: kinds.Scatter, name: str, folder: Path) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def scatter(figure: kinds.Scatter, name: str, folder: Path) -> dict[str, Any]:
 
 
 def compose_points(figure: kinds.Scatter) -> Figure:
-    """The points as matplotlib's artists; both axes of a panel have one scale."""
+    """The points as matplotlib's artists; both axes of a panel have the same scale."""
     columns = min(2, len(figure.panels))
     rows = -(-len(figure.panels) // columns)
     canvas = new_figure(WIDTH * columns / 2, rows * (SIDE + 20))

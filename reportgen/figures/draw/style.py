@@ -1,4 +1,4 @@
-"""The house style: one type face, sizes that match the page, colours that colour blindness and grey printing spare."""
+"""The house style: one typeface, sizes that match the page, colours that are distinct for colour-blind readers and in grey."""
 
 import base64
 import html
@@ -17,17 +17,17 @@ from fontTools.ttLib import TTFont
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-FACE = "DejaVu Sans"  # matplotlib ships it: figures look alike on every machine
+FACE = "DejaVu Sans"  # shipped with matplotlib, so figures look the same on every machine
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 FILES = {"400": "DejaVuSans.ttf", "700": "DejaVuSans-Bold.ttf"}
-EMBEDDED = "Report Sans"  # its name inside a drawing and in the PDF: no other font of the machine can take its place
+EMBEDDED = "Report Sans"  # its name inside a drawing and in the PDF, so that no font of the machine replaces it
 TEXTS = re.compile(r'<text style="([^"]*)"[^>]*>([^<]*)</text>')
 WIDTH = 470  # points: the text width of the PDF's page
 TEXT, SMALL, TINY = 8.5, 7.5, 6.5  # points
 
 INK, SOFT, FAINT = "#1d2329", "#5c6670", "#d3d8dd"
 BLUE, VERMILLION, GREEN, ORANGE, SKY, PURPLE = "#0072b2", "#d55e00", "#009e73", "#e69f00", "#56b4e9", "#cc79a7"
-CYCLE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)  # Okabe and Ito's, the strongest contrasts first
+CYCLE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)  # Okabe and Ito's colours, strongest contrasts first
 MARKERS = ("o", "s", "^", "D", "v", "P")
 DARK = {INK: "#e4e7ea", SOFT: "#a3adb7", FAINT: "#3b434b", BLUE: "#3f97d2", VERMILLION: "#ee7f33", GREEN: "#1cae86"}
 
@@ -60,7 +60,7 @@ SETTINGS: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "reportgen",
     "text.color": INK,
-    "text.parse_math": False,  # a class may be called $x$
+    "text.parse_math": False,  # a class may be named $x$
     "xtick.color": SOFT,
     "xtick.labelcolor": INK,
     "xtick.labelsize": SMALL,
@@ -74,11 +74,11 @@ SETTINGS: dict[str, Any] = {
 
 @contextmanager
 def house_style() -> Iterator[None]:
-    """The style, whatever the user's own matplotlib settings are."""
+    """Use the house style instead of the user's matplotlib settings."""
     with matplotlib.rc_context(), warnings.catch_warnings():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(SETTINGS)  # type: ignore[arg-type]  # its names are typed one by one
-        # Only the measure of such text is off: it is written as text, for the reader's own fonts.
+        # A missing glyph only makes the measured width wrong: the SVG keeps the text, for the reader's fonts.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         yield
 
@@ -97,22 +97,22 @@ def blank_axes(figure: Figure, width: float, height: float) -> Axes:
 
 
 def box(axes: Axes) -> list[float]:
-    """Where axes stand in their figure: left, top, width and height as shares of it, from its upper left corner."""
+    """The place of axes in their figure: left, top, width and height as shares of it, from its upper left corner."""
     place = axes.get_position()
     return [round(float(part), 5) for part in (place.x0, 1 - place.y1, place.width, place.height)]
 
 
 def shorten(text: str, longest: int) -> str:
-    """A text that fits: cut with an ellipsis, control characters and line breaks as blanks."""
+    """A text of at most `longest` characters: cut with an ellipsis, with blanks for control characters and line breaks."""
     text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
 
 
 def save_svg(figure: Figure, path: Path) -> dict[str, Any]:
-    """Write a figure as SVG that turns its inks round in the dark; returns its file and size in CSS pixels.
+    """Write a figure as SVG that inverts its inks in dark mode; returns its file and size in CSS pixels.
 
-    Text stays text, in the house's face: a browser finds the letters it needs inside the file, the PDF brings its own
-    copy, and a script that the face lacks is left to the reader's fonts.
+    Text stays text in the house's face. A browser finds the letters it needs inside the file, the PDF has its own copy,
+    and for a script that the face lacks the reader's fonts are used.
     """
     text = io.StringIO()
     figure.savefig(text, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
@@ -131,7 +131,7 @@ def save_svg(figure: Figure, path: Path) -> dict[str, Any]:
 
 
 def font_faces(drawing: str) -> str:
-    """Rules that bring the letters of an SVG's text, in the weights it uses, as the smallest possible fonts."""
+    """CSS rules that embed the letters of an SVG's text, in the weights it uses, as the smallest possible fonts."""
     letters: dict[str, set[str]] = {}
     for style, text in TEXTS.findall(drawing):
         weight = "700" if "font-weight: 700" in style else "400"
@@ -145,7 +145,7 @@ def font_faces(drawing: str) -> str:
 
 @cache
 def _subset(weight: str, letters: str) -> bytes:
-    """The face with these letters alone."""
+    """The font file of the face with only these letters."""
     options = subset.Options(hinting=False, layout_features=["kern"], name_IDs=[1, 2], notdef_outline=True)
     options.drop_tables += ["FFTM", "GDEF"]
     with TTFont(FONTS / FILES[weight], recalcTimestamp=False) as font:

@@ -12,13 +12,13 @@ from reportgen.figures import kinds
 from reportgen.figures.draw.style import FONTS, shorten
 
 QUALITY = 88  # of JPEG
-PIXELATED = 12  # tiles up to this side are enlarged as squares: their pixels are the point
+PIXELATED = 12  # largest side of tiles whose pixels are enlarged as squares, so that each can be seen
 SIDE = 96  # pixels: smaller tiles are enlarged to about this
 LARGEST = 128  # pixels: larger tiles are reduced to this
 GAP = 2  # pixels between the nine of a block
 GRID_LARGEST = 192  # pixels: side of the largest photograph in a grid
 FILTER_SIDE = 40  # pixels: filters are enlarged to about this
-MANY = 40  # maps: beyond, the composed picture shows them smaller
+MANY = 40  # with more maps than this, the composed picture shows them smaller
 PAPER, INK = (255, 255, 255), (29, 35, 41)
 HATCH, HATCH_LINE = (226, 228, 224), (192, 197, 191)  # outside the image
 EMPTY, EMPTY_LINE = (230, 232, 235), (210, 213, 217)  # no such activation
@@ -35,7 +35,7 @@ def tile_side(side: int) -> int:
 
 
 def enlarge(picture: Pixels, side: int, smooth: bool | None = None) -> Pixels:
-    """A tile at another side: squares for tiny ones (or as told), else bicubic up and area-weighted down."""
+    """A tile at another size: pixels as squares for tiny tiles (or as `smooth` says), else bicubic up and Lanczos down."""
     height, width = picture.shape[:2]
     smooth = max(height, width) > PIXELATED if smooth is None else smooth
     target = (max(1, round(side * width / max(height, width))), max(1, round(side * height / max(height, width))))
@@ -55,15 +55,15 @@ def hatch(side: int, ground: tuple[int, int, int], line: tuple[int, int, int], r
 
 
 def patch_tile(patch: UInt8[np.ndarray, "row column 4"], side: int) -> Pixels:
-    """An image patch, hatched where it lies outside the image."""
+    """An image patch; the part outside the image is hatched."""
     inside = enlarge(np.ascontiguousarray(patch[..., 3]), side, smooth=False) > 127
-    # Colour bleeds over the image's edge when it is enlarged: fill the outside with the nearest pixels first.
+    # Enlarging mixes colours across the image's edge: fill the outside with the nearest pixels first.
     colours = enlarge(_extend(patch), side, smooth=max(patch.shape[:2]) > PIXELATED)
     return np.where(inside[..., None], colours, hatch(side, HATCH, HATCH_LINE, rising=True))
 
 
 def _extend(patch: Pixels) -> Pixels:
-    """The patch's colours, continued from its edge outwards; the inside is a rectangle."""
+    """The patch's colours, continued outwards from the edge of the image; the inside is a rectangle."""
     opaque = patch[..., 3] > 0
     colours = np.ascontiguousarray(patch[..., :3])
     rows, columns = np.flatnonzero(opaque.any(axis=1)), np.flatnonzero(opaque.any(axis=0))
@@ -75,7 +75,7 @@ def _extend(patch: Pixels) -> Pixels:
 
 
 def block(tiles: Sequence[Pixels | None], side: int) -> Pixels:
-    """Nine tiles as 3 x 3, the strongest first; None where there is no such activation."""
+    """Nine tiles as 3 x 3, the strongest first; None: there is no such activation."""
     rows = -(-len(tiles) // BESIDE)
     whole = np.full((rows * (side + GAP) - GAP, BESIDE * (side + GAP) - GAP, 3), PAPER, np.uint8)
     empty = hatch(side, EMPTY, EMPTY_LINE, rising=False, period=12)
@@ -87,7 +87,7 @@ def block(tiles: Sequence[Pixels | None], side: int) -> Pixels:
 
 
 def feature_maps(figure: kinds.FeatureMaps, name: str, folder: Path) -> dict[str, Any]:
-    """Draw each map as two pictures, its projections and its patches, and all of them as one like figure 2."""
+    """Draw each map as two pictures, its projections and its patches, and all maps as one picture like figure 2."""
     side = tile_side(figure.patches.shape[2])
     (folder / name).mkdir(exist_ok=True)
     maps: list[dict[str, Any]] = []
@@ -157,7 +157,7 @@ def compose_maps(pairs: Sequence[tuple[Pixels, Pixels]], numbers: Sequence[int],
 
 
 def image_grid(figure: kinds.ImageGrid, name: str, folder: Path) -> dict[str, Any]:
-    """Draw photographs as one picture each and one with all; filters as one picture with their pixels as squares."""
+    """Draw photographs as one picture each and one of all; filters as one picture with their pixels as squares."""
     images = [_rgb(image) for image in figure.images]
     if not figure.smooth:
         picture = save_png(compose_filters(images, figure.columns), folder, f"{name}.png")
@@ -180,7 +180,7 @@ def image_grid(figure: kinds.ImageGrid, name: str, folder: Path) -> dict[str, An
 
 
 def compose_filters(images: Sequence[Pixels], columns: int) -> Pixels:
-    """Small pictures enlarged to squares, between them nothing: the page shows through."""
+    """Small pictures with their pixels enlarged to squares; the page shows through between them."""
     height, width = images[0].shape[:2] if images else (1, 1)
     factor, gap = max(1, round(FILTER_SIDE / max(height, width))), 5
     step = (height * factor + gap, width * factor + gap)
@@ -219,7 +219,7 @@ def _contact_sheet(figure: kinds.ImageGrid, images: Sequence[Pixels]) -> Pixels:
 
 
 def _rgb(image: Pixels) -> Pixels:
-    """Three channels of whatever there are; transparent pixels are hatched."""
+    """An image of one, three or four channels as three; transparent pixels are hatched."""
     if image.shape[2] == 1:
         return image.repeat(3, axis=2)
     if image.shape[2] == 4:
@@ -229,14 +229,14 @@ def _rgb(image: Pixels) -> Pixels:
 
 
 def font(size: int) -> ImageFont.FreeTypeFont:
-    """The house's face in a size in pixels."""
+    """The house's face; `size` in pixels."""
     return ImageFont.truetype(str(FONTS / "DejaVuSans.ttf"), size, layout_engine=ImageFont.Layout.BASIC)
 
 
 def save_jpeg(picture: Pixels, folder: Path, name: str) -> dict[str, Any]:
     """Write a photograph; full colour resolution, because tiles have sharp edges."""
     image = Image.fromarray(np.ascontiguousarray(picture))
-    # Not `optimize`: Pillow then fails on noise, whose bytes it expects to be fewer than its pixels.
+    # Not `optimize`: with it Pillow fails on noise, whose JPEG has more bytes than the picture has pixels.
     image.save(folder / name, "JPEG", quality=QUALITY, subsampling=0)
     return {"file": name, "width": image.width, "height": image.height}
 
