@@ -84,10 +84,13 @@ def _is_there(environment: jinja2.Environment, name: str) -> bool:
 
 
 def _of_defined(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A filter that names what is undefined instead of stumbling over it."""
+    """A filter that names what is undefined instead of stumbling over it, and whose refusals name the template."""
 
     def checked(value: Any, *rest: Any) -> Any:
-        return str(value) if isinstance(value, jinja2.Undefined) else function(value, *rest)  # str() raises
+        try:
+            return str(value) if isinstance(value, jinja2.Undefined) else function(value, *rest)  # str() raises
+        except ValueError as error:
+            raise jinja2.TemplateRuntimeError(f"{function.__name__}: {error}") from error
 
     return checked
 

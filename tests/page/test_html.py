@@ -321,6 +321,15 @@ def test_an_undefined_name_stops_the_build_by_name(altered: Alter, tmp_path: Pat
         html.write(build, tmp_path / "report", RUN, FAKED)
 
 
+def test_a_number_that_was_not_measured_stops_the_build_by_name(altered: Alter, tmp_path: Path):
+    def forget(document: Any) -> None:
+        document["numbers"]["final_train_loss"] = None
+
+    build = altered("trained/artefact.json", forget)
+    with pytest.raises(UserError, match=r"trained/section\.html\.j2, line \d+: number: None is no number"):
+        html.write(build, tmp_path / "report", RUN, FAKED)
+
+
 def test_a_claim_that_is_none_of_the_papers_stops_the_build_by_name(build: Path, tmp_path: Path):
     folder, section = copied("features", tmp_path)
     section.write_text(section.read_text().replace('claim("grouping")', 'claim("groping")'))
