@@ -19,8 +19,10 @@ def both(map_: Drawn) -> list[dict[str, Any]]:
 
 
 def around(box: Box, left: float, above: float, right: float, below: float) -> Box:
-    """A box with room around it for its words, as shares of the picture."""
-    return box[0] - left, box[1] - above, box[2] + left + right, box[3] + above + below
+    """A box with room around it for its words, as far as the picture goes, as shares of the picture."""
+    first, top = max(0.0, box[0] - left), max(0.0, box[1] - above)
+    last, bottom = min(1.0, box[0] + box[2] + right), min(1.0, box[1] + box[3] + below)
+    return first, top, last - first, bottom - top
 
 
 def part(figure: Drawn, box: Box, alt: str) -> dict[str, Any]:
