@@ -19,8 +19,10 @@ def both(map_: Drawn) -> list[dict[str, Any]]:
 
 
 def around(box: Box, left: float, above: float, right: float, below: float) -> Box:
-    """A box enlarged on each side to make room for its labels, as shares of the picture."""
-    return box[0] - left, box[1] - above, box[2] + left + right, box[3] + above + below
+    """A box enlarged on each side to make room for its labels, within the picture, as shares of it."""
+    first, top = max(0.0, box[0] - left), max(0.0, box[1] - above)
+    last, bottom = min(1.0, box[0] + box[2] + right), min(1.0, box[1] + box[3] + below)
+    return first, top, last - first, bottom - top
 
 
 def part(figure: Drawn, box: Box, alt: str) -> dict[str, Any]:

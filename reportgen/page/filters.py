@@ -20,9 +20,12 @@ def percent(share: float | int | None, digits: int = 0) -> str:
 
 
 def number(value: float | int | None, digits: int = 3) -> str:
-    """A number with `digits` significant digits and a true minus sign; None (an unbounded end) is ``∞``."""
+    """A number with `digits` significant digits and a true minus sign.
+
+    Raises ValueError for None: the template says what stands where nothing was measured.
+    """
     if value is None:
-        return "∞"
+        raise ValueError("None is no number: say in the template what stands where there is none")
     text = f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:,.0f}"
     return text.replace("-", "−")
 
@@ -69,9 +72,18 @@ def day(seconds: int | None) -> str:
 
 
 def interval(part: Mapping[str, Any]) -> str:
-    """An estimate with its interval: ``0.58 [0.49, 0.66]``."""
+    """An estimate with its interval, ``0.58 [0.49, 0.66]``; an end that is None is open: ``0.58 [−∞, ∞]``."""
     low = "−∞" if part["low"] is None else number(part["low"])
-    return f"{number(part['estimate'])} [{low}, {number(part['high'])}]"
+    high = "∞" if part["high"] is None else number(part["high"])
+    return f"{number(part['estimate'])} [{low}, {high}]"
+
+
+def times(factor: Mapping[str, Any], digits: int = 2) -> str:
+    """A factor with its interval, ``1.9 [1.6, 2.3]``; an interval without ends is left out, for a factor has no −∞."""
+    if factor["low"] is None or factor["high"] is None:
+        return f"{number(factor['estimate'], digits)} (too few to give an interval)"
+    low, high = number(factor["low"], digits), number(factor["high"], digits)
+    return f"{number(factor['estimate'], digits)} [{low}, {high}]"
 
 
 def whisker(part: Mapping[str, Any], width: float = 132, pad: float = 6) -> dict[str, float]:
@@ -100,5 +112,5 @@ def whisker(part: Mapping[str, Any], width: float = 132, pad: float = 6) -> dict
 
 FILTERS = {
     function.__name__: function
-    for function in (percent, number, thousands, count, word, listing, capital, sentence, day, interval, whisker)
+    for function in (percent, number, thousands, count, word, listing, capital, sentence, day, interval, times, whisker)
 }

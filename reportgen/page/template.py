@@ -84,10 +84,15 @@ def _is_there(environment: jinja2.Environment, name: str) -> bool:
 
 
 def _of_defined(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The filter, with an error that names an undefined value instead of an error inside the filter."""
+    """The filter, with an error that names an undefined value, and one that names the template where it refuses a value."""
 
     def checked(value: Any, *rest: Any) -> Any:
-        return str(value) if isinstance(value, jinja2.Undefined) else function(value, *rest)  # str() raises the error
+        try:
+            return (
+                str(value) if isinstance(value, jinja2.Undefined) else function(value, *rest)
+            )  # str() raises the error
+        except ValueError as error:
+            raise jinja2.TemplateRuntimeError(f"{function.__name__}: {error}") from error
 
     return checked
 

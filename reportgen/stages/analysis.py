@@ -1,6 +1,6 @@
 """The analysis stage: compute, judge, and save the result and its figures as data."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass, replace
 from fnmatch import fnmatchcase
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from reportgen import claims, probe
+from reportgen.analyses.base import Analysis
 from reportgen.base.artifacts import DOCUMENT, write_arrays, write_json
 from reportgen.base.errors import UserError
 from reportgen.figures.kinds import to_data
@@ -44,23 +45,43 @@ def opened(work: Work) -> Iterator[Inputs]:
 
 def save(work: Work, inputs: Inputs, folder: Path) -> None:
     """Compute an analysis on `inputs` and write its artefact."""
-    name, module = work.analysis.name, work.analysis.module
-    seed = work.settings.run.seed
+    name, seed = work.analysis.name, work.settings.run.seed
+    rng = np.random.default_rng([seed, *name.encode()])
     try:
-        result = module.compute(inputs, work.settings.sections[name], np.random.default_rng([seed, *name.encode()]))
+        result = work.analysis.module.compute(inputs, work.settings.sections[name], rng)
     except probe.ProbeError as error:  # of a net that the instrument cannot look into
         raise UserError(f"{name}: {error}") from error
-    net, whose = inputs.net_numbers, "the net"
+    verdicts = judged(work.analysis, result, seed, inputs.net_numbers, inputs.loaded)
+    write(folder, work.analysis, result, verdicts, seed, work.stamp)
+
+
+def judged(
+    analysis: Analysis, result: Any, seed: int, net: Mapping[str, Any], loaded: bool = False
+) -> list[claims.Verdict]:
+    """What a result says of its claims, where the nets that it judges are able; `net`: the numbers of the report's own."""
+    name, module, whose = analysis.name, analysis.module, "the net"
     if hasattr(module, "weakest") and (own := module.weakest(result)):  # it judges other nets than the report's
         net, whose = own, "the weakest of the nets that are compared"
     skill = claims.competence(net["correct"], net["labelled_images"], net["classes"])
     verdicts = claims.gated(module.judge(result, np.random.default_rng([seed, *name.encode(), 1])), skill, whose)
-    if inputs.loaded and any(read.split("/")[0] == FAMILY for read in work.analysis.reads):
+    if loaded and any(read.split("/")[0] == FAMILY for read in analysis.reads):
         why = "the net was loaded, and no net is trained here that could be compared with it"
         verdicts = [claims.not_tested(item.id, why) if item.not_tested else item for item in verdicts]
-    figures = module.figures(result)
+    return verdicts
+
+
+def write(
+    folder: Path,
+    analysis: Analysis,
+    result: Any,
+    verdicts: Sequence[claims.Verdict],
+    seed: int,
+    stamp: Mapping[str, Any],
+) -> None:
+    """Write an analysis' artefact: its result, its figures as data, and the document; `stamp` is its stage's."""
+    name, figures = analysis.name, analysis.module.figures(result)
     for made in figures:
-        if not any(fnmatchcase(made, declared) for declared in work.analysis.figures):
+        if not any(fnmatchcase(made, declared) for declared in analysis.figures):
             raise UserError(
                 f"{name}: it made a figure '{made}' that it does not declare: name it in analyses/{name}/__init__.py"
             )
@@ -72,12 +93,12 @@ def save(work: Work, inputs: Inputs, folder: Path) -> None:
         folder / DOCUMENT,
         {
             "analysis": name,
-            "fingerprint": work.stamp["fingerprint"],
-            "inputs": work.stamp["inputs"],
-            "settings": work.stamp["settings"][name],
-            "versions": work.stamp["libraries"],
+            "fingerprint": stamp["fingerprint"],
+            "inputs": stamp["inputs"],
+            "settings": stamp["settings"][name],
+            "versions": stamp["libraries"],
             "seed": seed,
-            "numbers": module.numbers(result),
+            "numbers": analysis.module.numbers(result),
             "verdicts": [verdict.document() for verdict in verdicts],
         },
     )

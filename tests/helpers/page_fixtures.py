@@ -9,7 +9,7 @@ from typing import Any
 
 import jinja2
 import pytest
-from fake_build import FAKED, RUN, Printed, make_build
+from fake_build import FAKED, RUN, Printed, compute, draw, make_build
 from runs import once
 
 from reportgen.base.artifacts import read_json, write_json
@@ -60,18 +60,38 @@ def printed(build: Path, tmp_path_factory: pytest.TempPathFactory) -> Printed:
     return Printed(home / "report.pdf", read_json(home / "complaints.json"))
 
 
+def copied_build(build: Path, folder: Path) -> Path:
+    """A copy of a build in this folder, made once; its photographs are the build's own."""
+    copy = folder / "build"
+    if not copy.exists():
+        shutil.copytree(build, copy, ignore=shutil.ignore_patterns("*.jpg"), dirs_exist_ok=True)
+        for picture in build.rglob("*.jpg"):
+            place = copy / picture.relative_to(build)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.symlink_to(picture)
+    return copy
+
+
+@pytest.fixture
+def replanted(build: Path, tmp_path: Path) -> Callable[[str, Any], Path]:
+    """A build in which an analysis came to another result: ``replanted("features", features.result(untrained=0.7))``."""
+
+    def replant(name: str, result: Any) -> Path:
+        copy = copied_build(build, tmp_path)
+        shutil.rmtree(copy / "drawn" / name)  # what is drawn anew must not be written through a link
+        compute(copy, name, result)
+        draw(copy, name)
+        return copy
+
+    return replant
+
+
 @pytest.fixture
 def altered(build: Path, tmp_path: Path) -> Callable[[str, Callable[[Any], None]], Path]:
     """A build with one document changed: ``altered("features/artefact.json", change)``; pictures are shared."""
 
     def alter(name: str, change: Callable[[Any], None]) -> Path:
-        copy = tmp_path / "build"
-        if not copy.exists():
-            shutil.copytree(build, copy, ignore=shutil.ignore_patterns("*.jpg"), dirs_exist_ok=True)
-            for picture in build.rglob("*.jpg"):
-                place = copy / picture.relative_to(build)
-                place.parent.mkdir(parents=True, exist_ok=True)
-                place.symlink_to(picture)
+        copy = copied_build(build, tmp_path)
         document = read_json(copy / name)
         change(document)
         write_json(copy / name, document)

@@ -17,7 +17,6 @@ from reportgen.page import filters as words
         (words.number(-0.01), "−0.01"),
         (words.number(123456.0), "123,456"),
         (words.number(0.0), "0"),
-        (words.number(None), "∞"),
         (words.count(1, "class", "classes"), "one class"),
         (words.count(12, "map"), "12 maps"),
         (words.count(0, "file"), "no files"),
@@ -40,6 +39,20 @@ def test_said(said: str, expected: str):
 
 def test_an_interval_may_be_open():
     assert words.interval({"estimate": 0.5, "low": None, "high": 0.75}) == "0.5 [−∞, 0.75]"
+    assert words.interval({"estimate": 0.5, "low": None, "high": None}) == "0.5 [−∞, ∞]"
+
+
+def test_what_was_not_measured_is_no_number():
+    """Once it was printed as an infinity."""
+    with pytest.raises(ValueError, match="None is no number"):
+        words.number(None)
+    with pytest.raises(ValueError, match="None is no number"):
+        words.interval({"estimate": None, "low": None, "high": None})
+
+
+def test_a_factor_has_its_interval_or_says_that_there_is_none():
+    assert words.times({"estimate": 1.9, "low": 1.612, "high": 2.3}) == "1.9 [1.6, 2.3]"
+    assert words.times({"estimate": 1.9, "low": None, "high": None}) == "1.9 (too few to give an interval)"
 
 
 def test_a_whisker_keeps_the_order_of_its_numbers_and_fits():

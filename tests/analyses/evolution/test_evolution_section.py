@@ -7,62 +7,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_build import CLASSES, FILE, page_with, verdict, words
+from fake_build import page_with
+from planted_results import FILE
+from planted_results.evolution import AGAINST, FOR, loaded, result
 
+from reportgen.analyses.evolution.analysis import judge
 from reportgen.analyses.evolution.draw import GAP
-from reportgen.analyses.evolution.figure import Evolution
-from reportgen.analyses.registry import BY_NAME
-from reportgen.figures.kinds import Figure, LineChart, Panel, Series
-
-CLAIM = "lower-layers-converge-first"
-ANALYSES = (BY_NAME["evolution"],)
-NUMBERS: dict[str, Any] = {
-    "images": 3600,
-    "training_images": 3600,
-    "compared": 500,
-    "epochs": [1.0, 2.0, 5.0],
-    "snapshots": [0.0, 1.0, 2.0, 5.0],
-    "mark": 0.9,
-    "nearest": 0.95,
-    "layers": [
-        {"number": 1, "maps": 48, "shown": [0, 7], "jumps": 1.25, "already_final": [0.25, 0.5, 1.0], "refusal": ""},
-        {"number": 5, "maps": 48, "shown": [0, 7], "jumps": 1.75, "already_final": [None, None, None], "refusal": ""},
-    ],
-    "likeness": [
-        {"number": 1, "cka": [0.3, 0.99, 1.0, 1.0], "dip": 0.0, "lowest_epoch": 0.0, "plain": 0.91}
-        | {"settled": 0.85, "settled_low": 0.8, "settled_high": None},
-        {"number": 4, "cka": [None] * 4, "dip": None, "lowest_epoch": None, "plain": None}
-        | {"settled": None, "settled_low": None, "settled_high": None},
-        {"number": 5, "cka": [0.5, 0.2, 0.99, 1.0], "dip": 0.3, "lowest_epoch": 1.0, "plain": 1.89}
-        | {"settled": 1.94, "settled_low": 1.92, "settled_high": 1.96},
-    ],
-}
 
 
-def figures() -> dict[str, Figure]:
-    rng = np.random.default_rng(0)
-    chart = (Panel("", "epoch", "share", (Series("layer 1", np.arange(3.0), np.arange(3.0)),)),)
-    found: dict[str, Figure] = {name: LineChart(**words(name), panels=chart) for name in ("cka", "already_final")}
-    for number, side in ((1, 7), (5, 67)):
-        patches = rng.integers(0, 256, (2, 3, side, side, 4), dtype=np.uint8)
-        found[f"layer{number}"] = Evolution(
-            **words(f"Layer {number}"),
-            layer=number,
-            maps=np.array([0, 7]),
-            epochs=np.array([1.0, 2.0, 5.0]),
-            projections=rng.integers(90, 160, (2, 3, side, side, 3), dtype=np.uint8),
-            patches=patches,
-            shown=np.array([[False, True, True]] * 2),
-            jumped=np.array([[False, False, True]] * 2),
-            details=((FILE,) * 3,) * 2,
-            notes=CLASSES[2:4],
-        )
-    return found
-
-
-def section(folder: Path, numbers: dict[str, Any], drawn: dict[str, Figure], said: dict[str, Any]) -> str:
+def section(folder: Path, planted: Any) -> str:
     """The page's source with this section alone."""
-    return page_with(folder, ANALYSES, drawn, numbers=numbers, verdicts=[said], settings={"maps": 2})
+    return page_with(folder, "evolution", planted)
 
 
 def text(page: str) -> str:
@@ -71,8 +26,12 @@ def text(page: str) -> str:
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> str:
-    said = verdict(CLAIM, "contradicted")
-    return section(tmp_path_factory.mktemp("section"), NUMBERS, figures(), said)
+    return section(tmp_path_factory.mktemp("section"), result())
+
+
+def test_the_planted_results_are_judged_as_the_tests_below_take_them() -> None:
+    for cka, verdict in ((AGAINST, "contradicted"), (FOR, "holds")):
+        assert [found.verdict for found in judge(result(cka), np.random.default_rng(0))] == [verdict]
 
 
 def test_each_epoch_stands_above_the_middle_of_its_column(page: str) -> None:
@@ -97,9 +56,13 @@ def test_every_map_has_both_strips_and_its_images_by_name(page: str) -> None:
 
 def test_the_prose_has_the_results_numbers(page: str) -> None:
     said = text(page)
-    assert "layer 1 at epoch 0.85 and layer 5 at epoch 1.94 (1.92 to 1.96)" in said
+    assert (
+        "layer 1 at epoch 4.47 (4.46 to 4.49), layer 2 at epoch 0.913 (0.893 to 0.933) and layer 5 at epoch 1.95 (1.93 to 1.97)"
+        in said
+    )
     assert "Of layer 4 it cannot be said" in said
-    assert "epoch 0.91 (layer 1) and epoch 1.89 (layer 5) on" in said
+    assert "(CKA above 0.999)" in said
+    assert "epoch 4.25 (layer 1), epoch 0.87 (layer 2) and epoch 1.89 (layer 5) on" in said
     assert "the CKA of layer 5 falls by 0.3 to its lowest at epoch 1" in said
     assert "all 3,600 training images" in said
     assert "After epoch 1, 25 % of the maps" in said
@@ -107,22 +70,18 @@ def test_the_prose_has_the_results_numbers(page: str) -> None:
 
 def test_a_verdict_against_the_paper_is_discussed_and_no_other(page: str, tmp_path: Path) -> None:
     assert "this net disagrees with the paper" in text(page)
-    numbers = NUMBERS | {"images": 100}
-    other = text(section(tmp_path, numbers, figures(), verdict(CLAIM, "holds")))
+    other = text(section(tmp_path, result(FOR, images=100)))
     assert "disagrees with the paper" not in other
     assert "100 of the 3,600 training images, drawn at random," in other
 
 
 def test_a_net_that_cannot_be_projected_is_said_to_be_none(page: str, tmp_path: Path) -> None:
-    refused = [layer | {"refusal": "GroupNorm ('norm') has no rule in the deconvnet"} for layer in NUMBERS["layers"]]
-    other = text(section(tmp_path, NUMBERS | {"layers": refused}, figures(), verdict(CLAIM, "holds")))
+    other = text(section(tmp_path, result(FOR, refusal="GroupNorm ('norm') has no rule in the deconvnet")))
     assert "it cannot be projected to pixels, because GroupNorm ('norm') has no rule in the deconvnet." in other
     assert "is projected to pixels. Read a row" in text(page)
 
 
 def test_a_net_without_snapshots_has_a_section_that_says_so(tmp_path: Path) -> None:
-    said = verdict(CLAIM, "not tested", why="the net was loaded: there are no snapshots of its training")
-    empty = NUMBERS | {"epochs": [], "snapshots": [], "layers": [], "likeness": []}
-    page = text(section(tmp_path, empty, {}, said))
+    page = text(section(tmp_path, loaded()))
     assert "This net was not trained here" in page
     assert "The net was loaded: there are no snapshots of its training." in page

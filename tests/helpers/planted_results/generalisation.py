@@ -1,0 +1,58 @@
+"""Other images of three classes: how often a softmax on frozen features and a net from scratch are right."""
+
+import numpy as np
+
+from reportgen.analyses.generalisation.analysis import Comparison, Result
+from reportgen.analyses.generalisation.transferring import Read, Scratch
+
+CLASSES = ("a<b", "heron", "newt")
+TEST, FOLDS = 150, 5
+Count = tuple[int, float, float]  # training images of each class; accuracy on frozen features, and from scratch
+HOLDS: tuple[Count, ...] = ((2, 0.6, 0.3), (15, 0.9, 0.8))
+OVERTAKEN: tuple[Count, ...] = ((2, 0.5, 0.4), (15, 0.7, 0.8))
+
+
+def result(
+    counts: tuple[Count, ...] = HOLDS,
+    layers: tuple[tuple[int, float], ...] = ((1, 0.5), (7, 0.9)),
+    unfinished: int = 0,
+    unsettled: int = 0,
+    restarted: int = 0,
+    same: bool = True,
+) -> Result:
+    """Accuracies by the number of images and by layer; so many fits and trainings that went otherwise than they should."""
+    trainings = np.arange(len(counts) * FOLDS).reshape(len(counts), FOLDS)
+    linear = np.stack([right(accuracy) for _, accuracy in layers])
+    return Result(
+        Comparison(
+            name="birds & beasts",
+            classes=CLASSES,
+            counts=tuple(count for count, _, _ in counts),
+            pool=50,
+            labels=np.arange(TEST) % len(CLASSES),
+            gallery=np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3), dtype=np.uint8),
+            gallery_classes=CLASSES,
+            layers=tuple(Read(number, 8, 5, 5) for number, _ in layers),
+            top=layers[-1][0],
+            frozen=np.stack([right(frozen) for _, frozen, _ in counts]),
+            linear=np.stack([linear, linear]),
+            strengths=np.ones((2, len(layers), FOLDS)),
+            fits=1330,
+            unfinished=unfinished,
+            scratch=Scratch(
+                same=same,
+                crop=88,
+                correct=np.stack([right(scratch) for _, _, scratch in counts]),
+                updates=60 + trainings,
+                loss=np.full(trainings.shape, 0.01),
+                accuracy=np.ones(trainings.shape),
+                settled=trainings >= unsettled,
+                restarts=(trainings < restarted).astype(np.int64),
+            ),
+        )
+    )
+
+
+def right(share: float) -> np.ndarray:
+    """Answers to the test images, of which just this share is right in every fold, other images in each."""
+    return np.stack([np.roll(np.arange(TEST) < round(share * TEST), 7 * fold) for fold in range(FOLDS)])
