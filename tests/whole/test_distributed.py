@@ -203,7 +203,7 @@ def test_memory_that_is_gone_later_ends_the_run(two: Path, tmp_path: Path) -> No
 
 def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
     """Killed with -9, torchrun cannot end them."""
-    child = "import os, time; from reportgen.distributed import end_with; end_with(os.getppid()); time.sleep(60)"
+    child = "import os, time; from reportgen.base.torchrun import end_with; end_with(os.getppid()); time.sleep(60)"
     parent = f"import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', {child!r}]); print(p.pid, flush=True); p.wait()"
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     with subprocess.Popen(
