@@ -6,10 +6,11 @@
                     ``figures(result)``
 ``section.html.j2`` its section of the page
 ------------------  ---------- what it may have beside -----------------------------------------------------
-``draw.py``         ``DRAWERS``, which draw kinds of figures of its own, and ``PIECES`` that these are made of
+``figure.py``       kinds of figures of its own, as data; ``draw.py``: ``DRAWERS``, which draw kinds of figures of its own, and ``PIECES`` that these are made of
 ``figure.html.j2``  how the page shows such a figure; ``*.js``: scripts for it
 ``preflight.py``    ``check(settings, build)``: says before a net is trained what would end the run late
-``headline.py``     ``strip``, ``story``, ``layers``: what it offers to the head of the page
+``headline.py``     ``strip``, ``story``, ``layers``: what it offers to the head of the page; ``headline.html.j2`` says
+                    what its picture there shows
 ``caveat.html.j2``  what the head of the page says of every picture, because of what it found
 ``maps.py``         the feature maps of the report, for whoever compares two reports or draws more of them
 ==================  ==========================================================================================

@@ -19,7 +19,6 @@ from reportgen.data.decoding import Images
 
 Number = float | int
 Channels = tuple[Number, Number, Number]
-PAPER_RANGE = 255.0
 COUNTED = 2**24  # pixels at once: OpenCV counts in single precision, which is exact up to here
 
 

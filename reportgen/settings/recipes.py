@@ -17,7 +17,6 @@ Removable = Literal[3, 4, 6, 7]
 _FROZEN = ConfigDict(extra="forbid")
 
 CONVOLUTIONS = (1, 2, 3, 4, 5)
-FULLY_CONNECTED = (6, 7)
 CLASSIFIER = 8
 POOLED = (1, 2, 5)  # layers that end in a 3x3 max pool of stride 2
 NORMALISED = (1, 2)  # layers that end in contrast normalisation

@@ -7,7 +7,7 @@ the CPU waits for the GPU, and that multiplications are exact. What it does not:
         net.to("cuda")(images.to("cuda"))
     print(gpu.waits)
 
-`python tests/pretended_gpu.py FILE PROFILE=tiny DEVICE=cuda ...` makes the page so, and writes what was seen to FILE.
+`python tests/helpers/pretended_gpu.py FILE PROFILE=tiny DEVICE=cuda ...` makes the page so, and writes what was seen to FILE.
 """
 
 import collections

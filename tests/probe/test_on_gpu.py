@@ -1,4 +1,4 @@
-"""Looking into nets on a GPU, as far as a machine without one can tell: see tests/pretended_gpu.py."""
+"""Looking into nets on a GPU, as far as a machine without one can tell: see tests/helpers/pretended_gpu.py."""
 
 import warnings
 from collections.abc import Iterator

@@ -9,6 +9,7 @@ import pytest
 from coco_files import annotation_of, document_of, dog, image_of, write
 from PIL import Image
 
+from reportgen.stages.plan import pipeline as planned
 from reportgen.analyses import settings
 from reportgen.base.artifacts import DOCUMENT, read_json, write_json
 from reportgen.base.errors import UserError
@@ -205,7 +206,7 @@ def test_the_stamp_of_the_annotations_follows_the_images_beside_the_file(
     loaded = settings.load({"PROFILE": "tiny", "DATA": str(split_data), "PARTS": str(marks)})
 
     def fingerprint() -> str:
-        return pipeline.planned(loaded, tmp_path / "build", tmp_path / "report").stamps["annotations"]["fingerprint"]
+        return planned(loaded, tmp_path / "build", tmp_path / "report").stamps["annotations"]["fingerprint"]
 
     before = fingerprint()
     assert fingerprint() == before

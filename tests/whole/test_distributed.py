@@ -107,7 +107,7 @@ def test_two_processes_find_the_same_bits_as_one(two: Path, tmp_path: Path) -> N
     )
     (tmp_path / "sitecustomize.py").write_text(
         "import atexit, sys\n"
-        "atexit.register(lambda: print([name for name in ('torch', 'reportgen.pipeline.launch') if name in sys.modules]))"
+        "atexit.register(lambda: print([name for name in ('torch', 'torch.distributed.run') if name in sys.modules]))"
     )
     paths = os.pathsep.join([str(tmp_path), str(REPOSITORY)])
     alone = [f"{name}={value}" for name, value in SWITCHES.items()]

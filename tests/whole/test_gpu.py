@@ -133,7 +133,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], dict
 
 def pretend(home: Path) -> None:
     """In a process of its own, where no shapes are checked: under the pretence that takes several times as long."""
-    program = REPOSITORY / "tests" / "pretended_gpu.py"
+    program = REPOSITORY / "tests" / "helpers" / "pretended_gpu.py"
     made = python(str(program), str(home / "seen.json"), "PROFILE=tiny", "DEVICE=cuda", cwd=home)
     assert made.returncode == 0, made.stderr
 

@@ -1,4 +1,4 @@
-"""Drawing figures into picture files, in the house style. Only this room uses matplotlib.
+"""Drawing figures into picture files, in the house style. An analysis draws the kinds that are its own.
 
 Line art becomes SVG, photographs JPEG, and pictures that must keep their pixels (filters) PNG. The same figure gives the
 same bytes. Every description names the figure's files and their sizes, so that the page can be written without opening a
@@ -43,10 +43,9 @@ def draw(figures: Mapping[str, kinds.Figure], folder: Path, own: Drawers | None 
 
     Every description has `kind`, `title`, `caption`, `alt` and `files` (names relative to `folder`). Every kind but Table
     has `picture`, the whole figure: {"file", "width", "height"} in CSS pixels. FeatureMaps adds `layer` and `maps`, each
-    with its `projections` and `patches` pictures. Evolution adds these and `columns`, the places of its epochs in those
-    pictures. An ImageGrid of photographs adds `tiles`, one picture for each image. Table has `columns` and `rows`. For a
-    page that follows the pointer, LineChart adds the places of its `panels` and their points, and Occlusion its values at
-    every place of the square. Raises ValueError for a name that cannot be a file name.
+    with its `projections` and `patches` pictures. An ImageGrid of photographs adds `tiles`, one picture for each image.
+    Table has `columns` and `rows`. For a page that follows the pointer, LineChart adds the places of its `panels` and their
+    points. Raises ValueError for a name that cannot be a file name.
     """
     folder.mkdir(parents=True, exist_ok=True)
     drawers = {**DRAWERS, **(own or {})}
