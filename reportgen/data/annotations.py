@@ -129,7 +129,7 @@ def _annotated(
         marks = annotation.get("keypoints", [0] * 3 * len(part_names))
         if len(marks) != 3 * len(part_names):
             raise ValueError(
-                f"{name}: {len(marks)} numbers in 'keypoints' where {len(part_names)} parts want three each"
+                f"{name}: {len(marks)} numbers in 'keypoints', but {len(part_names)} parts need three each"
             )
         points = np.array(marks, float).reshape(len(part_names), 3)
         size = (int(image["height"]), int(image["width"]))
@@ -248,7 +248,7 @@ def check_parts(annotated: Annotated) -> None:
         if not seen:
             raise Unusable(f"its {name.replace('_', ' ')} is not marked")
         if not (0 <= x < annotated.width and 0 <= y < annotated.height):
-            raise Unusable(f"its {name.replace('_', ' ')} lies outside of the square that is kept of the image")
+            raise Unusable(f"its {name.replace('_', ' ')} lies outside the square that is cut from the image")
     if not (annotated.diameters > 0).all():
         raise Unusable("how large its parts are is not known: give a box")
     if annotated.object is None or not annotated.object.any():

@@ -111,7 +111,7 @@ class Files:
             return read_image(Path(path), self.shape[1])
         except Unreadable as error:
             raise UserError(
-                f"{path}: it was an image when the data stage read it, and no longer is ({error}): "
+                f"{path}: the data stage read it as an image, but it is no longer one ({error}): "
                 "put it back, or use DATA_PACK=true, which stores what can be read now"
             ) from None
 

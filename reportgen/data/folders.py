@@ -165,7 +165,7 @@ def _one_of_each(root: Path) -> dict[str, Path]:
     for name, path in _splits(root):
         if name in parts:
             raise UserError(
-                f"DATA={root}: {parts[name].name}/ and {path.name}/ are both called as the {name} split is: join them"
+                f"DATA={root}: {parts[name].name}/ and {path.name}/ are both names of the {name} split: join them"
             )
         parts[name] = path
     return parts

@@ -27,7 +27,7 @@ def read_masks(place: Path, files: Mapping[Path, str], roots: Sequence[Path]) ->
     found = list(_pictures(place, files, said_by))
     if not found:
         first = Path(next(iter(files.values()), "class/name.png")).with_suffix(".png")
-        raise UserError(f"{said_by}: no mask of any image in it: name them as the images, as in {place / first}")
+        raise UserError(f"{said_by}: it holds no mask of any image: name each mask after its image, as in {place / first}")
     return found
 
 

@@ -107,10 +107,10 @@ def _check(net: nn.Module, name: str) -> None:
     """Raise UserError for what cannot be looked into."""
     if isinstance(net, torch.jit.ScriptModule):
         raise UserError(
-            f"MODEL={name}: a TorchScript module cannot be looked into: give the module that it was made of"
+            f"MODEL={name}: reportgen cannot look into a TorchScript module: give the module that it was made from"
         )
     if any(type(module).__module__.startswith(QUANTISED) for module in net.modules()):
-        raise UserError(f"MODEL={name}: a quantised net cannot be looked into: give the net before it was quantised")
+        raise UserError(f"MODEL={name}: reportgen cannot look into a quantised net: give the net before it was quantised")
 
 
 @contextmanager

@@ -42,7 +42,7 @@ def read_state(path: Path, said_by: str) -> State:
     state = _tensors(found)
     if not state:
         raise UserError(
-            f"{said_by}: there are no weights in it: save the net's state dict, torch.save(net.state_dict(), ...)"
+            f"{said_by}: the file holds no weights: save the net's state dict, torch.save(net.state_dict(), ...)"
         )
     for name, tensor in state.items():
         if tensor.is_floating_point() and not tensor.isfinite().all():

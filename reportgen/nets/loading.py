@@ -83,7 +83,7 @@ def _own(model: ModelSettings, given: PreprocessingSettings, crop: int, named: t
     document = own_document(path)
     is_ = next((name for name, base in OWN_NETS.items() if base.name == document["architecture"]["name"]), model.name)
     if is_ != model.name:
-        raise UserError(f"WEIGHTS={path}: this is a {is_}: give MODEL={is_}")
+        raise UserError(f"WEIGHTS={path}: this net is a {is_}: give MODEL={is_}")
     own = Preprocessing.from_json(document["preprocessing"])
     if crop != own.crop:
         raise UserError(f"DATA_CROP={crop}: the net in {path} reads {own.crop} px: leave DATA_CROP out")

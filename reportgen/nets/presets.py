@@ -78,6 +78,6 @@ def download(name: str, weights: str) -> State:
     except (URLError, OSError, RuntimeError) as error:
         reason = str(getattr(error, "reason", error)).strip().split("\n")[0]
         raise UserError(
-            f"WEIGHTS={weights}: {file} cannot be had from {entry.url.split('/')[2]} ({reason}): put it into {folder}, "
+            f"WEIGHTS={weights}: {file} cannot be downloaded from {entry.url.split('/')[2]} ({reason}): put it into {folder}, "
             f"or give WEIGHTS=path/to/{file}"
         ) from None

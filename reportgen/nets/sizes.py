@@ -46,4 +46,4 @@ def own_document(path: Path) -> dict[str, Any]:
         raise UserError(f"WEIGHTS={path}: no such file: give a net.safetensors that reportgen wrote") from None
     except (ValueError, KeyError, TypeError, OSError):
         pass
-    raise UserError(f"WEIGHTS={path}: reportgen did not write this net: say which it is, as in MODEL=resnet18")
+    raise UserError(f"WEIGHTS={path}: reportgen did not write this net: name its architecture, as in MODEL=resnet18")

@@ -135,7 +135,7 @@ def test_images_that_cannot_be_used_are_listed_with_the_reason(tmp_path: Path, s
         {"file": "dog/2.png", "reason": "annotated at 60x80 px, but its file has 120x80"},
         {"file": "dog/broken.png", "reason": "not an image"},
         {"file": "dog/0.png", "reason": "its left eye is not marked"},
-        {"file": "dog/1.png", "reason": "its right eye lies outside of the square that is kept of the image"},
+        {"file": "dog/1.png", "reason": "its right eye lies outside the square that is cut from the image"},
     ]
     assert found["parts"]["names"] == ["dog/3.png"]
 

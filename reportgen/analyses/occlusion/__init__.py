@@ -25,7 +25,7 @@ def _one_or_more(value: int) -> int:
 
 def _fits(value: int) -> int:
     if value > PAPER_SIDE:
-        raise ValueError(f"larger than the image: use at most {PAPER_SIDE}, the pixels of a side of the paper's image")
+        raise ValueError(f"larger than the image: use at most {PAPER_SIDE}, the side of the paper's image in pixels")
     return value
 
 

@@ -123,7 +123,7 @@ def _genuine(result: Result, rng: np.random.Generator) -> Verdict:
 
 
 def _too_few(count: int, what: str) -> str:
-    return f"{MINIMUM} images are asked for, and there are {count}: {what}"
+    return f"{MINIMUM} images are needed, and there are {count}: {what}"
 
 
 def numbers(result: Result) -> dict[str, Any]:

@@ -53,7 +53,7 @@ class Gradients:
             except torch.OutOfMemoryError:
                 raise UserError(
                     f"GPUS={self.world.size}: a GPU no longer has memory for {min(self.most, len(labels))} images at "
-                    "once: make the same command again, which goes on after the last epoch that was kept, or lower "
+                    "once: run the same command again, which goes on after the last saved epoch, or lower "
                     "TRAINING_BATCH_SIZE, which all processes share"
                 ) from None
         return self.world.total(found[0]), self.world.total(found[1])

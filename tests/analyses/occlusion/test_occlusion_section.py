@@ -116,11 +116,11 @@ def test_it_says_what_was_measured(build: Path) -> None:
 @pytest.mark.parametrize(
     ("middle", "share", "said"),
     [
-        (0.2, 0.46, "So about 46 % of the difference that the claim is judged by could be had by covering the middle"),
-        (0.2, 1.5, "this test does not tell them from a guess"),
-        (0.2, None, "this test does not tell them from a guess"),  # the projections make no difference at all
-        (0.01, -0.1, "The middle of the image explains nothing of the difference"),
-        (0.01, None, "The middle of the image explains nothing of the difference"),
+        (0.2, 0.46, "covering the middle of the image would give about 46 % of the difference that decides the claim"),
+        (0.2, 1.5, "this test does not tell the projections from a guess"),
+        (0.2, None, "this test does not tell the projections from a guess"),  # the projections make no difference at all
+        (0.01, -0.1, "The middle of the image explains none of the difference"),
+        (0.01, None, "The middle of the image explains none of the difference"),
     ],
 )
 def test_what_the_middle_of_the_image_explains(middle: float, share: float | None, said: str, build: Path) -> None:
@@ -149,7 +149,7 @@ def test_only_a_verdict_against_the_paper_is_discussed(verdict: str, build: Path
 
 def test_without_masks_or_a_sample_it_still_reads_well(build: Path) -> None:
     text = page(build, "not tested", objects_known=False, localisation=None)
-    assert "is not known, so it cannot be counted" in text
+    assert "is not known, so this report cannot count" in text
     bare = page(build, "not tested", ("example1",), localisation=None, genuineness=None, sample=0, sample_places=0)
     assert "is not known" not in bare
     assert "Over many images" not in bare
@@ -163,6 +163,6 @@ def test_it_says_where_more_was_computed_than_what_the_square_changes(build: Pat
 
 def test_an_image_that_the_user_named_and_the_net_gets_wrong(build: Path) -> None:
     text = page(build, examples=[EXAMPLE | {"chosen": False, "guess": "cat", "lost_places": 0, "activation": 0.0}])
-    assert "asked for by <code>IMAGES=</code>" in text
+    assert "chosen by <code>IMAGES=</code>" in text
     assert "takes it for cat" in text
     assert "stays the right one" in text
