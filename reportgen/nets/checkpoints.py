@@ -1,6 +1,6 @@
 """Weights in files: reading them without running anything, unwrapping what training scripts wrap around them.
 
-A file is a safetensors file, or a pickle that is read with ``weights_only=True``: whatever else a pickle asks for is
+A file is a safetensors file, or a pickle that is read with ``weights_only=True``: anything else in a pickle is
 refused, and none of it runs.
 """
 

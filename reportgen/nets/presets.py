@@ -1,4 +1,4 @@
-"""What torchvision says of its own weights, and where it has them."""
+"""What torchvision says about its own weights, and where it keeps them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from reportgen.nets.checkpoints import State
 
 @dataclass(frozen=True)
 class Preset:
-    """What torchvision says of its own weights."""
+    """What torchvision says about its own weights."""
 
     label: str  # "SqueezeNet1_1_Weights.IMAGENET1K_V1"
     size: int  # pixels: the shorter side is scaled to this

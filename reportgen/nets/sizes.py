@@ -1,4 +1,4 @@
-"""How large the images of a loaded net are, before anything heavy is imported: the data stage needs nothing else of it."""
+"""How large the images of a loaded net are, before anything heavy is imported: the data stage needs nothing else."""
 
 import json
 import re
@@ -34,7 +34,7 @@ def sizes(model: ModelSettings) -> tuple[int, int]:
 
 
 def own_document(path: Path) -> dict[str, Any]:
-    """What a net that reportgen wrote says of itself; raises UserError for another file."""
+    """The description in a net file that reportgen wrote; raises UserError for another file."""
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")

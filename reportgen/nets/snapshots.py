@@ -78,5 +78,7 @@ def load_net(path: Path) -> tuple[nn.Module, Preprocessing]:
         net.load_state_dict(weights)
     except RuntimeError as error:
         first = str(error).split("\n")[1].strip()
-        raise UserError(f"{path} does not fit its net: {first} Delete its folder, and reportgen makes it again") from None
+        raise UserError(
+            f"{path} does not fit its net: {first} Delete its folder, and reportgen makes it again"
+        ) from None
     return net.to(memory_format=torch.channels_last).eval(), Preprocessing.from_json(document["preprocessing"])

@@ -108,7 +108,7 @@ def initialise(
     after Mishkin & Matas 2016).
     The paper's scale starves a net this small: nothing reaches its top, and it stays at chance for epochs.
 
-    Raises ValueError if ``default`` is asked for without images.
+    Raises ValueError for ``default`` without images.
     """
     if scheme == "default" and images is None:
         raise ValueError("the default initialisation rescales layers on images: give some")
@@ -131,7 +131,7 @@ def initialise(
 
 
 def _rescaled_output(block: nn.Module, layer: nn.Module, signal: Tensor | None, rescale: bool) -> Tensor:
-    """Output of a block, after its filters were rescaled to give unit deviation if that is asked for."""
+    """Output of a block; first rescales its filters to give unit deviation, where the caller wants that."""
     for child in block.children():
         if isinstance(child, nn.Dropout):
             continue

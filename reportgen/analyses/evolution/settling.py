@@ -70,11 +70,11 @@ def settled_under(
 ) -> Float[np.ndarray, " resample"]:
     """When a layer settles under each set of weights: `settled` of ``course.curves(weights)``, at less cost.
 
-    It hangs on the last snapshot below the mark and the one after it, so each curve is followed back from the end no
+    It depends on the last snapshot below the mark and the one after it, so each curve is followed back from the end no
     further than to that.
     """
     under = course.under(weights)
-    curves = np.zeros((len(weights), len(course)))  # what is not looked at is not asked for
+    curves = np.zeros((len(weights), len(course)))  # zeros where nobody looks
     curves[:, 0], curves[:, -1] = course.cka(0, under), 1
     above: Bool[np.ndarray, " resample"] = np.ones(len(weights), dtype=bool)
     for snapshot in range(len(course) - 2, 0, -1):

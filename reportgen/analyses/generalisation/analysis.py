@@ -1,4 +1,4 @@
-"""Do the features serve other images? (Zeiler & Fergus 2013, sections 5.2 and 5.3, tables 4, 5 and 7, figure 9)."""
+"""Are the features useful for other images? (Zeiler & Fergus 2013, sections 5.2 and 5.3, tables 4, 5 and 7, figure 9)."""
 
 from dataclasses import dataclass
 from typing import Any

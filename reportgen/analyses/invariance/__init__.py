@@ -3,7 +3,7 @@
 Test images are shifted up and down, scaled and turned, over the paper's ranges in proportion to the image. How far does
 the feature vector of layer 1 move, how far that of layer 7, and what becomes of the true class's probability? The
 pixels move before the net's preprocessing. Where the scenes around the images are known, scene slides in at the border;
-elsewhere the picture's mirror image does, and a control shows what that alone changes.
+elsewhere the picture's mirror image does, and a control shows what the mirror image alone changes.
 """
 
 from typing import Annotated

@@ -41,11 +41,11 @@ from reportgen.settings.recipes import Architecture, TrainingSettings, ended, le
 CHECKPOINT = "checkpoint.pt"
 HISTORY = "history.json"
 EVALUATION_BATCH = 128  # images
-KEEPING = 0.1  # share of the time that a training may spend on writing what it would resume from
+KEEPING = 0.1  # share of the time that a training may spend on saving the state from which it would resume
 
 
 class Diverged(UserError):
-    """The loss is no longer finite; what the epochs before left in the folder stays."""
+    """The loss is no longer finite; the folder keeps what the earlier epochs left."""
 
     def __init__(self, message: str, epoch: int) -> None:
         super().__init__(message)
@@ -54,12 +54,12 @@ class Diverged(UserError):
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one pass over the training images came to."""
+    """The outcome of one pass over the training images."""
 
     epoch: int
     learning_rate: float  # after its last step
     train_loss: float  # mean over the epoch's steps, with dropout, on the crops it was trained on
-    train_accuracy: float  # likewise
+    train_accuracy: float  # mean over the epoch's steps, as the loss
     validation_loss: float  # after the epoch, centre crops
     validation_accuracy: float
     clipped: dict[str, float]  # layer: share of its filters that were rescaled, mean over the epoch's updates
@@ -225,7 +225,7 @@ class _Run:
             self.optimiser.load_state_dict(checkpoint["optimiser"])
             history = History.from_json(json.loads(checkpoint["history"]))
             if self.writes:
-                write_json(folder / HISTORY, history.as_json())  # a kill may have come before it was written
+                write_json(folder / HISTORY, history.as_json())  # a kill may have come before the snapshot was written
                 self.forget_snapshots_after(len(history.epochs))
         recipe, device = self.plan.recipe, self.plan.device
         self.gradients = Gradients(self.net, recipe.precision == "bfloat16", recipe.batch_size, device, self.plan.world)

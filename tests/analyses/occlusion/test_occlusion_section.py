@@ -118,7 +118,11 @@ def test_it_says_what_was_measured(build: Path) -> None:
     [
         (0.2, 0.46, "covering the middle of the image would give about 46 % of the difference that decides the claim"),
         (0.2, 1.5, "this test does not tell the projections from a guess"),
-        (0.2, None, "this test does not tell the projections from a guess"),  # the projections make no difference at all
+        (
+            0.2,
+            None,
+            "this test does not tell the projections from a guess",
+        ),  # the projections make no difference at all
         (0.01, -0.1, "The middle of the image explains none of the difference"),
         (0.01, None, "The middle of the image explains none of the difference"),
     ],
