@@ -106,7 +106,7 @@ def initialise(
     ``default``: layer 1 at 0.02, the softmax layer at 0.01, the layers between at He's scale and then rescaled so that
     their outputs before the ReLU have unit deviation on `images` (about 200 of the training images, preprocessed;
     after Mishkin & Matas 2016).
-    The paper's scale starves a net this small: nothing reaches its top, and it stays at chance for epochs.
+    The paper's scale is too low for a net this small: no signal reaches its top, and it stays at chance for epochs.
 
     Raises ValueError for ``default`` without images.
     """

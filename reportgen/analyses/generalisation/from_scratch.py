@@ -53,7 +53,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training came to."""
+    """The outcome of a training."""
 
     correct: Bool[np.ndarray, " test"]  # of the test images
     updates: int

@@ -16,7 +16,7 @@ from reportgen.analyses.base import Analysis
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Settings:
-    """On how many images the numbers rest, and which classes look alike however they are turned."""
+    """How many images the numbers use, and which classes look the same at every rotation."""
 
     images: Annotated[int, Field(ge=2)] = 144  # test images, as many of each class as can be
     symmetric: tuple[str, ...] = ()  # classes beside those that the data set itself names

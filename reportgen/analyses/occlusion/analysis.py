@@ -217,7 +217,7 @@ def figures(result: Result) -> dict[str, Figure]:
 
 
 def _caption(result: Result, example: Example, number: int) -> str:
-    """What the five panels are; said at length once, below the first of these figures."""
+    """What the five panels are; the full text stands only below the first of these figures."""
     others = f"{len(example.sources) - 1} other validation images that excite it most"
     edge = " The line is the object's edge." if example.outline.any() else ""
     projected = (

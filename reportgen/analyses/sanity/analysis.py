@@ -225,7 +225,7 @@ def numbers(result: Result) -> dict[str, Any]:
 
 
 def _belief(deepest: dict[str, Any]) -> dict[str, Any]:
-    """How far projections of the deepest layer are to be believed, by their rank correlations."""
+    """How far projections of the deepest layer can be believed, by their rank correlations."""
     own, everything = deepest["deconvnet"]["rank"][1], deepest["deconvnet"]["rank"][-1]
     other = deepest["deconvnet_other"]["rank"][0]
     return {
