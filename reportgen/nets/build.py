@@ -24,9 +24,7 @@ from reportgen.settings.recipes import OWN_NETS, Architecture
 
 WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 QUANTISED = ("torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized", "torch.nn.quantized", "torch.nn.intrinsic.q")
-_made: WeakSet[nn.Module] = (
-    WeakSet()
-)  # by factories: two sets of weights would end up in a net that a factory gives twice
+_made: WeakSet[nn.Module] = WeakSet()  # by factories: a net that a factory gives twice must be copied
 
 
 def build(description: Mapping[str, Any]) -> nn.Module:
@@ -69,10 +67,7 @@ def _from_torchvision(name: str, arguments: Mapping[str, Any]) -> nn.Module:
 
     check_classifier(name)
     if name in ("googlenet", "inception_v3"):
-        arguments = {
-            "init_weights": False,
-            **arguments,
-        }  # else torch spends minutes on drawing weights that are then replaced
+        arguments = {"init_weights": False, **arguments}  # else it draws weights for minutes, only to replace them
     return torchvision.models.get_model(name, weights=None, **arguments)
 
 

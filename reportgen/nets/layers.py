@@ -4,7 +4,8 @@ A *map* of layer l is its convolution's ReLU output, before pooling and normalis
 is the block's output, after them. In a net that is not the paper's, layers 1-5 are five ReLU layers spread evenly over
 the depth of the convolutions, first and last included, and layer 7 is what the last linear layer (or 1x1 classifier)
 reads. Another activation function behind a convolution counts as a ReLU does; in a net without any, the convolutions
-themselves. Where a net has larger maps, maps of one row and column, such as channel gates, do not count. ``LAYERS=`` overrides.
+themselves. Where a net has larger maps, maps of one row and column, such as channel gates, do not count.
+``LAYERS=`` overrides.
 """
 
 from collections.abc import Iterator, Sequence

@@ -46,9 +46,7 @@ class Result:
     """The variants that this run trained, by name."""
 
     facts: dict[str, dict[str, Any]]  # what each net's stage wrote of it
-    wrong: dict[
-        str, Float[np.ndarray, " image"]
-    ]  # 1 where the net gets a validation image wrong; without diverged nets
+    wrong: dict[str, Float[np.ndarray, " image"]]  # 1 where a net is wrong on a validation image; without diverged nets
     ensembles: dict[str, Ensemble]
     images: int  # validation images
 

@@ -26,9 +26,7 @@ LOWEST_START = 2  # the paper's layer; below layer 1's filters there is nothing 
 METHODS = ("deconvnet", "gradient")
 CLEARLY = 0.1  # of a rank correlation: less is called no difference
 REMAINS = 0.15  # a rank correlation from which on a part of the picture is said to remain
-DIGITS = (
-    3  # of the means: pixels that nearly tie change ranks with the last bit, which depends on the number of threads
-)
+DIGITS = 3  # of the means: nearly tied pixels change ranks with the last bit, which depends on the number of threads
 
 
 @dataclass(frozen=True)

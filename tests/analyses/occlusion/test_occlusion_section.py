@@ -118,11 +118,7 @@ def test_it_says_what_was_measured(build: Path) -> None:
     [
         (0.2, 0.46, "covering the middle of the image would give about 46 % of the difference that decides the claim"),
         (0.2, 1.5, "this test does not tell the projections from a guess"),
-        (
-            0.2,
-            None,
-            "this test does not tell the projections from a guess",
-        ),  # the projections make no difference at all
+        (0.2, None, "this test does not tell the projections from a guess"),  # projections make no difference
         (0.01, -0.1, "The middle of the image explains none of the difference"),
         (0.01, None, "The middle of the image explains none of the difference"),
     ],
@@ -137,7 +133,7 @@ def test_a_map_that_is_more_active_under_the_square_gains(build: Path) -> None:
     text = page(build, genuineness=GENUINENESS | drops, localisation=LOCALISATION | {"on_object": -0.03})
     for said in (
         "map loses 34 %",
-        "emptiest it gains 2 %",
+        "emptiest, the map gains 2 %",
         "a map loses 20 %",
         "corner it loses 0 %",
         "class gains 3 p",
