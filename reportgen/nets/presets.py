@@ -29,7 +29,7 @@ class Preset:
 
 def preset(name: str, weights: str) -> Preset:
     """What torchvision says of weights of that name; raises UserError with the names that there are."""
-    import torchvision  # takes seconds: not where only names are asked for
+    import torchvision  # takes seconds: not where only names are needed
 
     check_classifier(name)
     known = torchvision.models.get_model_weights(name)
@@ -57,7 +57,7 @@ def preset(name: str, weights: str) -> Preset:
 
 def preset_of_file(name: str, weights: str) -> Preset | None:
     """What torchvision says of a file of weights, if it is one of its own by its name, which ends in a checksum."""
-    import torchvision  # takes seconds: not where only names are asked for
+    import torchvision  # takes seconds: not where only names are needed
 
     check_classifier(name)
     known = torchvision.models.get_model_weights(name)
@@ -69,7 +69,7 @@ def preset_of_file(name: str, weights: str) -> Preset | None:
 
 def download(name: str, weights: str) -> State:
     """torchvision's weights, from torch hub's folder or the network; raises UserError that says which file is wanted."""
-    import torchvision  # takes seconds: not where only names are asked for
+    import torchvision  # takes seconds: not where only names are needed
 
     entry = torchvision.models.get_model_weights(name)[weights.rpartition(".")[2]]
     file, folder = entry.url.rpartition("/")[2], Path(torch.hub.get_dir()) / "checkpoints"

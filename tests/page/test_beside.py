@@ -119,7 +119,7 @@ def softmax(best: float, scratch: float, frozen: float) -> Change:
          lambda numbers: numbers["extra"].update(without_both=-0.059),
          "Without all four layers the error changes by −5.9 points."),
         ("generalisation", "generalises", "contradicted", softmax(0.906, 0.867, 0.7),
-         "A softmax on layer 4, the best on these images, gets 90.6 % right, training from scratch 86.7 %."),
+         "A softmax on layer 4, the best on these images, gets 90.6 % right; training from scratch gets 86.7 %."),
         ("generalisation", "generalises", "contradicted", softmax(0.8, 0.867, 0.7), ""),
         ("generalisation", "generalises", "holds", softmax(0.906, 0.867, 0.95), ""),
     ],

@@ -98,7 +98,7 @@ def test_every_map_has_both_strips_and_its_images_by_name(page: str) -> None:
 def test_the_prose_has_the_results_numbers(page: str) -> None:
     said = text(page)
     assert "layer 1 at epoch 0.85 and layer 5 at epoch 1.94 (1.92 to 1.96)" in said
-    assert "Of layer 4 it cannot be said" in said
+    assert "For layer 4 this cannot be measured" in said
     assert "epoch 0.91 (layer 1) and epoch 1.89 (layer 5) on" in said
     assert "the CKA of layer 5 falls by 0.3 to its lowest at epoch 1" in said
     assert "all 3,600 training images" in said
@@ -110,7 +110,7 @@ def test_a_verdict_against_the_paper_is_discussed_and_no_other(page: str, tmp_pa
     numbers = NUMBERS | {"images": 100}
     other = text(section(tmp_path, numbers, figures(), verdict(CLAIM, "holds")))
     assert "disagrees with the paper" not in other
-    assert "100 of the 3,600 training images, drawn at random," in other
+    assert "100 of the 3,600 training images, drawn at random. For a few maps" in other
 
 
 def test_a_net_that_cannot_be_projected_is_said_to_be_none(page: str, tmp_path: Path) -> None:
