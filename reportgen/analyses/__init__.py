@@ -1,1 +1,1 @@
-"""The paper's analyses, a folder each: what one consists of is said in `reportgen.analyses.base`."""
+"""The paper's analyses, one folder each; `reportgen.analyses.base` says what an analysis consists of."""

@@ -31,7 +31,7 @@ FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Analysis:
-    """A figure or table of the paper, as it is declared: nothing of it is computed or imported yet."""
+    """The declaration of a figure or table of the paper, before anything is computed or imported."""
 
     name: str  # of its folder
     title: str  # of its section

@@ -1,4 +1,4 @@
-"""What is known of what the images show: where the object lies, where its parts are (COCO annotations)."""
+"""Where the object in each image lies, and where its parts are (COCO annotations)."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from reportgen.base.errors import UserError
 from reportgen.data.classes import ClassName, plain
 
 SIDEWAYS = (5, 6, 7, 8)  # values of EXIF's orientation that swap width and height
-BOX_SHARE = 0.22  # of the side of a square as large as the object's box: a part's diameter where nobody gave one
+BOX_SHARE = 0.22  # of the side of a square as large as the object's box: a part's diameter where the file gives none
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Parts:
 
 @dataclass(frozen=True)
 class Annotations:
-    """Where objects and parts are known; None where nothing is."""
+    """The known objects and parts; None where nothing is known."""
 
     objects: Bool[np.ndarray, "image row column"] | None  # of the test images; empty where one has no annotation
     parts: Parts | None
@@ -81,12 +81,12 @@ def read_coco(
 ) -> Iterator[Annotated]:
     """The annotated images of a COCO file, one after another, files looked for below `roots`.
 
-    Of an image's annotations one counts: the largest that marks parts, else the largest. Where `classes` names the class
+    One annotation of each image counts: the largest that marks parts, else the largest. Where `classes` names the class
     of an image, those of a category of that name come before all others, and together they outline the object. Outlines
     may be polygons or uncompressed runs; of an object whose outline is neither, the box is taken. Beyond COCO,
     ``part_sizes`` gives the parts' diameters in pixels; where it is missing they are a share of the object's box.
 
-    Raises UserError, beginning with `said_by`, for a file that is no such thing or an image that is not there.
+    Raises UserError, beginning with `said_by`, for a file of another kind or an image that is missing.
     """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
@@ -129,7 +129,7 @@ def _annotated(
         marks = annotation.get("keypoints", [0] * 3 * len(part_names))
         if len(marks) != 3 * len(part_names):
             raise ValueError(
-                f"{name}: {len(marks)} numbers in 'keypoints' where {len(part_names)} parts want three each"
+                f"{name}: {len(marks)} numbers in 'keypoints', but {len(part_names)} parts need three each"
             )
         points = np.array(marks, float).reshape(len(part_names), 3)
         size = (int(image["height"]), int(image["width"]))
@@ -153,7 +153,7 @@ def _annotated(
 def _of_class(
     annotations: Sequence[Mapping[str, Any]], categories: Mapping[int, Mapping[str, Any]], kind: str
 ) -> list[Mapping[str, Any]]:
-    """The annotations of a category that is called as the class `kind`."""
+    """The annotations of a category with the name of the class `kind`."""
     called = set(ClassName(kind).spellings)
     names = {number: plain(str(category["name"])) for number, category in categories.items()}
     return [annotation for annotation in annotations if names.get(annotation["category_id"]) in called]
@@ -248,7 +248,7 @@ def check_parts(annotated: Annotated) -> None:
         if not seen:
             raise Unusable(f"its {name.replace('_', ' ')} is not marked")
         if not (0 <= x < annotated.width and 0 <= y < annotated.height):
-            raise Unusable(f"its {name.replace('_', ' ')} lies outside of the square that is kept of the image")
+            raise Unusable(f"its {name.replace('_', ' ')} lies outside the square that is cut from the image")
     if not (annotated.diameters > 0).all():
         raise Unusable("how large its parts are is not known: give a box")
     if annotated.object is None or not annotated.object.any():

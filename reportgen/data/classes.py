@@ -12,13 +12,13 @@ from jaxtyping import Int
 
 from reportgen.base.errors import UserError
 
-UNKNOWN = -1  # label of an image whose class the net does not know, or that has none
+UNKNOWN = -1  # label of an image that has no class, or one that the net does not know
 HOW = "give CLASSES= a .csv with the columns index, name and (optionally) wnid, or a .json list of names"
 
 
 @dataclass(frozen=True)
 class ClassName:
-    """What one of a net's classes is called."""
+    """The names of one of a net's classes."""
 
     name: str
     wnid: str = ""  # WordNet id, as ImageNet's folders are named
@@ -46,7 +46,7 @@ class Mapping:
 
 
 def plain(text: str) -> str:
-    """A name without what people spell differently: case, spaces, underscores, hyphens, dots, apostrophes.
+    """A name without the details that people spell differently: case, spaces, underscores, hyphens, dots, apostrophes.
 
     >>> plain("Great_White-Shark")
     'greatwhiteshark'
@@ -58,7 +58,7 @@ def map_folders(folders: Sequence[str], classes: Sequence[ClassName], count: int
     """Which of the net's `count` classes each folder is, and what the classes are called.
 
     Where there are as many folders as classes, and none of them bears the name of a class, they are taken in their order,
-    which is that of their names, as torchvision's ImageFolder does. A name that several classes bear is then told by its
+    which is that of their names, as torchvision's ImageFolder does. A name that several classes bear is then resolved by its
     place, where that fits all.
     """
     known: dict[str, set[int]] = {}

@@ -1,4 +1,4 @@
-"""Reading whatever a photograph turns out to be; and files in the place of an array, decoded whenever they are read."""
+"""Reading photographs of any kind; and image files in place of an array, decoded whenever they are read."""
 
 import os
 import warnings
@@ -74,9 +74,9 @@ def _square(image: Image.Image, size: int) -> Image.Image:
 
 
 class Files:
-    """Image files in the place of a uint8 array "image row column 3": an index decodes what it asks for, and no more.
+    """Image files in place of a uint8 array "image row column 3": indexing decodes only the images that it selects.
 
-    Taken by an index are a number, a slice or an array of numbers, and behind it slices of rows, columns, channels.
+    An index is a number, a slice or an array of numbers, which slices of rows, columns, channels may follow.
     Every pixel is what `reportgen.data.packing.pack` would have stored. Raises UserError where a file cannot be read.
     """
 
@@ -111,7 +111,7 @@ class Files:
             return read_image(Path(path), self.shape[1])
         except Unreadable as error:
             raise UserError(
-                f"{path}: it was an image when the data stage read it, and no longer is ({error}): "
+                f"{path}: the data stage read it as an image, but it is no longer one ({error}): "
                 "put it back, or use DATA_PACK=true, which stores what can be read now"
             ) from None
 

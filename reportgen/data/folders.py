@@ -15,7 +15,7 @@ from reportgen.base.errors import UserError
 from reportgen.data.dataset import SPLITS
 from reportgen.data.decoding import Unreadable, read_image, read_picture
 
-MOST_SKIPPED = 0.01  # of all files; more, and the folder is not what the user thinks it is
+MOST_SKIPPED = 0.01  # of all files; with more, the folder is not what the user thinks it is
 SPLIT_NAMES = {
     "train": ("train", "training"),
     "val": ("val", "valid", "validation", "dev"),
@@ -29,7 +29,7 @@ class ImageFile:
 
     path: Path
     name: str  # "class/file"
-    label: int  # number of the class; -1 where nobody says
+    label: int  # number of the class; -1 where it is unknown
     picture: Callable[[], Image.Image] | None = None  # gives an image that lies in no file of its own
 
 
@@ -45,7 +45,7 @@ class Listing:
 def list_folder(root: Path, val_share: float, test_share: float, seed: int) -> Listing:
     """List an ImageFolder tree: ``root/<class>/<file>``, or ``root/train/<class>/<file>`` with ``val`` and ``test``.
 
-    What the tree does not split is split here, class by class, by the seed: `test_share` of the images for testing,
+    Where the tree has no splits, this function makes them, class by class, by the seed: `test_share` of the images for testing,
     `val_share` for validation. Raises UserError that names the folder or the class.
     """
     if not root.is_dir():
@@ -88,7 +88,7 @@ def list_folder(root: Path, val_share: float, test_share: float, seed: int) -> L
 def list_for_loaded(root: Path) -> Listing:
     """List a folder for a net that is not trained here: every image is for looking at.
 
-    ``root/<class>/<file>``; of a tree with splits, ``val`` and ``test``, or the one of them that there is, else
+    ``root/<class>/<file>``; of a tree with splits, ``val`` and ``test``, or whichever of the two exists, else
     ``train``; or images without class in ``root``, ``val`` or ``test`` itself. Where one set of images serves as both,
     `Listing.same` says so. Raises UserError that names the folder.
     """
@@ -152,7 +152,7 @@ def split(
 
 
 def _splits(root: Path) -> list[tuple[str, Path]]:
-    """The folders that are called as a split is; a ``train/`` without folders, beside others, is a class of trains."""
+    """The folders named after a split; a ``train/`` without folders in it, beside others, is a class of trains."""
     folders = _folders(root)
     found = [(name, path) for path in folders for name, said in SPLIT_NAMES.items() if path.name.casefold() in said]
     alone = [name for name, _ in found] == ["train"] and len(folders) > 1
@@ -160,12 +160,12 @@ def _splits(root: Path) -> list[tuple[str, Path]]:
 
 
 def _one_of_each(root: Path) -> dict[str, Path]:
-    """The folder of each split; raises UserError where two folders are called so."""
+    """The folder of each split; raises UserError where two folders name one split."""
     parts: dict[str, Path] = {}
     for name, path in _splits(root):
         if name in parts:
             raise UserError(
-                f"DATA={root}: {parts[name].name}/ and {path.name}/ are both called as the {name} split is: join them"
+                f"DATA={root}: {parts[name].name}/ and {path.name}/ are both names of the {name} split: join them"
             )
         parts[name] = path
     return parts

@@ -1,4 +1,4 @@
-"""The images as a loaded net sees them: labels are its classes, and where nobody knows one, its own prediction."""
+"""The images as a loaded net sees them: labels are its classes, or its own prediction where the class is unknown."""
 
 from collections.abc import Mapping as AnyMapping
 from collections.abc import Sequence

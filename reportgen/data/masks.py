@@ -18,7 +18,7 @@ def read_masks(place: Path, files: Mapping[Path, str], roots: Sequence[Path]) ->
 
     `place` is a COCO file, whose images are looked for below `roots`, and in which annotations of an image's own class come
     before the largest; or a folder with ``class/name.png`` or ``name.png``:
-    what is not black is the object, or, of pictures with transparent parts, what is not transparent. Raises UserError.
+    the object is what is not black, or, in pictures with transparent parts, what is not transparent. Raises UserError.
     """
     said_by = f"MASKS={place}"
     if not place.is_dir():
@@ -27,7 +27,9 @@ def read_masks(place: Path, files: Mapping[Path, str], roots: Sequence[Path]) ->
     found = list(_pictures(place, files, said_by))
     if not found:
         first = Path(next(iter(files.values()), "class/name.png")).with_suffix(".png")
-        raise UserError(f"{said_by}: no mask of any image in it: name them as the images, as in {place / first}")
+        raise UserError(
+            f"{said_by}: it holds no mask of any image: name each mask after its image, as in {place / first}"
+        )
     return found
 
 
@@ -57,7 +59,7 @@ def _pictures(folder: Path, files: Mapping[Path, str], said_by: str) -> Iterator
 
 
 def _shown(picture: Image.Image) -> Bool[np.ndarray, "row column"]:
-    """Where a mask is not black; of a cut-out, whose background may have any colour, where it is not transparent."""
+    """Where a mask is not black; where a cut-out, whose background may have any colour, is not transparent."""
     if picture.has_transparency_data:
         alpha = np.asarray(picture.convert("RGBA"))[..., 3]
         if alpha.min() < alpha.max():

@@ -1,4 +1,4 @@
-"""torchvision's data sets by name: used from ``data/`` where they lie there, else downloaded by torchvision."""
+"""torchvision's data sets by name: read from ``data/`` if they are there, else downloaded by torchvision."""
 
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
@@ -20,7 +20,7 @@ HOME = Path("data")  # torchvision's own root: the sets lie in folders of their 
 
 @dataclass(frozen=True)
 class Named:
-    """How torchvision is asked for a data set, split by split."""
+    """How to get a data set from torchvision, split by split."""
 
     kind: str  # the class in torchvision.datasets
     folder: str  # below `HOME`, where torchvision looks for it
@@ -79,7 +79,7 @@ def _first_line(error: BaseException) -> str:
 
 
 def _classes(data: Any) -> tuple[str, ...]:
-    """The names of the set's classes; of several names for one, the first."""
+    """The names of the set's classes; the first name where a class has several."""
     names = data.categories if hasattr(data, "categories") else data.classes
     return tuple(name if isinstance(name, str) else name[0] for name in names)
 

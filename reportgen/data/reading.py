@@ -21,7 +21,7 @@ def stored(
     """The images of each part, given by their numbers, on the device.
 
     Where they are mapped from disk, decoded, or go to a GPU (from pinned memory), a part is read while the one before it
-    is used. No more than these two are held.
+    is in use. Memory holds no more than these two.
     """
     cuda = device.type == "cuda"
     read = (as_tensor(images[part]) for part in parts)

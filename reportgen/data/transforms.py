@@ -51,7 +51,7 @@ class Preprocessing:
     range: Number = 1.0  # what white is before the mean is subtracted: 1 or 255
     order: Literal["RGB", "BGR"] = "RGB"  # of the channels that the net reads
     mean: Channels = (0.0, 0.0, 0.0)  # in units of `range`, in the net's order
-    deviation: Channels = (1.0, 1.0, 1.0)  # likewise
+    deviation: Channels = (1.0, 1.0, 1.0)  # in units of `range`, in the net's order
 
     def __post_init__(self) -> None:
         if self.crop < 1:

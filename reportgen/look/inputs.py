@@ -34,7 +34,7 @@ Opened = tuple[torch.nn.Module, Preprocessing]
 
 @dataclass(frozen=True)
 class Learned:
-    """What a net came to: what its stage wrote beside it."""
+    """A net's results, as its stage wrote them beside it."""
 
     numbers: dict[str, Any]
     logits: Float[np.ndarray, "image class"]  # validation images
@@ -172,12 +172,12 @@ class Inputs:
 
     @property
     def net_numbers(self) -> dict[str, Any]:
-        """What the net's stage says of it."""
+        """What the net's stage says about it."""
         return self.trained.numbers
 
     @cached_property
     def learned(self) -> Learned:
-        """What the net came to."""
+        """The net's results."""
         return self.trained.open_learned()
 
     @property
@@ -197,7 +197,7 @@ class Inputs:
 
     @cached_property
     def probabilities(self) -> Float[np.ndarray, "image class"]:
-        """What the net says of every validation image."""
+        """The net's answer for every validation image."""
         return softmax(self.learned.logits)
 
     def layer(self, number: int) -> PaperLayer:
@@ -223,7 +223,7 @@ class Inputs:
 
     @property
     def net(self) -> torch.nn.Module:
-        """The net, ready to be looked into."""
+        """The net, ready for the probe."""
         return self._opened[0]
 
     @property

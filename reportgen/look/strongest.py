@@ -97,13 +97,13 @@ def _whose(inputs: Inputs) -> str:
 
 
 def own_images(images: int, batch: int, world: World) -> Int[np.ndarray, " own"]:
-    """The images of every batch that falls to this process: the i-th batch to the process i modulo their number."""
+    """The images of this process's batches: process i modulo their number computes the i-th batch."""
     every = np.arange(images)
     return every[every // batch % world.size == world.rank]
 
 
 def respond(inputs: Inputs) -> dict[int, Float[np.ndarray, "map image"]]:
-    """How strongly each map responds to some validation images: what tells maps of two nets to be counterparts."""
+    """How strongly each map responds to some validation images: shows which maps of two nets are counterparts."""
     chosen = evenly(len(inputs.data.val), COMPARED)
     names = {layer.number: layer.map for layer in convolutions(inputs)}
 
@@ -177,7 +177,7 @@ def on_pixels(
 ) -> list[Float[np.ndarray, "row column 3"]]:
     """Project activations that an image causes, in RGB on the whole image; zeros where an activation is zero.
 
-    What was barely above zero in a batch may be zero here, where the image is computed alone and rounded otherwise.
+    A value barely above zero in a batch may be zero here, where the image is computed alone and rounds differently.
     """
     found = []
     for projection in probe.project(inputs.graph, image, units):

@@ -1,4 +1,4 @@
-"""Building a net from what a file or a switch says of it: one of ours, torchvision's, or the user's own factory.
+"""Building a net from its description in a file or a switch: one of ours, torchvision's, or the user's own factory.
 
 A net's *description* is a JSON-able document: ``{"architecture": {...}}`` for `reportgen.nets.zfnet.ZFNet`, or
 ``{"model": {"name": "resnet18", "arguments": {...}}}`` for a torchvision classifier or ``package.module:factory``.
@@ -24,7 +24,7 @@ from reportgen.settings.recipes import OWN_NETS, Architecture
 
 WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 QUANTISED = ("torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized", "torch.nn.quantized", "torch.nn.intrinsic.q")
-_made: WeakSet[nn.Module] = WeakSet()  # by factories: one that gives a net again would have two weights meet in it
+_made: WeakSet[nn.Module] = WeakSet()  # by factories: a net that a factory gives twice must be copied
 
 
 def build(description: Mapping[str, Any]) -> nn.Module:
@@ -67,7 +67,7 @@ def _from_torchvision(name: str, arguments: Mapping[str, Any]) -> nn.Module:
 
     check_classifier(name)
     if name in ("googlenet", "inception_v3"):
-        arguments = {"init_weights": False, **arguments}  # else minutes are spent on drawing what is then replaced
+        arguments = {"init_weights": False, **arguments}  # else it draws weights for minutes, only to replace them
     return torchvision.models.get_model(name, weights=None, **arguments)
 
 
@@ -98,19 +98,21 @@ def _from_factory(name: str, arguments: Mapping[str, Any]) -> nn.Module:
 
 
 def _unwrapped(net: nn.Module) -> nn.Module:
-    """The net itself, out of torch.compile and of what trains it on several GPUs: neither can be followed."""
+    """The net itself, without the wrappers of torch.compile and of training on several GPUs: they cannot be followed."""
     inner = net.module if isinstance(net, WRAPPERS) else getattr(net, "_orig_mod", net)
     return net if inner is net else _unwrapped(inner)
 
 
 def _check(net: nn.Module, name: str) -> None:
-    """Raise UserError for what cannot be looked into."""
+    """Raise UserError for a net that reportgen cannot look into."""
     if isinstance(net, torch.jit.ScriptModule):
         raise UserError(
-            f"MODEL={name}: a TorchScript module cannot be looked into: give the module that it was made of"
+            f"MODEL={name}: reportgen cannot look into a TorchScript module: give the module that it was made from"
         )
     if any(type(module).__module__.startswith(QUANTISED) for module in net.modules()):
-        raise UserError(f"MODEL={name}: a quantised net cannot be looked into: give the net before it was quantised")
+        raise UserError(
+            f"MODEL={name}: reportgen cannot look into a quantised net: give the net before it was quantised"
+        )
 
 
 @contextmanager

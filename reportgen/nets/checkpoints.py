@@ -1,6 +1,6 @@
 """Weights in files: reading them without running anything, unwrapping what training scripts wrap around them.
 
-A file is a safetensors file, or a pickle that is read with ``weights_only=True``: whatever else a pickle asks for is
+A file is a safetensors file, or a pickle that is read with ``weights_only=True``: anything else in a pickle is
 refused, and none of it runs.
 """
 
@@ -42,7 +42,7 @@ def read_state(path: Path, said_by: str) -> State:
     state = _tensors(found)
     if not state:
         raise UserError(
-            f"{said_by}: there are no weights in it: save the net's state dict, torch.save(net.state_dict(), ...)"
+            f"{said_by}: the file holds no weights: save the net's state dict, torch.save(net.state_dict(), ...)"
         )
     for name, tensor in state.items():
         if tensor.is_floating_point() and not tensor.isfinite().all():

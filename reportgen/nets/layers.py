@@ -4,8 +4,8 @@ A *map* of layer l is its convolution's ReLU output, before pooling and normalis
 is the block's output, after them. In a net that is not the paper's, layers 1-5 are five ReLU layers spread evenly over
 the depth of the convolutions, first and last included, and layer 7 is what the last linear layer (or 1x1 classifier)
 reads. Another activation function behind a convolution counts as a ReLU does; in a net without any, the convolutions
-themselves. Maps of one row and column, as gates of channels have them, are none where there are
-larger ones. ``LAYERS=`` overrides.
+themselves. Where a net has larger maps, maps of one row and column, such as channel gates, do not count.
+``LAYERS=`` overrides.
 """
 
 from collections.abc import Iterator, Sequence
@@ -109,7 +109,7 @@ def _one_by_one(node: Node) -> bool:
 
 
 def _passed_by(graph: Graph, output: str, name: str) -> bool:
-    """Whether something of the image reaches the output on another way, as around a gate."""
+    """Whether part of the image reaches the output by another way, as around a gate."""
     waiting, seen = [output], {name}
     while waiting:
         node = graph.nodes[waiting.pop()]

@@ -22,7 +22,7 @@ FACTORY = "factory"  # WEIGHTS=factory: those that the user's factory gives its 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A net with its weights, and everything that is known of it without an image."""
+    """A net with its weights, and everything that is known about it without an image."""
 
     net: nn.Module  # in eval(), on the CPU
     description: dict[str, Any]  # how `reportgen.nets.build.build` makes it again
@@ -83,7 +83,7 @@ def _own(model: ModelSettings, given: PreprocessingSettings, crop: int, named: t
     document = own_document(path)
     is_ = next((name for name, base in OWN_NETS.items() if base.name == document["architecture"]["name"]), model.name)
     if is_ != model.name:
-        raise UserError(f"WEIGHTS={path}: this is a {is_}: give MODEL={is_}")
+        raise UserError(f"WEIGHTS={path}: this net is a {is_}: give MODEL={is_}")
     own = Preprocessing.from_json(document["preprocessing"])
     if crop != own.crop:
         raise UserError(f"DATA_CROP={crop}: the net in {path} reads {own.crop} px: leave DATA_CROP out")
@@ -95,7 +95,7 @@ def _own(model: ModelSettings, given: PreprocessingSettings, crop: int, named: t
 
 
 def _preprocessing(preset_: Preset | None, given: PreprocessingSettings, crop: int) -> tuple[Preprocessing, str]:
-    """What the net reads, and who says so."""
+    """What the net reads, and where that is known from."""
     usual = Preprocessing(crop, mean=IMAGENET_MEAN, deviation=IMAGENET_DEVIATION)
     if preset_ is not None:
         usual = Preprocessing(crop, mean=preset_.mean, deviation=preset_.deviation)
@@ -106,7 +106,7 @@ def _preprocessing(preset_: Preset | None, given: PreprocessingSettings, crop: i
 
 
 def _overridden(usual: Preprocessing, given: PreprocessingSettings) -> Preprocessing:
-    """What the settings say, over what is usual; usual means and deviations are turned into the range and order asked for."""
+    """The usual values, overridden by the settings; usual means and deviations are converted to the set range and order."""
     white, order = given.range or usual.range, given.order or usual.order
     turn = 1 if order == usual.order else -1
 

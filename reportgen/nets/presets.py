@@ -1,4 +1,4 @@
-"""What torchvision says of its own weights, and where it has them."""
+"""What torchvision says about its own weights, and where it keeps them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from reportgen.nets.checkpoints import State
 
 @dataclass(frozen=True)
 class Preset:
-    """What torchvision says of its own weights."""
+    """What torchvision says about its own weights."""
 
     label: str  # "SqueezeNet1_1_Weights.IMAGENET1K_V1"
     size: int  # pixels: the shorter side is scaled to this
@@ -29,7 +29,7 @@ class Preset:
 
 def preset(name: str, weights: str) -> Preset:
     """What torchvision says of weights of that name; raises UserError with the names that there are."""
-    import torchvision  # takes seconds: not where only names are asked for
+    import torchvision  # takes seconds: not where only names are needed
 
     check_classifier(name)
     known = torchvision.models.get_model_weights(name)
@@ -57,7 +57,7 @@ def preset(name: str, weights: str) -> Preset:
 
 def preset_of_file(name: str, weights: str) -> Preset | None:
     """What torchvision says of a file of weights, if it is one of its own by its name, which ends in a checksum."""
-    import torchvision  # takes seconds: not where only names are asked for
+    import torchvision  # takes seconds: not where only names are needed
 
     check_classifier(name)
     known = torchvision.models.get_model_weights(name)
@@ -69,7 +69,7 @@ def preset_of_file(name: str, weights: str) -> Preset | None:
 
 def download(name: str, weights: str) -> State:
     """torchvision's weights, from torch hub's folder or the network; raises UserError that says which file is wanted."""
-    import torchvision  # takes seconds: not where only names are asked for
+    import torchvision  # takes seconds: not where only names are needed
 
     entry = torchvision.models.get_model_weights(name)[weights.rpartition(".")[2]]
     file, folder = entry.url.rpartition("/")[2], Path(torch.hub.get_dir()) / "checkpoints"
@@ -78,6 +78,6 @@ def download(name: str, weights: str) -> State:
     except (URLError, OSError, RuntimeError) as error:
         reason = str(getattr(error, "reason", error)).strip().split("\n")[0]
         raise UserError(
-            f"WEIGHTS={weights}: {file} cannot be had from {entry.url.split('/')[2]} ({reason}): put it into {folder}, "
+            f"WEIGHTS={weights}: {file} cannot be downloaded from {entry.url.split('/')[2]} ({reason}): put it into {folder}, "
             f"or give WEIGHTS=path/to/{file}"
         ) from None

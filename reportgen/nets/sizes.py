@@ -1,4 +1,4 @@
-"""How large the images of a loaded net are, before anything heavy is imported: the data stage needs nothing else of it."""
+"""How large the images of a loaded net are, before anything heavy is imported: the data stage needs nothing else."""
 
 import json
 import re
@@ -34,7 +34,7 @@ def sizes(model: ModelSettings) -> tuple[int, int]:
 
 
 def own_document(path: Path) -> dict[str, Any]:
-    """What a net that reportgen wrote says of itself; raises UserError for another file."""
+    """The description in a net file that reportgen wrote; raises UserError for another file."""
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
@@ -46,4 +46,4 @@ def own_document(path: Path) -> dict[str, Any]:
         raise UserError(f"WEIGHTS={path}: no such file: give a net.safetensors that reportgen wrote") from None
     except (ValueError, KeyError, TypeError, OSError):
         pass
-    raise UserError(f"WEIGHTS={path}: reportgen did not write this net: say which it is, as in MODEL=resnet18")
+    raise UserError(f"WEIGHTS={path}: reportgen did not write this net: name its architecture, as in MODEL=resnet18")

@@ -69,14 +69,16 @@ def load_net(path: Path) -> tuple[nn.Module, Preprocessing]:
             metadata = file.metadata() or {}
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no mapping)
     except SafetensorError as error:
-        raise UserError(f"{path} is damaged ({error}): delete its folder, and it is made again") from None
+        raise UserError(f"{path} is damaged ({error}): delete its folder, and reportgen makes it again") from None
     if "reportgen" not in metadata:
-        raise UserError(f"{path} does not say what net it holds: it was not written by reportgen")
+        raise UserError(f"{path} does not say which net it holds: reportgen did not write it")
     document = json.loads(metadata["reportgen"])
     net = build(document)
     try:
         net.load_state_dict(weights)
     except RuntimeError as error:
         first = str(error).split("\n")[1].strip()
-        raise UserError(f"{path} does not fit its net: {first} Delete its folder, and it is made again") from None
+        raise UserError(
+            f"{path} does not fit its net: {first} Delete its folder, and reportgen makes it again"
+        ) from None
     return net.to(memory_format=torch.channels_last).eval(), Preprocessing.from_json(document["preprocessing"])

@@ -60,4 +60,4 @@ def joined() -> Iterator[World]:
     end_with(os.getppid())
     distributed.init_process_group()  # NCCL for what lies on a GPU, gloo for the rest
     yield World(distributed.get_rank(), distributed.get_world_size())
-    distributed.destroy_process_group()  # not after an error: the others may be waiting, and torchrun ends them
+    distributed.destroy_process_group()  # not after an error: the others may be waiting, and torchrun stops them

@@ -106,9 +106,9 @@ def initialise(
     ``default``: layer 1 at 0.02, the softmax layer at 0.01, the layers between at He's scale and then rescaled so that
     their outputs before the ReLU have unit deviation on `images` (about 200 of the training images, preprocessed;
     after Mishkin & Matas 2016).
-    The paper's scale starves a net this small: nothing reaches its top, and it stays at chance for epochs.
+    The paper's scale is too low for a net this small: no signal reaches its top, and it stays at chance for epochs.
 
-    Raises ValueError if ``default`` is asked for without images.
+    Raises ValueError for ``default`` without images.
     """
     if scheme == "default" and images is None:
         raise ValueError("the default initialisation rescales layers on images: give some")
@@ -131,7 +131,7 @@ def initialise(
 
 
 def _rescaled_output(block: nn.Module, layer: nn.Module, signal: Tensor | None, rescale: bool) -> Tensor:
-    """Output of a block, after its filters were rescaled to give unit deviation if that is asked for."""
+    """Output of a block; first rescales its filters to give unit deviation, where the caller wants that."""
     for child in block.children():
         if isinstance(child, nn.Dropout):
             continue

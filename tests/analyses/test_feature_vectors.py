@@ -18,9 +18,6 @@ from reportgen.data.transforms import Preprocessing
 from reportgen.look.inputs import Inputs
 
 CROP, IMAGES = 64, 6
-SQUEEZENET = {
-    "model": {"name": "squeezenet1_1", "arguments": {"num_classes": 3}}
-}  # its classifier is a 1x1 convolution
 
 
 @pytest.fixture(scope="module")

@@ -118,7 +118,7 @@ def test_nets_that_diverged_do_not_end_the_report(tiny: Run, tmp_path: Path) -> 
 
 def test_a_report_with_few_comparison_nets_says_what_it_cannot_test(tiny: Run, tmp_path: Path) -> None:
     page, claims = remake(copied(tiny, tmp_path, COMPARE_VARIANTS="zfnet"))
-    assert "trains only a part of the nets" in page
+    assert "trains only some of the nets" in page
     assert "This run trains 1 of the paper" in page.replace("\n", " ")
     for name in ("clipping", "fewer-dead-features", "less-aliasing", "better-architecture", "depth-matters"):
         assert claims[name]["verdict"] == "not tested", name

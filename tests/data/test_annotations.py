@@ -155,7 +155,7 @@ GOOD = document_of([image_of(1, "a.png")], [annotation_of(1)])
         (GOOD | {"annotations": [annotation_of(1, category_id=9)]}, "(category 9 is not among its categories)"),
         (
             GOOD | {"annotations": [annotation_of(1, keypoints=[1, 2, 2])]},
-            "(a.png: 3 numbers in 'keypoints' where 3 parts want three each)",
+            "(a.png: 3 numbers in 'keypoints', but 3 parts need three each)",
         ),
         (GOOD | {"annotations": [annotation_of(1, part_sizes=[4])]}, "(a.png: 1 'part_sizes' for 3 parts)"),
         (
@@ -195,11 +195,11 @@ def test_a_whole_annotation_is_usable(tmp_path: Path) -> None:
         ({"keypoints": [45, 30, 2, 0, 0, 0, 60, 55, 2]}, "its left eye is not marked"),
         (
             {"keypoints": [5, 30, 2, 75, 30, 2, 60, 55, 2]},
-            "its right eye lies outside of the square that is kept of the image",
+            "its right eye lies outside the square that is cut from the image",
         ),
         (
             {"keypoints": [45, 30, 2, 75, 30, 2, 60, 80, 2]},
-            "its nose lies outside of the square that is kept of the image",
+            "its nose lies outside the square that is cut from the image",
         ),
         ({"bbox": None}, "where the object lies is not known: give a segmentation or a box"),
         ({"bbox": [0, 0, 4, 4]}, "where the object lies is not known: give a segmentation or a box"),  # cut away

@@ -197,7 +197,7 @@ def test_two_folders_of_one_split_and_splits_without_train_are_refused(tmp_path:
     for name in ("train", "val", "valid"):
         tree(tmp_path / "twice" / name, count=3)
     for lister in (lambda root: list_folder(root, 0.2, 0.2, 0), list_for_loaded):
-        with pytest.raises(UserError, match=r"twice: val/ and valid/ are both called as the val split is: join them$"):
+        with pytest.raises(UserError, match=r"twice: val/ and valid/ are both names of the val split: join them$"):
             lister(tmp_path / "twice")
     for name in ("Testing", "val"):
         tree(tmp_path / "none" / name, count=3)

@@ -104,7 +104,7 @@ def test_annotations_of_the_images_own_class_come_before_the_largest(images: Pat
 def test_a_folder_without_masks_and_a_mask_that_is_no_picture(images: Path, tmp_path: Path) -> None:
     (tmp_path / "masks").mkdir()
     with pytest.raises(
-        UserError, match=r"MASKS=.*: no mask of any image in it: name them as the images, as in .*cat/a\.png"
+        UserError, match=r"MASKS=.*: it holds no mask of any image: name each mask after its image, as in .*cat/a\.png"
     ):
         read_masks(tmp_path / "masks", files(images), [images])
     (tmp_path / "masks" / "b.png").write_bytes(b"no")

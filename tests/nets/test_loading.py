@@ -182,7 +182,7 @@ def test_a_truncated_file(tmp_path: Path) -> None:
 
 
 def test_a_file_without_weights_and_one_with_numbers_that_are_none(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="here: there are no weights in it"):
+    with pytest.raises(UserError, match="here: the file holds no weights"):
         checkpoints.read_state(saved(tmp_path / "a.pt", {"epoch": 3}), "here")
     state = small().state_dict()
     state["conv.weight"][0, 0, 0, 0] = torch.nan
@@ -284,7 +284,7 @@ def test_a_hub_that_cannot_be_reached(monkeypatch: pytest.MonkeyPatch, tmp_path:
     with pytest.raises(UserError) as caught:
         loading.load(ModelSettings(name="squeezenet1_1", weights="DEFAULT"), NOTHING, 224)
     assert str(caught.value) == (
-        "WEIGHTS=DEFAULT: squeezenet1_1-b8a52dc0.pth cannot be had from download.pytorch.org ([Errno -3] Temporary failure "
+        "WEIGHTS=DEFAULT: squeezenet1_1-b8a52dc0.pth cannot be downloaded from download.pytorch.org ([Errno -3] Temporary failure "
         f"in name resolution): put it into {tmp_path}/checkpoints, or give WEIGHTS=path/to/squeezenet1_1-b8a52dc0.pth"
     )
 
@@ -429,5 +429,5 @@ def test_a_net_that_reportgen_trained_says_everything_itself(tmp_path: Path) -> 
     with pytest.raises(UserError, match=r"DATA_CROP=40: the net in .* reads 48 px"):
         loading.load(ModelSettings(name="zfnet", weights=str(path)), NOTHING, 40)
     foreign = saved(tmp_path / "other.safetensors", small().state_dict())
-    with pytest.raises(UserError, match="reportgen did not write this net: say which it is"):
+    with pytest.raises(UserError, match="reportgen did not write this net: name its architecture"):
         loading.load(ModelSettings(name="zfnet", weights=str(foreign)), NOTHING, 48)

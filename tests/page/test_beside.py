@@ -93,7 +93,7 @@ def softmax(best: float, scratch: float, frozen: float) -> Change:
         ("features", "hierarchy", "contradicted", agreeing(0.5, 0.4, 0.3, 0.2, 0.1), ""),
         ("invariance", "output-stable", "holds",
          lambda numbers: numbers.update(correct=9, left_at_ends={"translation": 0.36, "scale": 0.44}),
-         "More stable than to turning is what the rule asks: the largest shifts leave 36 % of the probability, the largest "
+         "The rule asks only for more stability than under turning: the largest shifts leave 36 % of the probability, the largest "
          "scale 44 %."),
         ("invariance", "output-stable", "holds", lambda numbers: numbers.update(correct=0), ""),
         ("architecture", "fewer-dead-features", "holds", likeness(-0.2, -0.1),
@@ -119,7 +119,7 @@ def softmax(best: float, scratch: float, frozen: float) -> Change:
          lambda numbers: numbers["extra"].update(without_both=-0.059),
          "Without all four layers the error changes by −5.9 points."),
         ("generalisation", "generalises", "contradicted", softmax(0.906, 0.867, 0.7),
-         "A softmax on layer 4, the best on these images, gets 90.6 % right, training from scratch 86.7 %."),
+         "A softmax on layer 4, the best on these images, gets 90.6 % right; training from scratch gets 86.7 %."),
         ("generalisation", "generalises", "contradicted", softmax(0.8, 0.867, 0.7), ""),
         ("generalisation", "generalises", "holds", softmax(0.906, 0.867, 0.95), ""),
     ],
@@ -142,8 +142,8 @@ def test_the_order_in_which_layers_settle_stands_beside_the_rule(content: Conten
     ("unit", "net", "said", "advice"),
     [
         (False, True, "A caveat on the pictures: when layer 5 forgets what it learned, a projection from it still correlates "
-         "at 0.83 with what it was, and the projections of two different units correlate at 0.86: a projection shows what of "
-         "an image gets through to a layer more than what one unit is looking for.", "as an answer to the question"),
+         "at 0.83 with what it was, and the projections of two different units correlate at 0.86: a projection shows "
+         "which parts of an image get through to a layer, more than what one unit is looking for.", "as an answer to the question"),
         (True, False, "A caveat on the pictures: when every layer forgets what it learned, a projection from layer 5 still "
          "correlates at 0.35 with what it was: a part of it shows the image rather than the net.",
          "as an answer to the question"),
@@ -177,7 +177,7 @@ def test_a_top_layer_that_tells_no_images_apart_has_a_page(content: Content) -> 
         for small in numbers["small"]:
             small["top"] = None
 
-    assert "Blur has its share in it." not in page(content, "invariance", collapse)
+    assert "Blur is part of the effect." not in page(content, "invariance", collapse)
 
 
 def test_classes_that_are_all_recognised_alike_have_no_best(content: Content) -> None:

@@ -9,7 +9,6 @@ import pytest
 from coco_files import annotation_of, document_of, dog, image_of, write
 from PIL import Image
 
-from reportgen.stages.plan import pipeline as planned
 from reportgen.analyses import settings
 from reportgen.base.artifacts import DOCUMENT, read_json, write_json
 from reportgen.base.errors import UserError
@@ -18,6 +17,7 @@ from reportgen.data.dataset import Transfer
 from reportgen.data.decoding import read_image
 from reportgen.pipeline import work
 from reportgen.stages import annotations, data, transfer
+from reportgen.stages.plan import pipeline as planned
 from reportgen.stages.plan import stages
 
 SIZE = 48
@@ -136,7 +136,7 @@ def test_images_that_cannot_be_used_are_listed_with_the_reason(tmp_path: Path, s
         {"file": "dog/2.png", "reason": "annotated at 60x80 px, but its file has 120x80"},
         {"file": "dog/broken.png", "reason": "not an image"},
         {"file": "dog/0.png", "reason": "its left eye is not marked"},
-        {"file": "dog/1.png", "reason": "its right eye lies outside of the square that is kept of the image"},
+        {"file": "dog/1.png", "reason": "its right eye lies outside the square that is cut from the image"},
     ]
     assert found["parts"]["names"] == ["dog/3.png"]
 

@@ -198,7 +198,7 @@ def test_one_with_little_memory_halves_its_part(one: Path, two: Path, tmp_path: 
 def test_memory_that_is_gone_later_ends_the_run(two: Path, tmp_path: Path) -> None:
     _, done = short_of_memory(two, tmp_path, steps=FELT_OUT)
     assert done.returncode == 2
-    assert "GPUS=2: a GPU no longer has memory for 16 images at once: make the same command again" in done.stderr
+    assert "GPUS=2: a GPU no longer has memory for 16 images at once: run the same command again" in done.stderr
 
 
 def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:

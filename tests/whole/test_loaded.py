@@ -348,11 +348,11 @@ def test_the_layers_that_the_user_names_are_looked_at(home: Path) -> None:
         ),
         (
             {"MODEL": "brightness_net:scripted", "WEIGHTS": "factory"},
-            "MODEL=brightness_net:scripted: a TorchScript module cannot be looked into: give the module that",
+            "MODEL=brightness_net:scripted: reportgen cannot look into a TorchScript module: give the module that",
         ),
         (
             {"MODEL": "brightness_net:quantised", "WEIGHTS": "factory"},
-            "MODEL=brightness_net:quantised: a quantised net cannot be looked into: give the net before",
+            "MODEL=brightness_net:quantised: reportgen cannot look into a quantised net: give the net before",
         ),
         (
             {"MODEL": "brightness_net:nowhere", "WEIGHTS": "factory"},
@@ -427,7 +427,7 @@ def test_a_net_that_branches_on_values_has_a_report_that_says_what_is_not_known(
     assert "the forward pass of Branching cannot be followed (" in done.stderr
     page = " ".join((home / "report" / "index.html").read_text().split())
     trained, occlusion = (page.split(f'id="{name}"')[1].split("</section>")[0] for name in ("trained", "occlusion"))
-    assert "knows less of it than of most nets: the forward pass of Branching cannot be followed" in trained
+    assert "knows less of this net than of most: the forward pass of Branching cannot be followed" in trained
     assert "takes longer and changes no number: the forward pass of Branching cannot be followed" in occlusion
     assert numbers(home)["top1"] == 1.0
     assert [layer["map"] for layer in numbers(home, "schematics")["nodes"]] == ["act", "act2", "head.input", "head"]
@@ -459,7 +459,7 @@ def test_what_reportgen_trained_can_be_loaded(tiny: Run, tmp_path: Path, monkeyp
     trained, loaded = (read_json(build / "net" / DOCUMENT)["numbers"] for build in (tiny.build, tmp_path / "build"))
     same = ("name", "parameters", "multiply_adds", "preprocessing", "top1", "top5", "labelled_images", "classes")
     assert {name: loaded[name] for name in same} == {name: trained[name] for name in same}
-    with pytest.raises(UserError, match="this is a zfnet: give MODEL=zfnet"):
+    with pytest.raises(UserError, match="this net is a zfnet: give MODEL=zfnet"):
         planned(settings.load(switches | {"MODEL": "krizhevsky"}, sizes), tmp_path / "b", tmp_path / "r").make_due(
             ["net"]
         )

@@ -137,7 +137,7 @@ def test_what_is_not_known_of_a_net_that_cannot_be_followed_is_not_told_as_known
     done = here("run", *(f"{name}={value}" for name, value in switches.items()), cwd=home, pdf=False)
     assert done.returncode == 0, done.stderr
     page = (home / "report" / "index.html").read_text()
-    assert "Of this net it cannot be drawn: the forward pass of Watched cannot be followed (" in words_of(
+    assert "This net’s layer cannot be drawn: the forward pass of Watched cannot be followed (" in words_of(
         page, "schematics"
     )
     features, evolution = words_of(page, "features"), words_of(page, "evolution")

@@ -1,7 +1,7 @@
 """Ablation (Zeiler & Fergus 2013, section 5.1, tables 2 and 3; table 6 as the paper printed it).
 
-Each variant is a net of its own, trained from scratch on one schedule (`reportgen.settings.variants`). Their errors stand beside
-the paper's, which were measured on ImageNet; the differences within a column are what can be compared.
+Each variant is a separate net, trained from scratch on one schedule (`reportgen.settings.variants`). Their errors stand beside
+the paper's, which were measured on ImageNet; only the differences within a column can be compared.
 """
 
 from pydantic import ConfigDict
@@ -12,7 +12,7 @@ from reportgen.analyses.base import Analysis
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Settings:
-    """Nothing to set: which variants are trained, and how long, is said in the section `compare`."""
+    """Nothing to set: the section `compare` sets which variants are trained, and how long."""
 
 
 ANALYSIS = Analysis(

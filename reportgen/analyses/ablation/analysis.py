@@ -24,7 +24,7 @@ DEPTH = (AS_IS, WITHOUT_34, WITHOUT_67, WITHOUT_BOTH)
 TOP = 5
 NONE = "–"
 PAPER_ROWS = {"krizhevsky": paper.ABLATION_KRIZHEVSKY, "zfnet": paper.ABLATION_ZEILER_FERGUS}
-TABLE_2 = {  # rows of the paper's table 2 of which this run has a counterpart: the variant, and whether of all seeds
+TABLE_2 = {  # rows of the paper's table 2 that have a counterpart in this run: the variant, and whether of all seeds
     "their replication of Krizhevsky et al., 1 net": ("krizhevsky", False),
     "1 net of the paper’s figure 3": ("zfnet", False),
     "5 nets of the paper’s figure 3 (a)": ("zfnet", True),
@@ -46,13 +46,13 @@ class Result:
     """The variants that this run trained, by name."""
 
     facts: dict[str, dict[str, Any]]  # what each net's stage wrote of it
-    wrong: dict[str, Float[np.ndarray, " image"]]  # 1 where a validation image is got wrong; without diverged nets
+    wrong: dict[str, Float[np.ndarray, " image"]]  # 1 where a net is wrong on a validation image; without diverged nets
     ensembles: dict[str, Ensemble]
     images: int  # validation images
 
 
 def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Result:
-    """Gather what the comparison nets say of the validation images."""
+    """Gather the comparison nets' answers for the validation images."""
     labels = inputs.data.val.labels
     rows = [variant.name for variant in variants.VARIANTS if variant.row]
     nets = {name: net.learned for name in rows if (net := inputs.compared(name)) is not None}
@@ -208,7 +208,7 @@ def _table3(result: Result, base: str, said: str) -> Table:
 
 
 def _quoted(table: Table, own: int, what: str) -> Table:
-    """A table of a run that trained no net: without the columns, ``own`` in number, in which its errors would stand."""
+    """A table of a run that trained no net: without the ``own`` columns (so many) that would hold its errors."""
     return replace(
         table,
         caption=f"{what}, as the paper printed them (ImageNet 2012).",
@@ -219,7 +219,7 @@ def _quoted(table: Table, own: int, what: str) -> Table:
 
 
 def _here(variant: variants.Variant, net: Mapping[str, Any]) -> str:
-    """What the paper's widths are in this run, and whether the net diverged."""
+    """The widths in this run that stand for the paper's, and whether the net diverged."""
     if not net:
         return ""
     said = []

@@ -1,8 +1,8 @@
 """Architecture selection (Zeiler & Fergus 2013, section 4.1, figure 6; section 5.1, table 2).
 
-What the visualisation was good for: Krizhevsky's first layers (11x11 filters, stride 4) against those of the net of
+The use of the visualisation: Krizhevsky's first layers (11x11 filters, stride 4) against those of the net of
 figure 3 (7x7, stride 2), and layer 1 trained with and without clipping of the filters' RMS. All four are comparison
-nets; what is said of them is said of these trained nets.
+nets; the results hold for these trained nets only.
 """
 
 from typing import Annotated
@@ -15,7 +15,7 @@ from reportgen.analyses.base import Analysis
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Settings:
-    """How many maps are shown, and on how many projections the aliasing rests."""
+    """How many maps are shown, and on how many projections aliasing is measured."""
 
     maps: Annotated[int, Field(ge=1)] = 12  # of layer 2 of each net, drawn at random
     projections: Annotated[int, Field(ge=2)] = 300  # of each net at most, one for each image

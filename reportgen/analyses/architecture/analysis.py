@@ -163,7 +163,7 @@ def _dead(result: Result, rng: np.random.Generator) -> Verdict:
 def _likeness_resized(result: Result) -> dict[str, Any] | None:
     """Likeness to the nearest filter, 11x11/4 minus 7x7/2, all on the grid of the smaller filters.
 
-    Not a part of the claim: between filters of more weights, which agree by chance less, the cosine is lower.
+    Not a part of the claim: filters with more weights agree less by chance, so the cosine between them is lower.
     """
     if not all(name in result.first for name in SAID):
         return None
@@ -269,8 +269,8 @@ def _of_net(result: Result, name: str) -> dict[str, Any]:
 def _grid(layer: SecondLayer) -> dict[str, Float[np.ndarray, " large"]]:
     """How far a grid of four pixels stands out of each projection's spectrum, compared with its patch's: logarithms.
 
-    At its points on the axes, and at those on the diagonals; against those neighbours, of the line or of the ring, that
-    leave less of it in the mean. Not a part of the claim, whose bands are rings in which such points are diluted.
+    At its points on the axes, and at those on the diagonals. Compared with the neighbours on the line or on the ring,
+    whichever leave the lower mean. Not a part of the claim, whose bands are rings in which such points are diluted.
     """
     if not len(layer.lattice):
         return {}
@@ -285,7 +285,7 @@ def _times(part: Part) -> dict[str, Any]:
 
 
 def _grids(result: Result) -> dict[str, Any] | None:
-    """The grid of each of the two nets, and how many times that of the net with long steps is the other's."""
+    """The grid of each of the two nets, and the ratio of the grid with long steps to the other."""
     found = [_grid(result.second[name]) for name in SAID if name in result.second]
     if len(found) < len(SAID) or not all(found):
         return None

@@ -1,4 +1,4 @@
-"""The first two layers of a net, measured: what figure 6 of the paper lets one see (Zeiler & Fergus 2013, section 4.1)."""
+"""The first two layers of a net, measured: what figure 6 of the paper shows (Zeiler & Fergus 2013, section 4.1)."""
 
 from dataclasses import dataclass
 

@@ -79,8 +79,8 @@ def lattice_peaks(spectrum: Float[np.ndarray, "grid grid"], period: int) -> Floa
     """How far the points of a lattice of `period` pixels stand out of a spectrum: natural logarithms, 0 for not at all.
 
     Rows: the points at 1/period cycle per pixel on the axes, and those with as much along both. Columns: against the two
-    neighbours of each on its line from frequency zero, and against the two on its ring. A ring stands out against the
-    first alone and a line against the second alone, a lattice against both. Each is a mean over the points of the mean
+    neighbours of each on its line from frequency zero, and against the two on its ring. A ring stands out only against the
+    first, a line only against the second, a lattice against both. Each is a mean over the points of the mean
     logarithm of energies, of 3 x 3 bins each; NaN where one has none.
     """
     grid = len(spectrum)

@@ -1,11 +1,11 @@
 """Correspondence between parts of different images (Zeiler & Fergus 2013, section 4.3, figure 8, table 1).
 
-Nobody told the net that faces have eyes and noses. Does it know that the left eye of this dog is to this dog what the
-left eye of that one is to that one? Mask the same part in several images: if the masks change the features alike, the
-net treats the part as one thing. The paper's score is the Hamming distance between the signs of the changes, over
-pairs of images; masks at random places say what it would be otherwise.
+Nobody told the net that faces have eyes and noses. Does it know that the left eyes of two dogs correspond? Mask the
+same part in several images: if the masks change the features alike, the net treats the part as one thing. The paper's
+score is the Hamming distance between the signs of the changes, over pairs of images; masks at random places give the
+score to compare it with.
 
-Where the paper is silent: a mask is a grey square as wide as the part times `mask_scale`; every part is held against
+Where the paper is silent: a mask is a grey square as wide as the part times `mask_scale`; every part is compared with
 random masks of its own size, several in each image. They lie wholly on the object and clear of the parts' masks;
 a second sort, shown beside, may lie off the object.
 """

@@ -55,7 +55,7 @@ class Layer:
 
     @property
     def gaps(self) -> Float[np.ndarray, "part pair"]:
-        """How much further apart random masks on the object leave a pair than masks of the part do."""
+        """How much larger the distance of a pair is under random masks on the object than under masks of the part."""
         return self.hamming("on_object").mean(axis=1) - self.hamming("part").mean(axis=1)
 
 
@@ -172,7 +172,7 @@ def features(
     images: Int[np.ndarray, " image"],
     squares: Int[np.ndarray, "image 3"] | None = None,
 ) -> dict[int, Float[np.ndarray, "image entry"]]:
-    """The feature vectors of some images at each layer, with a grey square on each if that is asked for."""
+    """The feature vectors of some images at each layer, with a grey square on each where squares are given."""
 
     grey = inputs.preprocessing.grey()[:, None, None].to(inputs.device)
     starts = range(0, len(images), inputs.batch)
@@ -295,7 +295,7 @@ def numbers(result: Result) -> dict[str, Any]:
 
 
 def _opposite_gap(opposite: list[float | None]) -> float | None:
-    """Of features that both masks change, how much more often they part under random masks on the object than under parts.
+    """How much more often features that both masks change move in opposite directions under random masks than under parts.
 
     `opposite`: of each row of table 1, the parts first, then random masks on the object, then anywhere.
     """

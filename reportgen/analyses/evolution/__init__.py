@@ -1,8 +1,8 @@
 """How the features evolve during training (Zeiler & Fergus 2013, section 4, figure 4).
 
 For some maps of every convolution layer, the strongest activation over all training images, projected to pixels, after
-each of the epochs whose net was kept. Beside it two curves per layer: how alike its features are to those of the final
-net, and how often a map's strongest image is already its final one. From the first comes the claim
+each of the epochs whose net was kept. Beside it stand two curves per layer: how alike its features are to those of the
+final net, and how often a map's strongest image is already its final one. The first curve decides the claim
 `lower-layers-converge-first`.
 """
 
@@ -18,7 +18,7 @@ ENOUGH = 500  # images: below, the claim is not tested
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Settings:
-    """How many maps are shown, and on how many images the rest stands."""
+    """How many maps are shown, and how many images the rest uses."""
 
     maps: Annotated[int, Field(ge=1)] = 5  # of each layer, drawn at random
     images: Annotated[int, Field(ge=0)] = 0  # training images that are searched, drawn at random; 0: all

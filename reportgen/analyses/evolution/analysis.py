@@ -100,7 +100,7 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
 
 
 def some(there: int, count: int, rng: np.random.Generator) -> Int[np.ndarray, " chosen"]:
-    """`count` of what is there at random, ascending; all where there is no more."""
+    """`count` of the items at random, ascending; all of them where there are no more."""
     return np.sort(rng.choice(there, min(count, there), replace=False))
 
 
@@ -170,7 +170,7 @@ def describe(
 
 
 def already_final(top: Top) -> Float[np.ndarray, " epoch"]:
-    """Share of maps whose strongest image is that of the last epoch; maps that are silent then do not count.
+    """Share of maps whose strongest image is that of the last epoch; maps that are silent at the last epoch do not count.
 
     NaN where every map is silent in the end.
     """
@@ -219,7 +219,7 @@ def settle(
 ) -> dict[str, Float[np.ndarray, " resample"]]:
     """When the layers that the claim compares settle in every resample of the images.
 
-    Left out are pairs of which a layer is missing or settles nowhere.
+    Leaves out pairs in which a layer is missing or never settles.
     """
     known = {number for number, found in likeness.items() if found.settled[0] is not None}
     numbers = sorted({number for pair in COMPARED if known.issuperset(pair) for number in pair})
@@ -232,7 +232,7 @@ def settle(
     return {f"settled{number}": times for number, times in zip(numbers, found, strict=True)}
 
 
-# --- what is said of it ----------------------------------------------------------------------------------------------
+# --- the claim, and the numbers ----------------------------------------------------------------------------------------------
 
 
 def judge(result: Result, rng: np.random.Generator) -> list[Verdict]:
@@ -263,7 +263,7 @@ def _converge(result: Result) -> Verdict:
 
 
 def _undefined(result: Result, number: int) -> str:
-    """Why it is not defined when a layer settles; empty where it is."""
+    """Why no epoch is defined at which a layer settles; empty where one is."""
     likeness = result.likeness.get(f"features{number}")
     if likeness is None:
         return f"the net has no layer {number}"

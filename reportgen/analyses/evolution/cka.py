@@ -1,7 +1,7 @@
 """How alike two sets of features of the same images are: debiased linear CKA.
 
 Linear CKA (Kornblith et al. 2019, "Similarity of Neural Network Representations Revisited") compares the scalar
-products of the images' features, so it does not care for rotations, reflections or the scale of a layer. Its HSIC is
+products of the images' features, so it does not depend on rotations, reflections or the scale of a layer. Its HSIC is
 the unbiased one (Song et al. 2012): products of an image with itself, which make any two wide layers look alike, are
 left out.
 
@@ -117,7 +117,7 @@ class Course:
         """Prepare sets of weights: how often each image counts; fewer than four images leave CKA undefined."""
         single = weights.astype(np.float32)
         left = single.sum(axis=1, keepdims=True) - 2 * single
-        # Too few different images, or one that weighs as much as all others: nothing can be said.
+        # Too few different images, or one that weighs as much as all others: CKA is not defined.
         possible = ((single > 0).sum(axis=1) >= FEWEST) & (left != 0).all(axis=1)
         share = np.where(possible[:, None], single / np.where(left == 0, 1, left), 0)
         found = single @ self.products[-1]

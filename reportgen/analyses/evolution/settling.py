@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from reportgen.analyses.evolution.cka import Course
 
 SETTLED = 0.9  # of the way from the untrained net's features to the final ones
-CHANGED = 1e-3  # 1 - CKA of the untrained with the final net: where training changed less, there is no way to go
+CHANGED = 1e-3  # 1 - CKA of the untrained with the final net: where training changed less, progress is not defined
 BAND = 1000  # resamples behind a band
 MIDDLE = (0.025, 0.975)  # quantiles: a band holds 95 % of the resamples
 BATCH = 1000  # resamples weighted at once
@@ -33,7 +33,7 @@ class Likeness:
 def progress(curves: Float[np.ndarray, "*curve snapshot"]) -> Float[np.ndarray, "*curve snapshot"]:
     """How far features have come from the first snapshot's (0) to the last's (1): (CKA_t - CKA_0) / (1 - CKA_0).
 
-    NaN where they had no way to go: CKA_0 above 0.999.
+    NaN where training hardly changed them: CKA_0 above 0.999.
     """
     way = 1 - curves[..., :1]
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -52,8 +52,8 @@ def stays(
 ) -> Float[np.ndarray, "*curve"]:
     """The epoch from which curves that end above the mark stay at or above it, interpolated linearly between snapshots.
 
-    A curve that is above only at the end does so between the last two snapshots, one that is always above from the
-    first snapshot on. NaN where a curve has NaN.
+    A curve that is above only at the end settles between the last two snapshots; one that is always above settles at the
+    first snapshot. NaN where a curve has NaN.
     """
     below = curves < mark
     last = curves.shape[-1] - 1 - below[..., ::-1].argmax(axis=-1)  # the last snapshot below the mark
@@ -70,11 +70,11 @@ def settled_under(
 ) -> Float[np.ndarray, " resample"]:
     """When a layer settles under each set of weights: `settled` of ``course.curves(weights)``, at less cost.
 
-    It hangs on the last snapshot below the mark and the one after it, so each curve is followed back from the end no
-    further than to that.
+    The result depends on the last snapshot below the mark and the one after it, so each curve is followed back from the
+    end only as far as that snapshot.
     """
     under = course.under(weights)
-    curves = np.zeros((len(weights), len(course)))  # what is not looked at is not asked for
+    curves = np.zeros((len(weights), len(course)))  # zero where it is not needed
     curves[:, 0], curves[:, -1] = course.cka(0, under), 1
     above: Bool[np.ndarray, " resample"] = np.ones(len(weights), dtype=bool)
     for snapshot in range(len(course) - 2, 0, -1):

@@ -2,7 +2,7 @@
 
 For every map of every convolution layer, the nine validation images that excite it most; for a random subset of maps
 those activations projected to pixels, beside the image patches that caused them. From the same nine come two claims:
-`hierarchy` (do they agree on a class, the more the deeper the layer?) and `grouping` (are they alike?).
+`hierarchy` (do they agree on a class, and more so in deeper layers?) and `grouping` (are they alike?).
 """
 
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""For the head of the page: a map of every layer, and what a deep map looks for."""
+"""For the head of the page: one map of each layer, and what a deep map looks for."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""The feature maps of a report, for whoever compares two reports or draws more of them: which are pictured, how they respond."""
+"""The feature maps of a report, for comparing two reports or drawing more maps: which have pictures, and how they respond."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Do the features serve other images? (Zeiler & Fergus 2013, sections 5.2 and 5.3, tables 4, 5 and 7, figure 9).
+"""Are the features useful for other images? (Zeiler & Fergus 2013, sections 5.2 and 5.3, tables 4, 5 and 7, figure 9).
 
 On images of classes that the net never saw: a softmax retrained on its frozen features against the same net trained
 from scratch, at several numbers of images per class; and linear classifiers on the features of each layer. From these
@@ -27,7 +27,7 @@ class Settings:
 
 ANALYSIS = Analysis(
     "generalisation",
-    "Do the features serve other images?",
+    "Are the features useful for other images?",
     Settings,
     figures=("gallery", "from_scratch", "by_count_table", "by_count", "by_layer_table", "by_layer"),
     reads=("data", "net", "transfer"),

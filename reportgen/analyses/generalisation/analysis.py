@@ -1,4 +1,4 @@
-"""Do the features serve other images? (Zeiler & Fergus 2013, sections 5.2 and 5.3, tables 4, 5 and 7, figure 9)."""
+"""Are the features useful for other images? (Zeiler & Fergus 2013, sections 5.2 and 5.3, tables 4, 5 and 7, figure 9)."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +28,7 @@ NO_BREAK = "\u00a0"  # a mean and its deviation stay in one line
 
 @dataclass(frozen=True)
 class Comparison:
-    """What came out on the other images."""
+    """The results on the other images."""
 
     name: str
     classes: tuple[str, ...]
@@ -201,7 +201,7 @@ def _spread(correct: Bool[np.ndarray, "fold test"]) -> dict[str, float]:
 
 
 def figures(result: Result) -> dict[str, Figure]:
-    """The images, tables 4, 5 and 7 with the paper's numbers beside, figure 9, accuracy by layer, what training came to."""
+    """The images, tables 4, 5 and 7 with the paper's numbers beside, figure 9, accuracy by layer, the outcome of training."""
     found = result.comparison
     if found is None:
         return {}

@@ -48,25 +48,25 @@ class Task:
     images: UInt8[np.ndarray, "image row column 3"]
     labels: Int[np.ndarray, " image"]
     seed: int
-    folder: Path  # where it is kept meanwhile: what a kill leaves there is gone on with
+    folder: Path  # where it is kept meanwhile: training resumes from what a kill leaves there
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training came to."""
+    """The outcome of a training."""
 
     correct: Bool[np.ndarray, " test"]  # of the test images
     updates: int
     loss: float  # of the last epoch, nats, on the crops it was trained on
-    accuracy: float  # likewise
-    settled: bool  # False: it was still improving when its epochs were spent
+    accuracy: float  # of the last epoch, on the crops it was trained on
+    settled: bool  # False: it was still improving when its epochs were used up
     restarts: int  # at a third of the learning rate, because it diverged
 
 
 def train_all(
     architecture: Architecture, tasks: Sequence[Task], test: Split, epochs: int, device: torch.device
 ) -> list[Trained]:
-    """Train a net for each task, and ask it for the test images, which no decision of the training rests on.
+    """Train a net for each task and test it on the test images, which no decision of the training uses.
 
     `epochs`: the most that a net is trained for.
     """
@@ -83,7 +83,7 @@ def train_all(
         try:
             done = track(as_completed(waiting), "train from scratch", len(tasks), unit="net")
             found = {waiting[future]: future.result() for future in done}
-        except BaseException:  # an interruption, too: what runs stops after its epoch, the rest does not begin
+        except BaseException:  # also an interruption: running trainings stop after their epoch, the rest do not begin
             given_up.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise

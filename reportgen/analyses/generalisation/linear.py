@@ -26,7 +26,7 @@ class Answers:
     correct: Bool[np.ndarray, " test"]
     strength: float  # the C that was chosen
     fits: int
-    unfinished: int  # fits that had not converged when their iterations were spent
+    unfinished: int  # fits that had not converged when their iterations were used up
 
 
 def condensed(
@@ -59,7 +59,7 @@ def classify(
     test_labels: Int[np.ndarray, " test"],
     seed: int,
 ) -> Answers:
-    """Fit a classifier to `condensed` feature vectors and ask it for the test images.
+    """Fit a classifier to `condensed` feature vectors and classify the test images.
 
     C is chosen from `GRID` by cross-validation within the training images, the smaller of equals; with one image of a
     class there is nothing to leave out, and it is 1. ``SVM``: one against the rest, squared hinge loss, by Newton's

@@ -1,4 +1,4 @@
-"""Too few images of other classes, said before a net is trained."""
+"""A check, before a net is trained, that there are enough images of other classes."""
 
 from pathlib import Path
 

@@ -59,8 +59,8 @@ class Scratch:
     correct: Bool[np.ndarray, "count fold test"]
     updates: Int[np.ndarray, "count fold"]
     loss: Float[np.ndarray, "count fold"]  # of the last epoch, nats, on the crops that were trained on
-    accuracy: Float[np.ndarray, "count fold"]  # likewise
-    settled: Bool[np.ndarray, "count fold"]  # False: still improving when its epochs were spent
+    accuracy: Float[np.ndarray, "count fold"]  # of the last epoch, on the crops that were trained on
+    settled: Bool[np.ndarray, "count fold"]  # False: still improving when its epochs were used up
     restarts: Int[np.ndarray, "count fold"]  # at a third of the learning rate, because training diverged
 
 
@@ -153,7 +153,7 @@ def from_scratch(
     epochs: int,
     seeds: Int[np.ndarray, " fold"],
 ) -> Scratch:
-    """Train the net's architecture on each fold, for each count; the small net of `recipes` where it is not of ours."""
+    """Train the net's architecture on each fold, for each count; the small net of `recipes` where the net is not ours."""
 
     same = isinstance(inputs.net, ZFNet)
     stored, labels = transfer.images.images, transfer.images.labels
@@ -187,7 +187,7 @@ def from_scratch(
 
 @contextmanager
 def _room(workshop: Path | None) -> Iterator[Path]:
-    """The folder that outlives a kill, or one for the time being."""
+    """The folder that outlives a kill, or a temporary one."""
     if workshop is not None:
         yield workshop
         return

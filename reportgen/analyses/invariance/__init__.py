@@ -3,7 +3,7 @@
 Test images are shifted up and down, scaled and turned, over the paper's ranges in proportion to the image. How far does
 the feature vector of layer 1 move, how far that of layer 7, and what becomes of the true class's probability? The
 pixels move before the net's preprocessing. Where the scenes around the images are known, scene slides in at the border;
-elsewhere the picture's mirror image does, and a control shows what that alone changes.
+elsewhere the picture's mirror image does, and a control shows what the mirror image alone changes.
 """
 
 from typing import Annotated
@@ -16,7 +16,7 @@ from reportgen.analyses.base import Analysis
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Settings:
-    """On how many images the numbers rest, and which classes look alike however they are turned."""
+    """How many images the numbers use, and which classes look the same at every rotation."""
 
     images: Annotated[int, Field(ge=2)] = 144  # test images, as many of each class as can be
     symmetric: tuple[str, ...] = ()  # classes beside those that the data set itself names

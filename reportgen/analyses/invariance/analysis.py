@@ -98,7 +98,7 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
 
 
 def _scenes(pictures: UInt8[np.ndarray, "example row column 3"], crop: int) -> UInt8[np.ndarray, "example side side 3"]:
-    """Pictures with as much around them as the moves bring into view: their mirror image where nothing is known."""
+    """Pictures with the surroundings that the moves bring into view: the mirror image where the scene is not known."""
     margin = max(0, -(-(round(WIDER * crop) - pictures.shape[1]) // 2))
     return np.pad(pictures, ((0, 0), (margin, margin), (margin, margin), (0, 0)), mode="reflect")
 
@@ -151,7 +151,7 @@ def small_transformations(result: Result) -> list[Small]:
 
 
 def share_left(result: Result, curve: str, ends: bool = False) -> Float[np.ndarray, " image"]:
-    """How much of the true class's probability a curve leaves on average, or at its ends; NaN where the net mistakes the image."""
+    """How much of the true class's probability a curve leaves on average, or at its ends; NaN where the net is wrong."""
     found = result.curves[curve]
     share = (found.left_at_ends if ends else found.share_left)(
         result.probability, 1 if curve.startswith("scale") else 0

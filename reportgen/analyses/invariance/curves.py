@@ -16,7 +16,7 @@ class Curves:
 
     values: Float[np.ndarray, " value"]  # pixels down, ratio, or degrees anticlockwise
     first: Float[np.ndarray, "image value"]  # Euclidean distance of layer 1's feature vector from where it was
-    top: Float[np.ndarray, "image value"]  # likewise layer 7's
+    top: Float[np.ndarray, "image value"]  # the same for layer 7
     probability: Float[np.ndarray, "image value"]  # of the true class
 
     def at(self, values: tuple[float, ...]) -> tuple[Float[np.ndarray, " image"], Float[np.ndarray, " image"]]:
@@ -41,12 +41,12 @@ class Curves:
     def share_left(self, before: Float[np.ndarray, " image"], origin: float) -> Float[np.ndarray, " image"]:
         """How much of each image's probability is left, as a mean over the curve without its origin: in [0, 1].
 
-        What is gained does not count.
+        Gains do not count.
         """
         return self._left(before, self.values != origin)
 
     def left_at_ends(self, before: Float[np.ndarray, " image"], origin: float) -> Float[np.ndarray, " image"]:
-        """Likewise of the values furthest from the origin alone."""
+        """The same mean over only the values furthest from the origin."""
         away = np.abs(self.values - origin)
         return self._left(before, away == away.max())
 
@@ -86,7 +86,7 @@ def mean_of_pairs(
 ) -> Float[np.ndarray, " resample"]:
     """Mean of a symmetric matrix over pairs of different units, each unit weighted; NaN where there is no such pair.
 
-    A unit that a resample drew twice makes no pair with itself: its distance of 0 would shrink the mean.
+    A unit that a resample drew twice is not paired with itself: its distance of 0 would shrink the mean.
     """
     apart = between * (1 - np.eye(len(between)))
     pairs = np.square(weights.sum(axis=1)) - np.square(weights).sum(axis=1)

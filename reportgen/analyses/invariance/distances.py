@@ -24,7 +24,7 @@ FIRST, TOP = 1, 7  # the layers that the paper compares
 
 @dataclass(frozen=True)
 class Seen:
-    """What the net makes of some images."""
+    """The net's response to some images."""
 
     first: Any  # torch tensors "image feature"
     top: Any

@@ -1,4 +1,4 @@
-"""For the head of the page, where nothing is known of how the net came to be: what becomes of the answer when the image moves."""
+"""For the head of the page of a net with an unknown training: what becomes of the answer when the image moves."""
 
 from collections.abc import Mapping
 from typing import Any

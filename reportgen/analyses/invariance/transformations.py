@@ -17,7 +17,7 @@ SCALES = np.round(np.arange(1, 1.801, 0.05), 2)
 TURNS = np.arange(0, 360, 10)  # degrees, anticlockwise
 SMALL_SCALE, SMALL_TURN = 1.05, 5  # the small shift is the first of the SHIFTS
 COARSE_TURNS = np.array([30, 60, 120, 150, 210, 240, 300, 330])  # of the controls: quarter turns are copies
-COARSE_SCALES = np.array([SMALL_SCALE, 1.2, 1.4, 1.6, 1.8])  # likewise
+COARSE_SCALES = np.array([SMALL_SCALE, 1.2, 1.4, 1.6, 1.8])  # of the controls, as above
 
 Way = Callable[[Transformation, int, int], View]
 Plan = dict[str, list[tuple[float, View]]]  # for each curve what the images are looked at through: (value, view)

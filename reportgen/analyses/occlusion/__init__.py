@@ -1,7 +1,7 @@
 """Occlusion sensitivity (Zeiler & Fergus 2013, section 4.2, figure 7).
 
-A grey square slides over an image, and the net looks again at every step: how much of the correct class's probability
-is left, what it takes the image for, and how active the feature map stays that responds most to the whole image. Two
+A grey square slides over an image, and the net answers again at every step: how much of the correct class's probability
+is left, which class it predicts, and how active the feature map stays that responds most to the whole image. Two
 claims: `localises` (does covering the object cost more than covering what lies around it?) and
 `visualisation-is-genuine` (does covering what a projection shows quieten that map?).
 """
@@ -14,7 +14,7 @@ from pydantic.dataclasses import dataclass
 from reportgen.analyses.base import Analysis
 from reportgen.settings.switches import Switch
 
-PAPER_SIDE = 224  # pixels: of the image that the settings' pixels are of
+PAPER_SIDE = 224  # pixels: side of the image in which the settings count pixels
 
 
 def _one_or_more(value: int) -> int:
@@ -25,7 +25,7 @@ def _one_or_more(value: int) -> int:
 
 def _fits(value: int) -> int:
     if value > PAPER_SIDE:
-        raise ValueError(f"larger than the image: use at most {PAPER_SIDE}, the pixels of a side of the paper's image")
+        raise ValueError(f"larger than the image: use at most {PAPER_SIDE}, the side of the paper's image in pixels")
     return value
 
 

@@ -17,18 +17,18 @@ from reportgen.figures.kinds import Figure, ImageGrid, Points, Scatter
 from reportgen.look.inputs import Inputs
 
 EXAMPLES = 3  # images, as in figure 7
-MINIMUM = 50  # images that a verdict asks for
+MINIMUM = 50  # images that a verdict needs
 SHARE = "as a share of the clean image's"
 NO_SHARE = "as it is: the clean image's is not above zero, so that nothing is a share of it"  # a map before its ReLU
 
 
 @dataclass(frozen=True)
 class Result:
-    """Examples, the sample, and what it says of the two claims; None where there is no material."""
+    """Examples, the sample, and what the sample says of the two claims; None where there is no material."""
 
     classes: tuple[str, ...]
     side: int  # of the image the net sees, pixels
-    size: int  # of the square, likewise
+    size: int  # of the square, in the same pixels
     stride: int
     layer: int  # whose maps are watched
     rule: str  # how the examples were chosen
@@ -123,7 +123,7 @@ def _genuine(result: Result, rng: np.random.Generator) -> Verdict:
 
 
 def _too_few(count: int, what: str) -> str:
-    return f"{MINIMUM} images are asked for, and there are {count}: {what}"
+    return f"{MINIMUM} images are needed, and there are {count}: {what}"
 
 
 def numbers(result: Result) -> dict[str, Any]:
@@ -172,7 +172,7 @@ def numbers(result: Result) -> dict[str, Any]:
 
 
 def _middle_share(genuine: Genuineness) -> float | None:
-    """How much of the difference that the claim is judged by covering the middle and a corner makes, without a projection."""
+    """The share of the difference behind the claim that covering the middle and a corner makes, without a projection."""
     gap = float(genuine.peak_drop.mean() - genuine.empty_drop.mean())
     return float(genuine.middle_drop.mean() - genuine.corner_drop.mean()) / gap if gap > 0 else None
 
@@ -217,7 +217,7 @@ def figures(result: Result) -> dict[str, Figure]:
 
 
 def _caption(result: Result, example: Example, number: int) -> str:
-    """What the five panels are; said at length once, below the first of these figures."""
+    """What the five panels are; the full text stands only below the first of these figures."""
     others = f"{len(example.sources) - 1} other validation images that excite it most"
     edge = " The line is the object's edge." if example.outline.any() else ""
     projected = (

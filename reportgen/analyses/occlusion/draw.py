@@ -1,6 +1,6 @@
 """An image under a sliding grey square (Zeiler & Fergus 2013, figure 7).
 
-Every map is drawn on the axes of the image: what stands at a pixel is what the net gives with the square's centre
+Every map is drawn on the axes of the image: a pixel shows the net's answer with the square's centre
 there. In the margin, where no square is centred, the image shows through in pale grey.
 """
 
@@ -40,7 +40,7 @@ LEFTS = (30.0, 184.0, 340.0)  # points: of the three columns
 HEAD, FOOT, BETWEEN = 16.0, 30.0, 40.0  # points: above, below and between the rows
 HEIGHT = 2 * SIDE + HEAD + FOOT + BETWEEN
 UPPER = FOOT + SIDE + BETWEEN  # points: bottom of the upper row
-COLOURS = colormaps["viridis"]  # as dark in grey print as it is low, whatever colours one sees
+COLOURS = colormaps["viridis"]  # darker where it is lower, also in grey print and for colour-blind readers
 REGIONS = (BLUE, ORANGE, SKY, VERMILLION, GREEN, PURPLE, "#f0e442")  # the true class first
 REST = "#9aa3ab"  # all other classes together
 PATTERNS = 7  # of which the first is plain; a legend has as many classes

@@ -26,7 +26,7 @@ def coverage(
 
 @dataclass(frozen=True)
 class Pointing:
-    """Of one image: what covering its object costs against covering what lies around it, and where it costs most."""
+    """For one image: the cost of covering its object, the cost of covering what lies around it, and the costliest place."""
 
     on_object: float  # mean drop, squares at least half on the object
     on_background: float  # mean drop, squares that cover no pixel of it
@@ -41,10 +41,10 @@ def pointing(
     tops: Int[np.ndarray, " top"],
     lefts: Int[np.ndarray, " left"],
 ) -> Pointing | None:
-    """How a grid of drops lies to an object; None where no square lies on it, or none clear of it.
+    """How a grid of drops relates to an object; None where no square lies on the object, or none clear of it.
 
     The object's share is counted over the places that a square's centre can take: they leave out the margin, where
-    there is mostly background, so over the whole image pointing at random would seem to be skilled.
+    there is mostly background, so over the whole image even random pointing would seem skilled.
     """
     covered = coverage(mask, size, tops, lefts)
     on, off = covered >= MOSTLY, covered == 0

@@ -1,4 +1,4 @@
-"""Images that are asked for and are not there, said before a net is trained."""
+"""A check, before a net is trained, that the images named in ``IMAGES=`` exist."""
 
 from pathlib import Path
 from typing import Any

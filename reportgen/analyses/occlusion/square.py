@@ -1,4 +1,4 @@
-"""What a net makes of an image with a grey square on it: its answer, and the maps of one layer.
+"""A net's response to an image with a grey square on it: its answer, and the maps of one layer.
 
 The square's grey is mid-grey in pixel space, before normalisation. "The layer" is the paper's layer 5, or the last
 convolution layer of a net that has fewer.

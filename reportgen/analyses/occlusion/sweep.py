@@ -144,7 +144,7 @@ def genuineness(inputs: Inputs, sweep: Sweep, size: int) -> Genuineness | None:
         if squares is None:
             continue
         clean, remaining = square.cover(inputs, image, squares, size)
-        if clean[unit.map] <= 0:  # a map before its ReLU: of such a sum nothing is a share
+        if clean[unit.map] <= 0:  # a map before its ReLU: there are no shares of such a sum
             continue
         drops = 1 - remaining[:, unit.map] / clean[unit.map]
         under = square_sums(energy, size)[np.ix_(sweep.tops, sweep.lefts)]

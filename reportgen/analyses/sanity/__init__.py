@@ -1,10 +1,10 @@
-"""Is the deconvnet to be believed? (Adebayo et al. 2018, Nie et al. 2018; no claim of Zeiler & Fergus 2013.)
+"""Can the deconvnet be believed? (Adebayo et al. 2018, Nie et al. 2018; no claim of Zeiler & Fergus 2013.)
 
 A picture of what a unit responds to should change when the net forgets what it learned. Adebayo et al. ("Sanity Checks
 for Saliency Maps") randomise a net's layers one after another, from the top downwards, and ask how alike a picture is
 before and after; several kinds hardly changed. Nie et al. ("A Theoretical Explanation for Perplexing Behaviors of
 Backpropagation-based Visualizations") show why for the deconvnet: its rectified signal and its switches partly restore
-the image, whatever the weights. Here the net's own units are put to that test, with the plain gradient beside.
+the image, whatever the weights. This analysis tests the net's own units in that way, with the plain gradient beside.
 """
 
 from typing import Annotated

@@ -26,7 +26,7 @@ LOWEST_START = 2  # the paper's layer; below layer 1's filters there is nothing 
 METHODS = ("deconvnet", "gradient")
 CLEARLY = 0.1  # of a rank correlation: less is called no difference
 REMAINS = 0.15  # a rank correlation from which on a part of the picture is said to remain
-DIGITS = 3  # of the means: pixels that nearly tie change ranks with the last bit, which hangs on the number of threads
+DIGITS = 3  # of the means: nearly tied pixels change ranks with the last bit, which depends on the number of threads
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
 def _units(
     inputs: Inputs, layers: Sequence[PaperLayer], count: int, rng: np.random.Generator
 ) -> list[tuple[PaperLayer, Units]]:
-    """Some maps of each layer at their strongest activation; a layer of which no map responds is passed over."""
+    """Some maps of each layer at their strongest activation; layers in which no map responds are skipped."""
     if not layers:  # none of them can be projected
         return []
     tops = search(inputs, [layer.number for layer in layers], count=1)
@@ -124,7 +124,7 @@ def cascade(
 
     Step 0 is the trained net. ``deconvnet_other`` and ``gradient_other`` show other units at the same places, drawn at
     random, in the trained net. All begin with 1, not with the unit's value, which may be 0 once layers are random: a
-    picture's scale is no matter here.
+    picture's scale does not matter here.
     """
 
     name, maps = layers[-1].map, inputs.graph.shape(layers[-1].map)[0]
@@ -223,7 +223,7 @@ def numbers(result: Result) -> dict[str, Any]:
 
 
 def _belief(deepest: dict[str, Any]) -> dict[str, Any]:
-    """How far projections of the deepest layer are to be believed, by their rank correlations."""
+    """How far projections of the deepest layer can be believed, by their rank correlations."""
     own, everything = deepest["deconvnet"]["rank"][1], deepest["deconvnet"]["rank"][-1]
     other = deepest["deconvnet_other"]["rank"][0]
     return {

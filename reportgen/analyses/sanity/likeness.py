@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy  # its statistics load when they are first used
-import skimage  # likewise
+import skimage  # its parts load when they are first used
 from jaxtyping import Float
 
 from reportgen.look.pictures import grey_at_zero

@@ -1,6 +1,6 @@
 """How the pictures are made: a deconvnet layer beside a convnet layer, and the net itself.
 
-Zeiler & Fergus 2013, section 2.1 and figures 1 and 3; both drawn from the module, figure 1 with the numbers of a real
+Zeiler & Fergus 2013, section 2.1 and figures 1 and 3; both are drawn from the module, figure 1 with the numbers of a real
 image.
 """
 

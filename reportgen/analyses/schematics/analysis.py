@@ -52,7 +52,7 @@ class Result:
     named: tuple[Named, ...]
     overridden: bool  # by LAYERS=
     input_size: tuple[int, int, int]  # channels, height, width
-    step: Step | None  # figure 1; None where no layer has a max pool behind it that can be undone
+    step: Step | None  # figure 1; None where no layer is followed by a max pool that can be undone
     no_step: str  # why
 
 
@@ -133,7 +133,7 @@ def _operations(graph: Any, layer: Any) -> tuple[str, ...]:
 
 
 def _say(graph: Any, node: Any) -> str:
-    """An operation in the words of figure 3; nothing for those that it leaves out."""
+    """An operation in the words of figure 3; empty for the operations that the figure leaves out."""
     window = node.operation.window
     if node.kind == "linear":
         return f"{node.shape[0]} units"

@@ -1,4 +1,4 @@
-"""The net and its data: what was learned from what, and whether the net is any good."""
+"""The net and its data: which net learned from which images, and how good it is."""
 
 from typing import Annotated
 

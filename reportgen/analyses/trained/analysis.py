@@ -1,4 +1,4 @@
-"""The net and its data: what was learned from what, and whether the net is any good."""
+"""The net and its data: which net learned from which images, and how good it is."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,12 +12,12 @@ from reportgen.figures.kinds import BarChart, Figure, Heatmap, ImageGrid, LineCh
 from reportgen.look.inputs import Inputs
 
 MOST_CLASSES = 60  # in the matrix: more cannot be read
-LEAST_IMAGES = 3  # of each of so many classes, on average: below, a share of them says nothing
+LEAST_IMAGES = 3  # of each of so many classes, on average: with fewer, a share of them says nothing
 
 
 @dataclass(frozen=True)
 class Result:
-    """What the net says of the validation images, and what training came to."""
+    """The net's answers for the validation images, and the outcome of training."""
 
     classes: tuple[str, ...]  # of the matrix: those that labelled images show; of very many, some at random
     gallery: UInt8[np.ndarray, "image row column 3"]  # class by class
@@ -141,7 +141,7 @@ def numbers(result: Result) -> dict[str, Any]:
 
 
 def _enough(result: Result) -> bool:
-    """Whether the classes are few, or have so many labelled images that a share of them says something."""
+    """Whether the classes are few, or have enough labelled images for a share of them to mean something."""
     classes = len(result.accuracy)
     return classes > 0 and (classes <= MOST_CLASSES or LEAST_IMAGES * classes <= result.labelled)
 

@@ -19,8 +19,8 @@ class Gradients:
     """Leaves a batch's gradients in a net's parameters; every process of `world` makes one, at the same time.
 
     What does not fit into a GPU's memory is computed by halves. DistributedDataParallel averages while gradients are
-    being computed, so a process that had to begin anew would keep the others waiting: of the first steps, each process
-    does its part by itself, in as many pieces as it takes, and they average afterwards.
+    being computed, so a process that had to start again would keep the others waiting. In the first steps, therefore, each
+    process does its part by itself, in as many pieces as needed, and the processes average afterwards.
     """
 
     def __init__(self, net: nn.Module, bfloat16: bool, most: int, device: torch.device, world: World) -> None:
@@ -53,7 +53,7 @@ class Gradients:
             except torch.OutOfMemoryError:
                 raise UserError(
                     f"GPUS={self.world.size}: a GPU no longer has memory for {min(self.most, len(labels))} images at "
-                    "once: make the same command again, which goes on after the last epoch that was kept, or lower "
+                    "once: run the same command again, which goes on after the last saved epoch, or lower "
                     "TRAINING_BATCH_SIZE, which all processes share"
                 ) from None
         return self.world.total(found[0]), self.world.total(found[1])

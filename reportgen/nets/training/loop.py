@@ -1,4 +1,4 @@
-"""Training: the paper's recipe and a modern one, with snapshots, to be killed and resumed at any moment.
+"""Training: the paper's recipe and a modern one, with snapshots, which can be killed and resumed at any moment.
 
 Every random choice of an epoch comes from the seed and the epoch's number, and the learning rate from the history, so
 the state to keep between epochs is weights, momenta and history.
@@ -41,11 +41,11 @@ from reportgen.settings.recipes import Architecture, TrainingSettings, ended, le
 CHECKPOINT = "checkpoint.pt"
 HISTORY = "history.json"
 EVALUATION_BATCH = 128  # images
-KEEPING = 0.1  # share of the time that a training may spend on writing what it would resume from
+KEEPING = 0.1  # share of the time that a training may spend on saving the state from which it would resume
 
 
 class Diverged(UserError):
-    """The loss is no longer finite; what the epochs before left in the folder stays."""
+    """The loss is no longer finite; the folder keeps what the earlier epochs left."""
 
     def __init__(self, message: str, epoch: int) -> None:
         super().__init__(message)
@@ -54,12 +54,12 @@ class Diverged(UserError):
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one pass over the training images came to."""
+    """The outcome of one pass over the training images."""
 
     epoch: int
     learning_rate: float  # after its last step
     train_loss: float  # mean over the epoch's steps, with dropout, on the crops it was trained on
-    train_accuracy: float  # likewise
+    train_accuracy: float  # mean over the epoch's steps, as the loss
     validation_loss: float  # after the epoch, centre crops
     validation_accuracy: float
     clipped: dict[str, float]  # layer: share of its filters that were rescaled, mean over the epoch's updates
@@ -86,7 +86,7 @@ class History:
 
 
 def input_preprocessing(settings: TrainingSettings, images: Images, crop: int) -> Preprocessing:
-    """The preprocessing that a recipe asks for, its mean (and deviation) measured on the training images."""
+    """The preprocessing that a recipe needs, its mean (and deviation) measured on the training images."""
     paper = settings.inputs == "paper"
     return measured(images, crop, range=255.0 if paper else 1.0, divide=not paper)
 
@@ -116,14 +116,15 @@ def train(plan: Plan, given_up: Event | None = None) -> History:
 
     Writes ``history.json``, ``checkpoint.pt`` and ``snapshots/epoch-003.safetensors`` (`snapshots` lists them; 000 is
     the untrained net, the last one the result), each whole or not at all. A finished epoch is kept at once, or, where
-    that would take more than a tenth of the time, together with later ones: a kill costs the epoch that it falls into
-    and at most ten times as long as keeping takes. On a CPU with the same number of threads an interrupted training ends
-    in the same weights, bit for bit, as an uninterrupted one. The recipe's dropout replaces the architecture's. What
-    another plan left in the folder is not continued but replaced. Once another thread sets `given_up`, it
-    stops after the epoch that it is in.
+    that would take more than a tenth of the time, together with later ones: a kill costs the current epoch
+    and at most ten times as long as saving takes. On a CPU with the same number of threads an interrupted training ends
+    in the same weights, bit for bit, as an uninterrupted one. The recipe's dropout replaces the architecture's. The
+    call replaces what another plan left in the folder. Once another thread sets `given_up`, training stops
+    after the current epoch.
 
     The processes of `world` train one net: each takes its part of every batch, and the gradients are averaged; the
-    first of them writes. Up to rounding, and to dropout, of which each draws its own, that is what one would do alone.
+    first of them writes. The result is that of one process alone, except for rounding, and for dropout, which each
+    process draws itself.
 
     Raises Diverged where the loss is no longer finite, UserError where a split is empty, a label has no class, or the
     device cannot multiply in TF32.
@@ -225,14 +226,14 @@ class _Run:
             self.optimiser.load_state_dict(checkpoint["optimiser"])
             history = History.from_json(json.loads(checkpoint["history"]))
             if self.writes:
-                write_json(folder / HISTORY, history.as_json())  # a kill may have come before it was written
+                write_json(folder / HISTORY, history.as_json())  # a kill may have come before the snapshot was written
                 self.forget_snapshots_after(len(history.epochs))
         recipe, device = self.plan.recipe, self.plan.device
         self.gradients = Gradients(self.net, recipe.precision == "bfloat16", recipe.batch_size, device, self.plan.world)
         return history
 
     def forget_snapshots_after(self, epochs: int) -> None:
-        """Remove the snapshots of epochs that are trained again: what comes then may end elsewhere."""
+        """Remove the snapshots of epochs that are trained again: the new training may end elsewhere."""
         steps = {epoch: step for step, epoch in self.snapshot_steps.items()}
         for epoch, path in snapshots(self.plan.folder).items():
             if steps.get(epoch, epoch * len(self.batches)) > epochs * len(self.batches):
@@ -303,7 +304,7 @@ class _Run:
                 for group in self.optimiser.param_groups:
                     group["lr"] = rate
                 loss, right = self.step(images, labels, size)
-                self.check(taken)  # the step before: to ask for this one's loss would keep a GPU waiting
+                self.check(taken)  # the step before: reading this one's loss would keep a GPU waiting
                 taken = _Step(number, f"step {step} of {len(self.batches)}", rate, Fetched(loss))
                 for name, share in clip_filters(self.net, recipe.clip_rms).items():
                     clipped[name] += share
@@ -353,7 +354,7 @@ class _Run:
 
 
 def _copied(state: Any) -> Any:
-    """What `state_dict` gave, apart from what is trained on; on the CPU, for a GPU's memory may be full."""
+    """A copy of what `state_dict` gave, on the CPU, because a GPU's memory may be full."""
     if isinstance(state, Tensor):
         return state.detach().to("cpu", copy=True)
     if isinstance(state, dict):

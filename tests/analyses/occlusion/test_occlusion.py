@@ -241,7 +241,7 @@ def test_with_too_few_images_or_none_right_neither_claim_is_tested() -> None:
     few = run(inputs(object_detector(), *bright_squares()), replace(STEP_1, stride=56, sample=20))
     found = occlusion.judge(few, np.random.default_rng(1))[0]
     assert found.verdict == "not tested"
-    assert found.why.startswith("50 images are asked for, and there are 20: test images that the net gets right")
+    assert found.why.startswith("50 images are needed, and there are 20: test images that the net gets right")
     none = run(inputs(object_detector(), *bright_squares(), labels=np.zeros(IMAGES, np.int64)))
     assert none.sweep is None
     assert set(verdicts(none).values()) == {"not tested"}

@@ -62,11 +62,11 @@ def test_it_says_what_was_measured(page: Page) -> None:
 @pytest.mark.parametrize(
     ("middle", "peak", "said"),
     [
-        (0.2, 0.34, "So about 46 % of the difference that the claim is judged by could be had by covering the middle"),
-        (0.2, 0.112, "this test does not tell them from a guess"),
-        (0.2, 0.012, "this test does not tell them from a guess"),  # the projections make no difference at all
-        (0.01, 0.34, "The middle of the image explains nothing of the difference"),
-        (0.01, 0.012, "The middle of the image explains nothing of the difference"),
+        (0.2, 0.34, "covering the middle of the image would give about 46 % of the difference that decides the claim"),
+        (0.2, 0.112, "this test does not tell the projections from a guess"),
+        (0.2, 0.012, "this test does not tell the projections from a guess"),  # projections make no difference
+        (0.01, 0.34, "The middle of the image explains none of the difference"),
+        (0.01, 0.012, "The middle of the image explains none of the difference"),
     ],
 )
 def test_what_the_middle_of_the_image_explains(middle: float, peak: float, said: str, page: Page) -> None:
@@ -78,7 +78,7 @@ def test_a_map_that_is_more_active_under_the_square_gains(page: Page) -> None:
     text = page(genuineness=genuineness(empty=-0.021, corner=-0.001), localisation=localisation(on_object=-0.03))
     for said in (
         "map loses 34 %",
-        "emptiest it gains 2 %",
+        "emptiest, the map gains 2 %",
         "a map loses 20 %",
         "corner it loses 0 %",
         "class gains 3 p",
@@ -104,7 +104,7 @@ def test_only_a_verdict_against_the_paper_is_discussed(
 
 def test_without_masks_or_a_sample_it_still_reads_well(page: Page) -> None:
     text = page(known=False, localisation=None)
-    assert "is not known, so it cannot be counted" in text
+    assert "is not known, so this report cannot count" in text
     assert "Over many images" in text
     alone = page(localisation=None, genuineness=None, sweep=None, gallery=None)
     assert "is not known" not in alone
@@ -121,6 +121,6 @@ def test_it_says_where_more_was_computed_than_what_the_square_changes(page: Page
 def test_an_image_that_the_user_named_and_the_net_gets_wrong(page: Page) -> None:
     kept = example(guess=1, guesses=np.full((4, 4), 2), clean_activation=0.0)
     text = page(examples={"example1": kept}, chosen=0)
-    assert "asked for by <code>IMAGES=</code>" in text
+    assert "chosen by <code>IMAGES=</code>" in text
     assert "takes it for cat &amp; co" in text
     assert "stays the right one" in text

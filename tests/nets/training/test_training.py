@@ -78,7 +78,7 @@ def test_a_snapshot_in_the_middle_of_an_epoch_is_the_net_of_that_step(tmp_path, 
 
 def test_a_file_that_is_no_net_of_ours_is_refused(tmp_path):
     safetensors.torch.save_file({"weight": torch.zeros(1)}, tmp_path / "net.safetensors")
-    with pytest.raises(UserError, match=r"net\.safetensors does not say what net it holds"):
+    with pytest.raises(UserError, match=r"net\.safetensors does not say which net it holds"):
         load_net(tmp_path / "net.safetensors")
 
 
