@@ -1,19 +1,22 @@
 """What an analysis is: a folder of ``reportgen/analyses`` with a fixed set of files.
 
-==================  ==========================================================================================
-``__init__.py``     `Analysis` and its ``Settings``: light, for the command line reads it at every call
-``analysis.py``     ``Result``, ``compute(inputs, settings, rng)``, ``judge(result, rng)``, ``numbers(result)``,
-                    ``figures(result)``
-``section.html.j2`` its section of the page
-------------------  ---------- what it may have beside -----------------------------------------------------
-``figure.py``       kinds of figures of its own, as data; ``draw.py``: ``DRAWERS``, which draw kinds of figures of its own, and ``PIECES`` that these are made of
-``figure.html.j2``  how the page shows such a figure; ``*.js``: scripts for it
-``preflight.py``    ``check(settings, build)``: says before a net is trained what would end the run late
-``headline.py``     ``strip``, ``story``, ``layers``: what it offers to the head of the page; ``headline.html.j2`` says
-                    what its picture there shows
-``caveat.html.j2``  what the head of the page says of every picture, because of what it found
-``maps.py``         the feature maps of the report, for whoever compares two reports or draws more of them
-==================  ==========================================================================================
+What it must have:
+
+``__init__.py``      `Analysis` and its ``Settings``: light, for the command line reads it at every call
+``analysis.py``      ``Result``, ``compute(inputs, settings, rng)``, ``judge(result, rng)``, ``numbers(result)`` and
+                     ``figures(result)``
+``section.html.j2``  its section of the page
+
+What it may have:
+
+``figure.py``        kinds of figures of its own, as data
+``draw.py``          ``DRAWERS``, which draw them, and ``PIECES`` that they are made of
+``figure.html.j2``   how the page shows such a figure; ``*.js``: scripts for it
+``preflight.py``     ``check(settings, build)``: says before a net is trained what would end the run late
+``headline.py``      ``strip``, ``story``, ``layers``: what it offers to the head of the page
+``headline.html.j2`` what the picture that ``story`` offers shows
+``caveat.html.j2``   what the head of the page says of every picture, because of what the analysis found
+``maps.py``          the feature maps of the report, for the comparison of two reports and for drawing more of them
 
 docs/add-an-analysis.md adds one step by step.
 """

@@ -6,7 +6,7 @@ stages of the net and the data write down is made up here; ``tests/page/test_htm
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ from reportgen.analyses.registry import ANALYSES, BY_NAME
 from reportgen.base.artifacts import DOCUMENT, read_json, write_json
 from reportgen.figures.kinds import Figure
 from reportgen.page import html
-from reportgen.page.content import Section
+from reportgen.page.content import Section, gather
+from reportgen.page.template import render
 from reportgen.stages import analysis as stage
 from reportgen.stages import drawing
 
@@ -139,6 +140,16 @@ def make_build(build: Path, results: Mapping[str, Any] | None = None) -> None:
     for name, result in ({one.name: planted(one.name) for one in FAKED} if results is None else results).items():
         compute(build, name, result)
         draw(build, name)
+
+
+def page_of(folder: Path, own: Section) -> str:
+    """The source of a page whose only section is this one; none of its pictures need be there."""
+    make_build(folder, {})
+    bare = gather(folder, RUN, ())
+    verdicts = {verdict["id"]: verdict | {"section": own.name} for verdict in own.artefact["verdicts"]}
+    claims = tuple(claim | verdicts.get(claim["id"], {}) for claim in bare.claims)
+    content = replace(bare, sections=(own,), claims=claims)
+    return render(content, "report.html.j2", "figures", print=False, has_pdf=False, scripts=())
 
 
 def page_with(folder: Path, name: str, result: Any) -> str:

@@ -1,18 +1,15 @@
 """The section reads well whatever the run could test, and discusses a verdict against the paper."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from fake_build import FAKED, RUN, section
+from fake_build import page_of, section
 from planted_results.occlusion import bare, example, genuineness, localisation, result
 
 from reportgen.analyses.occlusion.analysis import Result, judge
-from reportgen.page.content import gather
-from reportgen.page.template import render
 
 Drawn = dict[str, Any]
 Page = Callable[..., str]
@@ -27,16 +24,11 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Drawn:
 
 
 @pytest.fixture
-def page(build: Path, drawn: Drawn, tmp_path: Path) -> Page:
+def page(drawn: Drawn, tmp_path: Path) -> Page:
     """Gives the text of a report whose only section is of the planted result, with some of it replaced."""
-    content = gather(build, RUN, FAKED)
 
     def text(planted: Result | None = None, **more: Any) -> str:
-        own = section(tmp_path, "occlusion", planted or result(**more), drawn)
-        found = {verdict["id"]: verdict for verdict in own.artefact["verdicts"]}
-        claims = tuple(claim | found.get(claim["id"], {}) | {"section": "occlusion"} for claim in content.claims)
-        only = replace(content, sections=(own,), claims=claims)
-        said = render(only, "report.html.j2", "figures", print=False, has_pdf=False, scripts=())
+        said = page_of(tmp_path, section(tmp_path, "occlusion", planted or result(**more), drawn))
         return " ".join(said.replace("&nbsp;", " ").replace("\u00a0", " ").split())
 
     return text
