@@ -190,7 +190,7 @@ def test_every_claim_has_its_row_and_verdict_in_words(page: Page, report: Path):
         )
         why = {
             "localises": "It is not known where the objects lie in the test images.",
-            "visualisation-is-genuine": "50 images are asked for, and there are 0:",
+            "visualisation-is-genuine": "50 images are needed, and there are 0:",
             "fewer-dead-features": "Layer 1 does not read the image.",
             "less-aliasing": "Layer 2 of a net responds to no validation image.",
         }.get(claim.id, "No analysis of this report measures it.")

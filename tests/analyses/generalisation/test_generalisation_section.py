@@ -55,15 +55,9 @@ def test_the_prose_has_the_results_numbers(said_of: Callable[..., str]) -> None:
         assert against not in said
 
 
-<<<<<<< HEAD
-def test_what_differs_is_said(tmp_path: Path) -> None:
-    said = section(tmp_path, result(**OTHERWISE), "contradicted", "not tested")
-    assert "One training of 10 had not settled when its epochs were used up" in said
-=======
 def test_what_differs_is_said(said_of: Callable[..., str]) -> None:
     said = said_of(result(**OTHERWISE), "contradicted", "not tested")
-    assert "One training of 10 had not settled when its epochs were spent" in said
->>>>>>> 904f0dd5476d40acf124dfc058c548215c135edd
+    assert "One training of 10 had not settled when its epochs were used up" in said
     assert "Two trainings diverged at first and began again at a third of the learning rate." in said
     assert "Of 1,330 fits, 7 had not converged" in said
     assert "It has the paper’s layers and reads 88 px" in said
@@ -73,15 +67,9 @@ def test_what_differs_is_said(said_of: Callable[..., str]) -> None:
     assert "The net has no layer 7." in said
 
 
-<<<<<<< HEAD
-def test_depth_that_does_not_pay_is_discussed(tmp_path: Path) -> None:
-    said = section(tmp_path, result(layers=((1, 0.95), (7, 0.9))), "holds", "contradicted")
-    assert "depth does not help as it did in the paper’s" in said
-=======
 def test_depth_that_does_not_pay_is_discussed(said_of: Callable[..., str]) -> None:
     said = said_of(result(layers=((1, 0.95), (7, 0.9))), "holds", "contradicted")
-    assert "depth does not pay as it did in the paper’s" in said
->>>>>>> 904f0dd5476d40acf124dfc058c548215c135edd
+    assert "depth does not help as it did in the paper’s" in said
 
 
 @pytest.mark.parametrize(
@@ -105,15 +93,9 @@ def test_a_lower_layer_that_serves_better_is_pointed_at(said_of: Callable[..., s
     assert "need be at fault" not in said_of(worse, "contradicted", "holds")
 
 
-<<<<<<< HEAD
-def test_without_other_images_the_section_says_so(tmp_path: Path) -> None:
-    said = section(tmp_path, Result(None), "not tested", "not tested")
-    assert "This run has no images of other classes for that test: TRANSFER= names a folder" in said
-=======
 def test_without_other_images_the_section_says_so(said_of: Callable[..., str]) -> None:
     said = said_of(Result(None), "not tested", "not tested")
-    assert "This run has no images of other classes to try that on: TRANSFER= names a folder" in said
->>>>>>> 904f0dd5476d40acf124dfc058c548215c135edd
+    assert "This run has no images of other classes for that test: TRANSFER= names a folder" in said
     assert "This run has no images of other classes: TRANSFER= names a folder" in said
 
 
