@@ -64,7 +64,7 @@ def test_the_page_adds_an_analysis(checkout: Path) -> None:
         ('{{ figure("histogram") }}', '{{ figure("histogram") }}{{ figure("other") }}', "it shows a figure 'other'"),
         ('{{ figure("histogram") }}', '{{ figure("histogram") }}{{ claim("surest") }}', "has no claim 'surest'"),
         ("{{ figure", "{{ figure( {{", "section.html.j2, line 4: "),
-        ("", None, "section.html.j2: there is none"),
+        ("", None, "section.html.j2: no such file: write"),
     ],
 )
 def test_a_section_that_forgets_its_figure_is_refused_before_anything_is_computed(
