@@ -11,8 +11,7 @@ from runs import REPOSITORY
 
 from reportgen.analyses import settings
 from reportgen.base.errors import UserError
-from reportgen.settings import sections
-from reportgen.settings.load import load
+from reportgen.settings import load, sections
 from reportgen.stages import preflight
 from tools import help as helping
 
