@@ -20,7 +20,7 @@ from reportgen.data.folders import ImageFile, Listing
 from reportgen.data.packing import pack
 from reportgen.data.reading import stored
 from reportgen.nets.snapshots import snapshot_path
-from reportgen.nets.training.loop import input_preprocessing, train
+from reportgen.nets.training.loop import Plan, input_preprocessing, train
 from reportgen.pipeline import work
 from reportgen.settings.recipes import TINY, TrainingSettings
 from reportgen.stages import data
@@ -68,7 +68,7 @@ def test_a_net_trained_on_files_is_the_one_trained_on_the_array(both: tuple[np.n
         recipe = TrainingSettings(epochs=2, batch_size=4, learning_rate=0.02)
         preprocessing = input_preprocessing(recipe, images, 32)
         net = replace(TINY, input_size=32, classes=3)
-        history = train(net, split, split, preprocessing, recipe, 0, CPU, tmp_path / name)
+        history = train(Plan(net, split, split, preprocessing, recipe, 0, CPU, tmp_path / name))
         weights = snapshot_path(tmp_path / name, 2).read_bytes()
         ends.append((preprocessing, history, weights))
     assert ends[0] == ends[1]
