@@ -319,7 +319,7 @@ def test_the_layers_that_the_user_names_are_looked_at(home: Path) -> None:
         ({"WEIGHTS": "nowhere.pt"}, "WEIGHTS=nowhere.pt: no such file: give a .safetensors, .pt or .pth file"),
         (
             {"MODEL": "brightness_net:pair"},
-            "MODEL=brightness_net:pair: Pair takes 2 inputs (images, more): one image is",
+            "MODEL=brightness_net:pair: Pair takes 2 inputs (images, more): use a net with one",
         ),
         ({"MODEL": "brightness_net:broken"}, "DATA_CROP=32 (NameError: name 'nothing' is not defined)"),
         (

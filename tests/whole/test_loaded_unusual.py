@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import sys
+from html import unescape
 from pathlib import Path
 
 import numpy as np
@@ -126,7 +127,7 @@ def test_maps_that_see_the_whole_image_evolve_as_whole_images(
 
 def words_of(page: str, section: str) -> str:
     """What a section of the page says, without its tags."""
-    return " ".join(re.sub("<[^>]*>", "", page.split(f'id="{section}"')[1].split("</section>")[0]).split())
+    return " ".join(unescape(re.sub("<[^>]*>", "", page.split(f'id="{section}"')[1].split("</section>")[0])).split())
 
 
 def test_what_is_not_known_of_a_net_that_cannot_be_followed_is_not_told_as_known(
