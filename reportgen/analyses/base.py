@@ -42,9 +42,7 @@ class Analysis:
     figures: tuple[str, ...]  # the names of the figures it may make: "layer*" stands for layer1, layer2, ...
     reads: tuple[str, ...] = ("data", "net")  # the stages whose artefacts it opens; compare: all comparison nets
     switches: tuple[Switch, ...] = ()  # short names for its settings
-    shared: bool = (
-        False  # several processes can compute it: ``analysis.py`` has ``share(inputs)`` for all but the first
-    )
+    shared: bool = False  # several processes can compute it: all but the first call ``share(inputs)``
 
     @property
     def folder(self) -> Path:

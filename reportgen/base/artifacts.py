@@ -8,7 +8,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -166,12 +166,12 @@ class FileDigests:
         self._changed = True
         return value
 
-    def of_tree(self, folder: Path, but: Collection[str] = ()) -> str:
-        """Digest of the names and content of every visible file below a folder, without its entries `but`.
+    def of_tree(self, folder: Path) -> str:
+        """Digest of the names and content of every visible file below a folder.
 
         A file whose name is not UTF-8 counts by its name alone: nothing reads it.
         """
-        files = [path for path in files_below(folder) if path.relative_to(folder).parts[0] not in but]
+        files = files_below(folder)
         names = [path.relative_to(folder).as_posix() for path in files]
         known = [(path, name, readable(name)) for path, name in zip(files, names, strict=True)]
         return digest([[said, self.of(path) if said == name else ""] for path, name, said in known])

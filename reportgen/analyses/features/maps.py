@@ -36,7 +36,7 @@ def pictured(metrics: Mapping[str, Any]) -> dict[int, dict[int, dict[str, str]]]
     """The feature maps that a report has pictures of: layer -> map -> {"projections", "patches"}: files."""
     found: dict[int, dict[int, dict[str, str]]] = {}
     for figure in metrics["figures"]:
-        for file in figure["files"] if figure["analysis"] == "features" else ():
+        for file in figure["files"] if figure["analysis"] == STAGE else ():
             folder, stem = Path(file).parent.name, Path(file).stem
             if folder.startswith("layer") and stem.startswith("map"):
                 number, part = stem.removeprefix("map").split("-")
