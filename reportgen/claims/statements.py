@@ -22,26 +22,29 @@ CLAIMS = (
         "a class more often the deeper the layer.",
         "shown by its figure 2, not counted",
         "section 4, figure 2",
-        "Share of same-class pairs among a map's nine strongest images: layer 5 minus layer 1, and layer 5 minus the "
-        "same layer of the untrained net. Unit: maps.",
+        "Share of same-class pairs among a map's nine strongest images, mean over the layer's maps: layer 5 minus "
+        "layer 1, and layer 5 minus the same layer of the untrained net. Unit: tenths of the images, each left "
+        "out in turn and the nine found again (delete-a-group jackknife, Student's t).",
     ),
     Claim(
         "grouping",
         "Within one map the nine stimuli are alike, more than they are like another map's.",
         "shown by its figure 2, not counted",
         "section 4, figure 2",
-        "For each of layers 2-5: similarity of a map's nine patches to each other minus their similarity to patches of "
-        "other maps of the layer (patches resampled to 32 px, HOG and mean colour, pairs from one image left out). "
-        "Unit: maps.",
+        "For each of layers 2-5: similarity of a map's nine patches to each other minus their similarity to "
+        "patches of other maps of the layer (patches resampled to 32 px, HOG and mean colour, pairs from one "
+        "image left out), mean over the maps. Unit: tenths of the images, each left out in turn and the nine "
+        "found again (delete-a-group jackknife, Student's t).",
     ),
     Claim(
         "lower-layers-converge-first",
         "Lower layers settle within a few epochs, upper layers only late.",
         "layers 1-2 in a few epochs, layers 4-5 after 40-50 of 70",
         "section 4, figure 4",
-        "First snapshot from which (CKA_t - CKA_0)/(1 - CKA_0) stays at or above 0.9, interpolated; debiased linear "
-        "CKA with the final net on at least 500 fixed validation images: layer 5 minus layer 1, layer 4 minus layer 2. "
-        "Unit: images, resampled as weights.",
+        "Progress of a layer: (CKA_t - CKA_0)/(1 - CKA_0), debiased linear CKA with the final net on at least 500 "
+        "fixed validation images. T: the area between progress and 1 over the whole training, in epochs. T of "
+        "layer 5 minus T of layer 1, T of layer 4 minus T of layer 2. The schedule counts: a cosine anneals all "
+        "layers together. Unit: images, resampled as weights.",
     ),
     Claim(
         "small-transformations-first-layer",
@@ -56,8 +59,10 @@ CLAIMS = (
         "At the top layer, distance grows quasi-linearly with translation and scale.",
         "shown by its figure 5, not counted",
         "section 4, figure 5",
-        "R² of a straight line of the mean layer-7 distance against the size of the shift and against scale − 1 over the paper's "
-        "ranges, the untransformed point left out: in [0.9, 1]; and each R² minus layer 1's. Unit: images.",
+        "R² of a straight line of an image's own layer-7 distance against the size of the shift and against scale "
+        "− 1 over the paper's ranges, the untransformed point left out, mean over an image's directions: for "
+        "shifts and for scales the median over images in [0.9, 1], and the median of the difference to the same "
+        "image's R² at layer 1. Unit: images.",
     ),
     Claim(
         "output-stable",
@@ -74,9 +79,9 @@ CLAIMS = (
         "Without clipping the filters' RMS, a few layer-1 filters dominate.",
         "one filter dominates in its figure 6(a)",
         "section 4.1, figure 6(a)",
-        "Two nets by the recipe 'paper', with and without clipping: share of an image's layer-1 response energy that lies in "
-        "the 5 % of filters strongest over all images (at least one), without minus with. Where clipping never acted, or a "
-        "training diverged: undecided. Unit: images.",
+        "Two nets by the recipe 'paper', with and without clipping: share of an image's layer-1 response energy "
+        "that lies in the 5 % of filters strongest over all images (at least one), without minus with. Where "
+        "clipping never acted, or a training diverged: not tested. Unit: images.",
         needs_competence=False,
     ),
     Claim(
@@ -85,8 +90,10 @@ CLAIMS = (
         "covers the middle frequencies.",
         "shown by its figure 6(b, c), not counted",
         "section 4.1, figure 6(b, c)",
-        "11x11/4 minus 7x7/2, layer 1: share of dead filters; mean cosine similarity of a filter to its nearest other; "
-        "7x7/2 minus 11x11/4: share of spectral energy between 1/16 and 1/4 cycle per pixel. Unit: filters.",
+        "11x11/4 minus 7x7/2, layer 1, over all seeds that were trained: share of dead filters (exact interval); "
+        "likeness, the mean cosine of a filter to its nearest other on a common grid of 7x7, minus the same "
+        "number for as many random filters of that size; 7x7/2 minus 11x11/4: share of spectral energy between "
+        "1/16 and 1/4 cycle per pixel. Unit: filters.",
     ),
     Claim(
         "less-aliasing",
@@ -102,8 +109,9 @@ CLAIMS = (
         "The net with 7x7 filters and stride 2 has the lower error.",
         "top-1 error 38.4 % against 40.5 %",
         "section 5.1, table 2",
-        "Validation error of 11x11/4 minus that of 7x7/2, same data, seed and schedule. Unit: images, paired; with six seeds "
-        "or more: seeds, paired (Student's t).",
+        "Error of 11x11/4 minus that of 7x7/2 on further images that are drawn for this alone, both trained on "
+        "the same images, crops, flips and seed until their training error no longer falls. Unit: images, paired; "
+        "with six seeds or more: seeds, paired (Student's t).",
     ),
     Claim(
         "localises",
@@ -111,15 +119,17 @@ CLAIMS = (
         "shown by its figure 7, not counted",
         "section 4.2, figure 7",
         "Drop of the true class's probability, square at least half on the object minus square on background; "
-        "pointing-game hits minus the object's share of the area. Unit: images.",
+        "pointing-game hits minus the object's share of the area. Beside them, not judged: the drop in log-odds. "
+        "Unit: images.",
     ),
     Claim(
         "visualisation-is-genuine",
         "Covering what the projection shows drops that map's activity.",
         "shown by its figure 7, not counted",
         "section 4.2, figure 7",
-        "Relative drop of the map's summed activation, covering the peak of the projection's energy minus covering an "
-        "equal area inside the receptive field that the projection leaves empty. Unit: images.",
+        "Relative drop of the map's summed activation, covering the peak of the projection's energy minus "
+        "covering an equal area inside the receptive field that the projection leaves empty; and minus covering "
+        "the peak of another map's projection in the same image. Unit: images.",
     ),
     Claim(
         "correspondence",
@@ -127,16 +137,20 @@ CLAIMS = (
         "so at layer 7.",
         "layer 5: 0.067-0.079 for the parts, 0.107 for random masks",
         "section 4.3, table 1",
-        "The paper's score at layer 5, random places on the object minus each part; the parts' mean gap at layer 5 minus "
-        "at layer 7. A change of at most 1e-5 of the image's largest feature counts as zero; equal signs, zeros included, "
-        "agree. Pairs within a class, averaged over classes. Unit: images (delete-one jackknife, Student's t).",
+        "The paper's score at layer 5, random places on the object minus each part; the parts' mean gap at layer "
+        "5 minus at layer 7. A change of at most 1e-5 of the image's largest feature counts as zero; equal signs, "
+        "zeros included, agree. Pairs of images of different classes, as the paper's five dogs are of different "
+        "breeds; where one class alone has parts, pairs within it, and said. Unit: images (delete-one jackknife, "
+        "Student's t).",
     ),
     Claim(
         "depth-matters",
         "Removing layers 3 and 4, or 6 and 7, costs little; removing both costs much.",
         "extra error 4.9 and 4.3 points; 30.8 for both",
         "section 5.1, table 3",
-        "Extra error without both 3,4 and 6,7 minus the sum of the extra errors without each. Unit: images, paired.",
+        "Extra error without both 3,4 and 6,7 minus the sum of the extra errors without each, on further images "
+        "that are drawn for this alone; all nets trained on the same images, crops, flips and seed until their "
+        "training error no longer falls. Unit: images, paired.",
     ),
     Claim(
         "generalises",
@@ -144,15 +158,19 @@ CLAIMS = (
         "Caltech-101, 15 images a class: 83.8 % against 22.8 %",
         "section 5.2, tables 4 and 5, figure 9",
         "Accuracy of the softmax on frozen features minus training from scratch, at the smallest and the largest "
-        "number of images a class; the gap at the smallest minus at the largest. Unit: test images.",
+        "number of images a class; the gap at the smallest minus at the largest. Both learn from the same crops "
+        "and flips of the same images and see one view of each test image. Unit: test images and draws of the "
+        "training images, both resampled.",
     ),
     Claim(
         "deeper-is-better",
         "The accuracy of a linear classifier rises with the layer it reads.",
         "Caltech-101, SVM: 44.8 % at layer 1 to 85.5 % at layer 7",
         "section 5.3, table 7",
-        "On the transfer set: accuracy at layer 7 minus at layer 1; rank correlation of accuracy with layer. "
-        "Unit: test images.",
+        "On the transfer set, every layer read through the same number of inputs (principal components fitted on "
+        "the base set's validation images: 256, or as many as the smallest layer has): accuracy at layer 7 minus "
+        "at layer 1; rank correlation of accuracy with layer. Unit: test images and draws of the training images, "
+        "both resampled.",
     ),
 )
 BY_ID = {claim.id: claim for claim in CLAIMS}
