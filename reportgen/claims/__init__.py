@@ -2,14 +2,31 @@
 
 from reportgen.claims.intervals import (
     RESAMPLES,
+    crossed_part,
     difference_part,
     jackknife_part,
     mean_part,
+    median_part,
     resampled_part,
     weighted_part,
 )
 from reportgen.claims.statements import BY_ID, CLAIMS, Claim
-from reportgen.claims.verdicts import ABOVE_ZERO, COMPETENT, LEVEL, Part, Verdict, competence, gated, not_tested
+from reportgen.claims.verdicts import (
+    ABOVE_ZERO,
+    COMPETENT,
+    LEVEL,
+    PLAIN,
+    POINTS,
+    PROBABILITY,
+    SHARE,
+    Noise,
+    Part,
+    Unit,
+    Verdict,
+    competence,
+    gated,
+    not_tested,
+)
 
 __all__ = [
     "ABOVE_ZERO",
@@ -17,15 +34,23 @@ __all__ = [
     "CLAIMS",
     "COMPETENT",
     "LEVEL",
+    "PLAIN",
+    "POINTS",
+    "PROBABILITY",
     "RESAMPLES",
+    "SHARE",
     "Claim",
+    "Noise",
     "Part",
+    "Unit",
     "Verdict",
     "competence",
+    "crossed_part",
     "difference_part",
     "gated",
     "jackknife_part",
     "mean_part",
+    "median_part",
     "not_tested",
     "resampled_part",
     "weighted_part",

@@ -1,4 +1,8 @@
-"""Parts of claims with their intervals: bootstrap, jackknife, exact."""
+"""Parts of claims with their intervals: bootstrap, jackknife, exact.
+
+Every function takes a part's name and what it is computed from; `about` holds more of `Part`'s fields, such as ``unit``,
+``range`` and ``most``.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -7,45 +11,65 @@ import numpy as np
 import scipy  # scipy.stats loads on first use
 from jaxtyping import Float
 
-from reportgen.claims.verdicts import ABOVE_ZERO, LEVEL, Part
+from reportgen.claims.verdicts import LEVEL, Part
 
 RESAMPLES = 20_000
+UNBOUNDED = (float("-inf"), float("inf"))
 
 
-def mean_part(name: str, sample: Float[np.ndarray, " unit"], rng: np.random.Generator) -> Part:
+def mean_part(name: str, sample: Float[np.ndarray, " unit"], rng: np.random.Generator, **about: Any) -> Part:
     """The mean of independent units, with its bootstrap interval."""
-    return _part(name, (sample,), rng, paired=True)
+    return _bootstrapped(name, (sample,), np.mean, rng, about)
+
+
+def median_part(name: str, sample: Float[np.ndarray, " unit"], rng: np.random.Generator, **about: Any) -> Part:
+    """The median of independent units, with its bootstrap interval."""
+    return _bootstrapped(name, (sample,), np.median, rng, about)
 
 
 def difference_part(
-    name: str, sample: Float[np.ndarray, " unit"], other: Float[np.ndarray, " other"], rng: np.random.Generator
+    name: str,
+    sample: Float[np.ndarray, " unit"],
+    other: Float[np.ndarray, " other"],
+    rng: np.random.Generator,
+    **about: Any,
 ) -> Part:
     """Mean of one sample minus the mean of another, independent sample, with its bootstrap interval."""
-    return _part(name, (sample, other), rng, paired=False)
+    return _bootstrapped(name, (sample, other), np.mean, rng, about)
 
 
-def _part(name: str, samples: Sequence[np.ndarray], rng: np.random.Generator, paired: bool) -> Part:
+def _bootstrapped(
+    name: str,
+    samples: Sequence[np.ndarray],
+    middle: Callable[..., Any],
+    rng: np.random.Generator,
+    about: dict[str, Any],
+) -> Part:
     def statistic(first: Any, second: Any = None, axis: int = -1) -> Any:
-        return first.mean(axis=axis) - (0.0 if second is None else second.mean(axis=axis))
+        return middle(first, axis=axis) - (0.0 if second is None else middle(second, axis=axis))
 
-    estimate = float(samples[0].mean() - (samples[1].mean() if len(samples) > 1 else 0))
     units = min(len(sample) for sample in samples)
+    if units == 0:
+        return Part(name, 0.0, *UNBOUNDED, units, **about)
+    estimate = float(statistic(*samples))
     if units < 2:
-        return Part(name, estimate, float("-inf"), float("inf"), units)
+        return Part(name, estimate, *UNBOUNDED, units, **about)
     if all(np.ptp(sample) == 0 for sample in samples):  # nothing varies: the bootstrap has nothing to resample
-        return Part(name, estimate, *_constant(estimate, samples), units)
-    interval = scipy.stats.bootstrap(
+        return Part(name, estimate, *_constant(estimate, samples), units, **about)
+    found = scipy.stats.bootstrap(
         samples,
         statistic,
         n_resamples=RESAMPLES,
         batch=500,
         confidence_level=LEVEL,
         method="percentile",
-        paired=paired,
         vectorized=True,
         rng=rng,
-    ).confidence_interval
-    return Part(name, estimate, float(interval.low), float(interval.high), units)
+    )
+    interval = found.confidence_interval
+    return Part(
+        name, estimate, float(interval.low), float(interval.high), units, se=float(found.standard_error), **about
+    )
 
 
 def _constant(estimate: float, samples: Sequence[np.ndarray]) -> tuple[float, float]:
@@ -74,8 +98,8 @@ def weighted_part(
     statistic: Callable[[Float[np.ndarray, "resample unit"]], Float[np.ndarray, " resample"]],
     units: int,
     rng: np.random.Generator,
-    limits: tuple[float, float] = ABOVE_ZERO,
     batch: int = 1000,
+    **about: Any,
 ) -> Part:
     """Any statistic of independent units, with its bootstrap interval.
 
@@ -85,23 +109,17 @@ def weighted_part(
     """
     estimate = float(statistic(np.ones((1, units)))[0])
     if units < 2 or not np.isfinite(estimate):
-        return Part(name, estimate, float("-inf"), float("inf"), units, limits)
+        return Part(name, estimate, *UNBOUNDED, units, **about)
     found = np.concatenate(
         [
             statistic(rng.multinomial(units, np.full(units, 1 / units), min(batch, RESAMPLES - start)).astype(float))
             for start in range(0, RESAMPLES, batch)
         ]
     )
-    return resampled_part(name, estimate, found, units, limits)
+    return resampled_part(name, estimate, found, units, **about)
 
 
-def resampled_part(
-    name: str,
-    estimate: float,
-    found: Float[np.ndarray, " resample"],
-    units: int,
-    limits: tuple[float, float] = ABOVE_ZERO,
-) -> Part:
+def resampled_part(name: str, estimate: float, found: Float[np.ndarray, " resample"], units: int, **about: Any) -> Part:
     """A statistic with the bootstrap interval of resamples `found` that were computed before.
 
     Resamples for which it is not defined (NaN) are left out; if they are more than one in a hundred, the interval is
@@ -109,19 +127,44 @@ def resampled_part(
     """
     defined = found[np.isfinite(found)]
     if len(defined) < 0.99 * len(found):
-        return Part(name, estimate, float("-inf"), float("inf"), units, limits)
+        return Part(name, estimate, *UNBOUNDED, units, **about)
     low, high = np.quantile(defined, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Part(name, estimate, float(low), float(high), units, limits)
+    return Part(name, estimate, float(low), float(high), units, se=float(defined.std(ddof=1)), **about)
 
 
-def jackknife_part(name: str, estimate: float, left_out: Float[np.ndarray, " unit"]) -> Part:
-    """A statistic whose terms share units (pairs of images): delete-one jackknife, Student's t.
+def jackknife_part(name: str, estimate: float, left_out: Float[np.ndarray, " group"], **about: Any) -> Part:
+    """A statistic whose terms share units (pairs of images, the nine strongest): jackknife, Student's t.
 
-    `left_out`: the statistic without each unit in turn.
+    `left_out`: the statistic without each unit in turn, or without each of several groups of equal size, into which the
+    units were dealt at random. The part's ``n`` is the number of these unless `about` gives another.
     """
-    units = len(left_out)
-    if units < 3:
-        return Part(name, estimate, float("-inf"), float("inf"), units)
-    error = float(np.sqrt((units - 1) / units * np.square(left_out - left_out.mean()).sum()))
-    reach = float(scipy.stats.t.ppf((1 + LEVEL) / 2, units - 1)) * error
-    return Part(name, estimate, estimate - reach, estimate + reach, units)
+    groups = len(left_out)
+    about = {"n": groups} | about
+    if groups < 3 or not np.isfinite(left_out).all():
+        return Part(name, estimate, *UNBOUNDED, **about)
+    error = float(np.sqrt((groups - 1) / groups * np.square(left_out - left_out.mean()).sum()))
+    reach = float(scipy.stats.t.ppf((1 + LEVEL) / 2, groups - 1)) * error
+    return Part(name, estimate, estimate - reach, estimate + reach, se=error, **about)
+
+
+def crossed_part(name: str, sample: Float[np.ndarray, "unit draw"], **about: Any) -> Part:
+    """The mean over two kinds of units that are crossed: test images, and draws of the training images.
+
+    Both are taken at random, so both vary: the variance of the mean is that of the images' means over their number plus
+    that of the draws' means over theirs, minus what both hold of the rest (the pigeonhole estimate: Owen, Annals of
+    Applied Statistics 1, 2007). Student's t with Satterthwaite's degrees of freedom, since there are few draws.
+    """
+    units, draws = sample.shape
+    estimate = float(sample.mean())
+    if units < 2 or draws < 2:
+        return Part(name, estimate, *UNBOUNDED, min(units, draws), **about)
+    rows, columns = sample.mean(axis=1), sample.mean(axis=0)
+    rest = sample - rows[:, None] - columns[None] + estimate
+    shared = float(np.square(rest).sum()) / ((units - 1) * (draws - 1)) / (units * draws)
+    by_units, by_draws = float(rows.var(ddof=1)) / units, float(columns.var(ddof=1)) / draws
+    variance = max(by_units + by_draws - shared, by_units, by_draws)
+    if variance == 0:
+        return Part(name, estimate, estimate, estimate, units, se=0.0, **about)
+    freedom = (by_units + by_draws) ** 2 / (by_units**2 / (units - 1) + by_draws**2 / (draws - 1))
+    reach = float(scipy.stats.t.ppf((1 + LEVEL) / 2, freedom)) * variance**0.5
+    return Part(name, estimate, estimate - reach, estimate + reach, units, se=variance**0.5, **about)

@@ -1,22 +1,44 @@
 """How a run is judged: parts with their intervals, verdicts, and the competence that verdicts need.
 
 A claim has parts, each a number that the claim says lies in a range (mostly above zero). A part holds if its interval
-lies wholly inside the range, is contradicted if it lies wholly outside, and is undecided otherwise.
+lies wholly inside the range, is contradicted if it lies wholly outside, and is undecided otherwise. A part that could not
+have held, whatever the images, is not tested. docs/claims.md has the rules.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import scipy  # scipy.stats loads on first use
 
 from reportgen.claims.statements import BY_ID, CLAIMS
 
-Outcome = Literal["holds", "contradicted", "undecided"]
+Outcome = Literal["holds", "contradicted", "undecided", "not tested"]
 ABOVE_ZERO = (0.0, float("inf"))
 LEVEL = 1 - 0.05 / len(CLAIMS)  # all claims are tested at once
 COMPETENT = 0.2  # of the way from chance to perfect
+
+
+class Unit(NamedTuple):
+    """What a part's number counts, for the words beside it."""
+
+    words: str  # after the number
+    scale: float = 1.0  # the printed number is the estimate times this
+    digits: int = 3  # significant digits
+
+
+PLAIN = Unit("")
+POINTS = Unit("points of accuracy", 100)
+PROBABILITY = Unit("points of probability", 100)
+SHARE = Unit("points", 100)  # of a share that is named in the part
+
+
+class Noise(NamedTuple):
+    """How a number differs between trainings that differ in the training seed alone."""
+
+    tau: float  # standard deviation between trainings
+    freedom: int  # degrees of freedom behind it: trainings minus one
 
 
 @dataclass(frozen=True)
@@ -29,21 +51,95 @@ class Part:
     high: float
     n: int  # independent units behind it
     range: tuple[float, float] = ABOVE_ZERO
+    unit: Unit = PLAIN
+    se: float | None = None  # standard error, of this trained net; None: the interval is exact, or unbounded
+    most: float = float("inf")  # the largest value that the number can take
+    untested: str = ""  # why the number says nothing: then it is not judged
+
+    @property
+    def smallest_effect(self) -> float | None:
+        """The smallest value that this run could have shown to lie in the claim's range; None if the interval has no end."""
+        reach = self.estimate - self.low
+        return self.range[0] + reach if np.isfinite(reach) else None
+
+    @property
+    def why(self) -> str:
+        """Why the part is not judged; empty if it is."""
+        if self.untested:
+            return self.untested
+        if not (np.isfinite(self.low) or np.isfinite(self.high)):
+            return f"too few independent units for an interval ({self.n})"
+        needed = self.smallest_effect
+        if needed is not None and needed > self.most:
+            return (
+                f"this run could have shown {needed:.3g} or more, but the number cannot be larger than {self.most:.3g}: "
+                "more images are needed"
+            )
+        return ""
 
     @property
     def outcome(self) -> Outcome:
-        """Whether the interval lies inside the claim's range, outside it, or across one end."""
+        """Whether the interval lies inside the claim's range, outside it, or across one end; or that it is not judged."""
         low, high = self.range
-        if self.low > low and self.high <= high:
-            return "holds"
-        return "contradicted" if self.high < low or self.low > high else "undecided"
+        if self.high < low or self.low > high:
+            return "not tested" if self.untested else "contradicted"
+        if self.why:
+            return "not tested"
+        return "holds" if self.low > low and self.high <= high else "undecided"
 
     @property
     def favour(self) -> tuple[int, float]:
         """Sort key, least favourable part first: outcome, then distance from the range's end in interval widths."""
-        rank = ("contradicted", "undecided", "holds").index(self.outcome)
+        rank = ("contradicted", "undecided", "holds", "not tested").index(self.outcome)
         room = min(self.estimate - self.range[0], self.range[1] - self.estimate)
         return rank, room / max(self.high - self.low, 1e-12)
+
+    def trained_again(self, noise: Noise, trainings: int = 1) -> "Part":
+        """The same number as a statement about training this way; `trainings`: how many the estimate is the mean of.
+
+        On either side, the interval's reach and tau times Student's t are the sides of a right triangle.
+        """
+        reach = noise.tau / trainings**0.5 * float(scipy.stats.t.ppf((1 + LEVEL) / 2, noise.freedom))
+        return replace(
+            self,
+            low=self.estimate - float(np.hypot(self.estimate - self.low, reach)),
+            high=self.estimate + float(np.hypot(self.high - self.estimate, reach)),
+        )
+
+    def document(self) -> dict[str, Any]:
+        """The part as in ``metrics.json``."""
+        return {
+            "name": self.name,
+            "estimate": self.estimate,
+            "low": _finite(self.low),
+            "high": _finite(self.high),
+            "n": self.n,
+            "range": [_finite(end) for end in self.range],
+            "unit": self.unit._asdict(),
+            "se": self.se,
+            "most": _finite(self.most),
+            "smallest_effect": self.smallest_effect,
+            "outcome": self.outcome,
+            "why": self.why,
+        }
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> "Part":
+        """The part that a `document` describes."""
+        low, high, most = (document[name] for name in ("low", "high", "most"))
+        first, last = document["range"]
+        return cls(
+            name=document["name"],
+            estimate=document["estimate"],
+            low=float("-inf") if low is None else low,
+            high=float("inf") if high is None else high,
+            n=document["n"],
+            range=(float("-inf") if first is None else first, float("inf") if last is None else last),
+            unit=Unit(**document["unit"]),
+            se=document["se"],
+            most=float("inf") if most is None else most,
+            untested=document["why"] if document["outcome"] == "not tested" else "",
+        )
 
 
 @dataclass(frozen=True)
@@ -54,16 +150,24 @@ class Verdict:
     parts: tuple[Part, ...]
     why: str = ""  # if given: the claim is undecided for this reason; if empty: the parts decide
     not_tested: bool = field(default=False)
+    beside: tuple[Part, ...] = ()  # numbers that are printed beside the verdict and not judged
 
     @property
     def verdict(self) -> str:
         """``holds``, ``contradicted``, ``undecided`` or ``not tested``."""
-        if self.not_tested:
-            return "not tested"
         outcomes = {part.outcome for part in self.parts}
+        if self.not_tested or outcomes == {"not tested"}:
+            return "not tested"
         if self.why or not outcomes:
             return "undecided"
-        return next((outcome for outcome in ("contradicted", "undecided") if outcome in outcomes), "holds")
+        if "contradicted" in outcomes:
+            return "contradicted"
+        return "holds" if outcomes == {"holds"} else "undecided"
+
+    @property
+    def because(self) -> str:
+        """Why the verdict is not the parts' own, or why a part of it is not judged; empty where there is nothing to say."""
+        return self.why or "; ".join(f"{part.name}: {part.why}" for part in self.parts if part.outcome == "not tested")
 
     def document(self) -> dict[str, Any]:
         """The verdict as in ``metrics.json``; the numbers are those of the least favourable part, which decides."""
@@ -75,19 +179,9 @@ class Verdict:
             "low": _finite(decisive.low) if decisive else None,
             "high": _finite(decisive.high) if decisive else None,
             "n": decisive.n if decisive else 0,
-            "why": self.why,
-            "parts": [
-                {
-                    "name": part.name,
-                    "estimate": part.estimate,
-                    "low": _finite(part.low),
-                    "high": _finite(part.high),
-                    "n": part.n,
-                    "range": [_finite(end) for end in part.range],
-                    "outcome": part.outcome,
-                }
-                for part in self.parts
-            ],
+            "why": self.because,
+            "parts": [part.document() for part in self.parts],
+            "beside": [part.document() for part in self.beside],
         }
 
 
@@ -122,7 +216,7 @@ def gated(verdicts: Sequence[Verdict], skill: Part, whose: str = "the net") -> l
         why = "the accuracy of the net is unknown: no image has a label that the net knows"
     incompetent = skill.outcome != "holds"
     return [
-        Verdict(verdict.id, verdict.parts, why)
+        replace(verdict, why=why)
         if incompetent and BY_ID[verdict.id].needs_competence and not verdict.not_tested
         else verdict
         for verdict in verdicts

@@ -25,13 +25,13 @@ def part(low: float, high: float, limits: tuple[float, float] = claims.ABOVE_ZER
         (0.91, 1.0, (0.9, 1.0), "holds"),
         (0.8, 0.95, (0.9, 1.0), "undecided"),
         (0.5, 0.8, (0.9, 1.0), "contradicted"),
-        (-INFINITY, INFINITY, claims.ABOVE_ZERO, "undecided"),
+        (-INFINITY, INFINITY, claims.ABOVE_ZERO, "not tested"),
     ],
 )
 def test_a_part_is_judged_by_where_its_interval_lies(
     low: float, high: float, limits: tuple[float, float], outcome: str
 ) -> None:
-    assert Part("x", (0.5), low, high, 10, limits).outcome == outcome
+    assert Part("x", 0.5, low, high, 10, limits).outcome == outcome
 
 
 def test_the_least_favourable_part_decides() -> None:
@@ -43,6 +43,48 @@ def test_the_least_favourable_part_decides() -> None:
     near, far = part(0.01, 0.2), part(0.3, 0.4)
     assert Verdict("hierarchy", (far, near)).document()["low"] == 0.01
     assert Verdict("hierarchy", ()).verdict == "undecided"
+
+
+def test_a_part_that_could_not_have_held_is_not_tested() -> None:
+    weak = Part("x", 0.1, -0.3, 0.5, 10, most=0.3)  # it would have taken 0.4
+    assert weak.smallest_effect == pytest.approx(0.4)
+    assert weak.outcome == "not tested"
+    assert "cannot be larger than 0.3" in weak.why
+    assert Part("x", 0.1, -0.3, 0.5, 10, most=0.5).outcome == "undecided"
+    assert Part("x", -0.9, -1.3, -0.5, 10, most=0.3).outcome == "contradicted"  # with little power, but clearly
+    nothing = Part("x", 0.0, 0.0, 0.0, 10, untested="nothing is dead in either net")
+    assert nothing.outcome == "not tested"
+    assert Verdict("hierarchy", (weak,)).verdict == "not tested"
+    assert Verdict("hierarchy", (part(0.1, 0.2), weak)).verdict == "undecided"
+    assert Verdict("hierarchy", (part(0.1, 0.2), weak)).because.startswith("x: this run could have shown 0.4")
+
+
+def test_training_again_widens_the_interval() -> None:
+    net = Part("x", 1.0, 0.7, 1.4, 10, se=0.1)
+    noise = claims.Noise(0.1, 19)
+    reach = 0.1 * scipy.stats.t.ppf((1 + claims.LEVEL) / 2, 19)
+    training = net.trained_again(noise)
+    assert training.low == pytest.approx(1 - np.hypot(0.3, reach))
+    assert training.high == pytest.approx(1 + np.hypot(0.4, reach))
+    of_four = net.trained_again(noise, trainings=4)
+    assert of_four.low == pytest.approx(1 - np.hypot(0.3, reach / 2))
+    assert net.trained_again(claims.Noise(0.0, 19)) == net
+
+
+@pytest.mark.parametrize("one", [part(0.1, 0.2), part(-INFINITY, INFINITY), part(0.91, 1.0, (0.9, 1.0))])
+def test_a_part_is_read_back_from_its_document(one: Part) -> None:
+    assert Part.read(one.document()).document() == one.document()
+
+
+def test_images_and_draws_that_both_vary() -> None:
+    rng = np.random.default_rng(3)
+    inside = []
+    for _ in range(600):
+        images, draws = rng.normal(0, 0.3, (200, 1)), rng.normal(0, 0.02, (1, 5))
+        found = claims.crossed_part("x", images + draws + rng.normal(0, 0.2, (200, 5)))
+        inside.append(found.low <= 0 <= found.high)
+    assert np.mean(inside) > claims.LEVEL - 3 * (claims.LEVEL * (1 - claims.LEVEL) / 600) ** 0.5
+    assert claims.crossed_part("x", np.ones((10, 1))).outcome == "not tested"
 
 
 def test_an_interval_without_end_is_null_in_the_metrics() -> None:
@@ -78,7 +120,7 @@ def test_the_interval_of_a_difference_covers_the_truth_about_as_often_as_it_says
 def test_samples_that_do_not_vary_and_samples_of_one() -> None:
     rng = np.random.default_rng(0)
     assert claims.mean_part("x", np.full(9, 0.25), rng).outcome == "holds"
-    assert claims.mean_part("x", np.array([0.25]), rng).outcome == "undecided"
+    assert claims.mean_part("x", np.array([0.25]), rng).outcome == "not tested"
 
 
 @pytest.mark.parametrize(
@@ -133,7 +175,7 @@ def test_the_jackknife_of_a_mean_is_students_interval() -> None:
     found = claims.jackknife_part("mean", float(sample.mean()), left_out)
     exact = scipy.stats.t.interval(claims.LEVEL, 39, sample.mean(), scipy.stats.sem(sample))
     assert (found.low, found.high) == pytest.approx(exact)
-    assert claims.jackknife_part("x", 1.0, np.ones(2)).outcome == "undecided"
+    assert claims.jackknife_part("x", 1.0, np.ones(2)).outcome == "not tested"
 
 
 def test_competence_is_asked_for_clearly() -> None:

@@ -203,7 +203,7 @@ def _quasi_linear(result: Result, rng: np.random.Generator) -> Verdict:
     def parts(name: str, first: Statistic, top: Statistic) -> list[Part]:
         units = len(result.images)
         return [
-            weighted_part(f"{name}: R² of layer {TOP}", top, units, rng, STRAIGHT),
+            weighted_part(f"{name}: R² of layer {TOP}", top, units, rng, range=STRAIGHT),
             weighted_part(
                 f"{name}: layer {TOP} minus {FIRST}", lambda weights: top(weights) - first(weights), units, rng
             ),
