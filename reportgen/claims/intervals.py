@@ -132,18 +132,22 @@ def resampled_part(name: str, estimate: float, found: Float[np.ndarray, " resamp
     return Part(name, estimate, float(low), float(high), units, se=float(defined.std(ddof=1)), **about)
 
 
-def jackknife_part(name: str, estimate: float, left_out: Float[np.ndarray, " group"], **about: Any) -> Part:
+def jackknife_part(
+    name: str, estimate: float, left_out: Float[np.ndarray, " group"], freedom: float | None = None, **about: Any
+) -> Part:
     """A statistic whose terms share units (pairs of images, the nine strongest): jackknife, Student's t.
 
     `left_out`: the statistic without each unit in turn, or without each of several groups of equal size, into which the
-    units were dealt at random. The part's ``n`` is the number of these unless `about` gives another.
+    units were dealt at random. The part's ``n`` is the number of these unless `about` gives another. `freedom`: Student's
+    degrees of freedom, where the units count differently; else one less than there are.
     """
     groups = len(left_out)
     about = {"n": groups} | about
     if groups < 3 or not np.isfinite(left_out).all():
         return Part(name, estimate, *UNBOUNDED, **about)
     error = float(np.sqrt((groups - 1) / groups * np.square(left_out - left_out.mean()).sum()))
-    reach = float(scipy.stats.t.ppf((1 + LEVEL) / 2, groups - 1)) * error
+    freedom = groups - 1 if freedom is None else freedom
+    reach = float(scipy.stats.t.ppf((1 + LEVEL) / 2, freedom)) * error
     return Part(name, estimate, estimate - reach, estimate + reach, se=error, **about)
 
 

@@ -17,6 +17,7 @@ from reportgen.base.errors import UserError
 from reportgen.data.classes import ClassName, plain
 
 SIDEWAYS = (5, 6, 7, 8)  # values of EXIF's orientation that swap width and height
+HIDDEN = 1  # COCO's visibility of a part that is marked but not visible
 BOX_SHARE = 0.22  # of the side of a square as large as the object's box: a part's diameter where the file gives none
 
 
@@ -26,7 +27,7 @@ class Parts:
 
     images: UInt8[np.ndarray, "image row column 3"]
     names: tuple[str, ...]
-    groups: tuple[str, ...]  # category of each image: pairs are compared within one
+    groups: tuple[str, ...]  # category of each image
     part_names: tuple[str, ...]
     places: Float[np.ndarray, "image part 2"]  # x, y of each part's middle, pixels
     diameters: Float[np.ndarray, "image part"]  # pixels
@@ -72,6 +73,7 @@ class Annotated:
     part_names: tuple[str, ...]
     places: Float[np.ndarray, "part 2"]
     seen: Bool[np.ndarray, " part"]  # which parts are marked
+    hidden: Bool[np.ndarray, " part"]  # which of them are marked as not visible
     diameters: Float[np.ndarray, " part"]
     object: Bool[np.ndarray, "row column"] | None
 
@@ -145,6 +147,7 @@ def _annotated(
             part_names=part_names,
             places=points[:, :2],
             seen=points[:, 2] > 0,
+            hidden=points[:, 2] == HIDDEN,
             diameters=np.array(diameters, float),
             object=_united([_object(one, size) for one in same or [annotation]]),
         )
@@ -227,6 +230,7 @@ def stored(annotated: Annotated, size: int) -> Annotated:
         part_names=annotated.part_names,
         places=places,
         seen=annotated.seen,
+        hidden=annotated.hidden,
         diameters=annotated.diameters * scale,
         object=shown,
     )
@@ -243,10 +247,13 @@ def _size_of(path: Path) -> tuple[int, int]:
 
 
 def check_parts(annotated: Annotated) -> None:
-    """Raise Unusable where a part is not marked or lies outside of the stored image, or the object is not known."""
-    for name, seen, (x, y) in zip(annotated.part_names, annotated.seen, annotated.places, strict=True):
+    """Raise Unusable where a part is not marked, hidden or outside of the stored image, or the object is not known."""
+    marks = zip(annotated.part_names, annotated.seen, annotated.hidden, annotated.places, strict=True)
+    for name, seen, hidden, (x, y) in marks:
         if not seen:
             raise Unusable(f"its {name.replace('_', ' ')} is not marked")
+        if hidden:
+            raise Unusable(f"its {name.replace('_', ' ')} is marked as not visible")
         if not (0 <= x < annotated.width and 0 <= y < annotated.height):
             raise Unusable(f"its {name.replace('_', ' ')} lies outside the square that is cut from the image")
     if not (annotated.diameters > 0).all():

@@ -53,6 +53,7 @@ def _pictures(folder: Path, files: Mapping[Path, str], said_by: str) -> Iterator
             part_names=(),
             places=np.zeros((0, 2)),
             seen=np.zeros(0, bool),
+            hidden=np.zeros(0, bool),
             diameters=np.zeros(0),
             object=shown,
         )

@@ -192,6 +192,7 @@ def test_a_whole_annotation_is_usable(tmp_path: Path) -> None:
     ("changes", "reason"),
     [
         ({"size": (60, 40)}, "annotated at 60x40 px, but its file has 120x80"),
+        ({"keypoints": [45, 30, 2, 75, 30, 1, 60, 55, 2]}, "its left eye is marked as not visible"),
         ({"keypoints": [45, 30, 2, 0, 0, 0, 60, 55, 2]}, "its left eye is not marked"),
         (
             {"keypoints": [5, 30, 2, 75, 30, 2, 60, 55, 2]},

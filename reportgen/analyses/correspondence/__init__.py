@@ -5,6 +5,9 @@ same part in several images: if the masks change the features alike, the net tre
 score is the Hamming distance between the signs of the changes, over pairs of images; masks at random places give the
 score to compare it with.
 
+The paper's five dogs are of five breeds, which are classes of their own in ImageNet: the pairs are of different classes
+here as well. Where one class alone has parts they lie within it, and the section says so.
+
 Where the paper is silent: a mask is a grey square as wide as the part times `mask_scale`; every part is compared with
 random masks of its own size, several in each image. They lie wholly on the object and clear of the parts' masks;
 a second sort, shown beside, may lie off the object.

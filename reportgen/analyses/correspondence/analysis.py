@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,20 @@ from torch import Tensor
 
 from reportgen import probe
 from reportgen.analyses.correspondence import Settings
-from reportgen.analyses.correspondence.part_masks import SMALLEST_GROUP, Chosen, Masks, choose, in_words
-from reportgen.analyses.correspondence.sign_patterns import Pairing, compare, signs_of_change
+from reportgen.analyses.correspondence.part_masks import Chosen, Masks, choose, in_words
+from reportgen.analyses.correspondence.sign_patterns import (
+    SMALLEST_GROUP,
+    Pairing,
+    can_differ,
+    compare,
+    signs_of_change,
+)
 from reportgen.base.progress import track
-from reportgen.claims import Part, Verdict, jackknife_part, not_tested
+from reportgen.claims import Part, Unit, Verdict, jackknife_part, not_tested
 from reportgen.claims.paper import CORRESPONDENCE
 from reportgen.data.annotations import Parts
 from reportgen.data.reading import stored
+from reportgen.data.sampling import of_different_classes
 from reportgen.data.transforms import inner
 from reportgen.figures.kinds import BarChart, Figure, ImageGrid, Table
 from reportgen.look.inputs import Inputs
@@ -25,7 +33,7 @@ from reportgen.probe.memory import by_batches
 
 SCORED = (5, 7)  # the paper's layers
 GREY = 128  # of the masks in the pictures: mid-grey
-PREFERRED = "dog"  # the paper's five images are dogs
+SCORE = Unit("in the paper’s score")  # as table 1 prints it
 SORTS = ("part", "on_object", "anywhere")  # of masks, as `Masks` and `Layer` name them
 
 
@@ -33,9 +41,9 @@ SORTS = ("part", "on_object", "anywhere")  # of masks, as `Masks` and `Layer` na
 class Scores:
     """What one sort of mask did to the features of one layer."""
 
-    different: Int32[np.ndarray, "part draw pair"]  # entries whose signs differ between the two images
-    both: Int32[np.ndarray, "part draw pair"]  # entries that changed in both
-    opposite: Int32[np.ndarray, "part draw pair"]  # entries that rose in one and fell in the other
+    different: Int32[np.ndarray, "part draw pair"]  # entries whose signs differ between the two images, for all pairs
+    both: Float[np.ndarray, "part draw"]  # entries that changed in both images, mean over the pairs of the claim
+    opposite: Float[np.ndarray, "part draw"]  # entries that rose in one and fell in the other, likewise
     changed: Int32[np.ndarray, "part draw image"]  # entries that changed
 
 
@@ -56,7 +64,12 @@ class Layer:
     @property
     def gaps(self) -> Float[np.ndarray, "part pair"]:
         """How much larger the distance of a pair is under random masks on the object than under masks of the part."""
-        return self.hamming("on_object").mean(axis=1) - self.hamming("part").mean(axis=1)
+        return self.random - self.hamming("part").mean(axis=1)
+
+    @property
+    def random(self) -> Float[np.ndarray, "part pair"]:
+        """The distance of a pair under random masks on the object, as large as each part's."""
+        return self.hamming("on_object").mean(axis=1)
 
 
 @dataclass(frozen=True)
@@ -67,7 +80,6 @@ class Result:
     names: tuple[str, ...]  # of the images
     group_names: tuple[str, ...]
     groups: Int[np.ndarray, " image"]  # places among the group names
-    pairs: Int[np.ndarray, "pair 2"]
     masks: Masks
     layers: dict[str, Layer]  # "layer5", "layer7"
     shown: Int[np.ndarray, " shown"]  # of the images
@@ -75,10 +87,26 @@ class Result:
     left_out: tuple[tuple[str, str], ...]  # image and reason
     why: str = ""  # there is nothing to score
 
-    @property
+    @cached_property
+    def across(self) -> bool:
+        """Whether the claim's pairs are of different classes; else they lie within the one class that there is."""
+        return can_differ(self.groups.tolist())
+
+    @cached_property
     def pairing(self) -> Pairing:
-        """The pairs that are compared: of one class."""
-        return Pairing(self.groups, self.pairs)
+        """The pairs that the claim speaks of."""
+        return pairing_of(self.groups)
+
+    @cached_property
+    def within(self) -> Pairing | None:
+        """Pairs within classes, to stand beside the claim's; None where the claim's are, or where there are none."""
+        found = Pairing.within_classes(self.groups) if self.across else None
+        return found if found is not None and found.compared.any() else None
+
+
+def pairing_of(groups: Int[np.ndarray, " image"]) -> Pairing:
+    """Pairs of different classes where there are enough of them, else pairs within the one class that there is."""
+    return Pairing.between_classes(groups) if can_differ(groups.tolist()) else Pairing.within_classes(groups)
 
 
 def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Result:
@@ -90,19 +118,20 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
     chosen = choose(parts, crop, settings.mask_scale, settings.draws, rng)
     if not len(chosen.images):
         name, reason = chosen.left_out[-1]
-        why = f"no category has {SMALLEST_GROUP} annotated images that can be used ({name}: {reason})"
+        why = (
+            f"no category has {SMALLEST_GROUP} annotated images that can be used, nor are there enough of different ones "
+            f"({name}: {reason})"
+        )
         return _nothing(parts.part_names, skipped + chosen.left_out, why)
     group_names, groups = np.unique([parts.groups[index] for index in chosen.images], return_inverse=True)
-    pairing = Pairing.of(groups)
-    shown = _to_show(group_names.tolist(), groups, settings.shown, rng)
+    shown = _to_show(groups, settings.shown, rng)
     return Result(
         part_names=parts.part_names,
         names=tuple(parts.names[index] for index in chosen.images),
         group_names=tuple(group_names.tolist()),
         groups=groups,
-        pairs=pairing.pairs,
         masks=chosen.masks,
-        layers=score(inputs, parts, chosen, pairing),
+        layers=score(inputs, parts, chosen, pairing_of(groups)),
         shown=shown,
         pictures=_pictures(parts, chosen, shown, crop),
         left_out=skipped + chosen.left_out,
@@ -113,47 +142,32 @@ def _nothing(part_names: tuple[str, ...], left_out: tuple[tuple[str, str], ...],
     none, no_masks = np.zeros(0, np.int64), np.zeros((len(part_names), 1, 0, 3), np.int64)
     no_pictures = np.zeros((0, 0, 0, 0, 3), np.uint8)
     masks = Masks(no_masks, no_masks, no_masks)
-    return Result(part_names, (), (), none, np.zeros((0, 2), np.int64), masks, {}, none, no_pictures, left_out, why)
+    return Result(part_names, (), (), none, masks, {}, none, no_pictures, left_out, why)
 
 
-def _to_show(
-    group_names: Sequence[str], groups: Int[np.ndarray, " image"], count: int, rng: np.random.Generator
-) -> Int[np.ndarray, " shown"]:
-    """Some images of one class at random: dogs as in the paper where there are any, else of the largest class."""
-    group = group_names.index(PREFERRED) if PREFERRED in group_names else int(np.bincount(groups).argmax())
-    members = np.flatnonzero(groups == group)
-    return np.sort(rng.choice(members, min(count, len(members)), replace=False))
+def _to_show(groups: Int[np.ndarray, " image"], count: int, rng: np.random.Generator) -> Int[np.ndarray, " shown"]:
+    """Some images at random, of different classes as the paper's five dogs are, as far as there are such."""
+    return np.sort(of_different_classes(groups, np.ones(len(groups), bool), count, rng))
 
 
 def score(inputs: Inputs, parts: Parts, chosen: Chosen, pairing: Pairing) -> dict[str, Layer]:
-    """The scores of every sort of mask at layers 5 and 7, where the net has them; one class after another."""
+    """The scores of every sort of mask at layers 5 and 7, where the net has them."""
     layers = [layer for layer in inputs.layers if layer.number in SCORED]
     squares = {sort: getattr(chosen.masks, sort) for sort in SORTS}
     counts = {(layer.number, sort): _empty(squares[sort].shape[:3], pairing) for layer in layers for sort in SORTS}
     entries: dict[int, int] = {}
-    jobs = [
-        (group, sort, part, draw)
-        for group in range(int(pairing.groups.max()) + 1)
-        for sort in SORTS
-        for part, draw in np.ndindex(*squares[sort].shape[:2])
-    ]
-    group_now, original = -1, {}
-    for group, sort, part, draw in track(jobs, "mask the parts", unit="mask of a class"):
-        members = np.flatnonzero(pairing.groups == group)
-        images = chosen.images[members]
-        if group != group_now:
-            group_now, original = group, features(inputs, layers, parts, images)
-        masked = features(inputs, layers, parts, images, squares[sort][part, draw, members])
-        within = pairing.of_pair == group
-        local = np.searchsorted(members, pairing.pairs[within])
+    jobs = [(sort, part, draw) for sort in SORTS for part, draw in np.ndindex(*squares[sort].shape[:2])]
+    original = features(inputs, layers, parts, chosen.images)
+    for sort, part, draw in track(jobs, "mask the parts", unit="mask of all images"):
+        masked = features(inputs, layers, parts, chosen.images, squares[sort][part, draw])
         for number, vectors in masked.items():
             signs = signs_of_change(original[number], vectors)
-            found, entries[number] = compare(signs, local), signs.shape[1]
+            found, entries[number] = compare(signs, pairing.pairs), signs.shape[1]
             into = counts[number, sort]
-            into.different[part, draw, within] = found.different
-            into.both[part, draw, within] = found.changed
-            into.opposite[part, draw, within] = found.opposite
-            into.changed[part, draw, members] = np.count_nonzero(signs, axis=1)
+            into.different[part, draw] = found.different
+            into.both[part, draw] = pairing.mean(found.changed.astype(float))
+            into.opposite[part, draw] = pairing.mean(found.opposite.astype(float))
+            into.changed[part, draw] = np.count_nonzero(signs, axis=1)
     return {
         f"layer{number}": Layer(number, entries[number], *(counts[number, sort] for sort in SORTS))
         for number in entries
@@ -161,8 +175,13 @@ def score(inputs: Inputs, parts: Parts, chosen: Chosen, pairing: Pairing) -> dic
 
 
 def _empty(shape: tuple[int, int, int], pairing: Pairing) -> Scores:
-    per_pair = (*shape[:2], len(pairing.pairs))
-    return Scores(*(np.zeros(size, np.int32) for size in (per_pair, per_pair, per_pair, shape)))
+    per_mask = shape[:2]
+    return Scores(
+        np.zeros((*per_mask, len(pairing.pairs)), np.int32),
+        np.zeros(per_mask),
+        np.zeros(per_mask),
+        np.zeros(shape, np.int32),
+    )
 
 
 def features(
@@ -215,11 +234,36 @@ def judge(result: Result, rng: np.random.Generator) -> list[Verdict]:
     missing = [str(number) for number in SCORED if f"layer{number}" not in result.layers]
     if missing:
         return [not_tested("correspondence", f"the net has no layer {' and no layer '.join(missing)}")]
-    deep, top = (result.layers[f"layer{number}"].gaps for number in SCORED)
-    names = [f"random minus {in_words(part)}, layer 5" for part in result.part_names]
-    parts = [_jackknife(name, gap, result.pairing) for name, gap in zip(names, deep, strict=True)]
-    parts.append(_jackknife("mean gap, layer 5 minus 7", claim_of_depth(deep, top), result.pairing))
-    return [Verdict("correspondence", tuple(parts))]
+    beside = _parts(result, result.within, "within classes: ") if result.within is not None else []
+    return [Verdict("correspondence", tuple(_parts(result, result.pairing)), beside=tuple(beside))]
+
+
+def _parts(result: Result, pairing: Pairing, prefix: str = "") -> list[Part]:
+    """The claim's numbers over some pairs."""
+    deep, top = (result.layers[f"layer{number}"] for number in SCORED)
+    found = []
+    for place, (part, gap) in enumerate(zip(result.part_names, deep.gaps, strict=True)):
+        # The part's own score is 0 or more, so that the gap is at most the score of the random masks.
+        found.append(
+            _jackknife(
+                f"{prefix}random minus {in_words(part)}, layer {deep.number}",
+                gap,
+                pairing,
+                most=pairing.mean(deep.random[place]),
+                untested=_untouched(deep, slice(place, place + 1)),
+            )
+        )
+    most = pairing.mean(deep.random.mean(axis=0)) + 1 - pairing.mean(top.random.mean(axis=0))
+    untested = _untouched(deep, slice(None)) or _untouched(top, slice(None))
+    values = claim_of_depth(deep.gaps, top.gaps)
+    found.append(_jackknife(f"{prefix}mean gap, layer 5 minus 7", values, pairing, most=most, untested=untested))
+    return found
+
+
+def _untouched(layer: Layer, part: slice) -> str:
+    """Why a gap says nothing: no mask, of the part or at random, changes the layer at all. Empty where one does."""
+    touched = any(getattr(layer, sort).changed[part].any() for sort in ("part", "on_object"))
+    return "" if touched else f"no mask changes any feature of layer {layer.number}"
 
 
 def claim_of_depth(
@@ -229,8 +273,9 @@ def claim_of_depth(
     return deep.mean(axis=0) - top.mean(axis=0)
 
 
-def _jackknife(name: str, values: Float[np.ndarray, " pair"], pairing: Pairing) -> Part:
-    return jackknife_part(name, pairing.mean(values), pairing.without_each(values))
+def _jackknife(name: str, values: Float[np.ndarray, " pair"], pairing: Pairing, **about: Any) -> Part:
+    left = pairing.without_each(values)
+    return jackknife_part(name, pairing.mean(values), left, pairing.freedom, unit=SCORE, **about)
 
 
 @dataclass(frozen=True)
@@ -247,11 +292,11 @@ class Row:
         found = layer.hamming(self.sort)[self.part]
         return found.reshape(-1, found.shape[-1])
 
-    def share(self, layer: Layer, of: str, among: str, pairing: Pairing) -> float | None:
-        """One count of pairs as a share of another, both summed first; None where there is nothing to share."""
-        parts = [getattr(getattr(layer, self.sort), what)[self.part].mean(axis=(0, 1)) for what in (of, among)]
-        some, whole = (pairing.mean(part) for part in parts)
-        return some / whole if whole else None
+    def opposite(self, layer: Layer) -> float | None:
+        """Of the entries that changed in both images, the share that changed in opposite ways; None where none did."""
+        scores = getattr(layer, self.sort)
+        both = scores.both[self.part].mean()
+        return float(scores.opposite[self.part].mean() / both) if both else None
 
     def changed(self, layer: Layer) -> float:
         """The share of the layer's entries that such a mask changes."""
@@ -272,7 +317,9 @@ def numbers(result: Result) -> dict[str, Any]:
     return {
         "why": result.why,
         "images": len(result.names),
-        "pairs": len(result.pairs),
+        "pairs": int(pairing.compared.sum()) if layers else 0,
+        "across": result.across,
+        "within_pairs": int(result.within.compared.sum()) if result.within is not None else 0,
         "images_of_class": {name: int((result.groups == group).sum()) for group, name in enumerate(result.group_names)},
         "parts": [in_words(part) for part in result.part_names],
         "draws": int(result.masks.on_object.shape[1]),
@@ -285,6 +332,7 @@ def numbers(result: Result) -> dict[str, Any]:
                 "number": layer.number,
                 "entries": layer.entries,
                 "gap": float(np.mean([pairing.mean(gap) for gap in layer.gaps])),
+                "within_gap": _within_gap(result, layer),
                 "scores": scores,
                 "opposite_gap": _opposite_gap([score["opposite"] for score in scores.values()]),
             }
@@ -292,6 +340,11 @@ def numbers(result: Result) -> dict[str, Any]:
             for scores in [{line.key: _line(line, layer, result) for line in lines}]
         ],
     }
+
+
+def _within_gap(result: Result, layer: Layer) -> float | None:
+    within = result.within
+    return None if within is None else float(np.mean([within.mean(gap) for gap in layer.gaps]))
 
 
 def _opposite_gap(opposite: list[float | None]) -> float | None:
@@ -306,14 +359,17 @@ def _opposite_gap(opposite: list[float | None]) -> float | None:
 
 def _line(line: Row, layer: Layer, result: Result) -> dict[str, float | None]:
     distances, pairing = line.distances(layer), result.pairing
-    among_shown = np.isin(result.pairs, result.shown).all(axis=1)
+    among_shown = np.isin(pairing.pairs, result.shown).all(axis=1) & pairing.compared
+    within = result.within
     return {
         "mean": pairing.mean(distances.mean(axis=0)),
         "deviation": pairing.deviation(distances),
         "shown_mean": float(distances[:, among_shown].mean()),
         "shown_deviation": float(distances[:, among_shown].std()),
         "changed": line.changed(layer),
-        "opposite": line.share(layer, "opposite", "both", pairing),
+        "opposite": line.opposite(layer),
+        "within_mean": None if within is None else within.mean(distances.mean(axis=0)),
+        "within_deviation": None if within is None else within.deviation(distances),
     }
 
 
@@ -328,16 +384,17 @@ def figures(result: Result) -> dict[str, Figure]:
 
 
 def _figure8(result: Result) -> ImageGrid:
-    group = result.group_names[result.groups[result.shown[0]]]
+    kinds = [result.group_names[group] for group in result.groups[result.shown]]
     count = len(result.shown)
     masked = [in_words(part) for part in result.part_names]
     return ImageGrid(
         title="The masks",
-        caption=f"{count} of the {len(result.names)} annotated images, of the class {group}, drawn at random. From above: "
+        caption=f"{count} of the {len(result.names)} annotated images, drawn at random ({', '.join(kinds)}), "
+        f"{'of different classes as far as can be' if result.across else 'of the one class that is annotated'}. From above: "
         f"the image; {', '.join(masked)} under a grey square that fits the part; a square as large as that of the "
         f"{masked[0]}, at a random place on the object that is clear of the other squares; and one anywhere. Each "
         "column is one image. Look whether the squares cover what they should.",
-        alt=f"A grid of {count} columns, one for each image of the class {group}. Rows: the original, then a grey square "
+        alt=f"A grid of {count} columns: {', '.join(kinds)}. Rows: the original, then a grey square "
         f"over {', '.join(masked)}, on a random place of the object, and anywhere.",
         images=result.pictures.reshape(-1, *result.pictures.shape[2:]),
         columns=count,
@@ -359,6 +416,8 @@ def _table1(result: Result) -> Table:
         row = [line.name]
         row += [_spread(cell["mean"], cell["deviation"]) for cell in cells]
         row += [_spread(cell["shown_mean"], cell["shown_deviation"]) for cell in cells]
+        if result.within is not None:
+            row += [_spread(cell["within_mean"], cell["within_deviation"]) for cell in cells]
         if beside:
             known = CORRESPONDENCE.get(line.key)
             row += [_spread(*known[SCORED.index(layer.number)]) if known else "–" for layer in layers]
@@ -366,14 +425,17 @@ def _table1(result: Result) -> Table:
     names = [f"layer {layer.number}" for layer in layers]
     images, few, draws = len(result.names), len(result.shown), layers[0].on_object.different.shape[1]
     columns = ["masked", *names, *(f"{few} shown, {name}" for name in names)]
+    columns += [f"within classes, {name}" for name in names] if result.within is not None else []
     columns += [f"paper, {name}" for name in names] if beside else []
+    [claimed, *others] = _whose_pairs(result)
     lowest = min(rows(result.part_names)[:-1], key=lambda line: _mean(line, layers[0], result))
     return Table(
         title="How alike masks change the features",
         caption="Hamming distance between the signs of two images’ changes, as a share of the feature vector’s length: "
-        f"mean over pairs ± standard deviation of a pair. All {images} annotated images, in pairs of one class, "
-        f"averaged over the classes; then the {few} images shown alone"
-        + ("; then what the paper printed, from five dogs." if beside else ".")
+        f"mean over pairs ± standard deviation of a pair. First the pairs that the claim is judged by: all {images} annotated images, "
+        f"{claimed}; then the same among the {few} images shown"
+        + "".join(f"; then {other}" for other in others)
+        + ("; then what the paper printed, from five dogs of different breeds." if beside else ".")
         + f" {draws} random mask{'s' if draws > 1 else ''} for each part of each image, as large as that part’s. "
         "A lower number says that the masks change the features alike: compare the parts with the random masks.",
         alt=f"A table of scores; at layer {layers[0].number} the lowest is that of {lowest.name}, "
@@ -381,6 +443,20 @@ def _table1(result: Result) -> Table:
         columns=tuple(columns),
         rows=tuple(printed),
     )
+
+
+def _whose_pairs(result: Result) -> list[str]:
+    """The pairs in words: the claim's, then those that stand beside it."""
+    if not result.across:
+        return [f"in pairs within the one class that is annotated, {result.group_names[0]}"]
+    return ["in pairs of different classes"] + (
+        ["pairs within a class, averaged over the classes" + _but_for_few(result)] if result.within is not None else []
+    )
+
+
+def _but_for_few(result: Result) -> str:
+    few = int((np.bincount(result.groups) < SMALLEST_GROUP).sum())
+    return f" of at least {SMALLEST_GROUP} images" if few else ""
 
 
 def _mean(line: Row, layer: Layer, result: Result) -> float:
@@ -402,7 +478,8 @@ def _gap_chart(result: Result) -> BarChart:
     return BarChart(
         title="How far the parts stand out from random masks",
         caption="Score of random masks on the object less the score of the part’s masks, each of the same size; the bars’ "
-        "lines are the intervals of the claim (images left out one after another). To the right of zero, masking the "
+        "lines are the intervals of the claim, over the same pairs (images left out one after another). To the right of zero, "
+        "masking the "
         "part changes the features more alike than chance does.",
         alt=f"Bars: {spoken}.",
         names=tuple(bar.name for bar in bars),

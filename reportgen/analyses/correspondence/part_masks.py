@@ -7,11 +7,10 @@ from dataclasses import dataclass, fields
 import numpy as np
 from jaxtyping import Int
 
+from reportgen.analyses.correspondence.sign_patterns import SMALLEST_GROUP, can_differ
 from reportgen.data.annotations import Parts
 from reportgen.data.transforms import inner
 from reportgen.look import squares
-
-SMALLEST_GROUP = 3  # images of a category: a pair must be left when one image is taken away
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,9 @@ def in_words(part: str) -> str:
 
 
 def choose(parts: Parts, crop: int, scale: float, draws: int, rng: np.random.Generator) -> Chosen:
-    """Mask every annotated image whose masks fit into what the net reads, in categories of three images or more.
+    """Mask every annotated image whose masks fit into what the net reads.
+
+    Where they do not make pairs of different categories, only those of a category of three images or more.
 
     A part's mask is a square `scale` times as wide as the part. Every part has `draws` random masks of its size, of
     either sort.
@@ -64,9 +65,10 @@ def choose(parts: Parts, crop: int, scale: float, draws: int, rng: np.random.Gen
     for index in images[~masks.fit]:
         left_out.append((parts.names[index], "its object has no room for a mask clear of the parts"))
     images, masks = images[masks.fit], masks.of(np.flatnonzero(masks.fit))
-    large = _in_large_groups([parts.groups[index] for index in images])
+    groups = [parts.groups[index] for index in images]
+    large = np.ones(len(groups), bool) if can_differ(groups) else _in_large_groups(groups)
     for index in images[~large]:
-        reason = f"fewer than {SMALLEST_GROUP} images of its category, {parts.groups[index]}, can be used"
+        reason = f"fewer than {SMALLEST_GROUP} images of its category, {parts.groups[index]}, can be used, and too few of others"
         left_out.append((parts.names[index], reason))
     return Chosen(images[large], masks.of(np.flatnonzero(large)), tuple(left_out))
 

@@ -2,12 +2,18 @@
 
 Masking a part of image i changes its feature vector by eps_i. The paper's score is the Hamming distance of
 sign(eps_i) and sign(eps_j), as a share of the vector's length, summed over pairs of images; here its mean over pairs.
+Its five images are dogs of five breeds, classes of their own in ImageNet: pairs of different classes.
 """
 
+from collections import Counter
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float, Int, Int8, Int32
+from jaxtyping import Bool, Float, Int, Int8, Int32
+
+SMALLEST_GROUP = 3  # images of a class: a pair within it must be left when one image is taken away
 
 NEGLIGIBLE = 1e-5  # of the image's largest feature: rounding, not a change
 
@@ -47,48 +53,89 @@ def compare(signs: Int8[np.ndarray, "image entry"], pairs: Int[np.ndarray, "pair
     return PairCounts(*(part.astype(np.int32) for part in (different, changed, (changed - dot) / 2)))
 
 
-def pairs_within(groups: Int[np.ndarray, " image"]) -> Int[np.ndarray, "pair 2"]:
-    """Every two images of one group, the lower index first."""
-    first, second = np.triu_indices(len(groups), 1)
-    same = groups[first] == groups[second]
-    return np.column_stack([first[same], second[same]])
+def all_pairs(images: int) -> Int[np.ndarray, "pair 2"]:
+    """Every two of so many images, the lower index first."""
+    return np.column_stack(np.triu_indices(images, 1))
+
+
+def can_differ(groups: Sequence[Hashable]) -> bool:
+    """Whether a pair of different groups is left, whichever image is taken away."""
+    sizes = sorted(Counter(groups).values())
+    return len(sizes) > 2 or (len(sizes) == 2 and sizes[0] > 1)
 
 
 @dataclass(frozen=True)
 class Pairing:
-    """Which pairs of images are compared: those within a group of at least three images."""
+    """Which of all pairs of images are compared.
 
-    groups: Int[np.ndarray, " image"]  # 0, 1, ...: each of three images or more
+    Arrays of values have an entry for every two images, in the order of `all_pairs`; what is not compared is passed over.
+    """
+
     pairs: Int[np.ndarray, "pair 2"]
+    stratum: Int[
+        np.ndarray, " pair"
+    ]  # means are taken over the pairs of each of 0, 1, ..., then over these; -1: not compared
 
     @classmethod
-    def of(cls, groups: Int[np.ndarray, " image"]) -> "Pairing":
-        """All pairs within the groups."""
-        if len(groups) and np.bincount(groups).min() < 3:
-            raise ValueError("a group of fewer than three images has no pair left when one is taken away")
-        return cls(groups, pairs_within(groups))
+    def between_classes(cls, groups: Int[np.ndarray, " image"]) -> "Pairing":
+        """Pairs of different classes; each counts once."""
+        if not can_differ(groups.tolist()):
+            raise ValueError("no pair of different classes is left when one image is taken away")
+        pairs = all_pairs(len(groups))
+        first, second = groups[pairs].T
+        return cls(pairs, np.where(first != second, 0, -1))
 
-    @property
-    def of_pair(self) -> Int[np.ndarray, " pair"]:
-        """The group of each pair."""
-        return self.groups[self.pairs[:, 0]]
+    @classmethod
+    def within_classes(cls, groups: Int[np.ndarray, " image"]) -> "Pairing":
+        """Pairs within each class of three images or more; the classes weigh alike."""
+        sizes = np.bincount(groups)
+        places = np.cumsum(sizes >= SMALLEST_GROUP) - 1
+        pairs = all_pairs(len(groups))
+        first, second = groups[pairs].T
+        return cls(pairs, np.where((first == second) & (sizes[first] >= SMALLEST_GROUP), places[first], -1))
+
+    @cached_property
+    def compared(self) -> Bool[np.ndarray, " pair"]:
+        """Which pairs are."""
+        return self.stratum >= 0
+
+    @cached_property
+    def images(self) -> Int[np.ndarray, " used"]:
+        """The images that are in a pair."""
+        return np.unique(self.pairs[self.compared])
+
+    @cached_property
+    def freedom(self) -> float:
+        """Degrees of freedom of a jackknife over the images: one less than how many there seem to be, by their pairs.
+
+        The sum of squares that it estimates an error from is that of a few images, where these are in most pairs.
+        """
+        shares = np.square(np.bincount(self.pairs[self.compared].ravel()).astype(float))
+        return float(shares.sum() ** 2 / np.square(shares).sum()) - 1
 
     def mean(self, values: Float[np.ndarray, " pair"]) -> float:
-        """Mean over the pairs of each group, then over the groups."""
+        """Mean over the pairs of each stratum, then over the strata."""
         return float((self._sums(values) / self._sums(np.ones(len(values)))).mean())
 
     def deviation(self, values: Float[np.ndarray, "*of pair"]) -> float:
-        """Standard deviation over the pairs within a group (root of the groups' mean variance)."""
-        variances = [values[..., self.of_pair == group].var() for group in np.unique(self.groups)]
+        """Standard deviation over the pairs of a stratum (root of the strata's mean variance)."""
+        variances = [values[..., self.stratum == place].var() for place in range(int(self.stratum.max()) + 1)]
         return float(np.sqrt(np.mean(variances)))
 
-    def without_each(self, values: Float[np.ndarray, " pair"]) -> Float[np.ndarray, " image"]:
+    def without_each(self, values: Float[np.ndarray, " pair"]) -> Float[np.ndarray, " used"]:
         """`mean` without the pairs of each image in turn, for the jackknife."""
-        sizes, sums = np.bincount(self.groups), self._sums(values)
-        means = sums / self._sums(np.ones(len(values)))
-        of_image = sum(np.bincount(images, values, len(self.groups)) for images in self.pairs.T)
-        left = (sums[self.groups] - of_image) / ((sizes - 1) * (sizes - 2) / 2)[self.groups]
-        return means.mean() + (left - means[self.groups]) / len(means)
+        left = self._without(values) / self._without(np.ones(len(values)))
+        return left.mean(axis=0)[self.images]
 
-    def _sums(self, values: Float[np.ndarray, " pair"]) -> Float[np.ndarray, " group"]:
-        return np.bincount(self.of_pair, values)
+    def _without(self, values: Float[np.ndarray, " pair"]) -> Float[np.ndarray, "stratum image"]:
+        """The sum over each stratum's pairs without those of each image."""
+        sums, images = self._sums(values), int(self.pairs.max()) + 1
+        found = np.repeat(sums[:, None], images, axis=1)
+        some = self.compared
+        for side in self.pairs[some].T:
+            np.subtract.at(found, (self.stratum[some], side), values[some])
+        return found
+
+    def _sums(self, values: Float[np.ndarray, " pair"]) -> Float[np.ndarray, " stratum"]:
+        some = self.compared
+        return np.bincount(self.stratum[some], values[some])

@@ -11,7 +11,7 @@ from torch import nn
 from reportgen.analyses.correspondence import analysis as correspondence
 from reportgen.analyses.correspondence.analysis import SORTS, Layer, Result, Scores, Settings
 from reportgen.analyses.correspondence.part_masks import Masks
-from reportgen.analyses.correspondence.sign_patterns import Pairing
+from reportgen.analyses.correspondence.sign_patterns import all_pairs
 from reportgen.claims.paper import CORRESPONDENCE
 from reportgen.data.annotations import Annotations, Parts
 from reportgen.data.dataset import Dataset, Split
@@ -106,13 +106,14 @@ def test_a_detector_of_one_part_is_changed_by_its_mask_alone() -> None:
     assert not layer.anywhere.changed.any()
     # Nothing ever rises, so no two changes are opposite; pairs differ where only one of the two has its eye.
     assert not layer.part.opposite.any()
+    assert len(found.pairing.pairs) == 28
     places = np.array([set() for _ in range(8)])
     for image, (top, left, side) in enumerate(found.masks.part[0, 0]):
         places[image] = {
             (row, column) for row in range(top, top + side) for column in range(left, left + side)
             if (animals(8).images[image, row + 2, column + 2] == (255, 0, 0)).all()
         }  # fmt: skip
-    expected = [len(places[first] ^ places[second]) for first, second in found.pairs]
+    expected = [len(places[first] ^ places[second]) for first, second in found.pairing.pairs]
     assert layer.part.different[0, 0].tolist() == expected
 
 
@@ -142,7 +143,7 @@ def test_masks_of_noise_change_random_features_at_random() -> None:
     assert [part.outcome for part in verdict.parts[:3]] == ["holds"] * 3
 
 
-def test_a_net_that_ignores_its_input_scores_zero_and_decides_nothing() -> None:
+def test_a_net_that_ignores_its_input_scores_zero_and_is_not_tested() -> None:
     found = result_of(Planted(sees([[0.0, 0.0, 0.0]] * 3, [1.0, 0.0, 2.0])), animals(6))
     assert scores(found) == dict.fromkeys([*PART_NAMES, "random", "anywhere"], 0.0)
     assert scores(found, "layer7") == scores(found)
@@ -150,7 +151,8 @@ def test_a_net_that_ignores_its_input_scores_zero_and_decides_nothing() -> None:
     assert (score["changed"], score["opposite"]) == (0.0, None)
     assert correspondence.numbers(found)["layers"][0]["opposite_gap"] is None
     [verdict] = correspondence.judge(found, np.random.default_rng(0))
-    assert verdict.verdict == "undecided"
+    assert verdict.verdict == "not tested"
+    assert {part.why for part in verdict.parts} == {"no mask changes any feature of layer 5"}
     assert [part.estimate for part in verdict.parts] == [0.0] * 4
     assert correspondence.figures(found)["behind"].rows[0][-1] == "–"
 
@@ -217,40 +219,45 @@ def test_a_classifier_of_1x1_convolutions_is_pooled() -> None:
 
 
 def planted(
-    rng: np.random.Generator, deep: tuple[float, ...], top: tuple[float, ...], spread: float = 0.03, per_class: int = 60
+    rng: np.random.Generator,
+    deep: tuple[float, ...],
+    top: tuple[float, ...],
+    spread: float = 0.03,
+    sizes: tuple[int, ...] = (40,) * 6,
+    own: float = 0.0,
 ) -> Result:
-    """Results at the default's size: six classes, and scores (each part's, then random's) at layers 5 and 7.
+    """Results of classes of these sizes, and scores (each part's, then random's) at layers 5 and 7.
 
-    Every image has a mood of its own that all its pairs share.
+    Every image has a mood of its own that all its pairs share. Within a class the parts score by `own` less.
     """
-    classes, entries = 6, 512
-    groups = np.repeat(np.arange(classes), per_class)
-    pairing = Pairing.of(groups)
-    first, second = pairing.pairs.T
+    entries = 512
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    pairs = all_pairs(len(groups))
+    first, second = pairs.T
 
-    def scored(means: tuple[float, ...]) -> Scores:
-        shape = (len(means), 1, len(pairing.pairs))
+    def scored(means: tuple[float, ...], less: float = 0.0) -> Scores:
+        shape = (len(means), 1, len(pairs))
         mood = rng.normal(0, spread, (len(means), len(groups)))
         shares = np.array(means)[:, None] + mood[:, first] + mood[:, second] + rng.normal(0, spread, shape[::2])
+        shares -= less * (groups[first] == groups[second])
         different = np.clip(np.round(entries * shares), 0, entries).astype(np.int32)[:, None]
-        few = np.zeros(shape, np.int32)
-        return Scores(different, few, few, np.zeros((len(means), 1, len(groups)), np.int32))
+        few = np.ones(shape[:2])
+        return Scores(different, few, few, np.ones((len(means), 1, len(groups)), np.int32))
 
     def layer(number: int, means: tuple[float, ...]) -> Layer:
         random = (means[-1],) * (len(means) - 1)
-        return Layer(number, entries, scored(means[:-1]), scored(random), scored(random))
+        return Layer(number, entries, scored(means[:-1], own), scored(random), scored(random))
 
     no_masks = np.zeros((3, 1, len(groups), 3), np.int64)
     return Result(
         part_names=PART_NAMES,
         names=tuple(map(str, groups)),
-        group_names=tuple("abcdef"),
+        group_names=tuple("abcdef"[: len(sizes)]),
         groups=groups,
-        pairs=pairing.pairs,
         masks=Masks(no_masks, no_masks, no_masks),
         layers={"layer5": layer(5, deep), "layer7": layer(7, top)},
-        shown=np.arange(5),
-        pictures=np.zeros((6, 5, 4, 4, 3), np.uint8),
+        shown=np.flatnonzero(np.diff(groups, prepend=-1)),
+        pictures=np.zeros((6, len(sizes), 4, 4, 3), np.uint8),
         left_out=(),
     )
 
@@ -274,7 +281,58 @@ def test_the_claim_can_fall_either_way(deep: tuple[float, ...], top: tuple[float
         "random minus nose, layer 5",
         "mean gap, layer 5 minus 7",
     ]
-    assert {part.n for part in found.parts} == {360}
+    assert {part.n for part in found.parts} == {240}
+    assert {part.unit.words for part in found.parts} == {"in the paper’s score"}
+    assert [part.name for part in found.beside] == [f"within classes: {part.name}" for part in found.parts]
+
+
+def test_what_a_class_shares_stands_beside_and_does_not_count() -> None:
+    means = (0.36, 0.36, 0.36, 0.33)
+    [found] = correspondence.judge(planted(np.random.default_rng(0), means, means, own=0.1), np.random.default_rng(1))
+    assert found.verdict == "contradicted"
+    assert found.parts[0].estimate == pytest.approx(-0.03, abs=0.01)
+    assert found.beside[0].estimate == pytest.approx(0.07, abs=0.01)
+    assert found.beside[0].outcome == "holds"
+
+
+@pytest.mark.parametrize(("sizes", "across"), [((12,), False), ((12, 1), False), ((6, 6), True), ((9, 2, 1), True)])
+def test_where_one_class_alone_has_parts_the_pairs_lie_within_it_and_it_is_said(
+    sizes: tuple[int, ...], across: bool
+) -> None:
+    groups = tuple(name for name, size in zip("abc", sizes, strict=False) for _ in range(size))
+    found = result_of(Planted(sees(*RED_ONLY)), animals(sum(sizes), groups), shown=4)
+    said = correspondence.numbers(found)
+    assert said["across"] == found.across == across
+    between = sum(groups[one] != groups[other] for one, other in all_pairs(len(groups)))
+    assert said["pairs"] == (between if across else 66)
+    caption = correspondence.figures(found)["table1"].caption
+    assert ("in pairs of different classes" in caption) == across
+    assert ("in pairs within the one class that is annotated, a;" in caption) == (not across)
+    assert len({groups[place] for place in found.shown}) == (min(len(sizes), 4) if across else 1)
+    [verdict] = correspondence.judge(found, np.random.default_rng(0))
+    assert len(verdict.beside) == (4 if across else 0)  # some class has three images
+    assert len(found.left_out) == (1 if sizes == (12, 1) else 0)
+
+
+def test_pairs_that_are_shown_are_the_claims() -> None:
+    """Two classes, two images of each: of the six pairs four count."""
+    result = planted(np.random.default_rng(0), (0.3, 0.3, 0.3, 0.36), (0.3,) * 4, sizes=(2, 2))
+    result = replace(result, shown=np.arange(4), pictures=np.zeros((6, 4, 4, 4, 3), np.uint8))
+    [line, *_] = correspondence.rows(PART_NAMES)
+    found = correspondence._line(line, result.layers["layer5"], result)
+    own = result.layers["layer5"].hamming("part")[0, 0][[1, 2, 3, 4]]  # 02 03 12 13
+    assert (found["mean"], found["shown_mean"]) == (pytest.approx(own.mean()), pytest.approx(own.mean()))
+    assert found["within_mean"] is None
+
+
+def test_a_gap_that_random_masks_leave_no_room_for_is_not_tested() -> None:
+    """Random masks score 0.004: with moods of 0.03 no gap of that size could have been shown."""
+    means = (0.002, 0.002, 0.002, 0.004)
+    [found] = correspondence.judge(
+        planted(np.random.default_rng(0), means, means, sizes=(2, 2)), np.random.default_rng(1)
+    )
+    assert found.parts[0].outcome == "not tested"
+    assert "more images are needed" in found.parts[0].why
 
 
 def test_the_papers_table_falls_on_the_papers_side() -> None:
@@ -289,16 +347,25 @@ def test_the_papers_table_falls_on_the_papers_side() -> None:
     assert all(part.estimate > 0 for part in found.parts)
 
 
-def test_the_interval_is_wide_enough_for_pairs_that_share_images() -> None:
-    """Of runs without any gap, the interval misses zero about as rarely as its level says, which pairs alone would not."""
-    from reportgen.claims import LEVEL
-
-    missed = 0
-    for seed in range(100):
-        result = planted(np.random.default_rng(seed), (0.3,) * 4, (0.3,) * 4, per_class=6)
+@pytest.mark.parametrize(
+    ("sizes", "gap"),
+    [((6,) * 6, 0.0), ((6,) * 6, 0.05), ((40, 3, 3), 0.0), ((12, 12), 0.0), ((1,) * 5, 0.05), ((20, 4), 0.0)],
+)
+def test_the_interval_holds_the_truth_for_pairs_that_share_images(sizes: tuple[int, ...], gap: float) -> None:
+    """It misses the true gap about as rarely as its level says, which pairs alone would not; classes may differ in size."""
+    runs, missed, alone = 100, np.zeros(4), 0
+    for seed in range(runs):
+        means = (0.5, 0.5, 0.5, 0.5 + gap)
+        result = planted(np.random.default_rng(seed), means, means, sizes=sizes)
         [found] = correspondence.judge(result, np.random.default_rng(1))
-        missed += not found.parts[0].low < 0 < found.parts[0].high
-    assert missed <= 100 * (1 - LEVEL) + 4
+        missed += [
+            not part.low < truth < part.high for part, truth in zip(found.parts, (gap,) * 3 + (0.0,), strict=True)
+        ]
+        values = result.layers["layer5"].gaps[0][result.pairing.compared]
+        alone += abs(values.mean() - gap) > 2.96 * values.std(ddof=1) / len(values) ** 0.5
+    assert missed.max() <= 4  # 0.3 are expected of each
+    if min(sizes) > 5:
+        assert alone > 6
 
 
 def test_each_part_is_held_against_random_masks_of_its_own_size() -> None:
@@ -318,11 +385,15 @@ def test_without_parts_nothing_is_tested_and_the_reason_said() -> None:
 
 
 def test_with_two_images_of_a_class_nothing_is_tested() -> None:
-    found = result_of(Planted(sees(*RED_ONLY)), animals(4, ("dog", "dog", "cat", "cat")))
+    found = result_of(Planted(sees(*RED_ONLY)), animals(3, ("dog", "dog", "cat")))
     [verdict] = correspondence.judge(found, np.random.default_rng(0))
     assert verdict.verdict == "not tested"
-    assert verdict.why.startswith("no category has 3 annotated images that can be used (3.png: fewer than 3 images of")
-    assert len(correspondence.numbers(found)["left_out"]) == 4
+    assert verdict.why == (
+        "no category has 3 annotated images that can be used, nor are there enough of different ones (2.png: fewer than 3 "
+        "images of its category, cat, can be used, and too few of others)"
+    )
+    assert len(correspondence.numbers(found)["left_out"]) == 3
+    assert correspondence.numbers(found)["pairs"] == 0
 
 
 def test_masks_too_large_for_the_image_leave_nothing_to_test() -> None:
@@ -337,7 +408,7 @@ def test_a_net_without_layer_7_is_not_judged_but_shown() -> None:
     result = replace(result, layers={"layer5": result.layers["layer5"]})
     [verdict] = correspondence.judge(result, np.random.default_rng(0))
     assert (verdict.verdict, verdict.why) == ("not tested", "the net has no layer 7")
-    assert [len(row) for row in correspondence.figures(result)["table1"].rows] == [4] * 5
+    assert [len(row) for row in correspondence.figures(result)["table1"].rows] == [5] * 5
 
 
 def test_parts_that_the_paper_has_not_stand_without_its_numbers() -> None:
@@ -352,10 +423,10 @@ def test_parts_that_the_paper_has_not_stand_without_its_numbers() -> None:
     assert own.rows[4][-2:] == ("–", "–")
 
 
-def test_the_figure_shows_dogs_and_their_masks() -> None:
-    parts = animals(12, ("cat",) * 7 + ("dog",) * 5)
+def test_the_figure_shows_different_classes_and_their_masks() -> None:
+    parts = animals(12, ("cat",) * 7 + ("dog",) * 3 + ("fox",) * 2)
     found = result_of(Planted(sees(*RED_ONLY)), parts, shown=3)
-    assert {found.group_names[found.groups[place]] for place in found.shown} == {"dog"}
+    assert {found.group_names[found.groups[place]] for place in found.shown} == {"cat", "dog", "fox"}
     assert found.pictures.shape == (6, 3, CROP, CROP, 3)
     for column, place in enumerate(found.shown):
         original = parts.images[int(found.names[place].split(".")[0]), 2:38, 2:38]
@@ -371,8 +442,3 @@ def test_the_figure_shows_dogs_and_their_masks() -> None:
             assert not changed.any()
     grid = correspondence.figures(found)["masks"]
     assert grid.row_titles == ("original", "right eye", "left eye", "nose", "random, on object", "random, anywhere")
-
-
-def test_without_dogs_the_largest_class_is_shown() -> None:
-    found = result_of(Planted(sees(*RED_ONLY)), animals(9, ("fox",) * 3 + ("bear",) * 3 + ("owl",) * 3), shown=2)
-    assert {found.group_names[found.groups[place]] for place in found.shown} == {"bear"}  # the first of equals

@@ -75,11 +75,17 @@ def test_an_image_without_room_on_its_object_is_left_out() -> None:
     assert found.masks.part.shape == (3, 1, 3, 3)
 
 
-def test_of_a_class_with_two_images_none_is_used() -> None:
-    found = chosen(parts_of(5, groups=("dog", "cat", "dog", "cat", "dog")))
-    assert found.images.tolist() == [0, 2, 4]
-    assert [name for name, _ in found.left_out] == ["dog/1.png", "dog/3.png"]
-    assert found.left_out[0][1] == "fewer than 3 images of its category, cat, can be used"
+def test_of_a_second_class_with_a_single_image_none_is_used() -> None:
+    found = chosen(parts_of(5, groups=("dog", "dog", "dog", "cat", "dog")))
+    assert found.images.tolist() == [0, 1, 2, 4]
+    assert [name for name, _ in found.left_out] == ["dog/3.png"]
+    assert found.left_out[0][1] == "fewer than 3 images of its category, cat, can be used, and too few of others"
+
+
+def test_every_image_is_used_where_classes_make_pairs_with_each_other() -> None:
+    found = chosen(parts_of(3, groups=("poodle", "collie", "boxer")))  # as in the paper: of each breed one
+    assert found.images.tolist() == [0, 1, 2]
+    assert found.left_out == ()
 
 
 @pytest.mark.parametrize("scale", [4.0, 30.0])
