@@ -19,6 +19,7 @@ class Settings:
     """How many images the numbers use, and which classes look the same at every rotation."""
 
     images: Annotated[int, Field(ge=2)] = 144  # test images, as many of each class as can be
+    pixel_images: Annotated[int, Field(ge=2)] = 500  # test images that are moved by one pixel, chosen likewise
     symmetric: tuple[str, ...] = ()  # classes beside those that the data set itself names
 
 

@@ -1,7 +1,7 @@
 """Feature invariance (Zeiler & Fergus 2013, section 4, figure 5)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from reportgen.analyses.invariance import Settings
 from reportgen.analyses.invariance.curves import Curves, Statistic, mean_band, mean_of_pairs, relative
 from reportgen.analyses.invariance.distances import FIRST, TOP, compared_layers, distances_between, through_views
 from reportgen.analyses.invariance.geometry import flat
+from reportgen.analyses.invariance.one_pixel import DIRECTIONS, answers_that_change
 from reportgen.analyses.invariance.transformations import (
     SMALL_SCALE,
     SMALL_TURN,
@@ -19,13 +20,28 @@ from reportgen.analyses.invariance.transformations import (
     small_shift,
 )
 from reportgen.base.errors import UserError
-from reportgen.claims import Part, Verdict, difference_part, mean_part, not_tested, weighted_part
+from reportgen.claims import (
+    SHARE,
+    Part,
+    Unit,
+    Verdict,
+    difference_part,
+    mean_part,
+    median_part,
+    not_tested,
+    weighted_part,
+)
 from reportgen.data.sampling import of_different_classes, stratified
 from reportgen.figures.kinds import Figure, ImageGrid, LineChart, Moved, Panel, Series, Table
 from reportgen.look.inputs import Inputs
 
 EXAMPLES = 5
+UNBOUNDED = (float("-inf"), float("inf"))
 STRAIGHT = (0.9, 1.0)  # R^2 of a quasi-linear curve
+UNCHANGED = 1e-5  # of the mean distance between images: a distance that varies by no more does not change
+FEWEST = 3  # points of a line: through two there is always one
+AWAY = Unit("of the distance between two images")
+LEFT = Unit("points of the probability left", 100)
 WIDER = 1.6  # times what the net reads: more of a scene no move brings into view
 CONTROLS = {"_resampled": "resampling only", "_filled": "fill only"}  # what a curve's name ends with: what it is called
 LINES = (("shift", "translation", 0), ("scale", "scale", 1))  # what, its curve, where nothing has moved
@@ -57,6 +73,9 @@ class Result:
     ]  # of the examples, untransformed, with what the moves bring into view
     crop: int  # side of what the net reads, pixels
     wide: bool  # whether the scenes around the images are known
+    turned_answers: Bool[
+        np.ndarray, "tried direction"
+    ]  # of test images moved by one pixel: another most probable class
     top_layer: int  # 7, or the last that the net has
     first_layer: int = FIRST  # or the lowest that the net has: LAYERS= need not name a layer 1
 
@@ -77,6 +96,7 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
     examples = _choose_examples(labels[images], correct, turned_alike, rng)
     rows = picture_views(side, crop)
     pixels = flat(source[images[examples]])
+    tried = stratified(labels, settings.pixel_images, rng)
     return Result(
         curves=found,
         images=images,
@@ -92,6 +112,7 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
         scenes=_scenes(source[images[examples]], crop),
         crop=crop,
         wide=data.wide is not None,
+        turned_answers=answers_that_change(inputs, source, tried),
         top_layer=highest.number,
         first_layer=lowest.number,
     )
@@ -190,6 +211,7 @@ def _small(result: Result, rng: np.random.Generator) -> Verdict:
             ),
             len(small.first),
             rng,
+            unit=AWAY,
         )
 
     return Verdict(claim, tuple(part(small) for small in small_transformations(result) if not small.control))
@@ -200,41 +222,122 @@ def _quasi_linear(result: Result, rng: np.random.Generator) -> Verdict:
     if why := _no_layers(result):
         return not_tested(claim, why)
 
+    found = [part for line in lines(result) for part in line.parts(rng)]
+    return Verdict(claim, tuple(found), beside=tuple(_mean_curves(result, rng)))
+
+
+@dataclass(frozen=True)
+class Line:
+    """How straight the images' own curves are along one range."""
+
+    name: str
+    first: Float[np.ndarray, " image"]  # R^2 at the lower layer; NaN where its distance does not change
+    top: Float[np.ndarray, " image"]
+    points: int  # of the direction that has the fewest
+
+    @property
+    def left_out(self) -> int:
+        """Images whose distance at the upper layer does not change."""
+        return int(np.isnan(self.top).sum())
+
+    def parts(self, rng: np.random.Generator) -> list[Part]:
+        """Layer 7's median R^2, and that of the difference to layer 1's."""
+        top = self.top[np.isfinite(self.top)]
+        both = np.isfinite(self.top) & np.isfinite(self.first)
+        first = self.first[both]
+        return [
+            median_part(
+                f"{self.name}: R² of layer {TOP}",
+                top,
+                rng,
+                range=STRAIGHT,
+                most=1.0,
+                untested=self._untested(len(top), f"at layer {TOP}"),
+            ),
+            median_part(
+                f"{self.name}: R², layer {TOP} minus {FIRST}",
+                self.top[both] - first,
+                rng,
+                most=float(np.median(1 - first))
+                if len(first)
+                else 1.0,  # of no image can it be above 1 minus its layer 1's
+                untested=self._untested(len(first), "at one of the layers"),
+            ),
+        ]
+
+    def _untested(self, known: int, where: str) -> str:
+        if self.points < FEWEST:
+            return f"the range has {self.points} points in one direction, and through two there is always a line"
+        lacking = len(self.top) - known
+        if 2 * lacking > len(self.top):
+            return f"in {lacking} of {len(self.top)} images the distance {where} does not change along the range"
+        return ""
+
+
+def lines(result: Result) -> list[Line]:
+    """The straightness of every image's own curves, for shifts and for scales."""
+    everyone = np.ones((1, len(result.images)))
+    first, top = (
+        UNCHANGED * float(np.nan_to_num(mean_of_pairs(part, everyone)[0]))
+        for part in (result.between_first, result.between_top)
+    )
+    found = []
+    for name, curve, origin in LINES:
+        curves = result.curves[curve]
+        points = min(int(way.sum()) for way in curves.directions(origin) if way.any())
+        found.append(Line(name, *curves.own_straightness(origin, (first, top)), points))
+    return found
+
+
+def _mean_curves(result: Result, rng: np.random.Generator) -> list[Part]:
+    """R^2 of the curve of the mean distances, as figure 5 of many images shows it: not judged."""
+
     def parts(name: str, first: Statistic, top: Statistic) -> list[Part]:
         units = len(result.images)
         return [
-            weighted_part(f"{name}: R² of layer {TOP}", top, units, rng, range=STRAIGHT),
+            weighted_part(f"{name}: R² of the mean curve, layer {TOP}", top, units, rng, range=STRAIGHT, most=1.0),
             weighted_part(
-                f"{name}: layer {TOP} minus {FIRST}", lambda weights: top(weights) - first(weights), units, rng
+                f"{name}: R² of the mean curve, layer {TOP} minus {FIRST}",
+                lambda weights: top(weights) - first(weights),
+                units,
+                rng,
             ),
         ]
 
     found = [part for name, curve, origin in LINES for part in parts(name, *result.curves[curve].straightness(origin))]
-    if not all(np.isfinite(part.estimate) for part in found):
-        return not_tested(claim, "the mean distance of a layer does not change along the range: there is no line")
-    return Verdict(claim, tuple(found))
+    return [part for part in found if np.isfinite(part.estimate)]
+
+
+def _answers(result: Result, rng: np.random.Generator) -> Part:
+    """How often the most probable class is another one after a shift by one pixel (Azulay & Weiss 2019): not judged."""
+    shares = result.turned_answers.mean(axis=1)
+    part = mean_part("most probable class changed by a shift of one pixel", shares, rng, unit=SHARE, most=1.0)
+    return replace(part, low=max(part.low, 0.0), high=min(part.high, 1.0))
 
 
 def _stable(result: Result, rng: np.random.Generator) -> Verdict:
     claim = "output-stable"
     shift, scale, turn = (share_left(result, curve)[result.correct] for curve in ("translation", "scale", "rotation"))
-    symmetric = result.symmetric[result.correct]
+    symmetric, beside = result.symmetric[result.correct], (_answers(result, rng),)
     if len(symmetric) < 2:
-        return not_tested(claim, f"the net gets {len(symmetric)} of the {len(result.images)} images right")
-    parts = [mean_part("shift minus rotation", shift - turn, rng), mean_part("scale minus rotation", scale - turn, rng)]
-    alike, others = turn[symmetric], turn[~symmetric]
+        why = f"the net gets {len(symmetric)} of the {len(result.images)} images right"
+        return replace(not_tested(claim, why), beside=beside)
+    most = 1 - float(turn.mean())  # all of the probability is left
+    parts = [
+        mean_part("shift minus rotation", shift - turn, rng, unit=LEFT, most=most),
+        mean_part("scale minus rotation", scale - turn, rng, unit=LEFT, most=most),
+    ]
+    name, alike, others = "rotation: symmetric minus other classes", turn[symmetric], turn[~symmetric]
     if min(len(alike), len(others)) > 1:
-        parts.append(difference_part("rotation: symmetric minus other classes", alike, others, rng))
-        return Verdict(claim, tuple(parts))
-    found = Verdict(claim, tuple(parts))
-    if found.verdict == "contradicted":  # whatever the third part would say
-        return found
-    if not result.symmetric.any():
-        return not_tested(claim, "no class is known to be rotationally symmetric: name some, INVARIANCE_SYMMETRIC=")
-    return not_tested(
-        claim,
-        f"the net gets {len(alike)} images of symmetric classes right and {len(others)} of others: two are needed",
-    )
+        third = difference_part(name, alike, others, rng, unit=LEFT, most=1 - float(others.mean()))
+    else:
+        why = (
+            "no class is known to be rotationally symmetric: name some, INVARIANCE_SYMMETRIC="
+            if not result.symmetric.any()
+            else f"the net gets {len(alike)} images of symmetric classes right and {len(others)} of others: two are needed"
+        )
+        third = Part(name, 0.0, *UNBOUNDED, min(len(alike), len(others)), unit=LEFT, untested=why)
+    return Verdict(claim, (*parts, third), beside=beside)
 
 
 def numbers(result: Result) -> dict[str, Any]:
@@ -266,9 +369,14 @@ def numbers(result: Result) -> dict[str, Any]:
             for small in small_transformations(result)
         ],
         "straight": {
-            name: [_finite(fit(everyone)[0]) for fit in result.curves[curve].straightness(origin)]
-            for name, curve, origin in LINES
+            line.name: {
+                "own": [_median(line.first), _median(line.top)],
+                "left_out": line.left_out,
+                "mean_curve": [_finite(fit(everyone)[0]) for fit in result.curves[curve].straightness(origin)],
+            }
+            for line, (_, curve, origin) in zip(lines(result), LINES, strict=True)
         },
+        "one_pixel": _one_pixel(result),
         "left": {name: _mean(share_left(result, name)) for name in result.curves}
         | {"symmetric": _mean(turned[result.symmetric]), "others": _mean(turned[~result.symmetric])},
         "left_at_ends": {name: _mean(share_left(result, name, ends=True)) for name in ("translation", "scale")},
@@ -277,6 +385,22 @@ def numbers(result: Result) -> dict[str, Any]:
 
 def _finite(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
+
+
+def _one_pixel(result: Result) -> dict[str, Any]:
+    """How often one pixel changes the answer: of all shifts, of images in any direction, of each direction."""
+    turned = result.turned_answers
+    return {
+        "images": len(turned),
+        "share": _mean(turned.astype(float)),
+        "any": _mean(turned.any(axis=1).astype(float)),
+        "directions": {way: _mean(turned[:, place].astype(float)) for place, way in enumerate(DIRECTIONS)},
+    }
+
+
+def _median(values: np.ndarray) -> float | None:
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if len(known) else None
 
 
 def _mean(values: np.ndarray) -> float | None:

@@ -25,7 +25,9 @@ class Curves:
         return self.first[:, chosen].mean(axis=1), self.top[:, chosen].mean(axis=1)
 
     def straightness(self, origin: float) -> tuple[Statistic, Statistic]:
-        """R^2 of the line through each layer's mean distance by how far the value is from `origin`.
+        """R^2 of the line through each layer's *mean* distance by how far the value is from `origin`.
+
+        Means of many curves are straighter than any of them: `own_straightness` asks each image.
 
         There nothing moved and the distance is 0 by definition: that point is left out.
         """
@@ -37,6 +39,32 @@ class Curves:
             )
 
         return fit(self.first), fit(self.top)
+
+    def own_straightness(
+        self, origin: float, unchanged: tuple[float, float]
+    ) -> tuple[Float[np.ndarray, " image"], Float[np.ndarray, " image"]]:
+        """R^2 of each image's own line at each layer: of every direction by itself, mean over the directions.
+
+        A direction whose distances vary by no more than `unchanged` (of the first layer, of the top one) has no R^2; an
+        image without any is NaN.
+        """
+
+        def mean(distance: np.ndarray, limit: float) -> Float[np.ndarray, " image"]:
+            found = np.full((len(distance), 2), np.nan)
+            for place, way in enumerate(self.directions(origin)):
+                if way.any():
+                    own = distance[:, way]
+                    fit = np.asarray(straightness(np.abs(self.values[way] - origin), own))
+                    found[:, place] = np.where(np.ptp(own, axis=1) > limit, fit, np.nan)
+            known = np.isfinite(found)
+            with np.errstate(invalid="ignore"):
+                return np.where(known, found, 0).sum(axis=1) / known.sum(axis=1)
+
+        return mean(self.first, unchanged[0]), mean(self.top, unchanged[1])
+
+    def directions(self, origin: float) -> tuple[Bool[np.ndarray, " value"], Bool[np.ndarray, " value"]]:
+        """Which values lie on either side of where nothing moved."""
+        return self.values < origin, self.values > origin
 
     def share_left(self, before: Float[np.ndarray, " image"], origin: float) -> Float[np.ndarray, " image"]:
         """How much of each image's probability is left, as a mean over the curve without its origin: in [0, 1].
@@ -78,7 +106,9 @@ def straightness(
     apart, rise = x - x.mean(), y - y.mean(axis=-1, keepdims=True)
     spread = np.square(apart).sum() * np.square(rise).sum(axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.square(rise @ apart) / spread
+        return np.minimum(
+            np.square(rise @ apart) / spread, 1.0
+        )  # rounding must not lift it above the range it is judged by
 
 
 def mean_of_pairs(

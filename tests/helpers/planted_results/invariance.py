@@ -32,6 +32,7 @@ def result() -> Result:
         scenes=np.zeros((2, 12, 12, 3), np.uint8),
         crop=CROP,
         wide=True,
+        turned_answers=np.arange(4 * IMAGES).reshape(IMAGES, 4) % 8 == 0,
         top_layer=7,
     )
 

@@ -1,0 +1,60 @@
+"""How often the answer changes when a picture moves by one pixel.
+
+After A. Azulay and Y. Weiss, "Why do deep convolutional networks generalize so poorly to small image transformations?"
+(Journal of Machine Learning Research 20, 2019, no. 184): how often the most probable class is another one after a shift
+by one pixel. They moved images of ImageNet and photographs pasted into larger ones, each in one direction; here the scene moves behind
+the window that the net reads, in each of four directions.
+"""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Int, UInt8
+
+from reportgen import probe
+from reportgen.base.progress import track
+from reportgen.data.decoding import Files
+from reportgen.data.reading import one_ahead
+from reportgen.data.transforms import as_tensor, inner
+from reportgen.look.inputs import Inputs
+from reportgen.probe.memory import by_batches
+
+DIRECTIONS = {"down": (1, 0), "up": (-1, 0), "right": (0, 1), "left": (0, -1)}  # rows down, columns to the right
+
+
+def moved(
+    pictures: UInt8[np.ndarray, "image side side 3"], crop: int, down: int, right: int
+) -> UInt8[np.ndarray, "image crop crop 3"]:
+    """The centre window over pictures whose scene has moved by one pixel or none; a copy, nothing is interpolated.
+
+    Where no pixel is known beyond the picture, it is mirrored at its outermost one.
+    """
+    start, side = inner(pictures.shape[1], crop).start, pictures.shape[1]
+    lacking = 1 if start < 1 or start + crop + 1 > side else 0
+    padded = np.pad(pictures, ((0, 0), (lacking, lacking), (lacking, lacking), (0, 0)), mode="reflect")
+    top, left = start + lacking - down, start + lacking - right
+    return np.ascontiguousarray(padded[:, top : top + crop, left : left + crop])
+
+
+def answers_that_change(
+    inputs: Inputs,
+    source: UInt8[np.ndarray, "stored side side 3"] | Files,
+    images: Int[np.ndarray, " image"],
+) -> Bool[np.ndarray, "image direction"]:
+    """Whether the most probable class is another one, for each image and each of the four directions."""
+    crop, name = inputs.preprocessing.crop, inputs.graph.output
+
+    def guesses(some: Any) -> Any:
+        found = probe.activations(inputs.graph, inputs.preprocessing.centre(some.to(inputs.device)), [name])[name]
+        return found.flatten(1).argmax(dim=1).cpu().numpy()
+
+    def answers(pixels: UInt8[np.ndarray, "image crop crop 3"]) -> Int[np.ndarray, " image"]:
+        return np.concatenate(list(by_batches(guesses, [as_tensor(pixels)])))
+
+    starts = range(0, len(images), inputs.batch)
+    pieces = one_ahead(source[images[start : start + inputs.batch]] for start in starts)
+    found = []
+    for _, pictures in zip(track(starts, "move the images by one pixel", unit="batch"), pieces, strict=True):
+        before = answers(moved(pictures, crop, 0, 0))
+        found.append(np.stack([answers(moved(pictures, crop, *way)) != before for way in DIRECTIONS.values()], axis=1))
+    return np.concatenate(found) if found else np.zeros((0, len(DIRECTIONS)), np.bool_)
