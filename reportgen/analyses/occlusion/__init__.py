@@ -3,7 +3,8 @@
 A grey square slides over an image, and the net answers again at every step: how much of the correct class's probability
 is left, which class it predicts, and how active the feature map stays that responds most to the whole image. Two
 claims: `localises` (does covering the object cost more than covering what lies around it?) and
-`visualisation-is-genuine` (does covering what a projection shows quieten that map?).
+`visualisation-is-genuine` (does covering what a projection shows quieten that map, more than covering what another
+map's projection shows?).
 """
 
 from typing import Annotated

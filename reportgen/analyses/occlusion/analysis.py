@@ -11,14 +11,16 @@ from reportgen.analyses.occlusion import choose as choice
 from reportgen.analyses.occlusion import sweep as occlusions
 from reportgen.analyses.occlusion.figure import Occlusion
 from reportgen.analyses.occlusion.sweep import Example, Genuineness, Localisation, Sweep
-from reportgen.claims import Verdict, mean_part, not_tested
+from reportgen.claims import PROBABILITY, SHARE, Part, Unit, Verdict, mean_part, not_tested
 from reportgen.data.transforms import inner
 from reportgen.figures.kinds import Figure, ImageGrid, Points, Scatter
 from reportgen.look.inputs import Inputs
 
 EXAMPLES = 3  # images, as in figure 7
 MINIMUM = 50  # images that a verdict needs
-SHARE = "as a share of the clean image's"
+ACTIVITY = Unit("points of the map’s activity", 100)
+LOG_ODDS = Unit("in log-odds")
+AS_SHARE = "as a share of the clean image's"
 NO_SHARE = "as it is: the clean image's is not above zero, so that nothing is a share of it"  # a map before its ReLU
 
 
@@ -39,6 +41,7 @@ class Result:
     localisation: Localisation | None
     genuineness: Genuineness | None
     gallery: UInt8[np.ndarray, "tile row column 3"] | None  # an image, the same image lit by what it costs, and so on
+    validation: int = 0  # images in which a map's other activations are looked for
     refusal: str = ""  # why the layer's maps cannot be projected
 
 
@@ -67,8 +70,9 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
         known=objects is not None,
         sweep=sweep,
         localisation=None if sweep is None or objects is None else occlusions.localise(sweep, objects, size),
-        genuineness=None if sweep is None else occlusions.genuineness(inputs, sweep, size),
+        genuineness=None if sweep is None else occlusions.genuineness(inputs, sweep, size, rng),
         gallery=None if sweep is None else occlusions.gallery(inputs, sweep, size),
+        validation=len(data.val),
         refusal=inputs.no_projection(square.watched(inputs).number),
     )
 
@@ -102,8 +106,28 @@ def _localises(result: Result, rng: np.random.Generator) -> Verdict:
     return Verdict(
         "localises",
         (
-            mean_part("drop, object minus background", found.on_object - found.on_background, rng),
-            mean_part("costliest place on the object, minus chance", found.hit - found.share, rng),
+            mean_part(
+                "drop, object minus background",
+                found.on_object - found.on_background,
+                rng,
+                unit=PROBABILITY,
+                most=1 - float(found.on_background.mean()),
+            ),
+            mean_part(
+                "costliest place on the object, minus chance",
+                found.hit - found.share,
+                rng,
+                unit=SHARE,
+                most=1 - float(found.share.mean()),
+            ),
+        ),
+        beside=(
+            mean_part(
+                "drop in log-odds, object minus background",
+                found.odds_on_object - found.odds_on_background,
+                rng,
+                unit=LOG_ODDS,
+            ),
         ),
     )
 
@@ -118,8 +142,26 @@ def _genuine(result: Result, rng: np.random.Generator) -> Verdict:
             "of its receptive field"
         )
         return not_tested("visualisation-is-genuine", _too_few(0 if found is None else len(found.images), what))
-    part = mean_part("drop, shown minus left empty", found.peak_drop - found.empty_drop, rng)
-    return Verdict("visualisation-is-genuine", (part,))
+    shown, empty, other, anywhere = found.peak_drop, found.empty_drop, found.other_drop, found.any_drop
+    known, drawn = np.isfinite(other), np.isfinite(anywhere)
+    why = ""
+    if known.sum() < MINIMUM:
+        what = "whose receptive field also holds the peak of another map's projection, clear of the map's own peak"
+        why = _too_few(int(known.sum()), f"test images {what}")
+    whole = bool((shown <= 1).all())  # the sum of a map after its ReLU is never below zero
+
+    def part(name: str, one: np.ndarray, two: np.ndarray, untested: str = "") -> Part:
+        most = 1 - float(two.mean()) if whole and len(two) else float("inf")
+        return mean_part(name, one - two, rng, unit=ACTIVITY, most=most, untested=untested)
+
+    return Verdict(
+        "visualisation-is-genuine",
+        (
+            part("drop, shown minus left empty", shown, empty),
+            part("drop, shown minus shown by another map", shown[known], other[known], why),
+        ),
+        beside=(part("drop, shown minus shown by any other map, wherever that is", shown[drawn], anywhere[drawn]),),
+    )
 
 
 def _too_few(count: int, what: str) -> str:
@@ -153,6 +195,9 @@ def numbers(result: Result) -> dict[str, Any]:
             "chance": float(located.share.mean()),
             "overlap": float(located.overlap.mean()),
             "overlap_of_middle": float(located.middle.mean()),
+            "odds_on_object": float(located.odds_on_object.mean()),
+            "odds_on_background": float(located.odds_on_background.mean()),
+            "certain": None if sweep is None else float((sweep.clean > 0.99).mean()),
         },
         "genuineness": None
         if genuine is None
@@ -162,12 +207,28 @@ def numbers(result: Result) -> dict[str, Any]:
             "peak_drop": float(genuine.peak_drop.mean()),
             "empty_drop": float(genuine.empty_drop.mean()),
             "more_at_peak": float((genuine.peak_drop > genuine.empty_drop).mean()),
+            "other": _other(genuine),
             "rank_correlation": float(genuine.correlation.mean()),
             "middle_drop": float(genuine.middle_drop.mean()),
             "corner_drop": float(genuine.corner_drop.mean()),
             "middle_share": _middle_share(genuine),
             "middle_correlation": float(genuine.middle_correlation.mean()),
         },
+    }
+
+
+def _other(genuine: Genuineness) -> dict[str, Any]:
+    """What covering the peak of another map's projection costs, beside the own, in the images that have such a map."""
+    known = np.isfinite(genuine.other_drop)
+    own, other = genuine.peak_drop[known], genuine.other_drop[known]
+    some = bool(known.any())
+    return {
+        "images": int(known.sum()),
+        "own_drop": float(own.mean()) if some else None,
+        "drop": float(other.mean()) if some else None,
+        "more_at_own": float((own > other).mean()) if some else None,
+        "drawn": int(genuine.drawn.sum()),
+        "same_place": float(genuine.same_place.sum() / genuine.drawn.sum()) if genuine.drawn.any() else None,
     }
 
 
@@ -211,6 +272,11 @@ def figures(result: Result) -> dict[str, Figure]:
         x, y = result.genuineness.empty_drop * 100, result.genuineness.peak_drop * 100
         labels = ("drop, empty place covered (%)", "drop, projection covered (%)")
         panels.append(Points(f"activity of a map of layer {result.layer}", *labels, x, y))
+        known = np.isfinite(result.genuineness.other_drop)
+        if known.any():
+            labels = ("drop, another map's covered (%)", "drop, own projection covered (%)")
+            x, y = result.genuineness.other_drop[known] * 100, result.genuineness.peak_drop[known] * 100
+            panels.append(Points("the same, against another map's", *labels, x, y))
     if panels:
         found["claims"] = _claims(result, tuple(panels))
     return found
@@ -218,7 +284,9 @@ def figures(result: Result) -> dict[str, Figure]:
 
 def _caption(result: Result, example: Example, number: int) -> str:
     """What the five panels are; the full text stands only below the first of these figures."""
-    others = f"{len(example.sources) - 1} other validation images that excite it most"
+    others = (
+        f"{len(example.sources) - 1} other images that excite it most, of all {result.validation:,} validation images"
+    )
     edge = " The line is the object's edge." if example.outline.any() else ""
     projected = (
         f"That map's strongest activation, projected to pixels: in this image (boxed), and in the {others}; grey is zero, "
@@ -238,7 +306,7 @@ def _caption(result: Result, example: Example, number: int) -> str:
         f"slides over it in steps of {result.stride} px; (b), (d) and (e) show at each pixel what the net gives with the "
         f"square centred there, and the pale image where none is.{edge} (a) The square where it costs the true class "
         f"most. (b) Activity of map {example.map} of layer {result.layer}, which holds this image's largest activation, "
-        f"summed over rows and columns, {SHARE if example.clean_activation > 0 else NO_SHARE}. "
+        f"summed over rows and columns, {AS_SHARE if example.clean_activation > 0 else NO_SHARE}. "
         f"(c) {projected}. (d) Probability of the true class. (e) The most "
         "probable class. In (b) and (d) the colours span what there is, or else a tenth of the largest value, "
         "so mind the numbers beside the bar; its arrow marks the clean image. Look whether (d) is dark on the object and "
@@ -327,8 +395,16 @@ def _claims(result: Result, panels: tuple[Points, ...]) -> Scatter:
         )
         more = int((genuine.peak_drop > genuine.empty_drop).sum())
         spoken.append(f"covering what the projection shows quietens the map more in {more} of {len(genuine.images)}")
-    letters = ("(a) ", "(b) ") if len(panels) > 1 else ("",)
-    drawn = "; ".join(letter + text for letter, text in zip(letters, captions, strict=True))
+        known = np.isfinite(genuine.other_drop)
+        if known.any():
+            captions.append(
+                "the same loss above that with the square over most of the energy of another map's projection, which lies in the "
+                f"same receptive field and clear of the first square ({known.sum()} images)"
+            )
+            more = int((genuine.peak_drop > genuine.other_drop)[known].sum())
+            spoken.append(f"more than covering what another map's projection shows in {more} of {known.sum()}")
+    letters = ("(a) ", "(b) ", "(c) ") if len(panels) > 1 else ("",)
+    drawn = "; ".join(letter + text for letter, text in zip(letters, captions, strict=False))
     return Scatter(
         title="The two claims, image by image",
         caption=f"Each point is a test image that the net gets right. Drawn is {drawn}. Points above the dashed line are "

@@ -46,10 +46,10 @@ def choose(
     Of images that the net gets right, and of which the object lies wholly inside where that is known, the seed draws
     the classes; in each, the image whose object is nearest to the median size, or a random one.
     """
-    pool, words = correct, "that the net gets right"
+    pool, words = correct, f"the {len(correct):,} of {len(labels):,} test images that the net gets right"
     if not len(correct):
-        pool, words = np.arange(len(labels)), "(the net gets none right)"
-    rule = f"test images {words}, of different classes drawn by the seed"
+        pool, words = np.arange(len(labels)), f"the {len(labels):,} test images (the net gets none right)"
+    rule = f"{words}, of different classes drawn by the seed"
     kinds = min(count, len(np.unique(labels[pool])))
     whole = pool[inside_image(objects)[pool]] if objects is not None else pool[:0]
     if objects is not None and len(np.unique(labels[whole])) >= kinds:

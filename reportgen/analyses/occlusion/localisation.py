@@ -14,6 +14,7 @@ from reportgen.look.squares import square_sums
 MOSTLY = 0.5  # of a square's area: from here on it lies on the object
 TIE = 1e-6  # of probability: drops that differ by less count as equal, float32 knows no better
 HALF = 0.5  # of the largest value: what a thresholded map keeps
+CERTAIN = 1e-9  # of probability: log-odds beyond it are those of rounding
 NOTHING = 1e-9  # of all energy: places with less are equally empty, rounding tells them apart
 
 
@@ -58,6 +59,12 @@ def pointing(
         hit=float(centred[most].mean()),
         share=float(centred.mean()),
     )
+
+
+def log_odds(probability: Float[np.ndarray, "*place"]) -> Float[np.ndarray, "*place"]:
+    """log(p / (1 - p)), natural; a probability within 1e-9 of 0 or 1 counts as that."""
+    kept = np.clip(probability, CERTAIN, 1 - CERTAIN)
+    return np.log(kept) - np.log1p(-kept)
 
 
 def pixel_map(
@@ -131,6 +138,26 @@ def peak_and_empty(
     distance = np.where(apart & (sums <= least), np.hypot(down, along), np.inf)
     empty = np.unravel_index(distance.argmin(), sums.shape)
     return (int(peak[0]) + top, int(peak[1]) + left), (int(empty[0]) + top, int(empty[1]) + left)
+
+
+def peak_of(energy: Float[np.ndarray, "row column"], size: int) -> tuple[int, int] | None:
+    """The square over most of the energy, wherever it lies in the image; None where there is none."""
+    if not energy.any():
+        return None
+    sums = square_sums(energy.astype(np.float64), size)
+    row, column = np.unravel_index(sums.argmax(), sums.shape)
+    return int(row), int(column)
+
+
+def overlapping(one: tuple[int, int], other: tuple[int, int], size: int) -> bool:
+    """Whether two squares have a pixel in common."""
+    return abs(one[0] - other[0]) < size and abs(one[1] - other[1]) < size
+
+
+def lies_inside(square: tuple[int, int], size: int, window: tuple[int, int, int, int]) -> bool:
+    """Whether a square lies wholly in a window (top, left, bottom, right)."""
+    top, left, bottom, right = window
+    return top <= square[0] <= bottom - size and left <= square[1] <= right - size
 
 
 def rank_correlation(one: Float[np.ndarray, " place"], other: Float[np.ndarray, " place"]) -> float:

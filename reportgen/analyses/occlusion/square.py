@@ -61,6 +61,16 @@ def strongest_units(inputs: Inputs, split: Split, images: Int[np.ndarray, " imag
     return [unit for units in inputs.each(strongest, split, images) for unit in units]
 
 
+def strongest_of_each_map(inputs: Inputs, image: Tensor) -> list[tuple[Unit, float]]:
+    """Each map's unit that responds most to an image, the first of equal ones, and its activation."""
+    name = watched(inputs).map
+    maps = probe.activations(inputs.graph, image[None], [name])[name][0]
+    values, places = maps.flatten(1).max(dim=1)
+    rows, columns = np.unravel_index(places.cpu().numpy(), maps.shape[1:])
+    units = (Unit(map_, int(row), int(column)) for map_, (row, column) in enumerate(zip(rows, columns, strict=True)))
+    return list(zip(units, values.tolist(), strict=True))
+
+
 @dataclass(frozen=True)
 class Grid:
     """One image with the square at every place of a grid."""
@@ -101,11 +111,15 @@ def cover(
 
 def projection(inputs: Inputs, image: Tensor, unit: Unit) -> Float[np.ndarray, "row column 3"]:
     """The unit's activation projected to the pixels of the image, RGB; zeros where it has none, or cannot be projected."""
+    return projections(inputs, image, [unit])[0]
+
+
+def projections(inputs: Inputs, image: Tensor, units: Sequence[Unit]) -> list[Float[np.ndarray, "row column 3"]]:
+    """`projection` of several units that one image excites: one forward serves all."""
     if inputs.no_projection(watched(inputs).number):
-        return np.zeros((*image.shape[1:], 3), np.float32)
-    activation = probe.Activation(watched(inputs).map, unit.map, unit.row, unit.column)
-    [found] = on_pixels(inputs, image, [activation])
-    return found
+        return [np.zeros((*image.shape[1:], 3), np.float32)] * len(units)
+    name = watched(inputs).map
+    return on_pixels(inputs, image, [probe.Activation(name, unit.map, unit.row, unit.column) for unit in units])
 
 
 def drawn(projections: Sequence[Float[np.ndarray, "row column 3"]]) -> UInt8[np.ndarray, "picture row column 3"]:

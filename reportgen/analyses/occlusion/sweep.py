@@ -1,10 +1,11 @@
 """What sliding a square over images leaves behind: examples, the sample, and what the sample says of two claims."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
+from torch import Tensor
 
 from reportgen import probe
 from reportgen.analyses.occlusion import localisation as measure
@@ -18,6 +19,7 @@ from reportgen.look.strongest import Top, search
 
 OTHERS = 3  # projections of the same map in other images, figure 7(c)
 GALLERY = 12  # images
+AT_ONCE, MOST = 8, 16  # other maps whose projections are looked at together, and in all
 DIM = 0.12  # of its brightness is left to a pixel of the gallery that can be covered at no cost
 
 
@@ -62,6 +64,11 @@ class Sweep:
         """How much of the true class's probability the square costs."""
         return self.clean[:, None, None] - self.probability
 
+    @property
+    def odds_lost(self) -> Float[np.ndarray, "image top left"]:
+        """How much of the true class's log-odds it costs."""
+        return measure.log_odds(self.clean)[:, None, None] - measure.log_odds(self.probability)
+
 
 @dataclass(frozen=True)
 class Localisation:
@@ -74,6 +81,8 @@ class Localisation:
     share: Float[np.ndarray, " image"]  # of the places of the square's centre that do
     overlap: Float[np.ndarray, " image"]  # intersection over union: the costly half of the image, the object
     middle: Float[np.ndarray, " image"]  # the same of a square of equal area in the middle of the image
+    odds_on_object: Float[np.ndarray, " image"]  # mean drop of the true class's log-odds
+    odds_on_background: Float[np.ndarray, " image"]
 
 
 @dataclass(frozen=True)
@@ -87,6 +96,15 @@ class Genuineness:
     peak_drop: Float[np.ndarray, " image"]  # of the map's summed activation, as a share of the whole image's
     empty_drop: Float[np.ndarray, " image"]
     correlation: Float[np.ndarray, " image"]  # over all places: rank of the energy covered with rank of the drop
+    # The control: another map of the layer, whose projection has its peak elsewhere in the receptive field (docs/claims.md)
+    other_maps: Int[np.ndarray, " image"]  # -1 where there is none
+    other: Int[np.ndarray, "image 2"]  # the square over most of its projection's energy; -1 likewise
+    other_drop: Float[np.ndarray, " image"]  # what the *first* map loses with the square there; NaN likewise
+    any_drop: Float[
+        np.ndarray, " image"
+    ]  # the same of the first map drawn, wherever its peak lies; NaN where none is active
+    drawn: Int[np.ndarray, " image"]  # other maps whose projections were looked at
+    same_place: Int[np.ndarray, " image"]  # of these, such as have their peak on the own one
     # What the middle of an image does without any projection, where objects and so most of the energy usually are:
     middle_drop: Float[np.ndarray, " image"]  # with the square in the middle of the image
     corner_drop: Float[np.ndarray, " image"]  # with it in a corner, mean of the four
@@ -112,7 +130,7 @@ def sweep(inputs: Inputs, images: Int[np.ndarray, " image"], size: int, stride: 
 def localise(sweep: Sweep, objects: Bool[np.ndarray, "image row column"], size: int) -> Localisation | None:
     """What covering the object costs, for each image of the sample where that can be told; None if for none."""
     side, found = objects.shape[1], []
-    for index, drops in zip(sweep.images.tolist(), sweep.drops, strict=True):
+    for index, drops, odds_lost in zip(sweep.images.tolist(), sweep.drops, sweep.odds_lost, strict=True):
         mask = objects[index]
         pointed = measure.pointing(drops, mask, size, sweep.tops, sweep.lefts)
         if pointed is None:
@@ -120,37 +138,98 @@ def localise(sweep: Sweep, objects: Bool[np.ndarray, "image row column"], size: 
         costly = measure.strong_part(measure.pixel_map(drops, size, sweep.tops, sweep.lefts, side))
         middle = measure.middle_square(int(costly.sum()), side)
         overlaps = measure.overlap(costly, mask), measure.overlap(middle, mask)
-        found.append(
-            (index, pointed.on_object, pointed.on_background, pointed.hit, pointed.share, *overlaps),
-        )
+        odds = measure.pointing(odds_lost, mask, size, sweep.tops, sweep.lefts)
+        if odds is not None:  # so it is, for there are squares on the object and clear of it
+            drops_of_odds = odds.on_object, odds.on_background
+            found.append(
+                (index, pointed.on_object, pointed.on_background, pointed.hit, pointed.share, *overlaps, *drops_of_odds)
+            )
     return Localisation(*(np.array(column) for column in zip(*found, strict=True))) if found else None
 
 
-def genuineness(inputs: Inputs, sweep: Sweep, size: int) -> Genuineness | None:
-    """Cover what each image's projection shows, then as much of its receptive field that it leaves empty.
+def genuineness(inputs: Inputs, sweep: Sweep, size: int, rng: np.random.Generator) -> Genuineness | None:
+    """Cover what each image's projection shows, then as much of its receptive field that it leaves empty, then what
+    another map's projection shows.
 
     Left out are images whose map does not sum to more than zero, and those with no room for two squares; None if all are.
     """
     data, found = inputs.data.test, []
     if inputs.no_projection(square.watched(inputs).number):
         return None
-    units = square.strongest_units(inputs, data, sweep.images)
     field = probe.receptive_field(inputs.graph, square.watched(inputs).map)
+    units = square.strongest_units(inputs, data, sweep.images)
     steps = list(zip(sweep.images.tolist(), units, sweep.activity, strict=True))
     for index, unit, activity in track(steps, "cover what projections show", len(steps)):
         image = square.image_of(inputs, data, index)
-        energy = np.square(square.projection(inputs, image, unit).astype(np.float64)).sum(2)
-        squares = measure.peak_and_empty(energy, size, field.inside(unit.row, unit.column))
+        window = field.inside(unit.row, unit.column)
+        energy = _energy(square.projection(inputs, image, unit))
+        squares = measure.peak_and_empty(energy, size, window)
         if squares is None:
             continue
-        clean, remaining = square.cover(inputs, image, squares, size)
+        other = _another_map(inputs, image, unit.map, squares[0], size, window, rng)
+        places = [*squares, *(place for place in (other.place, other.anywhere) if place is not None)]
+        clean, remaining = square.cover(inputs, image, places, size)
         if clean[unit.map] <= 0:  # a map before its ReLU: there are no shares of such a sum
             continue
-        drops = 1 - remaining[:, unit.map] / clean[unit.map]
+        peak_drop, empty_drop, *rest = 1 - remaining[:, unit.map] / clean[unit.map]
+        any_drop = np.nan if other.anywhere is None else rest[-1]
+        other_drop = np.nan if other.place is None else rest[0]
         under = square_sums(energy, size)[np.ix_(sweep.tops, sweep.lefts)]
         correlation = measure.rank_correlation(under.ravel(), 1 - activity.ravel())
-        found.append((index, unit.map, *squares, *drops, correlation, *measure.middle_and_corners(1 - activity)))
+        control = other.map, other.place or (-1, -1), other_drop, any_drop, other.drawn, other.same_place
+        middle = measure.middle_and_corners(1 - activity)
+        found.append((index, unit.map, *squares, peak_drop, empty_drop, correlation, *control, *middle))
     return Genuineness(*(np.array(column) for column in zip(*found, strict=True))) if found else None
+
+
+def _energy(projection: Float[np.ndarray, "row column 3"]) -> Float[np.ndarray, "row column"]:
+    return np.square(projection.astype(np.float64)).sum(2)
+
+
+@dataclass(frozen=True)
+class Another:
+    """Another map of the layer, drawn for one image."""
+
+    map: int = -1
+    place: tuple[int, int] | None = (
+        None  # the square on its peak: in the first map's receptive field, clear of its peak
+    )
+    anywhere: tuple[int, int] | None = None  # the square on the peak of the first map that was drawn
+    drawn: int = 0
+    same_place: int = 0
+
+
+def _another_map(
+    inputs: Inputs,
+    image: Tensor,
+    own: int,
+    peak: tuple[int, int],
+    size: int,
+    window: tuple[int, int, int, int],
+    rng: np.random.Generator,
+) -> Another:
+    """The first of the active maps, in an order drawn at random, whose projection has its peak where it can be compared."""
+    active = [unit for unit, value in square.strongest_of_each_map(inputs, image) if value > 0 and unit.map != own]
+    order = [active[place] for place in rng.permutation(len(active))[:MOST]]
+    found = Another()
+    for start in range(0, len(order), AT_ONCE):
+        some = order[start : start + AT_ONCE]
+        for unit, picture in zip(some, square.projections(inputs, image, some), strict=True):
+            place = measure.peak_of(_energy(picture), size)
+            if place is None:  # barely above zero: alone it is not
+                continue
+            same = measure.overlapping(place, peak, size)
+            found = replace(
+                found,
+                anywhere=found.anywhere or place,
+                drawn=found.drawn + 1,
+                same_place=found.same_place + same,
+            )
+            if found.place is None and not same and measure.lies_inside(place, size, window):
+                found = replace(found, map=unit.map, place=place)
+        if found.place is not None:
+            break
+    return found
 
 
 def gallery(inputs: Inputs, sweep: Sweep, size: int) -> UInt8[np.ndarray, "tile row column 3"]:

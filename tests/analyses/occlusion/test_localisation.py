@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.special
 
 from reportgen.analyses.occlusion import localisation as measure
 from reportgen.look.squares import square_sums
@@ -131,3 +132,30 @@ def test_the_middle_the_corners_and_nearness_to_the_middle() -> None:
     assert order == pytest.approx(1)
     assert measure.middle_and_corners(-hill)[2] == pytest.approx(-1)
     assert measure.middle_and_corners(np.ones((4, 4))) == (1, 1, 0)
+
+
+def test_log_odds_of_even_chances_are_zero_and_of_certainty_finite() -> None:
+    found = measure.log_odds(np.array([0.5, 0.75, 0.25, 1.0, 0.0]))
+    np.testing.assert_allclose(found[:3], [0, np.log(3), -np.log(3)])
+    assert found[3] == pytest.approx(-found[4], rel=1e-6)
+    assert found[3] == pytest.approx(np.log(1e9), rel=1e-6)
+    np.testing.assert_allclose(measure.log_odds(np.array([0.2, 0.9])), scipy.special.logit([0.2, 0.9]))
+
+
+@pytest.mark.parametrize(
+    ("other", "together"), [((3, 3), True), ((5, 4), True), ((6, 3), False), ((3, 0), False), ((1, 5), True)]
+)
+def test_squares_overlap_as_their_pixels_do(other: tuple[int, int], together: bool) -> None:
+    masks = np.zeros((2, 12, 12), bool)
+    for mask, (top, left) in zip(masks, ((3, 3), other), strict=True):
+        mask[top : top + 3, left : left + 3] = True
+    assert measure.overlapping((3, 3), other, 3) == bool((masks[0] & masks[1]).any()) == together
+
+
+def test_the_peak_of_all_energy_is_where_a_square_holds_most_of_it() -> None:
+    energy = np.zeros((9, 9))
+    energy[7, 7], energy[1, 1:3] = 3, 2
+    assert measure.peak_of(energy, 2) == (0, 1)
+    assert measure.peak_of(np.zeros((4, 4)), 2) is None
+    assert measure.lies_inside((2, 3), 2, (2, 0, 4, 5))
+    assert not measure.lies_inside((3, 3), 2, (2, 0, 4, 5))

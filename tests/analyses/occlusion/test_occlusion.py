@@ -11,6 +11,7 @@ from reportgen.analyses.occlusion import analysis as occlusion
 from reportgen.analyses.occlusion.analysis import Result, Settings
 from reportgen.analyses.occlusion.figure import Occlusion
 from reportgen.analyses.occlusion.sweep import Genuineness, Localisation
+from reportgen.claims import intervals
 from reportgen.data.annotations import Annotations
 from reportgen.data.dataset import Dataset, Split
 from reportgen.data.transforms import Preprocessing
@@ -192,7 +193,96 @@ def test_covering_what_a_genuine_projection_shows_silences_its_map() -> None:
         assert (peak // 8 == (peak + 3 - 1) // 8).all()  # inside the unit's receptive field
         assert (empty // 8 == peak // 8).all()
     assert (found.correlation > 0.99).all()
-    assert verdicts(result) == {"localises": "not tested", "visualisation-is-genuine": "holds"}
+    assert set(found.other_maps) == {-1}  # the layer has one map alone: nothing to hold it against
+    assert verdicts(result) == {"localises": "not tested", "visualisation-is-genuine": "undecided"}
+    parts = occlusion.judge(result, np.random.default_rng(1))[1].parts
+    assert [part.outcome for part in parts] == ["holds", "not tested"]
+
+
+class Colours(nn.Module):
+    """A layer of three maps that pool red, green and blue over the image's halves; red is the strongest."""
+
+    def __init__(self, leak: float = 0.0) -> None:
+        super().__init__()
+        self.see, self.pool, self.map = (
+            nn.Conv2d(3, 3, 1, bias=False),
+            nn.MaxPool2d((SIDE, SIDE // 2)),
+            nn.Conv2d(3, 3, 1, bias=False),
+        )
+        self.linear = nn.Linear(6, 3)
+        with torch.no_grad():
+            self.see.weight.copy_(
+                (2 * torch.eye(3) - 1)[:, :, None, None]
+            )  # a pure colour, and neither grey nor another
+            gains = torch.diag(torch.tensor([3.0, 2.0, 1.0]))
+            gains[0, 1] = leak  # red's map hears green, too
+            self.map.weight.copy_(gains[:, :, None, None])
+            self.linear.weight.zero_()
+            self.linear.bias.copy_(torch.tensor([0.0, 1.0, 0.0]))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.linear(torch.relu(self.map(self.pool(torch.relu(self.see(images))))).flatten(1))
+
+
+def coloured_dots(colours: dict[str, tuple[int, int]]) -> np.ndarray:
+    """Grey images with dots of one pixel."""
+    images = np.full((IMAGES, SIDE, SIDE, 3), 128, np.uint8)
+    for name, place in colours.items():
+        images[:, place[0], place[1]] = [255 * (name == colour) for colour in ("red", "green", "blue")]
+    return images
+
+
+def test_covering_what_another_map_shows_leaves_a_map_of_its_own_colour_as_it_was() -> None:
+    result = run(inputs(Colours(), coloured_dots({"red": (2, 2), "green": (12, 5)}), None), replace(STEP_1, stride=56))
+    found = result.genuineness
+    assert found is not None
+    assert set(found.maps) == {0}
+    assert set(found.other_maps) == {1}  # the third is not active
+    assert ((found.other <= (12, 5)) & (found.other > np.array([12, 5]) - SIZE)).all()
+    np.testing.assert_allclose(found.peak_drop, 1)
+    np.testing.assert_allclose(found.other_drop, 0)
+    np.testing.assert_array_equal(found.any_drop, found.other_drop)
+    assert (found.drawn == 1).all()
+    assert not found.same_place.any()
+    assert verdicts(result)["visualisation-is-genuine"] == "holds"
+    [shown, other] = occlusion.judge(result, np.random.default_rng(1))[1].parts
+    assert other.estimate == shown.estimate == 1
+
+
+def test_a_map_that_hears_another_loses_by_what_the_other_shows_as_well() -> None:
+    """Red's map is 3 + 1.5 of green: covering green's peak costs it a third."""
+    dots = coloured_dots({"red": (2, 2), "green": (12, 5)})
+    found = run(inputs(Colours(leak=1.5), dots, None), replace(STEP_1, stride=56)).genuineness
+    assert found is not None
+    np.testing.assert_allclose(found.other_drop, 1 / 3, atol=1e-6)
+
+
+def test_a_map_whose_peak_lies_on_the_own_one_is_passed_over_and_counted() -> None:
+    dots = coloured_dots({"red": (6, 3), "green": (7, 5), "blue": (14, 1)})
+    found = run(inputs(Colours(), dots, None), replace(STEP_1, stride=56)).genuineness
+    assert found is not None
+    assert set(found.other_maps) == {2}
+    assert (found.drawn == 2).all()
+    assert (found.same_place == 1).all()
+    first_is_green = found.any_drop > 0.5  # its square covers red as well
+    assert 0.2 < first_is_green.mean() < 0.8  # drawn at random
+    only = run(
+        inputs(Colours(), coloured_dots({"red": (6, 3), "green": (7, 5)}), None), replace(STEP_1, stride=56)
+    ).genuineness
+    assert only is not None
+    assert set(only.other_maps) == {-1}
+    assert np.isnan(only.other_drop).all()
+    assert (only.any_drop > 0.5).all()
+
+
+def test_another_map_lies_in_the_receptive_field_of_the_first() -> None:
+    """Red and green pooled over halves of the image: green on the other side cannot reach red's unit."""
+    net = Colours()
+    near, far = ({"red": (2, 2), "green": (12, column)} for column in (5, 13))
+    for dots, other in ((near, 1), (far, -1)):
+        found = run(inputs(net, coloured_dots(dots), None), replace(STEP_1, stride=56)).genuineness
+        assert found is not None
+        assert set(found.other_maps) == {other}
 
 
 def before_its_relu() -> nn.Module:
@@ -280,16 +370,42 @@ def test_the_figures_show_what_was_computed() -> None:
     assert len(claims.panels[0].x) == IMAGES
 
 
-def planted(rng: np.random.Generator, gap: float, hits: float, quieter: float, images: int = 100) -> Result:
-    """A result with planted means: object minus background, hits (chance is 0.4), what is shown minus empty."""
-    base = rng.normal(0.05, 0.05, images)
+def planted(
+    rng: np.random.Generator,
+    gap: float = 0.1,
+    hits: float = 0.8,
+    quieter: float = 0.15,
+    specific: float = 0.15,
+    images: int = 100,
+    others: int = 100,
+) -> Result:
+    """A result with planted means: object minus background, hits (chance is 0.4), what is shown minus empty, and minus
+    what another map's projection shows, which so many of the images have."""
+    base, some = rng.normal(0.05, 0.05, images), np.arange(images)
     hit = (rng.random(images) < hits).astype(float)
-    spread, share, some = rng.normal(gap, 0.1, images), rng.normal(0.4, 0.05, images), np.arange(images)
-    located = Localisation(some, base + spread, base, hit, share, share, share)
-    places = np.zeros((images, 2), np.int64)
-    empty = rng.normal(0.1, 0.1, images)
+    spread, share = rng.normal(gap, 0.1, images), rng.normal(0.4, 0.05, images)
+    odds = {"odds_on_object": 10 * (base + spread), "odds_on_background": 10 * base}
+    located = Localisation(some, base + spread, base, hit, share, share, share, **odds)
+    places, empty = np.zeros((images, 2), np.int64), rng.normal(0.1, 0.1, images)
+    shown = empty + rng.normal(quieter, 0.2, images)
+    other = shown - rng.normal(specific, 0.2, images)
     genuine = Genuineness(
-        some, some, places, places, empty + rng.normal(quieter, 0.2, images), empty, share, empty, empty, share
+        images=some,
+        maps=some,
+        peak=places,
+        empty=places,
+        peak_drop=shown,
+        empty_drop=empty,
+        correlation=share,
+        other_maps=some,
+        other=places,
+        other_drop=np.where(some < others, other, np.nan),
+        any_drop=other,
+        drawn=some + 1,
+        same_place=some // 2,
+        middle_drop=empty,
+        corner_drop=empty,
+        middle_correlation=share,
     )
     return Result(("a", "b"), 88, 19, 3, 5, "", {}, 0, True, None, located, genuine, None)
 
@@ -305,24 +421,72 @@ def planted(rng: np.random.Generator, gap: float, hits: float, quieter: float, i
     ],
 )
 def test_localises_can_fall_either_way(gap: float, hits: float, verdict: str) -> None:
-    found = occlusion.judge(planted(np.random.default_rng(0), gap, hits, 0.1), np.random.default_rng(1))[0]
+    found = occlusion.judge(planted(np.random.default_rng(0), gap, hits), np.random.default_rng(1))[0]
     assert (found.id, found.verdict) == ("localises", verdict)
     assert [part.n for part in found.parts] == [100, 100]
 
 
-@pytest.mark.parametrize(("quieter", "verdict"), [(0.15, "holds"), (-0.15, "contradicted"), (0.01, "undecided")])
-def test_genuineness_can_fall_either_way(quieter: float, verdict: str) -> None:
-    found = occlusion.judge(planted(np.random.default_rng(0), 0.1, 0.8, quieter), np.random.default_rng(1))[1]
+@pytest.mark.parametrize(
+    ("quieter", "specific", "verdict"),
+    [
+        (0.15, 0.15, "holds"),
+        (-0.15, 0.15, "contradicted"),
+        (0.15, -0.15, "contradicted"),  # what another map's projection shows matters more
+        (0.15, 0.0, "undecided"),  # another map's does as well
+        (0.01, 0.15, "undecided"),
+    ],
+)
+def test_genuineness_can_fall_either_way(quieter: float, specific: float, verdict: str) -> None:
+    result = planted(np.random.default_rng(0), quieter=quieter, specific=specific)
+    found = occlusion.judge(result, np.random.default_rng(1))[1]
     assert (found.id, found.verdict) == ("visualisation-is-genuine", verdict)
+    assert [part.name for part in found.parts] == [
+        "drop, shown minus left empty",
+        "drop, shown minus shown by another map",
+    ]
+    assert found.parts[1].estimate == pytest.approx(specific, abs=0.06)
+    assert {part.unit.words for part in (*found.parts, *found.beside)} == {"points of the map’s activity"}
+
+
+def test_with_too_few_other_maps_the_second_part_is_not_tested_and_the_claim_cannot_hold() -> None:
+    result = planted(np.random.default_rng(0), others=49)
+    found = occlusion.judge(result, np.random.default_rng(1))[1]
+    assert [part.outcome for part in found.parts] == ["holds", "not tested"]
+    assert found.verdict == "undecided"
+    assert found.because.endswith(
+        "50 images are needed, and there are 49: test images whose receptive field also holds the peak of another map's "
+        "projection, clear of the map's own peak"
+    )
+    said = occlusion.numbers(result)["genuineness"]["other"]
+    assert (said["images"], said["drawn"]) == (49, 5050)
+    assert said["same_place"] == pytest.approx(2450 / 5050)
+    none = planted(np.random.default_rng(0), others=0)
+    assert occlusion.numbers(none)["genuineness"]["other"]["drop"] is None
+    assert len(occlusion.figures(none)["claims"].panels) == 2  # type: ignore[attr-defined]
+    assert len(occlusion.figures(result)["claims"].panels) == 3  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("truth", [0.0, 0.1])
+def test_the_intervals_hold_the_truth_as_often_as_they_say(truth: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of both claims' parts, and of log-odds beside: images differ far more than their mean lies from zero."""
+    monkeypatch.setattr(intervals, "RESAMPLES", 2000)
+    runs, missed = 60, np.zeros(5)
+    truths = (truth, 0.4, truth, truth, 10 * truth)
+    for seed in range(runs):
+        result = planted(np.random.default_rng(seed), truth, 0.8, truth, truth)
+        local, genuine = occlusion.judge(result, np.random.default_rng(1))
+        parts = (*local.parts, *genuine.parts, local.beside[0])
+        missed += [not part.low <= value <= part.high for part, value in zip(parts, truths, strict=True)]
+    assert missed.max() <= 3  # 0.2 are expected of each
 
 
 def test_what_the_middle_explains_is_a_share_of_what_the_claim_is_judged_by() -> None:
-    result = planted(np.random.default_rng(0), 0.1, 0.8, 0.15)
+    result = planted(np.random.default_rng(0))
     genuine = replace(result.genuineness, corner_drop=result.genuineness.middle_drop - 0.06)
     said = occlusion.numbers(replace(result, genuineness=genuine))["genuineness"]
     assert said["middle_share"] == pytest.approx(0.06 / (said["peak_drop"] - said["empty_drop"]))
     assert 0.3 < said["middle_share"] < 0.5
-    backwards = planted(np.random.default_rng(0), 0.1, 0.8, -0.15)
+    backwards = planted(np.random.default_rng(0), quieter=-0.15)
     assert occlusion.numbers(backwards)["genuineness"]["middle_share"] is None
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from planted_results import CLASSES, CROP, FILE
+from planted_results import CLASSES, CROP, FILE, VALIDATION
 from reportgen.analyses.occlusion.analysis import Result
 from reportgen.analyses.occlusion.sweep import GALLERY, Example, Genuineness, Localisation, Sweep
 
@@ -23,6 +23,7 @@ def result(**more: Any) -> Result:
         "rule": "drawn by the seed",
         "examples": {"example1": example()},
         "chosen": 1,
+        "validation": VALIDATION,
         "known": True,
         "sweep": sweep(),
         "localisation": localisation(),
@@ -82,12 +83,22 @@ def localisation(
         share=np.full(IMAGES, 0.4),
         overlap=np.full(IMAGES, overlap),
         middle=np.full(IMAGES, 0.3),
+        odds_on_object=20 * on_object + NEITHER,
+        odds_on_background=20 * on_background + NEITHER[np.arange(IMAGES) * 7 % IMAGES],
     )
 
 
-def genuineness(peak: float = 0.34, empty: float = 0.012, middle: float = 0.2, corner: float = 0.05) -> Genuineness:
-    """What the square costs a map on average: where its projection is strongest and where empty, and in the middle."""
-    corners = np.zeros((IMAGES, 2), np.int64)
+def genuineness(
+    peak: float = 0.34,
+    empty: float = 0.012,
+    middle: float = 0.2,
+    corner: float = 0.05,
+    other: float = 0.15,
+    without: int = 0,
+) -> Genuineness:
+    """What the square costs a map on average: where its projection is strongest and where empty, where another map's is
+    strongest (of so many images there is none), and in the middle."""
+    corners, mixed = np.zeros((IMAGES, 2), np.int64), NEITHER[np.arange(IMAGES) * 11 % IMAGES]
     return Genuineness(
         images=np.arange(IMAGES),
         maps=np.arange(IMAGES) % 16,
@@ -96,6 +107,12 @@ def genuineness(peak: float = 0.34, empty: float = 0.012, middle: float = 0.2, c
         peak_drop=peak + NEITHER,
         empty_drop=empty + NEITHER[np.arange(IMAGES) * 7 % IMAGES],
         correlation=np.full(IMAGES, 0.41),
+        other_maps=np.where(np.arange(IMAGES) < without, -1, 17),
+        other=corners,
+        other_drop=np.where(np.arange(IMAGES) < without, np.nan, other + mixed),
+        any_drop=(peak + other) / 2 + mixed,
+        drawn=np.full(IMAGES, 8),
+        same_place=np.full(IMAGES, 2),
         middle_drop=np.full(IMAGES, middle),
         corner_drop=np.full(IMAGES, corner),
         middle_correlation=np.full(IMAGES, 0.4),
