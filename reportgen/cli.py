@@ -194,6 +194,19 @@ def compare(words: tuple[str, ...]) -> None:
 
 
 @verb
+def noise(words: tuple[str, ...]) -> None:
+    """Train several times (SEEDS=20) and write how much that changes every number: noise.json in the build folder."""
+    from reportgen.commands.noise import measure, trainings
+
+    switches = read_switches(words)
+    at_once, pipeline = jobs(switches), open_pipeline(trainings(switches))
+    check_before(pipeline)
+    pipeline.make_due(preflight.STAGES, at_once)
+    preflight.check(pipeline.settings, pipeline.build)
+    measure(pipeline, at_once, click.echo)
+
+
+@verb
 def verify(words: tuple[str, ...]) -> None:
     """Make the report again in a clean folder and compare the bytes; status 1 if they differ."""
     from reportgen.commands.verify import verify as made_again

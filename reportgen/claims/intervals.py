@@ -45,8 +45,8 @@ def _bootstrapped(
     rng: np.random.Generator,
     about: dict[str, Any],
 ) -> Part:
-    def statistic(first: Any, second: Any = None, axis: int = -1) -> Any:
-        return middle(first, axis=axis) - (0.0 if second is None else middle(second, axis=axis))
+    def statistic(*parts: Any, axis: int = -1) -> Any:
+        return middle(parts[0], axis=axis) - (middle(parts[1], axis=axis) if len(parts) > 1 else 0.0)
 
     units = min(len(sample) for sample in samples)
     if units == 0:

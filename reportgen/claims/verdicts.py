@@ -179,10 +179,19 @@ class Verdict:
             "low": _finite(decisive.low) if decisive else None,
             "high": _finite(decisive.high) if decisive else None,
             "n": decisive.n if decisive else 0,
+            "unit": (decisive.unit if decisive else PLAIN)._asdict(),
             "why": self.because,
+            "gate": self.why,
             "parts": [part.document() for part in self.parts],
             "beside": [part.document() for part in self.beside],
         }
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> "Verdict":
+        """The verdict that a `document` describes."""
+        parts, beside = (tuple(map(Part.read, document[name])) for name in ("parts", "beside"))
+        untested = document["verdict"] == "not tested" and not any(part.why for part in parts)
+        return cls(document["id"], parts, document["gate"], untested, beside)
 
 
 def _finite(value: float) -> float | None:

@@ -114,23 +114,40 @@ class Inputs:
     epoch: float | None = None  # None: the trained net
     batch_size: int | None = None  # images forwarded at once; None: as many as the device likes
     workshop: Path | None = None  # a folder that outlives a kill, for what can be resumed
+    training_seed: int = 0  # of nets that an analysis trains
     nodes: tuple[str, ...] = ()  # what the user says the paper's layers are; empty: the rule
     world: World = ALONE  # the processes that share the search
 
     @classmethod
     def open(
-        cls, build: Path, device: str, workshop: Path | None = None, reads: Collection[str] | None = None
+        cls,
+        build: Path,
+        device: str,
+        workshop: Path | None = None,
+        reads: Collection[str] | None = None,
+        within: str = "",
+        training_seed: int = 0,
     ) -> "Inputs":
-        """The artefacts in a build folder; `reads`: the stages whose artefacts may be opened, None: all that there are."""
+        """The artefacts in a build folder.
+
+        `reads`: the stages whose artefacts may be opened, None: all that there are. `within`: of a repeated training, the
+        folder of its stages.
+        """
+
+        def place(stage: str) -> Path:
+            own = within + stage
+            return build / (own if reads is not None and own in reads else stage)
+
         return cls(
-            data=as_seen(Dataset.open(build / "data"), build / "net"),
-            trained=TrainedNet.in_folder(build / "net", _numbers(build / "net")),
+            data=as_seen(Dataset.open(place("data")), place("net")),
+            trained=TrainedNet.in_folder(place("net"), _numbers(place("net"))),
             device_name=device,
-            open_annotations=partial(Annotations.open, build / "annotations"),
-            open_transfer=partial(Transfer.open, build / "transfer"),
-            open_compared=partial(_compared, build, reads),
-            data_numbers=_numbers(build / "data"),
+            open_annotations=partial(Annotations.open, place("annotations")),
+            open_transfer=partial(Transfer.open, place("transfer")),
+            open_compared=partial(_compared, build, reads, within),
+            data_numbers=_numbers(place("data")),
             workshop=workshop,
+            training_seed=training_seed,
         )
 
     @classmethod
@@ -279,9 +296,9 @@ def _numbers(folder: Path) -> dict[str, Any]:
     return read_json(folder / DOCUMENT)["numbers"]
 
 
-def _compared(build: Path, reads: Collection[str] | None, variant: str, turn: int) -> TrainedNet | None:
+def _compared(build: Path, reads: Collection[str] | None, within: str, variant: str, turn: int) -> TrainedNet | None:
     """A comparison net of a build folder, where there is one that may be opened."""
-    stage = variants.stage_name(variant, turn)
+    stage = within + variants.stage_name(variant, turn)
     if (reads is not None and stage not in reads) or not (build / stage / DOCUMENT).exists():
         return None
     return TrainedNet.in_folder(build / stage, _numbers(build / stage))

@@ -8,7 +8,7 @@ from reportgen.page.content import Content
 from reportgen.page.headline import layers
 
 VERSION = 1  # of the format: renaming or removing a name raises it, adding one does not
-PROSE = ("rule", "section")  # entries of a claim that only the page uses
+PROSE = ("rule", "section", "gate")  # entries of a claim that only the page uses
 SCHEMA = Path(__file__).with_name("metrics.schema.json")
 
 

@@ -42,6 +42,7 @@ def render(content: Content, page: str, pictures: str, folder: Path | None = Non
         "net": content.net,
         "data": content.data,
         "claims": content.claims,
+        "noise": content.noise,
         "verdicts": counts,
         "signs": SIGNS,
         "layers": layers(content),

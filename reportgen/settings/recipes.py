@@ -186,6 +186,7 @@ class TrainingSettings:
     snapshots: tuple[Annotated[float, Field(gt=0)], ...] = ()  # epochs, fractions allowed; empty: `snapshot_epochs`
     early_snapshots: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.25, 0.5)  # epochs, besides `snapshot_epochs`
     precision: Literal["float32", "tf32", "bfloat16"] = "float32"  # tf32 and bfloat16 are coarser; tf32: CUDA only
+    seed: Annotated[int, Field(ge=0)] | None = None  # of weights, batches and crops; None: the run's, as of the images
 
 
 PAPER_RECIPE = TrainingSettings(

@@ -28,7 +28,7 @@ def planned(work: Work, data: Dataset) -> training.Plan:
         validation=data.val,
         preprocessing=training.input_preprocessing(settings.training, data.train.images, settings.data.crop),
         recipe=settings.training,
-        seed=settings.run.seed,
+        seed=settings.training_seed,
         device=resolve_device(settings.compute.device),
         folder=work.workshop,
     )
