@@ -183,14 +183,32 @@ def compare(words: tuple[str, ...]) -> None:
         raise UserError("BASE=: give the folder of the report to compare with, as in BASE=path/to/older/report")
     if gate not in ("", "verdict"):
         raise UserError(f"FAIL_ON={gate}: use verdict, or leave it out")
+    tolerance = _tolerance(switches.get("TOLERANCE", ""))
     pipeline.make_due(GOALS)
-    found = write(Path(switches["BASE"]), pipeline.report)
+    found = write(Path(switches["BASE"]), pipeline.report, tolerance)
     click.echo((pipeline.report / "compare.md").read_text(encoding="utf-8"))
     click.echo(f"comparison: {pipeline.report / 'compare.html'}")
+    if gate and found.undecidable:
+        names = ", ".join(change.id for change in found.undecidable)
+        say(
+            f"warning: FAIL_ON=verdict: {len(found.undecidable)} cannot be judged, because how much training again changes "
+            f"them is unknown: {names}: give REPEATS=3, NOISE= or TOLERANCE=1"
+        )
     if gate and found.worse:
         names = ", ".join(change.id for change in found.worse)
         say(f"error: FAIL_ON=verdict: {len(found.worse)} got worse: {names}")
         sys.exit(1)
+
+
+def _tolerance(text: str) -> float | None:
+    """The number in TOLERANCE=; None if it is left out."""
+    try:
+        found = float(text) if text else None
+    except ValueError:
+        found = -1.0
+    if found is not None and not 0 <= found < float("inf"):
+        raise UserError(f"TOLERANCE={text}: use a number, 0 or more: how many sampling errors training again may move")
+    return found
 
 
 @verb

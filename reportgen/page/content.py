@@ -63,7 +63,7 @@ def _claim(claim: Any, verdict: Mapping[str, Any] | None) -> dict[str, Any]:
     """A claim of the paper with this run's verdict and numbers."""
     said = verdict or {
         **{"verdict": "not tested", "estimate": None, "low": None, "high": None, "n": 0, "why": UNTESTED},
-        **{"of": "net", "net": "not tested", "trainings": 1, "unit": PLAIN._asdict()},
+        **{"of": "net", "net": "not tested", "trainings": 1, "weights": None, "unit": PLAIN._asdict()},
     }
     return {
         "id": claim.id,

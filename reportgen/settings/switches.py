@@ -76,6 +76,11 @@ SWITCHES = (
     Switch("LAYER", None, "make figures: only this layer"),
     Switch("MAPS", None, "make figures LAYER=...: these feature maps (0,5,17), or all"),
     Switch("BASE", None, "make compare: folder of the older report"),
-    Switch("FAIL_ON", None, "make compare: verdict ends with status 1 if a verdict got worse"),
+    Switch("FAIL_ON", None, "make compare: verdict ends with status 1 if a verdict got worse beyond noise"),
+    Switch(
+        "TOLERANCE",
+        None,
+        "make compare: how many sampling errors training again may move a number, where that is not measured",
+    ),
     Switch("PORT", None, "make serve: port on this machine", "8000"),
 )

@@ -94,7 +94,13 @@ def write(
             f"{', '.join(analysis.claims) or 'none'}: name them in analyses/{name}/__init__.py"
         )
     document, arrays = to_data(figures)
-    write_arrays(folder / "result.npz", arrays_of(result))
+    influences = {
+        claims.influence_key(verdict.id, part.name): part.influence.astype(np.float32)
+        for verdict in verdicts
+        for part in verdict.parts
+        if part.influence is not None
+    }
+    write_arrays(folder / "result.npz", arrays_of(result) | influences)
     write_arrays(folder / "figures.npz", arrays)
     write_json(folder / "figures.json", document)
     write_json(

@@ -10,6 +10,7 @@ from reportgen.base.artifacts import DOCUMENT, digest, read_json, write_json
 from reportgen.claims import Noise, noise
 from reportgen.pipeline.work import Work
 from reportgen.settings.sections import Settings
+from reportgen.settings.variants import FAMILY
 
 LOADED = ("name", "classes")  # of the section model: two checkpoints of one loaded net share these
 
@@ -39,13 +40,15 @@ def make(work: Work, folder: Path) -> None:
         measured = Noise(spread.tau, spread.trainings - 1) if spread else None
         return noise.pooled(measured, known.of(name, prints[name], claim, part) if known else None)
 
+    read_by = {analysis.name: _nets(analysis, work.stage.inputs) for analysis in judging}
+    digests = {stage: _numbers(work.build / stage).get("weights_digest") for nets in read_by.values() for stage in nets}
     claims = [
         noise.judged(
             verdict,
             {part["name"]: noise_of(name, verdict["id"], part["name"]) for part in verdict["parts"]},
             [one.get(verdict["id"], {}) for one in again[name]],
         )
-        | {"section": name}
+        | {"section": name, "weights": digest([digests[stage] for stage in read_by[name]])}
         for name, document in documents.items()
         for verdict in document["verdicts"]
     ]
@@ -72,6 +75,12 @@ def estimates(document: Mapping[str, Any]) -> dict[str, dict[str, float]]:
         verdict["id"]: {part["name"]: part["estimate"] for part in verdict["parts"] if part["low"] is not None}
         for verdict in document["verdicts"]
     }
+
+
+def _nets(analysis: Analysis, inputs: tuple[str, ...]) -> list[str]:
+    """The stages whose nets an analysis examines."""
+    families = {read.partition("/")[0] for read in analysis.reads}
+    return [name for name in inputs if name == "net" or (FAMILY in families and name.startswith(f"{FAMILY}/"))]
 
 
 def _plain(found: Mapping[str, Mapping[str, noise.Spread]]) -> dict[str, Any]:

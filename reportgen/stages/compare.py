@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from reportgen.base.artifacts import DOCUMENT, write_arrays, write_json
+from reportgen.base.artifacts import DOCUMENT, digest_file, write_arrays, write_json
 from reportgen.base.progress import say
 from reportgen.data.dataset import Dataset
 from reportgen.data.sampling import evenly
@@ -81,6 +81,7 @@ def make(work: Work, folder: Path) -> None:
     numbers: dict[str, Any] = {
         "variant": _variant(work).name,
         "seed": plan.seed,
+        "weights_digest": digest_file(folder / "net.safetensors"),
         "recipe": plan.recipe.recipe,
         "epochs": plan.recipe.epochs,
         "finished_epochs": len(history.epochs),

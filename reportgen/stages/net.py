@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from reportgen.base.artifacts import DOCUMENT, write_arrays, write_json
+from reportgen.base.artifacts import DOCUMENT, digest_file, write_arrays, write_json
 from reportgen.data.dataset import Dataset
 from reportgen.nets.device import resolve_device
 from reportgen.nets.snapshots import SNAPSHOTS, load_net, save_net, snapshot_path, snapshots
@@ -65,6 +65,7 @@ def make(work: Work, folder: Path) -> None:
     numbers: dict[str, Any] = {
         "name": work.settings.model.name,
         "weights": "trained here",
+        "weights_digest": digest_file(folder / "net.safetensors"),
         "loaded": False,
         "warning": None,
         "unmapped": [],

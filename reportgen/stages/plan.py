@@ -41,7 +41,7 @@ def stages(settings: Settings) -> dict[str, Stage]:
         *(_computing(analysis, _present(analysis.reads, compared)) for analysis in registry.ANALYSES),
         *(_drawing(analysis) for analysis in registry.ANALYSES),
         *(repeated := list(_repeated(settings, compared))),
-        _judging(settings, repeated),
+        _judging(settings, compared, repeated),
         *_published(),
     ]
     if loaded:  # first, so that a wrong net ends the run before images are read
@@ -173,7 +173,7 @@ def _further(settings: Settings) -> Iterator[Settings]:
             yield settings.but("training", seed=settings.training_seed + SPACING * turn)
 
 
-def _judging(settings: Settings, repeated: Iterable[Stage]) -> Stage:
+def _judging(settings: Settings, compared: Iterable[variants.Compared], repeated: Iterable[Stage]) -> Stage:
     """The stage that says what holds of this trained net and of training this way."""
     judging = [analysis.name for analysis in registry.ANALYSES if analysis.claims]
     again = [stage.name for stage in repeated if stage.analysis or stage.name.endswith("/net")]
@@ -182,7 +182,7 @@ def _judging(settings: Settings, repeated: Iterable[Stage]) -> Stage:
     return Stage(
         "claims",
         "reportgen.stages.claims",
-        ("data", "net", *judging, *again),
+        ("data", "net", *(net.stage for net in compared), *judging, *again),
         sections,
         doing="judging the paper's claims",
         given={} if settings.model.loaded else {"architecture": _architecture(settings)},

@@ -84,7 +84,7 @@ def test_only_what_a_net_learns_by_trains_it_again(path: str, opened: Pipeline) 
         ("analyses/occlusion/section.html.j2", ENDS),
         ("analyses/occlusion/occlusion.js", {"page"}),
         ("analyses/occlusion/draw.py", {"drawn/occlusion", *ENDS}),
-        ("analyses/occlusion/analysis.py", {"occlusion", "drawn/occlusion", *ENDS}),
+        ("analyses/occlusion/analysis.py", {"occlusion", "claims", "drawn/occlusion", *ENDS}),
         ("analyses/occlusion/headline.py", ENDS),
     ],
 )
