@@ -58,6 +58,7 @@ class Architecture:
     removed: tuple[Removable, ...] = ()  # layers left out, as in table 3
     normalisation: bool = True  # contrast normalisation after layers 1 and 2
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5  # in layers 6 and 7
+    mean_image: bool = False  # the net first subtracts the mean of every pixel, as the paper does
     input_size: Annotated[int, Field(ge=1)] = 224  # side of the crop, pixels
     classes: Annotated[int, Field(ge=1)] = 1000
 
@@ -182,6 +183,9 @@ class TrainingSettings:
     initialisation: Literal["default", "paper"] = "default"
     clip_rms: Annotated[float, Field(ge=0)] = 0.0  # largest RMS of a convolution filter after an update; 0: no clipping
     inputs: Literal["unit", "paper"] = "unit"  # unit variance per channel, or the paper's about -128..128
+    mean: Literal["channel", "pixel"] = (
+        "channel"  # what is subtracted: a mean of each channel, or the paper's of each pixel
+    )
     crops: bool = True  # random crops and flips; False: the centre crop
     snapshots: tuple[Annotated[float, Field(gt=0)], ...] = ()  # epochs, fractions allowed; empty: `snapshot_epochs`
     early_snapshots: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.25, 0.5)  # epochs, besides `snapshot_epochs`

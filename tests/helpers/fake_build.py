@@ -21,6 +21,8 @@ from reportgen.figures.kinds import Figure
 from reportgen.page import html
 from reportgen.page.content import Section, gather
 from reportgen.page.template import render
+from reportgen.settings.recipes import SMALL, TrainingSettings
+from reportgen.settings.sections import jsonable
 from reportgen.stages import analysis as stage
 from reportgen.stages import drawing
 
@@ -68,6 +70,14 @@ NET: dict[str, Any] = {
     "correct": RIGHT,
     "labelled_images": VALIDATION,
     "classes": len(CLASSES),
+    "weights_digest": "beefbeefbeefbeef",
+    "test_top1": 0.9,
+    "test_images": 1200,
+    "ten_crops_top1": 0.95,
+    "one_crop_top1": 0.93,
+    "ten_cropped_images": 500,
+    "recipe_settings": jsonable(asdict(TrainingSettings(epochs=5))),
+    "architecture": jsonable(asdict(replace(SMALL, classes=len(CLASSES)))),
 }
 DATA: dict[str, Any] = {
     "name": "embedded scenes",

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from reportgen.analyses.trained import Settings
+from reportgen.analyses.trained.departures import Departure, departures
 from reportgen.claims import Verdict
 from reportgen.figures.kinds import BarChart, Figure, Heatmap, ImageGrid, LineChart, Panel, Series
 from reportgen.look.inputs import Inputs
@@ -34,6 +35,7 @@ class Result:
     top1: float | None
     labelled: int  # images whose class is known
     net_classes: int  # that the net tells apart
+    departures: tuple[Departure, ...] = ()  # from the paper's protocol; of a net that was trained here
 
 
 def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Result:
@@ -79,7 +81,16 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
         top1=float(right.mean()) if len(right) else None,
         labelled=len(right),
         net_classes=len(data.classes),
+        departures=_departures(inputs),
     )
+
+
+def _departures(inputs: Inputs) -> tuple[Departure, ...]:
+    net = inputs.net_numbers
+    if "recipe_settings" not in net:  # it was loaded
+        return ()
+    size, images = inputs.data.train.images.shape[1], len(inputs.data.train)
+    return tuple(departures(net["recipe_settings"], net["architecture"], size, images))
 
 
 def _history(inputs: Inputs) -> dict[str, Float[np.ndarray, " epoch"]]:
@@ -136,6 +147,7 @@ def numbers(result: Result) -> dict[str, Any]:
         "labelled_classes": len(result.accuracy),
         "final_train_loss": float(history["train_loss"][-1]) if history else None,
         "final_validation_loss": float(history["validation_loss"][-1]) if history else None,
+        "departures": [departure._asdict() for departure in result.departures],
         "history": {name: values.tolist() for name, values in history.items()},
     }
 
