@@ -19,8 +19,8 @@ class Masks:
     """The squares of each image: (top, left, side) in pixels of the net's input; a square that does not fit has side 0."""
 
     part: Int[np.ndarray, "part 1 image 3"]
-    on_object: Int[np.ndarray, "part draw image 3"]  # of the part's size, wholly on the object, clear of the parts' squares
-    anywhere: Int[np.ndarray, "part draw image 3"]  # of the part's size, clear of the parts' squares
+    on_object: Int[np.ndarray, "part draw image 3"]  # of the part's size, on the object, clear of the parts
+    anywhere: Int[np.ndarray, "part draw image 3"]  # of the part's size, clear of the parts
 
     def of(self, images: Int[np.ndarray, " some"]) -> "Masks":
         """The masks of some of the images."""
