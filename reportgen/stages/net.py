@@ -1,58 +1,39 @@
 """The net stage: train the net, keep its snapshots, and see how good it is on the validation images."""
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from reportgen.base.artifacts import DOCUMENT, write_arrays, write_json
-from reportgen.data.dataset import Dataset
-from reportgen.nets.device import resolve_device
 from reportgen.nets.snapshots import SNAPSHOTS, load_net, save_net, snapshot_path, snapshots
-from reportgen.nets.threads import prepare
 from reportgen.nets.training import loop as training
-from reportgen.nets.world import joined
 from reportgen.pipeline.work import Work
+from reportgen.settings.recipes import Architecture, TrainingSettings
+from reportgen.stages import train
 
 TOP = 5
 
 
-def planned(work: Work, data: Dataset) -> training.Plan:
-    """What is trained, and how; in the work's workshop."""
+def chosen(work: Work, classes: int) -> tuple[Architecture, TrainingSettings, int]:
+    """The architecture, the recipe and the seed of the report's own net."""
     settings = work.settings
-    return training.Plan(
-        architecture=settings.model.architecture(settings.data.crop, len(data.classes)),
-        training=data.train,
-        validation=data.val,
-        preprocessing=training.input_preprocessing(settings.training, data.train.images, settings.data.crop),
-        recipe=settings.training,
-        seed=settings.run.seed,
-        device=resolve_device(settings.compute.device),
-        folder=work.workshop,
-    )
-
-
-def train(plan: training.Plan) -> training.History:
-    """Train the net, together with the other processes where there are any."""
-    with joined() as world:
-        return training.train(replace(plan, world=world))
+    return settings.model.architecture(settings.data.crop, classes), settings.training, settings.run.seed
 
 
 def assist(work: Work) -> None:
     """Train along with the process that makes the stage."""
-    prepare(work.settings.compute)
-    train(planned(work, Dataset.open(work.input("data"))))
+    train.assist(work, chosen)
 
 
 def make(work: Work, folder: Path) -> None:
     """Write the net, its snapshots, its history, what it says of every validation image, and its numbers."""
-    prepare(work.settings.compute)
     work.forget_others()
-    data = Dataset.open(work.input("data"))
-    plan = planned(work, data)
-    history = train(plan)
+    data, plan = train.planned(work, chosen)
+    history = train.train(plan)
+    if isinstance(history, training.Diverged):
+        raise history
     shutil.copytree(work.workshop / SNAPSHOTS, folder / SNAPSHOTS)
     last = snapshot_path(folder, len(history.epochs))
     trained, preprocessing = load_net(last)
