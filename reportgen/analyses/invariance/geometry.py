@@ -31,11 +31,6 @@ class Transformation:
         if self.scale <= 0:
             raise ValueError(f"scale={self.scale}: use a ratio above 0")
 
-    @property
-    def is_identity(self) -> bool:
-        """Whether it leaves everything where it was."""
-        return self.down == 0 and self.scale == 1 and self.degrees % 360 == 0
-
 
 @dataclass(frozen=True)
 class View:
