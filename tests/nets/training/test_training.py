@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from small_nets import TINY
 from small_trainings import (
     CPU,
     NET,
@@ -32,7 +33,7 @@ from reportgen.nets.training.gradients import Gradients
 from reportgen.nets.training.loop import History, clip_filters, evaluate, generator_for, input_preprocessing, train
 from reportgen.nets.world import World
 from reportgen.nets.zfnet import ZFNet, initialise
-from reportgen.settings.recipes import PAPER_RECIPE, TINY
+from reportgen.settings.recipes import PAPER_RECIPE
 
 
 def test_snapshots_are_kept_and_explain_themselves(trained):
