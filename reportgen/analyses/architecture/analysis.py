@@ -21,6 +21,7 @@ from reportgen.analyses.architecture.first_layers import (
 from reportgen.claims import Part, Verdict, difference_part, jackknife_part, mean_part, not_tested
 from reportgen.figures.kinds import Figure, ImageGrid, LineChart, Panel, Series, Table
 from reportgen.look.inputs import Inputs, Learned
+from reportgen.look.statistics import mean_or_none, without_nan
 from reportgen.look.strongest import feature_maps, filter_pictures
 
 BEFORE, AFTER = "krizhevsky", "zfnet"  # differences are 11x11/4 minus 7x7/2
@@ -148,8 +149,8 @@ def _dead(result: Result, rng: np.random.Generator) -> Verdict:
     if not all(name in result.first for name in SAID):
         return not_tested(claim, "layer 1 does not read the image")
     before, after = (result.first[name] for name in SAID)
-    likeness = [_known(measured.nearest_likeness(layer.filters)) for layer in (before, after)]
-    middle = [_known(measured.middle_share(layer.filters)) for layer in (before, after)]
+    likeness = [without_nan(measured.nearest_likeness(layer.filters)) for layer in (before, after)]
+    middle = [without_nan(measured.middle_share(layer.filters)) for layer in (before, after)]
     if not all(len(values) for values in (*likeness, *middle)):
         return not_tested(claim, "layer 1 of a net has no two filters")
     parts = (
@@ -170,7 +171,7 @@ def _likeness_resized(result: Result) -> dict[str, Any] | None:
         return None
     filters = [result.first[name].filters for name in SAID]
     side = min(some.shape[1] for some in filters)
-    before, after = (_known(measured.nearest_likeness(measured.resized(some, side))) for some in filters)
+    before, after = (without_nan(measured.nearest_likeness(measured.resized(some, side))) for some in filters)
     if not len(before) or not len(after):
         return None
     part = difference_part("", before, after, np.random.default_rng(0))
@@ -216,15 +217,6 @@ def _better(result: Result, rng: np.random.Generator) -> Verdict:
     return Verdict(claim, (mean_part(f"error of {which}: 11x11/4 minus 7x7/2", gap.mean(axis=0), rng),), why)
 
 
-def _known(values: np.ndarray) -> np.ndarray:
-    return values[~np.isnan(values)]
-
-
-def _mean(values: np.ndarray) -> float | None:
-    known = _known(values)
-    return float(known.mean()) if len(known) else None
-
-
 def numbers(result: Result) -> dict[str, Any]:
     """The numbers in the section's text."""
     return {
@@ -254,8 +246,8 @@ def _of_net(result: Result, name: str) -> dict[str, Any]:
         found |= {
             "filters": len(layer.filters),
             "dead": int(layer.dead.sum()),
-            "likeness": _mean(measured.nearest_likeness(layer.filters)),
-            "middle": _mean(measured.middle_share(layer.filters)),
+            "likeness": mean_or_none(measured.nearest_likeness(layer.filters)),
+            "middle": mean_or_none(measured.middle_share(layer.filters)),
         }
     if name in result.second:
         second = result.second[name]
@@ -315,7 +307,7 @@ def _of_recipe(result: Result, name: str) -> dict[str, Any]:
     if name in result.first:
         energy = result.first[name].energy
         leaders = measured.leading(energy, LEADING)
-        found |= {"leaders": len(leaders), "led": _mean(measured.led_share(energy, leaders))}
+        found |= {"leaders": len(leaders), "led": mean_or_none(measured.led_share(energy, leaders))}
     return found
 
 

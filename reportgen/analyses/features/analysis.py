@@ -12,6 +12,7 @@ from reportgen.analyses.features import Settings
 from reportgen.claims import Verdict, difference_part, mean_part, not_tested
 from reportgen.figures.kinds import Figure, ImageGrid, LineChart, Panel, Series
 from reportgen.look.inputs import Inputs
+from reportgen.look.statistics import mean_or_none, without_nan
 from reportgen.look.strongest import (
     STRONGEST,
     Pictures,
@@ -197,7 +198,7 @@ def _hierarchy(result: Result, rng: np.random.Generator) -> Verdict:
     first, last = layers[0], layers[-1]
     if len(result.layers) < 2:
         return not_tested("hierarchy", "the net has only one convolution layer")
-    deep, shallow, blank = (_known(part) for part in (last.agreement, first.agreement, last.untrained_agreement))
+    deep, shallow, blank = (without_nan(part) for part in (last.agreement, first.agreement, last.untrained_agreement))
     if not (len(deep) and len(shallow) and len(blank)):
         return not_tested("hierarchy", "no map of a layer responds to two images")
     return Verdict(
@@ -212,21 +213,12 @@ def _hierarchy(result: Result, rng: np.random.Generator) -> Verdict:
 def _grouping(result: Result, rng: np.random.Generator) -> Verdict:
     parts = []
     for layer in result.layers.values():
-        gap = _known(layer.within - layer.between)
+        gap = without_nan(layer.within - layer.between)
         if layer.number in GROUPED and len(gap):
             parts.append(mean_part(f"layer {layer.number}", gap, rng))
     if not parts:
         return not_tested("grouping", "no map of layers 2-5 responds to two images")
     return Verdict("grouping", tuple(parts))
-
-
-def _known(values: np.ndarray) -> np.ndarray:
-    return values[~np.isnan(values)]
-
-
-def _mean(values: np.ndarray) -> float | None:
-    known = _known(values)
-    return float(known.mean()) if len(known) else None
 
 
 def numbers(result: Result) -> dict[str, Any]:
@@ -246,10 +238,10 @@ def numbers(result: Result) -> dict[str, Any]:
                 "whole_image": layer.field is None or layer.field >= layer.size,
                 "dead_share": dead_share(layer.top),
                 "refusal": layer.refusal,
-                "agreement": _mean(layer.agreement),
-                "untrained_agreement": _mean(layer.untrained_agreement),
-                "within": _mean(layer.within),
-                "between": _mean(layer.between),
+                "agreement": mean_or_none(layer.agreement),
+                "untrained_agreement": mean_or_none(layer.untrained_agreement),
+                "within": mean_or_none(layer.within),
+                "between": mean_or_none(layer.between),
             }
             for layer in result.layers.values()
         ],
@@ -275,7 +267,7 @@ def figures(result: Result) -> dict[str, Figure]:
         found[f"layer{layer.number}"] = feature_maps(
             layer.number, layer.pictures, layer.field, layer.size, result.images
         )
-    if any(len(_known(layer.agreement)) for layer in result.layers.values()):
+    if any(len(without_nan(layer.agreement)) for layer in result.layers.values()):
         found["agreement"] = _agreement(result)
     found["similarity"] = _depth_chart(
         result,
@@ -309,7 +301,7 @@ def _depth_chart(
     depth = np.array([layer.number for layer in result.layers.values()], dtype=np.float64)
     series, spoken = [], []
     for index, (name, attribute) in enumerate(curves):
-        samples = [_known(getattr(layer, attribute)) for layer in result.layers.values()]
+        samples = [without_nan(getattr(layer, attribute)) for layer in result.layers.values()]
         samples = [sample if len(sample) else np.array([np.nan]) for sample in samples]
         mean = np.array([sample.mean() for sample in samples]) * scale
         low, high = (np.array([np.percentile(sample, part) for sample in samples]) * scale for part in (25, 75))

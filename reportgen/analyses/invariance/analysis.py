@@ -23,6 +23,7 @@ from reportgen.claims import Part, Verdict, difference_part, mean_part, not_test
 from reportgen.data.sampling import of_different_classes, stratified
 from reportgen.figures.kinds import Figure, ImageGrid, LineChart, Moved, Panel, Series, Table
 from reportgen.look.inputs import Inputs
+from reportgen.look.statistics import mean_or_none
 
 EXAMPLES = 5
 STRAIGHT = (0.9, 1.0)  # R^2 of a quasi-linear curve
@@ -270,19 +271,14 @@ def numbers(result: Result) -> dict[str, Any]:
             name: [_finite(fit(everyone)[0]) for fit in result.curves[curve].straightness(origin)]
             for name, curve, origin in LINES
         },
-        "left": {name: _mean(share_left(result, name)) for name in result.curves}
-        | {"symmetric": _mean(turned[result.symmetric]), "others": _mean(turned[~result.symmetric])},
-        "left_at_ends": {name: _mean(share_left(result, name, ends=True)) for name in ("translation", "scale")},
+        "left": {name: mean_or_none(share_left(result, name)) for name in result.curves}
+        | {"symmetric": mean_or_none(turned[result.symmetric]), "others": mean_or_none(turned[~result.symmetric])},
+        "left_at_ends": {name: mean_or_none(share_left(result, name, ends=True)) for name in ("translation", "scale")},
     }
 
 
 def _finite(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
-
-
-def _mean(values: np.ndarray) -> float | None:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if len(known) else None
 
 
 def figures(result: Result) -> dict[str, Figure]:
@@ -369,7 +365,9 @@ def _means(result: Result) -> LineChart:
                 found.append(series(control, curve + suffix, what, everything, dashed=True))
         return tuple(found)
 
-    left = [f"{name} {_mean(share_left(result, name)) or 0:.0%}" for name in ("translation", "scale", "rotation")]
+    left = [
+        f"{name} {mean_or_none(share_left(result, name)) or 0:.0%}" for name in ("translation", "scale", "rotation")
+    ]
     return LineChart(
         title="How far images move on average",
         caption=f"Means over {len(result.images)} test images, balanced over the classes as far as possible; bands are 95 % "
