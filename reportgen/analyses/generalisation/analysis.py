@@ -79,7 +79,9 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
             layers=layers,
             top=top,
             **fitted,
-            scratch=from_scratch(inputs, transfer, folds, counts, settings.epochs, seeds),
+            scratch=from_scratch(
+                inputs.net, transfer, folds, counts, settings.epochs, seeds, inputs.device, inputs.workshop
+            ),
         )
     )
 
