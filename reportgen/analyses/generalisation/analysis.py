@@ -300,7 +300,7 @@ def _training_table(found: Comparison) -> Table:
         title="Whether training from scratch was run to its end",
         caption="For each number of training images, over the folds: the range of the number of updates; the lowest "
         "training accuracy in the last epoch (images cropped and mirrored anew each time); the largest mean cross-entropy "
-        "in that epoch; and in how many folds training ended because the loss no longer improved.",
+        "in that epoch; and in how many folds training ended because it no longer improved.",
         alt="Table: for each number of training images of a class, updates, accuracy and loss on the training images "
         "at the end, and how many trainings had settled.",
         columns=("images of a class", "updates", "own images right (%)", "loss (nats)", "no longer improving"),
