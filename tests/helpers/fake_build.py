@@ -18,7 +18,7 @@ from reportgen.analyses.registry import ANALYSES, BY_NAME
 from reportgen.base.artifacts import DOCUMENT, read_json, write_json
 from reportgen.figures.kinds import Figure
 from reportgen.page import html
-from reportgen.page.content import Section, gather
+from reportgen.page.content import Content, Section, gather
 from reportgen.page.template import render
 from reportgen.stages import analysis as stage
 from reportgen.stages import drawing
@@ -142,14 +142,26 @@ def make_build(build: Path, results: Mapping[str, Any] | None = None) -> None:
         draw(build, name)
 
 
-def page_of(folder: Path, own: Section) -> str:
-    """The source of a page whose only section is this one; none of its pictures need be there."""
+def content_of(folder: Path, *own: Section) -> Content:
+    """What a page shows whose only sections are these."""
     make_build(folder, {})
     bare = gather(folder, RUN, ())
-    verdicts = {verdict["id"]: verdict | {"section": own.name} for verdict in own.artefact["verdicts"]}
-    claims = tuple(claim | verdicts.get(claim["id"], {}) for claim in bare.claims)
-    content = replace(bare, sections=(own,), claims=claims)
-    return render(content, "report.html.j2", "figures", print=False, has_pdf=False, scripts=())
+    verdicts = {
+        verdict["id"]: verdict | {"section": section.name}
+        for section in own
+        for verdict in section.artefact["verdicts"]
+    }
+    return replace(bare, sections=own, claims=tuple(claim | verdicts.get(claim["id"], {}) for claim in bare.claims))
+
+
+def source_of(content: Content, templates: Path | None = None) -> str:
+    """The source of the page; none of its pictures need be there. `templates`: a folder of changed ones."""
+    return render(content, "report.html.j2", "figures", templates, print=False, has_pdf=False, scripts=())
+
+
+def page_of(folder: Path, own: Section) -> str:
+    """The source of a page whose only section is this one."""
+    return source_of(content_of(folder, own))
 
 
 def page_with(folder: Path, name: str, result: Any) -> str:
