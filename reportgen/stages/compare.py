@@ -15,8 +15,8 @@ from reportgen.nets.training import loop as training
 from reportgen.pipeline.work import Work
 from reportgen.settings.recipes import Architecture, TrainingSettings
 from reportgen.settings.variants import BY_NAME, Variant
-from reportgen.stages import train
 from reportgen.stages.net import accuracy
+from reportgen.stages.train import planned, train, train_along
 
 TRAIN_EVALUATED = 10_000  # of more training images, so many evenly spread are evaluated
 
@@ -35,14 +35,14 @@ def _variant(work: Work) -> Variant:
 
 def assist(work: Work) -> None:
     """Train along with the process that makes the stage."""
-    train.assist(work, chosen)
+    train_along(work, chosen)
 
 
 def make(work: Work, folder: Path) -> None:
     """Write the net, its history, what it says of every validation image and of the training images, its numbers."""
     work.forget_others()
-    data, plan = train.planned(work, chosen)
-    outcome = train.train(plan)
+    data, plan = planned(work, chosen)
+    outcome = train(plan)
     diverged = outcome.epoch if isinstance(outcome, training.Diverged) else None
     if diverged is not None:
         say(f"  the loss is no longer finite in epoch {diverged}: the report goes on with the net of the epoch before")

@@ -11,7 +11,7 @@ from reportgen.nets.snapshots import SNAPSHOTS, load_net, save_net, snapshot_pat
 from reportgen.nets.training import loop as training
 from reportgen.pipeline.work import Work
 from reportgen.settings.recipes import Architecture, TrainingSettings
-from reportgen.stages import train
+from reportgen.stages.train import planned, train, train_along
 
 TOP = 5
 
@@ -24,14 +24,14 @@ def chosen(work: Work, classes: int) -> tuple[Architecture, TrainingSettings, in
 
 def assist(work: Work) -> None:
     """Train along with the process that makes the stage."""
-    train.assist(work, chosen)
+    train_along(work, chosen)
 
 
 def make(work: Work, folder: Path) -> None:
     """Write the net, its snapshots, its history, what it says of every validation image, and its numbers."""
     work.forget_others()
-    data, plan = train.planned(work, chosen)
-    history = train.train(plan)
+    data, plan = planned(work, chosen)
+    history = train(plan)
     if isinstance(history, training.Diverged):
         raise history
     shutil.copytree(work.workshop / SNAPSHOTS, folder / SNAPSHOTS)

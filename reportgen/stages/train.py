@@ -48,7 +48,7 @@ def train(plan: training.Plan) -> training.History | training.Diverged:
             return stopped
 
 
-def assist(work: Work, choose: Choose) -> None:
+def train_along(work: Work, choose: Choose) -> None:
     """Train along with the process that makes the stage."""
     _, plan = planned(work, choose)
     train(plan)
