@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -115,14 +116,22 @@ def verb(function: Callable[..., None]) -> Callable[..., None]:
 
 @verb
 def run(words: tuple[str, ...]) -> None:
-    """Make every stage of the report that is due, several at once with JOBS=."""
+    """Make every stage of the report that is due, several at once with JOBS=; print what it found."""
+    from reportgen.commands.summary import lines
+    from reportgen.page import single
+
+    started = time.monotonic()
     switches = read_switches(words)
     at_once, pipeline = jobs(switches), open_pipeline(switches)
     check_before(pipeline)
     took = pipeline.make_due(preflight.STAGES, at_once)
     preflight.check(pipeline.settings, pipeline.build)
     took |= pipeline.make_due(GOALS, at_once)
-    summarise(pipeline, took, switches.get("FORMAT", ""))
+    for line in lines(pipeline, took, time.monotonic() - started):
+        click.echo(line)
+    if switches.get("FORMAT") == "single":
+        packed = single.write(pipeline.report)
+        click.echo(f"        {packed}: {packed.stat().st_size / 1e6:.1f} MB, all in one file")
 
 
 @main.command()
@@ -142,13 +151,6 @@ def stage(name: str, words: tuple[str, ...]) -> None:
         torchrun.leave()
     elif pipeline.due(goal):
         pipeline.make(goal)
-
-
-@verb
-def summary(words: tuple[str, ...]) -> None:
-    """Print where the report is and what it found."""
-    switches = read_switches(words)
-    summarise(open_pipeline(switches), None, switches.get("FORMAT", ""))
 
 
 @verb
@@ -254,15 +256,3 @@ def clean(words: tuple[str, ...]) -> None:
 
     switches = read_switches(words)
     remove(settings.load(switches), *(Path(switches.get(name) or name.lower()) for name in ("BUILD", "REPORT")))
-
-
-def summarise(pipeline: Pipeline, took: dict[str, float] | None, format_: str) -> None:
-    """Print the last lines of a run: where the report is, how long it took, what it found; pack it for FORMAT=single."""
-    from reportgen.commands.summary import lines
-    from reportgen.page import single
-
-    for line in lines(pipeline, took):
-        click.echo(line)
-    if format_ == "single":
-        packed = single.write(pipeline.report)
-        click.echo(f"        {packed}: {packed.stat().st_size / 1e6:.1f} MB, all in one file")

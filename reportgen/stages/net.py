@@ -1,7 +1,7 @@
 """The net stage: train the net, keep its snapshots, and see how good it is on the validation images."""
 
 import shutil
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,52 +12,35 @@ from reportgen.base.artifacts import DOCUMENT, digest_file, write_arrays, write_
 from reportgen.data.dataset import Dataset
 from reportgen.data.sampling import evenly
 from reportgen.data.transforms import Preprocessing
-from reportgen.nets.device import resolve_device
 from reportgen.nets.snapshots import SNAPSHOTS, load_net, save_net, snapshot_path, snapshots
-from reportgen.nets.threads import prepare
 from reportgen.nets.training import loop as training
-from reportgen.nets.world import joined
 from reportgen.pipeline.work import Work
+from reportgen.settings.recipes import Architecture, TrainingSettings
 from reportgen.settings.sections import jsonable
+from reportgen.stages.train import planned, train, train_along
 
 TOP = 5
 TEN_CROPPED = 500  # of more validation images, so many evenly spread are also shown in the paper's ten crops
 
 
-def planned(work: Work, data: Dataset) -> training.Plan:
-    """What is trained, and how; in the work's workshop."""
+def chosen(work: Work, classes: int) -> tuple[Architecture, TrainingSettings, int]:
+    """The architecture, the recipe and the seed of the report's own net."""
     settings = work.settings
-    return training.Plan(
-        architecture=settings.model.architecture(settings.data.crop, len(data.classes)),
-        training=data.train,
-        validation=data.val,
-        preprocessing=training.input_preprocessing(settings.training, data.train.images, settings.data.crop),
-        recipe=settings.training,
-        seed=settings.training_seed,
-        device=resolve_device(settings.compute.device),
-        folder=work.workshop,
-    )
-
-
-def train(plan: training.Plan) -> training.History:
-    """Train the net, together with the other processes where there are any."""
-    with joined() as world:
-        return training.train(replace(plan, world=world))
+    return settings.model.architecture(settings.data.crop, classes), settings.training, settings.training_seed
 
 
 def assist(work: Work) -> None:
     """Train along with the process that makes the stage."""
-    prepare(work.settings.compute)
-    train(planned(work, Dataset.open(work.input("data"))))
+    train_along(work, chosen)
 
 
 def make(work: Work, folder: Path) -> None:
     """Write the net, its snapshots, its history, what it says of every validation image, and its numbers."""
-    prepare(work.settings.compute)
     work.forget_others()
-    data = Dataset.open(work.input("data"))
-    plan = planned(work, data)
+    data, plan = planned(work, chosen)
     history = train(plan)
+    if isinstance(history, training.Diverged):
+        raise history
     shutil.copytree(work.workshop / SNAPSHOTS, folder / SNAPSHOTS)
     last = snapshot_path(folder, len(history.epochs))
     trained, preprocessing = load_net(last)

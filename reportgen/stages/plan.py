@@ -196,8 +196,9 @@ def _published() -> Iterator[Stage]:
     read = ("data", "annotations", "transfer", "net", "claims", *names, *(f"drawn/{name}" for name in names))
     heads = tuple(analysis.within("headline") for analysis in registry.ANALYSES)
     given = {"titles": {analysis.name: analysis.title for analysis in registry.ANALYSES}}
+    found = template_files.by_writer()
     for name, doing, output in (("page", "the page", "index.html"), ("pdf", "the PDF", "report.pdf")):
-        templates, unread = template_files.of(name)
+        templates, unread = found[name]
         yield Stage(
             name,
             f"reportgen.stages.{name}",

@@ -19,7 +19,7 @@ from reportgen.base.artifacts import DOCUMENT, read_json, write_json
 from reportgen.claims import Noise, noise
 from reportgen.figures.kinds import Figure
 from reportgen.page import html
-from reportgen.page.content import Section, gather
+from reportgen.page.content import Content, Section, gather
 from reportgen.page.template import render
 from reportgen.settings.recipes import SMALL, TrainingSettings
 from reportgen.settings.sections import jsonable
@@ -167,16 +167,26 @@ def judge(build: Path, names: Iterable[str], noises: Mapping[str, Mapping[str, N
     write_json(build / "claims" / DOCUMENT, {"claims": claims, "numbers": numbers})
 
 
-def page_of(folder: Path, own: Section) -> str:
-    """The source of a page whose only section is this one; none of its pictures need be there."""
+def content_of(folder: Path, *own: Section) -> Content:
+    """What a page shows whose only sections are these."""
     make_build(folder, {})
     bare = gather(folder, RUN, ())
     verdicts = {
-        verdict["id"]: noise.judged(verdict, {}) | {"section": own.name} for verdict in own.artefact["verdicts"]
+        verdict["id"]: noise.judged(verdict, {}) | {"section": section.name}
+        for section in own
+        for verdict in section.artefact["verdicts"]
     }
-    claims = tuple(claim | verdicts.get(claim["id"], {}) for claim in bare.claims)
-    content = replace(bare, sections=(own,), claims=claims)
-    return render(content, "report.html.j2", "figures", print=False, has_pdf=False, scripts=())
+    return replace(bare, sections=own, claims=tuple(claim | verdicts.get(claim["id"], {}) for claim in bare.claims))
+
+
+def source_of(content: Content, templates: Path | None = None) -> str:
+    """The source of the page; none of its pictures need be there. `templates`: a folder of changed ones."""
+    return render(content, "report.html.j2", "figures", templates, print=False, has_pdf=False, scripts=())
+
+
+def page_of(folder: Path, own: Section) -> str:
+    """The source of a page whose only section is this one."""
+    return source_of(content_of(folder, own))
 
 
 def page_with(folder: Path, name: str, result: Any) -> str:

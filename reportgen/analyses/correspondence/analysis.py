@@ -73,11 +73,11 @@ class Result:
     shown: Int[np.ndarray, " shown"]  # of the images
     pictures: UInt8[np.ndarray, "row shown height width 3"]  # original, each part masked, on the object, anywhere
     left_out: tuple[tuple[str, str], ...]  # image and reason
-    why: str = ""  # there is nothing to score
+    why: str = ""  # why there is nothing to score
 
     @property
     def pairing(self) -> Pairing:
-        """The pairs that are compared: of one class."""
+        """The pairs that are compared: two images of one class."""
         return Pairing(self.groups, self.pairs)
 
 
@@ -119,14 +119,14 @@ def _nothing(part_names: tuple[str, ...], left_out: tuple[tuple[str, str], ...],
 def _to_show(
     group_names: Sequence[str], groups: Int[np.ndarray, " image"], count: int, rng: np.random.Generator
 ) -> Int[np.ndarray, " shown"]:
-    """Some images of one class at random: dogs as in the paper where there are any, else of the largest class."""
+    """Random images of one class: dogs, as in the paper, where there are any, else the class with most images."""
     group = group_names.index(PREFERRED) if PREFERRED in group_names else int(np.bincount(groups).argmax())
     members = np.flatnonzero(groups == group)
     return np.sort(rng.choice(members, min(count, len(members)), replace=False))
 
 
 def score(inputs: Inputs, parts: Parts, chosen: Chosen, pairing: Pairing) -> dict[str, Layer]:
-    """The scores of every sort of mask at layers 5 and 7, where the net has them; one class after another."""
+    """The scores of every sort of mask at layers 5 and 7, where the net has them; computed class by class."""
     layers = [layer for layer in inputs.layers if layer.number in SCORED]
     squares = {sort: getattr(chosen.masks, sort) for sort in SORTS}
     counts = {(layer.number, sort): _empty(squares[sort].shape[:3], pairing) for layer in layers for sort in SORTS}
@@ -172,7 +172,7 @@ def features(
     images: Int[np.ndarray, " image"],
     squares: Int[np.ndarray, "image 3"] | None = None,
 ) -> dict[int, Float[np.ndarray, "image entry"]]:
-    """The feature vectors of some images at each layer, with a grey square on each where squares are given."""
+    """The feature vectors of some images at each layer; `squares`: a grey square to cover part of each image with."""
 
     grey = inputs.preprocessing.grey()[:, None, None].to(inputs.device)
     starts = range(0, len(images), inputs.batch)
@@ -196,7 +196,7 @@ def features(
 def _pictures(
     parts: Parts, chosen: Chosen, shown: Int[np.ndarray, " shown"], crop: int
 ) -> UInt8[np.ndarray, "row shown height width 3"]:
-    """Rows of figure 8: the images, with each part masked, with a random mask on the object, with one anywhere."""
+    """Rows of figure 8: the images; then with each part masked, with a random mask on the object, and with one anywhere."""
     inside = inner(parts.images.shape[1], crop)
     originals = np.asarray(parts.images[chosen.images[shown]])[:, inside, inside]
     masks = chosen.masks
@@ -209,7 +209,7 @@ def _pictures(
 
 
 def judge(result: Result, rng: np.random.Generator) -> list[Verdict]:
-    """The claim `correspondence`: each part's gap at layer 5, and the parts' mean gap there minus that at layer 7."""
+    """The claim `correspondence`: each part's gap at layer 5, and the parts' mean gap at layer 5 minus that at layer 7."""
     if result.why:
         return [not_tested("correspondence", result.why)]
     missing = [str(number) for number in SCORED if f"layer{number}" not in result.layers]
@@ -225,7 +225,7 @@ def judge(result: Result, rng: np.random.Generator) -> list[Verdict]:
 def claim_of_depth(
     deep: Float[np.ndarray, "part pair"], top: Float[np.ndarray, "part pair"]
 ) -> Float[np.ndarray, " pair"]:
-    """The gap at layer 5 minus that at layer 7, mean over the parts: how much more the parts stand out at layer 5."""
+    """The gap at layer 5 minus that at layer 7, mean over the parts: positive where the parts stand out more at layer 5."""
     return deep.mean(axis=0) - top.mean(axis=0)
 
 
@@ -240,15 +240,15 @@ class Row:
     key: str  # the part's name, "random" or "anywhere"
     name: str
     sort: str
-    part: slice  # which of the parts' scores
+    part: slice  # of the parts' axis of the scores
 
     def distances(self, layer: Layer) -> Float[np.ndarray, "mask pair"]:
-        """The distance of every pair under every such mask."""
+        """The Hamming distance of every pair under every such mask."""
         found = layer.hamming(self.sort)[self.part]
         return found.reshape(-1, found.shape[-1])
 
     def share(self, layer: Layer, of: str, among: str, pairing: Pairing) -> float | None:
-        """One count of pairs as a share of another, both summed first; None where there is nothing to share."""
+        """The total of one count as a share of another's, both over all pairs; None where the other's is zero."""
         parts = [getattr(getattr(layer, self.sort), what)[self.part].mean(axis=(0, 1)) for what in (of, among)]
         some, whole = (pairing.mean(part) for part in parts)
         return some / whole if whole else None
@@ -259,14 +259,14 @@ class Row:
 
 
 def rows(part_names: Sequence[str]) -> list[Row]:
-    """The lines of table 1: every part, random places on the object, and, beyond the paper, anywhere."""
+    """The lines of table 1: every part, random places on the object, and (not in the paper) random places anywhere."""
     found = [Row(part, in_words(part), "part", slice(place, place + 1)) for place, part in enumerate(part_names)]
     found.append(Row("random", "random, on the object", "on_object", slice(None)))
     return [*found, Row("anywhere", "random, anywhere", "anywhere", slice(None))]
 
 
 def numbers(result: Result) -> dict[str, Any]:
-    """What the section's prose and the metrics speak of."""
+    """The numbers in the section's text and in the metrics."""
     pairing, layers = result.pairing, list(result.layers.values())
     lines = rows(result.part_names) if layers else []
     return {
@@ -295,9 +295,9 @@ def numbers(result: Result) -> dict[str, Any]:
 
 
 def _opposite_gap(opposite: list[float | None]) -> float | None:
-    """How much more often features that both masks change move in opposite directions under random masks than under parts.
+    """Share of opposite changes under random masks minus that under masks of parts, among features that changed in both.
 
-    `opposite`: of each row of table 1, the parts first, then random masks on the object, then anywhere.
+    `opposite`: that share for each line of table 1: the parts, then random masks on the object, then anywhere.
     """
     *parts, random, _ = opposite
     known = [share for share in parts if share is not None]
@@ -318,7 +318,7 @@ def _line(line: Row, layer: Layer, result: Result) -> dict[str, float | None]:
 
 
 def figures(result: Result) -> dict[str, Figure]:
-    """Figure 8, table 1, the gaps that the claim speaks of, and what lies behind the scores."""
+    """Figure 8, table 1, the gaps that the claim is about, and what the scores are made of."""
     if result.why:
         return {}
     found: dict[str, Figure] = {"masks": _figure8(result)}
@@ -333,10 +333,10 @@ def _figure8(result: Result) -> ImageGrid:
     masked = [in_words(part) for part in result.part_names]
     return ImageGrid(
         title="The masks",
-        caption=f"{count} of the {len(result.names)} annotated images, of the class {group}, drawn at random. From above: "
-        f"the image; {', '.join(masked)} under a grey square that fits the part; a square as large as that of the "
-        f"{masked[0]}, at a random place on the object that is clear of the other squares; and one anywhere. Each "
-        "column is one image. Look whether the squares cover what they should.",
+        caption=f"{count} of the {len(result.names)} annotated images, of the class {group}, drawn at random, one in each "
+        f"column. Rows, from the top: the image; {', '.join(masked)} covered by a grey square of the part’s size; a square "
+        f"of the size of that of the {masked[0]}, at a random place on the object clear of the parts’ squares; and one at a "
+        "random place anywhere, also clear of them. Check that the squares cover what they should.",
         alt=f"A grid of {count} columns, one for each image of the class {group}. Rows: the original, then a grey square "
         f"over {', '.join(masked)}, on a random place of the object, and anywhere.",
         images=result.pictures.reshape(-1, *result.pictures.shape[2:]),
@@ -350,7 +350,7 @@ def _layers_of(result: Result) -> list[Layer]:
 
 
 def _table1(result: Result) -> Table:
-    """Table 1, with the paper's numbers beside where it has the part."""
+    """Table 1, with the paper's numbers for the parts that it has."""
     layers = _layers_of(result)
     beside = bool(set(result.part_names) & set(CORRESPONDENCE))
     printed = []
@@ -370,12 +370,13 @@ def _table1(result: Result) -> Table:
     lowest = min(rows(result.part_names)[:-1], key=lambda line: _mean(line, layers[0], result))
     return Table(
         title="How alike masks change the features",
-        caption="Hamming distance between the signs of two images’ changes, as a share of the feature vector’s length: "
-        f"mean over pairs ± standard deviation of a pair. All {images} annotated images, in pairs of one class, "
-        f"averaged over the classes; then the {few} images shown alone"
-        + ("; then what the paper printed, from five dogs." if beside else ".")
-        + f" {draws} random mask{'s' if draws > 1 else ''} for each part of each image, as large as that part’s. "
-        "A lower number says that the masks change the features alike: compare the parts with the random masks.",
+        caption="Hamming distance between the signs of two images’ feature changes, as a share of the feature vector’s "
+        f"length: mean ± standard deviation over pairs. First for all {images} annotated images, in pairs within a class, "
+        f"averaged over the classes; then for the {few} images shown alone"
+        + ("; then the paper’s numbers, from five dogs." if beside else ".")
+        + f" Each part of each image has {draws} random mask{'s' if draws > 1 else ''} of its size. "
+        "Lower means that the masks change the features of different images more alike: compare the parts with the random "
+        "masks.",
         alt=f"A table of scores; at layer {layers[0].number} the lowest is that of {lowest.name}, "
         f"{_mean(lowest, layers[0], result):.3f}.",
         columns=tuple(columns),
@@ -388,7 +389,7 @@ def _mean(line: Row, layer: Layer, result: Result) -> float:
 
 
 def _spread(mean: float | None, deviation: float | None) -> str:
-    """As the paper prints it."""
+    """Mean and deviation as the paper prints them."""
     return f"{mean:.3f}\u00a0±\u00a0{deviation:.3f}"
 
 
@@ -401,9 +402,9 @@ def _gap_chart(result: Result) -> BarChart:
     spoken = ", ".join(f"{bar.name} {bar.estimate:.3f}" for bar in bars)
     return BarChart(
         title="How far the parts stand out from random masks",
-        caption="Score of random masks on the object less the score of the part’s masks, each of the same size; the bars’ "
-        "lines are the intervals of the claim (images left out one after another). To the right of zero, masking the "
-        "part changes the features more alike than chance does.",
+        caption="Score of random masks on the object minus the score of the part’s masks, of the same size; the lines on "
+        "the bars are the claim’s intervals (jackknife over images). To the right of zero, masking the part changes the "
+        "features of different images more alike than masking a random place does.",
         alt=f"Bars: {spoken}.",
         names=tuple(bar.name for bar in bars),
         values=np.array([bar.estimate for bar in bars]),
@@ -416,7 +417,7 @@ def _gap_chart(result: Result) -> BarChart:
 
 
 def _behind(result: Result) -> Table:
-    """What the paper's score is made of: how many entries change at all, and how many of those in opposite ways."""
+    """What the paper's score is made of: how many features change at all, and how many of those in opposite directions."""
     layers = _layers_of(result)
     printed = []
     for line in rows(result.part_names):
@@ -426,10 +427,10 @@ def _behind(result: Result) -> Table:
     names = [f"layer {layer.number}" for layer in layers]
     return Table(
         title="What the scores are made of",
-        caption="Secondary numbers, on which no verdict rests. First the share of the layer’s features that a mask changes at "
-        "all: where it changes few, most pairs of entries are two zeros, which agree, and the score is low for that "
-        "reason alone. Then, among entries that changed in both images, the share that rose in one and fell in the "
-        "other: half says that the masks have nothing in common.",
+        caption="Secondary numbers, on which no verdict rests. First, the share of the layer’s features that a mask changes "
+        "at all: where that is small, most features are unchanged in both images, which counts as agreement, so the score "
+        "is low for that reason alone. Then, among features that changed in both images, the share that rose in one and "
+        "fell in the other: one half means that the masks have nothing in common.",
         alt="A table: for each sort of mask the share of features that it changes, and the share of opposite changes among "
         "those that changed in both images.",
         columns=(

@@ -1,7 +1,7 @@
 """How alike two changes of a feature vector are: Hamming distances of their signs (Zeiler & Fergus 2013, section 4.3).
 
-Masking a part of image i changes its feature vector by eps_i. The paper's score is the Hamming distance of
-sign(eps_i) and sign(eps_j), as a share of the vector's length, summed over pairs of images; here its mean over pairs.
+Masking a part of image i changes its feature vector by eps_i. The paper's score is the Hamming distance between
+sign(eps_i) and sign(eps_j), as a share of the vector's length, summed over pairs of images; here it is the mean.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int, Int8, Int32
 
-NEGLIGIBLE = 1e-5  # of the image's largest feature: rounding, not a change
+NEGLIGIBLE = 1e-5  # of the image's largest feature: a smaller difference is rounding
 
 
 def signs_of_change(
@@ -23,18 +23,19 @@ def signs_of_change(
 
 @dataclass(frozen=True)
 class PairCounts:
-    """What two vectors of signs have in common, in numbers of entries."""
+    """How the sign vectors of two images compare, in numbers of entries."""
 
-    different: Int32[np.ndarray, "*of pair"]  # one sign here, another there; zero is a sign: equal zeros agree
-    changed: Int32[np.ndarray, "*of pair"]  # not zero in either
+    different: Int32[np.ndarray, "*of pair"]  # the two signs differ; 0 counts as a sign, so two zeros agree
+    changed: Int32[np.ndarray, "*of pair"]  # neither sign is 0
     opposite: Int32[np.ndarray, "*of pair"]  # plus in one, minus in the other
 
 
 def compare(signs: Int8[np.ndarray, "image entry"], pairs: Int[np.ndarray, "pair 2"]) -> PairCounts:
     """Compare the signs of two images, pair by pair.
 
-    Counts are sums of products of 0, 1 and -1, so two matrix products give them for all pairs: s.s' is the number of
-    equal less that of opposite signs, |s|.|s'| their sum. In 32 bits they are exact below 2^24 entries.
+    The counts follow from two matrix products, which serve all pairs: among entries that changed in both images, s.s'
+    is the number of equal signs minus that of opposite ones, and |s|.|s'| is their sum. In 32-bit floats both are exact
+    below 2^24 entries.
     """
     numbers = signs.astype(np.float32)
     dots, both = (part @ part.T for part in (numbers, np.abs(numbers)))
@@ -48,7 +49,7 @@ def compare(signs: Int8[np.ndarray, "image entry"], pairs: Int[np.ndarray, "pair
 
 
 def pairs_within(groups: Int[np.ndarray, " image"]) -> Int[np.ndarray, "pair 2"]:
-    """Every two images of one group, the lower index first."""
+    """Every pair of images within a group, the lower index first."""
     first, second = np.triu_indices(len(groups), 1)
     same = groups[first] == groups[second]
     return np.column_stack([first[same], second[same]])
@@ -56,9 +57,9 @@ def pairs_within(groups: Int[np.ndarray, " image"]) -> Int[np.ndarray, "pair 2"]
 
 @dataclass(frozen=True)
 class Pairing:
-    """Which pairs of images are compared: those within a group of at least three images."""
+    """Which pairs of images are compared: those within a group, and every group has at least three images."""
 
-    groups: Int[np.ndarray, " image"]  # 0, 1, ...: each of three images or more
+    groups: Int[np.ndarray, " image"]  # 0, 1, ...
     pairs: Int[np.ndarray, "pair 2"]
 
     @classmethod
@@ -78,12 +79,12 @@ class Pairing:
         return float((self._sums(values) / self._sums(np.ones(len(values)))).mean())
 
     def deviation(self, values: Float[np.ndarray, "*of pair"]) -> float:
-        """Standard deviation over the pairs within a group (root of the groups' mean variance)."""
+        """Standard deviation over the pairs within a group: the root of the groups' mean variance."""
         variances = [values[..., self.of_pair == group].var() for group in np.unique(self.groups)]
         return float(np.sqrt(np.mean(variances)))
 
     def without_each(self, values: Float[np.ndarray, " pair"]) -> Float[np.ndarray, " image"]:
-        """`mean` without the pairs of each image in turn, for the jackknife."""
+        """`mean` with each image in turn left out, for the jackknife."""
         sizes, sums = np.bincount(self.groups), self._sums(values)
         means = sums / self._sums(np.ones(len(values)))
         of_image = sum(np.bincount(images, values, len(self.groups)) for images in self.pairs.T)
