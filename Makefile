@@ -30,7 +30,7 @@ READY     = $(LOCKED) $(THEIRS)
 endif
 RUN = PYTHONPATH='$(SOURCES)' '$(PY)' -m reportgen
 
-.PHONY: report figures compare verify help test lint bench serve clean why setup
+.PHONY: report figures compare noise verify help test lint bench serve clean why setup
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
@@ -49,6 +49,10 @@ why: $(READY)
 ## say what changed since an older report: BASE=path/to/older/report; FAIL_ON=verdict: fail if a verdict got worse
 compare: $(READY)
 	@$(RUN) compare
+
+## say how much training again changes every number: SEEDS=20 trainings, or WEIGHTS=a.pt,b.pt,c.pt; build/noise.json
+noise: $(READY)
+	@$(RUN) noise
 
 ## make the report again in a clean folder, and say whether the bytes are the same
 verify: $(READY)

@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -115,14 +116,22 @@ def verb(function: Callable[..., None]) -> Callable[..., None]:
 
 @verb
 def run(words: tuple[str, ...]) -> None:
-    """Make every stage of the report that is due, several at once with JOBS=."""
+    """Make every stage of the report that is due, several at once with JOBS=; print what it found."""
+    from reportgen.commands.summary import lines
+    from reportgen.page import single
+
+    started = time.monotonic()
     switches = read_switches(words)
     at_once, pipeline = jobs(switches), open_pipeline(switches)
     check_before(pipeline)
     took = pipeline.make_due(preflight.STAGES, at_once)
     preflight.check(pipeline.settings, pipeline.build)
     took |= pipeline.make_due(GOALS, at_once)
-    summarise(pipeline, took, switches.get("FORMAT", ""))
+    for line in lines(pipeline, took, time.monotonic() - started):
+        click.echo(line)
+    if switches.get("FORMAT") == "single":
+        packed = single.write(pipeline.report)
+        click.echo(f"        {packed}: {packed.stat().st_size / 1e6:.1f} MB, all in one file")
 
 
 @main.command()
@@ -142,13 +151,6 @@ def stage(name: str, words: tuple[str, ...]) -> None:
         torchrun.leave()
     elif pipeline.due(goal):
         pipeline.make(goal)
-
-
-@verb
-def summary(words: tuple[str, ...]) -> None:
-    """Print where the report is and what it found."""
-    switches = read_switches(words)
-    summarise(open_pipeline(switches), None, switches.get("FORMAT", ""))
 
 
 @verb
@@ -183,14 +185,45 @@ def compare(words: tuple[str, ...]) -> None:
         raise UserError("BASE=: give the folder of the report to compare with, as in BASE=path/to/older/report")
     if gate not in ("", "verdict"):
         raise UserError(f"FAIL_ON={gate}: use verdict, or leave it out")
+    tolerance = _tolerance(switches.get("TOLERANCE", ""))
     pipeline.make_due(GOALS)
-    found = write(Path(switches["BASE"]), pipeline.report)
+    found = write(Path(switches["BASE"]), pipeline.report, tolerance)
     click.echo((pipeline.report / "compare.md").read_text(encoding="utf-8"))
     click.echo(f"comparison: {pipeline.report / 'compare.html'}")
+    if gate and found.undecidable:
+        names = ", ".join(change.id for change in found.undecidable)
+        say(
+            f"warning: FAIL_ON=verdict: {len(found.undecidable)} cannot be judged, because how much training again changes "
+            f"them is unknown: {names}: give REPEATS=3, NOISE= or TOLERANCE=1"
+        )
     if gate and found.worse:
         names = ", ".join(change.id for change in found.worse)
         say(f"error: FAIL_ON=verdict: {len(found.worse)} got worse: {names}")
         sys.exit(1)
+
+
+def _tolerance(text: str) -> float | None:
+    """The number in TOLERANCE=; None if it is left out."""
+    try:
+        found = float(text) if text else None
+    except ValueError:
+        found = -1.0
+    if found is not None and not 0 <= found < float("inf"):
+        raise UserError(f"TOLERANCE={text}: use a number, 0 or more: how many sampling errors training again may move")
+    return found
+
+
+@verb
+def noise(words: tuple[str, ...]) -> None:
+    """Train several times (SEEDS=20) and write how much that changes every number: noise.json in the build folder."""
+    from reportgen.commands.noise import measure, trainings
+
+    switches = read_switches(words)
+    at_once, pipeline = jobs(switches), open_pipeline(trainings(switches))
+    check_before(pipeline)
+    pipeline.make_due(preflight.STAGES, at_once)
+    preflight.check(pipeline.settings, pipeline.build)
+    measure(pipeline, at_once, click.echo)
 
 
 @verb
@@ -223,15 +256,3 @@ def clean(words: tuple[str, ...]) -> None:
 
     switches = read_switches(words)
     remove(settings.load(switches), *(Path(switches.get(name) or name.lower()) for name in ("BUILD", "REPORT")))
-
-
-def summarise(pipeline: Pipeline, took: dict[str, float] | None, format_: str) -> None:
-    """Print the last lines of a run: where the report is, how long it took, what it found; pack it for FORMAT=single."""
-    from reportgen.commands.summary import lines
-    from reportgen.page import single
-
-    for line in lines(pipeline, took):
-        click.echo(line)
-    if format_ == "single":
-        packed = single.write(pipeline.report)
-        click.echo(f"        {packed}: {packed.stat().st_size / 1e6:.1f} MB, all in one file")

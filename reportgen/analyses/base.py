@@ -41,6 +41,7 @@ class Analysis:
     settings: type  # a frozen dataclass: the section of the settings that bears its name
     figures: tuple[str, ...]  # the names of the figures it may make: "layer*" stands for layer1, layer2, ...
     reads: tuple[str, ...] = ("data", "net")  # the stages whose artefacts it opens; compare: all comparison nets
+    claims: tuple[str, ...] = ()  # that it judges, by their names in `reportgen.claims`
     switches: tuple[Switch, ...] = ()  # short names for its settings
     shared: bool = False  # several processes can compute it: all but the first call ``share(inputs)``
 

@@ -25,6 +25,7 @@ from reportgen.claims.verdicts import (
     Verdict,
     competence,
     gated,
+    influence_key,
     not_tested,
 )
 
@@ -48,6 +49,7 @@ __all__ = [
     "crossed_part",
     "difference_part",
     "gated",
+    "influence_key",
     "jackknife_part",
     "mean_part",
     "median_part",

@@ -45,8 +45,8 @@ def _bootstrapped(
     rng: np.random.Generator,
     about: dict[str, Any],
 ) -> Part:
-    def statistic(first: Any, second: Any = None, axis: int = -1) -> Any:
-        return middle(first, axis=axis) - (0.0 if second is None else middle(second, axis=axis))
+    def statistic(*parts: Any, axis: int = -1) -> Any:
+        return middle(parts[0], axis=axis) - (middle(parts[1], axis=axis) if len(parts) > 1 else 0.0)
 
     units = min(len(sample) for sample in samples)
     if units == 0:
@@ -67,9 +67,18 @@ def _bootstrapped(
         rng=rng,
     )
     interval = found.confidence_interval
-    return Part(
-        name, estimate, float(interval.low), float(interval.high), units, se=float(found.standard_error), **about
-    )
+    about |= {"se": float(found.standard_error)}
+    if middle is np.mean:
+        signs = (1, -1)
+        about["influence"] = np.concatenate(
+            [sign * _influence(sample) for sign, sample in zip(signs, samples, strict=False)]
+        )
+    return Part(name, estimate, float(interval.low), float(interval.high), units, **about)
+
+
+def _influence(sample: Float[np.ndarray, " unit"]) -> Float[np.ndarray, " unit"]:
+    """What each unit adds to the error of their mean."""
+    return (sample - sample.mean()) / (len(sample) * (len(sample) - 1)) ** 0.5
 
 
 def _constant(estimate: float, samples: Sequence[np.ndarray]) -> tuple[float, float]:
@@ -116,7 +125,14 @@ def weighted_part(
             for start in range(0, RESAMPLES, batch)
         ]
     )
-    return resampled_part(name, estimate, found, units, **about)
+    rows = np.array_split(np.arange(units), -(-units // batch))
+    without = np.concatenate([statistic(1.0 - (row[:, None] == np.arange(units))) for row in rows])
+    return resampled_part(name, estimate, found, units, influence=_of_left_out(without), **about)
+
+
+def _of_left_out(left_out: Float[np.ndarray, " unit"]) -> Float[np.ndarray, " unit"]:
+    """What each unit, or group of units, adds to the error of a statistic that was computed without it."""
+    return (left_out.mean() - left_out) * ((len(left_out) - 1) / len(left_out)) ** 0.5
 
 
 def resampled_part(name: str, estimate: float, found: Float[np.ndarray, " resample"], units: int, **about: Any) -> Part:
@@ -145,10 +161,10 @@ def jackknife_part(
     about = {"n": groups} | about
     if groups < 3 or not np.isfinite(left_out).all():
         return Part(name, estimate, *UNBOUNDED, **about)
-    error = float(np.sqrt((groups - 1) / groups * np.square(left_out - left_out.mean()).sum()))
-    freedom = groups - 1 if freedom is None else freedom
-    reach = float(scipy.stats.t.ppf((1 + LEVEL) / 2, freedom)) * error
-    return Part(name, estimate, estimate - reach, estimate + reach, se=error, **about)
+    influence = _of_left_out(left_out)
+    error = float(np.sqrt(np.square(influence).sum()))
+    reach = float(scipy.stats.t.ppf((1 + LEVEL) / 2, groups - 1 if freedom is None else freedom)) * error
+    return Part(name, estimate, estimate - reach, estimate + reach, se=error, influence=influence, **about)
 
 
 def crossed_part(name: str, sample: Float[np.ndarray, "unit draw"], **about: Any) -> Part:
@@ -169,6 +185,9 @@ def crossed_part(name: str, sample: Float[np.ndarray, "unit draw"], **about: Any
     variance = max(by_units + by_draws - shared, by_units, by_draws)
     if variance == 0:
         return Part(name, estimate, estimate, estimate, units, se=0.0, **about)
+    influence = np.concatenate([_influence(rows), _influence(columns)])
     freedom = (by_units + by_draws) ** 2 / (by_units**2 / (units - 1) + by_draws**2 / (draws - 1))
     reach = float(scipy.stats.t.ppf((1 + LEVEL) / 2, freedom)) * variance**0.5
-    return Part(name, estimate, estimate - reach, estimate + reach, units, se=variance**0.5, **about)
+    return Part(
+        name, estimate, estimate - reach, estimate + reach, units, se=variance**0.5, influence=influence, **about
+    )

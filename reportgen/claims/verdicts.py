@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import scipy  # scipy.stats loads on first use
+from jaxtyping import Float
 
 from reportgen.claims.statements import BY_ID, CLAIMS
 
@@ -55,6 +56,9 @@ class Part:
     se: float | None = None  # standard error, of this trained net; None: the interval is exact, or unbounded
     most: float = float("inf")  # the largest value that the number can take
     untested: str = ""  # why the number says nothing: then it is not judged
+    # One value for each independent unit; the sum of their squares is se². Two nets that see the same units differ by less
+    # than both errors say: the squares of the differences add up to the paired error.
+    influence: Float[np.ndarray, " unit"] | None = field(default=None, compare=False, repr=False)
 
     @property
     def smallest_effect(self) -> float | None:
@@ -179,10 +183,24 @@ class Verdict:
             "low": _finite(decisive.low) if decisive else None,
             "high": _finite(decisive.high) if decisive else None,
             "n": decisive.n if decisive else 0,
+            "unit": (decisive.unit if decisive else PLAIN)._asdict(),
             "why": self.because,
+            "gate": self.why,
             "parts": [part.document() for part in self.parts],
             "beside": [part.document() for part in self.beside],
         }
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> "Verdict":
+        """The verdict that a `document` describes."""
+        parts, beside = (tuple(map(Part.read, document[name])) for name in ("parts", "beside"))
+        untested = document["verdict"] == "not tested" and not any(part.why for part in parts)
+        return cls(document["id"], parts, document["gate"], untested, beside)
+
+
+def influence_key(claim: str, part: str) -> str:
+    """Under which name a part's influence is kept among a report's arrays."""
+    return f"claims.{claim}.{part}"
 
 
 def _finite(value: float) -> float | None:

@@ -7,13 +7,16 @@ from reportgen.base.artifacts import read_json
 from reportgen.pipeline.run import Pipeline
 
 
-def lines(pipeline: Pipeline, took: Mapping[str, float] | None) -> Iterator[str]:
-    """Where the report is, how long each stage took, what it found. `took` is None if this command made no stage."""
-    if took is not None and not took:
+def lines(pipeline: Pipeline, took: Mapping[str, float], seconds: float) -> Iterator[str]:
+    """How long each stage took, what the report says, and where it is.
+
+    `seconds`: from the command's start, by the clock; several stages made at once take more than that together.
+    """
+    if not took:
         yield "everything is up to date"
-    if took:
-        yield "  ".join(f"{name} {seconds:.1f} s" for name, seconds in took.items())
-        yield f"{sum(took.values()):.0f} s in all"
+    else:
+        yield "  ".join(f"{name} {share:.1f} s" for name, share in took.items())
+        yield f"{seconds:.0f} s in all"
     metrics = read_json(pipeline.report / "metrics.json")
     model, data = metrics["model"], metrics["data"]
     if model["top1"] is None:

@@ -1,8 +1,8 @@
-"""A data set as the stages read it: every image scaled, cut to a square, and mapped from disk or decoded when read.
+"""A data set as the stages read it: square images of one size, memory-mapped from disk or decoded when they are read.
 
 The data stage writes one folder: ``<split>.npy`` (uint8 "image row column 3"), ``<split>-labels.npy``, and in
-``artefact.json`` the classes, the files' names and what was skipped; with ``DATA_PACK=false`` the files' paths in the
-place of ``<split>.npy``. Nothing holds the images in memory.
+``artefact.json`` the classes, the files' names and what was skipped. With ``DATA_PACK=false`` the files' paths replace
+``<split>.npy``. The images are never all in memory.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,34 +26,34 @@ class Split:
     images: Images
     labels: Int[np.ndarray, " image"]
     names: tuple[str, ...]  # "class/file", as in the user's folder
-    labelled: Bool[np.ndarray, " image"] | None = None  # where the label is known, not the net's guess; None: all are
+    labelled: Bool[np.ndarray, " image"] | None = None  # False: the label is the net's prediction; None: all are known
 
     def __len__(self) -> int:
         return len(self.labels)
 
     @property
     def known(self) -> Bool[np.ndarray, " image"]:
-        """Which labels are known."""
+        """Which labels are known, not predicted."""
         return np.ones(len(self), dtype=bool) if self.labelled is None else self.labelled
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """The images a net is trained, validated and tested on."""
+    """The images on which a net is trained, validated and tested."""
 
     name: str
     classes: tuple[str, ...]
-    fingerprint: str  # of every image and label
+    fingerprint: str  # a digest of all images and labels
     train: Split
     val: Split
     test: Split
-    wide: UInt8[np.ndarray, "image wide_row wide_column 3"] | None = None  # test images, with what lies around them
+    wide: UInt8[np.ndarray, "image wide_row wide_column 3"] | None = None  # the test images with their surroundings
 
     @classmethod
     def open(cls, folder: Path) -> "Dataset":
-        """Map what the data stage wrote."""
+        """Memory-map what the data stage wrote."""
         document = read_json(folder / DOCUMENT)
-        files = {name: document.get("same", {}).get(name, name) for name in SPLITS}  # two splits may be one
+        files = {name: document.get("same", {}).get(name, name) for name in SPLITS}  # two splits may share their files
         numbers = document["numbers"]
         unpacked = {name: Files(paths, numbers["size"]) for name, paths in document.get("paths", {}).items()}
         splits = {
@@ -75,7 +75,7 @@ class Transfer:
 
     @classmethod
     def open(cls, folder: Path) -> "Transfer | None":
-        """Map what the transfer stage wrote; None where the run has no transfer set."""
+        """Memory-map what the transfer stage wrote; None where the run has no transfer set."""
         document = read_json(folder / DOCUMENT)
         numbers = document["numbers"]
         if numbers is None:
@@ -85,13 +85,13 @@ class Transfer:
 
 
 def open_split(folder: Path, name: str, names: Sequence[str], files: Files | None = None) -> Split:
-    """Map what `reportgen.data.packing.pack` wrote; with `files`, whose images it did not store, its labels alone."""
+    """Memory-map what `reportgen.data.packing.pack` wrote; with `files`, which decode the images, only the labels."""
     images = np.load(folder / f"{name}.npy", mmap_mode="r") if files is None else files
     return Split(images, np.load(folder / f"{name}-labels.npy"), tuple(names))
 
 
 def count_images(classes: Sequence[str], labels: Mapping[str, Sequence[int]]) -> dict[str, dict[str, int]]:
-    """Images of each class in each split; those whose label is -1, which nobody knows, in none."""
+    """How many images each class has in each split; label -1 means unknown and counts for no class."""
     found = {}
     for name, split in labels.items():
         known = np.asarray(split, dtype=np.int64)

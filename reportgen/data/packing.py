@@ -1,4 +1,4 @@
-"""Decoding image files once, into one array that later stages map from disk."""
+"""Decoding image files once, into one array that later stages memory-map."""
 
 import hashlib
 import shutil
@@ -16,10 +16,11 @@ Skipped = list[dict[str, str]]  # {"file", "reason"}
 def pack(
     folder: Path, name: str, files: Sequence[ImageFile], size: int, skipped: Skipped, store: bool = True
 ) -> tuple[list[ImageFile], str]:
-    """Decode files into ``<name>.npy`` (uint8 "image row column 3") and their labels into ``<name>-labels.npy``.
+    """Decode files into ``<name>.npy`` (uint8 "image row column 3"), and write their labels to ``<name>-labels.npy``.
 
-    Returns the files that can be read, which the arrays hold in this order, and a digest of their pixels; the others are
-    added to `skipped` with the reason. Without `store` the files are read all the same, but no ``<name>.npy`` is written.
+    Returns the readable files, in the order of the arrays, and a digest of their pixels; unreadable files are added to
+    `skipped` with the reason. Without `store` the files are still decoded, to check them and for the digest, but no
+    ``<name>.npy`` is written.
     """
     kept: list[ImageFile] = []
     pixels = hashlib.sha256()
@@ -34,7 +35,7 @@ def pack(
             packed[len(kept)] = image
         pixels.update(image.data)
         kept.append(file)
-    if packed is not None and len(kept) < len(files):  # files were skipped: write the array again at its true length
+    if packed is not None and len(kept) < len(files):  # some files were skipped, so the array is too long
         whole = place.with_suffix(".whole")
         shorter = np.lib.format.open_memmap(whole, mode="w+", dtype=np.uint8, shape=(len(kept), *shape[1:]))
         for start in range(0, len(kept), 1024):

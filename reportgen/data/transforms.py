@@ -1,7 +1,7 @@
-"""From stored pixels to what a net reads, and back (Zeiler & Fergus 2013, section 3.1).
+"""From stored pixels to a net's input, and back (Zeiler & Fergus 2013, section 3.1).
 
-Images are stored as uint8 arrays "image row column channel", RGB and square, often memory-mapped and somewhat larger
-than the net's crop.
+Images are stored as uint8 arrays "image row column channel", RGB and square, often memory-mapped, and usually somewhat
+larger than the net's crop.
 """
 
 from dataclasses import asdict, dataclass, fields
@@ -19,7 +19,7 @@ from reportgen.data.decoding import Images
 
 Number = float | int
 Channels = tuple[Number, Number, Number]
-COUNTED = 2**24  # pixels at once: OpenCV counts in single precision, which is exact up to here
+COUNTED = 2**24  # pixels counted at once: OpenCV's histograms are in single precision, exact up to this number
 
 
 class Views(NamedTuple):
@@ -34,21 +34,21 @@ class Views(NamedTuple):
         return Views(self.tops[images], self.lefts[images], self.mirrored[images])
 
     def to(self, device: torch.device) -> "Views":
-        """The same, on a device."""
+        """The same views on a device."""
         return Views(*(part.to(device) for part in self))
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What happens to pixels before a net: crop, channel order, range, mean and deviation.
+    """How pixels become a net's input: crop, channel order, range, mean and deviation.
 
-    A net reads ``(pixel / 255 * range - mean) / deviation``, channel by channel. The paper subtracts the mean of every
-    pixel position; here, as has become usual, one mean per channel serves all positions (over many images the mean
-    image is nearly flat), so that crops, views and occluding squares need not know where they came from.
+    The input is ``(pixel / 255 * range - mean) / deviation``, channel by channel. The paper subtracts a mean for every
+    pixel position. Here, as is usual today, each channel has one mean for all positions: over many images the mean image
+    is nearly flat, and crops, views and occluding squares need not know their position.
     """
 
     crop: int  # side, pixels
-    range: Number = 1.0  # what white is before the mean is subtracted: 1 or 255
+    range: Number = 1.0  # the value of white before the mean is subtracted: 1 or 255
     order: Literal["RGB", "BGR"] = "RGB"  # of the channels that the net reads
     mean: Channels = (0.0, 0.0, 0.0)  # in units of `range`, in the net's order
     deviation: Channels = (1.0, 1.0, 1.0)  # in units of `range`, in the net's order
@@ -64,12 +64,12 @@ class Preprocessing:
             raise UserError(f"preprocessing: deviation {self.deviation}: use values above 0")
 
     def as_json(self) -> dict[str, Any]:
-        """As a document for JSON; `from_json` reads it back."""
+        """The values as a JSON document, which `from_json` reads back."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> "Preprocessing":
-        """Read what `as_json` wrote; raises UserError where a name is unknown."""
+        """The preprocessing that `as_json` wrote; raises UserError where a name is unknown."""
         unknown = sorted(set(document) - {field.name for field in fields(cls)})
         if unknown:
             known = ", ".join(field.name for field in fields(cls))
@@ -80,9 +80,9 @@ class Preprocessing:
         return cls(**values)
 
     def normalise(self, pixels: UInt8[Tensor, "*image row column 3"]) -> Float[Tensor, "*image 3 row column"]:
-        """RGB pixels as the net reads them: channels moved to the front, in the net's order, scaled.
+        """RGB pixels as the net's input: channels in front and in the net's order, values normalised.
 
-        Memory stays in the order of the pixels, which for a batch is torch's channels_last.
+        The memory layout stays that of the pixels, which for a batch is torch's channels_last.
         """
         if self.order == "BGR":
             pixels = pixels.flip(-1)
@@ -90,7 +90,7 @@ class Preprocessing:
         return torch.addcmul(shift, pixels.float(), factor).movedim(-1, -3)
 
     def pixels(self, images: Float[Tensor, "*image 3 row column"]) -> UInt8[np.ndarray, "*image row column 3"]:
-        """What the net reads, as RGB pixels again: the inverse of `normalise`, rounded, clipped to 0..255."""
+        """The net's input as RGB pixels again: the inverse of `normalise`, rounded and clipped to 0..255."""
         values = images.detach().cpu().double().movedim(-3, -1)
         values = (values * torch.tensor(self.deviation).double() + torch.tensor(self.mean).double()) * (
             255 / self.range
@@ -98,18 +98,18 @@ class Preprocessing:
         return np.ascontiguousarray(self.red_first(values.round().clamp(0, 255).to(torch.uint8).numpy()))
 
     def red_first(self, values: np.ndarray) -> np.ndarray:
-        """Values of pixels "... channel", channels in the net's order, as RGB."""
+        """Values "... channel" whose channels are in the net's order, as RGB."""
         return values[..., ::-1] if self.order == "BGR" else values
 
     def grey(self, level: Number = 0.5) -> Float[Tensor, "3"]:
-        """What the net reads where a pixel is grey; level 0 is black, 1 white, 0.5 the occluding square's."""
+        """The net's input for a grey pixel: level 0 is black, 1 is white, 0.5 is that of the occluding square."""
         mean, deviation = torch.tensor(self.mean), torch.tensor(self.deviation)
         return (level * self.range - mean) / deviation
 
     def centre(
         self, images: UInt8[np.ndarray, "image row column 3"] | UInt8[Tensor, "image row column 3"]
     ) -> Float[Tensor, "image 3 crop crop"]:
-        """The centre of each image, as the net reads it."""
+        """The centre crop of each image, as the net's input."""
         stored = as_tensor(images)
         self._margin(*stored.shape[1:3])
         rows, columns = (inner(side, self.crop) for side in stored.shape[1:3])
@@ -118,7 +118,7 @@ class Preprocessing:
     def view(
         self, images: UInt8[np.ndarray, "image row column 3"] | UInt8[Tensor, "image row column 3"], views: Views
     ) -> Float[Tensor, "image 3 crop crop"]:
-        """One crop of each image, as the net reads it; the images' device does the work."""
+        """One crop of each image, as the net's input, computed on the images' device."""
         stored = as_tensor(images)
         views = views.to(stored.device)
         span = torch.arange(self.crop, device=stored.device)
@@ -128,14 +128,14 @@ class Preprocessing:
         return self.normalise(stored[numbers[:, None, None], rows[:, :, None], columns[:, None, :]])
 
     def random_views(self, side: int, images: int, generator: torch.Generator) -> Views:
-        """Draw a crop and a flip for each of `images` images of `side` pixels, all places equally probable."""
+        """Draw a crop, uniformly from all places, and a flip for each of `images` images of `side` pixels."""
         places = self._margin(side, side)[0] + 1
         tops = torch.randint(places, (images,), generator=generator)
         lefts = torch.randint(places, (images,), generator=generator)
         return Views(tops, lefts, torch.randint(2, (images,), generator=generator).bool())
 
     def centre_views(self, side: int, images: int) -> Views:
-        """The centre of each of `images` images of `side` pixels, none mirrored."""
+        """The centre crop of each of `images` images of `side` pixels, not mirrored."""
         self._margin(side, side)
         place = torch.full((images,), inner(side, self.crop).start)
         return Views(place, place, torch.zeros(images, dtype=torch.bool))
@@ -152,7 +152,7 @@ class Preprocessing:
         return self.normalise(torch.cat([crops, crops.flip(3)], 1))
 
     def _margin(self, rows: int, columns: int) -> tuple[int, int]:
-        """Pixels left over below and right of a crop at the top left; raises UserError where the crop does not fit."""
+        """How many rows and columns the image exceeds the crop by; raises UserError where the crop does not fit."""
         if min(rows, columns) < self.crop:
             raise UserError(
                 f"images of {rows}x{columns} px are smaller than the net's crop of {self.crop} px: "
@@ -162,14 +162,14 @@ class Preprocessing:
 
 
 def inner(side: int, crop: int) -> slice:
-    """The rows, or columns, of the centre crop of an image of `side` pixels; of an odd number left over, one more is behind."""
+    """The rows, or columns, of the centre crop of an image of `side` pixels; an odd pixel left over lies behind the crop."""
     first = (side - crop) // 2
     return slice(first, first + crop)
 
 
-@lru_cache(maxsize=16)  # a GPU would wait for them before every batch
+@lru_cache(maxsize=16)  # else a GPU would wait for them before every batch
 def _shift_and_factor(preprocessing: Preprocessing, device: torch.device) -> tuple[Tensor, Tensor]:
-    """What is added to a pixel's channels, and what they are multiplied by before."""
+    """By what a pixel's channels are multiplied (the factor), and what is added after that (the shift)."""
     factors = [preprocessing.range / 255 / deviation for deviation in preprocessing.deviation]
     shifts = [-mean / deviation for mean, deviation in zip(preprocessing.mean, preprocessing.deviation, strict=True)]
     with torch.inference_mode(False):
@@ -180,9 +180,9 @@ def _shift_and_factor(preprocessing: Preprocessing, device: torch.device) -> tup
 def measured(images: Images, crop: int, range: Number = 1.0, divide: bool = True) -> Preprocessing:
     """The preprocessing that gives these images mean 0 and, unless `divide` is false, unit variance per channel.
 
-    With range 255 and without division it is the paper's: values between about -128 and 128.
+    With range 255 and without division it is the paper's, with values between about -128 and 128.
     """
-    pixels = np.zeros((3, 256), np.int64)  # of each value: sums of whole numbers are exact, and soon counted
+    pixels = np.zeros((3, 256), np.int64)  # a histogram for each channel: sums of integers are exact and fast
     step = max(1, min(64, COUNTED // (images.shape[1] * images.shape[2])))
     for start in np.arange(0, len(images), step):  # in pieces: the images may not fit in memory
         rows = np.ascontiguousarray(images[start : start + step]).reshape(-1, images.shape[2], 3)
@@ -203,7 +203,7 @@ def measured(images: Images, crop: int, range: Number = 1.0, divide: bool = True
 def as_tensor(
     images: UInt8[np.ndarray, "image row column 3"] | UInt8[Tensor, "image row column 3"],
 ) -> UInt8[Tensor, "image row column 3"]:
-    """Stored images as a tensor; an array's memory is shared where it can be written, copied where it cannot."""
+    """Stored images as a tensor, which shares an array's memory if that is writable and contiguous, else copies it."""
     if isinstance(images, Tensor):
         return images
     return torch.from_numpy(np.require(images, requirements=["C", "W"]))

@@ -1,1 +1,1 @@
-"""What several analyses share: a net and its images opened, its strongest activations, pictures."""
+"""What several analyses share: opening a net and its images, finding its strongest activations, making pictures."""

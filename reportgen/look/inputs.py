@@ -27,29 +27,29 @@ from reportgen.probe import Graph
 from reportgen.probe.memory import by_batches
 from reportgen.settings import variants
 
-BATCH = {"cpu": 64, "cuda": 256}  # images forwarded at once: few keep a GPU waiting for Python
+BATCH = {"cpu": 64, "cuda": 256}  # images forwarded at once: with fewer, a GPU waits for Python
 Result = TypeVar("Result")
 Opened = tuple[torch.nn.Module, Preprocessing]
 
 
 @dataclass(frozen=True)
 class Learned:
-    """A net's results, as its stage wrote them beside it."""
+    """A net's results, as its stage wrote them."""
 
     numbers: dict[str, Any]
     logits: Float[np.ndarray, "image class"]  # validation images
-    history: list[dict[str, Any]]  # one entry for each finished epoch; none for a net that was not trained here
+    history: list[dict[str, Any]]  # an entry for each finished epoch; empty for a net that was not trained here
 
     @classmethod
     def open(cls, folder: Path, numbers: dict[str, Any]) -> "Learned":
-        """Read the artefact of a net, whose numbers are known already."""
+        """Read the artefact of a net, whose numbers have been read already."""
         history = read_json(folder / "history.json")["epochs"] if (folder / "history.json").exists() else []
         return cls(numbers, read_arrays(folder / "predictions.npz")["logits"], history)
 
 
 @dataclass(frozen=True)
 class TrainedNet:
-    """A net as its stage left it in a folder, or as it is given in memory; the functions open what is heavy."""
+    """A net in its stage's folder or in memory; the functions load what is large when it is needed."""
 
     numbers: dict[str, Any]
     open_net: Callable[[], Opened]
@@ -74,7 +74,7 @@ class TrainedNet:
         learned: Learned | None = None,
         kept: Mapping[float, torch.nn.Module] | None = None,
     ) -> "TrainedNet":
-        """A net that lies in no folder, with the nets of some of its epochs."""
+        """A net that lies in no folder; `kept`: the net as it was after some epochs."""
         known = learned or Learned({}, np.zeros((0, 0)), [])
         then = {epoch: partial(_given, early.eval(), preprocessing) for epoch, early in (kept or {}).items()}
         return cls(known.numbers, partial(_given, net.eval(), preprocessing), lambda: known, then)
@@ -100,8 +100,8 @@ def _none_compared(variant: str, turn: int) -> TrainedNet | None:
 class Inputs:
     """The net and the images of a run: in a build folder (`open`), or in memory (`of`).
 
-    The functions open what is heavy, or is not there in every run; the properties call them, once. An analysis may
-    open what its line in the registry says it reads, and nothing else: its stamp holds no more.
+    The functions (`open_...`) load what is large or is missing in some runs; properties call each of them once. An
+    analysis may open only what its line in the registry says it reads, because its stamp covers nothing else.
     """
 
     data: Dataset
@@ -112,25 +112,42 @@ class Inputs:
     open_compared: Callable[[str, int], TrainedNet | None] = _none_compared
     data_numbers: dict[str, Any] = field(default_factory=dict)
     epoch: float | None = None  # None: the trained net
-    batch_size: int | None = None  # images forwarded at once; None: as many as the device likes
-    workshop: Path | None = None  # a folder that outlives a kill, for what can be resumed
-    nodes: tuple[str, ...] = ()  # what the user says the paper's layers are; empty: the rule
+    batch_size: int | None = None  # images forwarded at once; None: the device's default
+    workshop: Path | None = None  # a folder that survives a kill, for work that can be resumed
+    training_seed: int = 0  # of nets that an analysis trains
+    nodes: tuple[str, ...] = ()  # the nodes that the user names as the paper's layers; empty: found by the rule
     world: World = ALONE  # the processes that share the search
 
     @classmethod
     def open(
-        cls, build: Path, device: str, workshop: Path | None = None, reads: Collection[str] | None = None
+        cls,
+        build: Path,
+        device: str,
+        workshop: Path | None = None,
+        reads: Collection[str] | None = None,
+        within: str = "",
+        training_seed: int = 0,
     ) -> "Inputs":
-        """The artefacts in a build folder; `reads`: the stages whose artefacts may be opened, None: all that there are."""
+        """The artefacts in a build folder.
+
+        `reads`: the stages whose artefacts may be opened, None: all of them. `within`: of a repeated training, the folder
+        of its stages.
+        """
+
+        def place(stage: str) -> Path:
+            own = within + stage
+            return build / (own if reads is not None and own in reads else stage)
+
         return cls(
-            data=as_seen(Dataset.open(build / "data"), build / "net"),
-            trained=TrainedNet.in_folder(build / "net", _numbers(build / "net")),
+            data=as_seen(Dataset.open(place("data")), place("net")),
+            trained=TrainedNet.in_folder(place("net"), _numbers(place("net"))),
             device_name=device,
-            open_annotations=partial(Annotations.open, build / "annotations"),
-            open_transfer=partial(Transfer.open, build / "transfer"),
-            open_compared=partial(_compared, build, reads),
-            data_numbers=_numbers(build / "data"),
+            open_annotations=partial(Annotations.open, place("annotations")),
+            open_transfer=partial(Transfer.open, place("transfer")),
+            open_compared=partial(_compared, build, reads, within),
+            data_numbers=_numbers(place("data")),
             workshop=workshop,
+            training_seed=training_seed,
         )
 
     @classmethod
@@ -146,7 +163,7 @@ class Inputs:
         compared: Mapping[tuple[str, int], "Inputs"] | None = None,
         kept: Mapping[float, torch.nn.Module] | None = None,
     ) -> "Inputs":
-        """A net and images in memory, with comparison nets and the nets of some epochs."""
+        """A net and images in memory; `compared`: comparison nets, `kept`: the net as it was after some epochs."""
         beside = {name: other.trained for name, other in (compared or {}).items()}
         return cls(
             data=data,
@@ -159,11 +176,11 @@ class Inputs:
         )
 
     def at_epoch(self, epoch: float) -> "Inputs":
-        """The same, with the net as it was after an epoch of which there is a snapshot; 0 is the untrained net."""
+        """The same inputs with the net as it was after an epoch that has a snapshot; 0 is the untrained net."""
         return replace(self, epoch=epoch)
 
     def compared(self, variant: str, turn: int = 0) -> "Inputs | None":
-        """The same images with a comparison net: that variant, trained with the `turn`-th seed counted from the run's own.
+        """The same images with a comparison net: `variant`, trained with the run's seed (`turn` 0) or a later one (1, 2, ...).
 
         None where this run has no such net.
         """
@@ -172,7 +189,7 @@ class Inputs:
 
     @property
     def net_numbers(self) -> dict[str, Any]:
-        """What the net's stage says about it."""
+        """The numbers that the net's stage recorded."""
         return self.trained.numbers
 
     @cached_property
@@ -182,32 +199,32 @@ class Inputs:
 
     @property
     def epochs(self) -> tuple[float, ...]:
-        """The epochs of which there is a snapshot, ascending; 0 is the untrained net."""
+        """The epochs that have a snapshot, in ascending order; 0 is the untrained net."""
         return tuple(self.trained.snapshots)
 
     @cached_property
     def annotations(self) -> Annotations:
-        """Objects and parts of the images, where they are known."""
+        """Annotated objects and parts of the images, as far as they are known."""
         return self.open_annotations()
 
     @cached_property
     def transfer(self) -> Transfer | None:
-        """Images of classes that the net was not trained on; None where there are none."""
+        """Images of classes that the net was not trained on; None where the run has none."""
         return self.open_transfer()
 
     @cached_property
     def probabilities(self) -> Float[np.ndarray, "image class"]:
-        """The net's answer for every validation image."""
+        """The net's class probabilities for every validation image."""
         return softmax(self.learned.logits)
 
     def layer(self, number: int) -> PaperLayer:
-        """The paper's layer of that number; raises KeyError where the net has none."""
+        """The paper's layer with that number; raises KeyError where the net has none."""
         found = {layer.number: layer for layer in self.layers}
         return found[number]
 
     @cached_property
     def device(self) -> torch.device:
-        """Where the net lives."""
+        """The device that holds the net."""
         return resolve_device(self.device_name)
 
     @cached_property
@@ -228,7 +245,7 @@ class Inputs:
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """What turns stored images into what the net reads."""
+        """The preprocessing that turns stored images into the net's input."""
         return self._opened[1]
 
     @cached_property
@@ -239,7 +256,7 @@ class Inputs:
 
     @property
     def loaded(self) -> bool:
-        """Whether the net was trained elsewhere: without a history, and without snapshots unless some were given."""
+        """Whether the net was trained elsewhere: then it has no history, and no snapshots but those the user gave."""
         return bool(self.net_numbers.get("loaded"))
 
     def no_projection(self, number: int) -> str:
@@ -252,7 +269,7 @@ class Inputs:
         return paper_layers(self.graph, self.nodes)
 
     def batches(self, split: Split, indices: np.ndarray | None = None) -> Iterator[torch.Tensor]:
-        """Images of a split as the net reads them: centre crops, in order, in batches on the device."""
+        """Images of a split as the net's input: centre crops, in order, in batches on the device."""
         chosen = np.arange(len(split)) if indices is None else indices
         parts = [chosen[start : start + self.batch] for start in range(0, len(chosen), self.batch)]
         for pixels in stored(split.images, parts, self.device):
@@ -265,12 +282,12 @@ class Inputs:
         indices: np.ndarray | None = None,
         what: str = "",
     ) -> Iterator[Result]:
-        """`function` of each batch of images; of smaller ones once the GPU has no memory for one. `what`: to be shown."""
+        """`function` applied to each batch; batches shrink if the GPU runs out of memory. `what`: words for the progress."""
         batches, images = self.batches(split, indices), len(split) if indices is None else len(indices)
         return by_batches(function, track(batches, what, images, step=self.batch) if what else batches)
 
     def pixels(self, split: Split, index: int) -> np.ndarray:
-        """What the net sees of one image, as RGB pixels: uint8 "row column 3"."""
+        """The part of one image that the net sees, as RGB pixels: uint8 "row column 3"."""
         inside = inner(split.images.shape[1], self.preprocessing.crop)
         return np.asarray(split.images[index, inside, inside])
 
@@ -279,9 +296,9 @@ def _numbers(folder: Path) -> dict[str, Any]:
     return read_json(folder / DOCUMENT)["numbers"]
 
 
-def _compared(build: Path, reads: Collection[str] | None, variant: str, turn: int) -> TrainedNet | None:
-    """A comparison net of a build folder, where there is one that may be opened."""
-    stage = variants.stage_name(variant, turn)
+def _compared(build: Path, reads: Collection[str] | None, within: str, variant: str, turn: int) -> TrainedNet | None:
+    """A comparison net of a build folder; None where there is none or it may not be opened."""
+    stage = within + variants.stage_name(variant, turn)
     if (reads is not None and stage not in reads) or not (build / stage / DOCUMENT).exists():
         return None
     return TrainedNet.in_folder(build / stage, _numbers(build / stage))

@@ -1,19 +1,19 @@
-"""Arrays as pictures: parts cut out, and signed values around mid-grey."""
+"""Arrays as pictures: parts cut out, and signed values with zero as mid-grey."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
-CONTRAST = 99.0  # percentile of a map's projections that is drawn at full contrast
+CONTRAST = 99.0  # percentile of a map's absolute projections that is drawn at full contrast
 
 
 @dataclass(frozen=True)
 class WholeImage:
-    """The receptive field of a layer behind an operation that mixes all places, or stands for one that is not known."""
+    """The whole image as receptive field: of a layer after an operation that mixes all places, or where it is unknown."""
 
     size: tuple[int, int]  # rows, columns
-    known: bool = True  # whether the layer is known to see all of it
+    known: bool = True  # whether the layer is known to depend on the whole image
 
     def box(self, row: int, column: int) -> tuple[int, int, int, int]:
         """(top, left, bottom, right), the same for every unit."""
@@ -23,7 +23,7 @@ class WholeImage:
 
 
 def cut(picture: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
-    """The part of a picture "row column channel" inside (top, left, bottom, right), zeros where the box leaves it."""
+    """The part of a picture "row column channel" in the box (top, left, bottom, right); zeros outside the picture."""
     top, left, bottom, right = box
     cropped = np.zeros((bottom - top, right - left, picture.shape[2]), picture.dtype)
     height, width = picture.shape[:2]
@@ -35,8 +35,8 @@ def cut(picture: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
 def grey_at_zero(
     signed: Float[np.ndarray, "map strongest row column 3"],
 ) -> UInt8[np.ndarray, "map strongest row column 3"]:
-    """Signed pictures with zero as mid-grey, contrast scaled for each map (all nine alike)."""
+    """Signed pictures with zero as mid-grey; each map's nine pictures share one contrast scale."""
     magnitude = np.abs(signed).reshape(len(signed), -1)
-    # A percentile of what is not zero: one bright pixel must not leave a whole map grey.
+    # A percentile instead of the maximum: one extreme pixel must not leave a whole map grey.
     top = np.array([np.percentile(row[row > 0], CONTRAST) if (row > 0).any() else 1.0 for row in magnitude])
     return (127.5 + 127.5 * np.clip(signed / top[:, None, None, None, None], -1, 1)).round().astype(np.uint8)

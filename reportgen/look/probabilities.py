@@ -1,4 +1,4 @@
-"""What a net says of an image, as probabilities."""
+"""A net's logits as probabilities."""
 
 import numpy as np
 from jaxtyping import Float

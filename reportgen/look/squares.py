@@ -1,4 +1,4 @@
-"""Squares that cover something: where they lie, and where in an image one of a size may lie.
+"""Squares that cover parts of an image: where they lie, what they cover, and where there is room for one.
 
 A square is three integers: its top row, its left column and its side, in pixels.
 """
@@ -8,19 +8,19 @@ from jaxtyping import Bool, Float, Int
 
 
 def around(places: Float[np.ndarray, "square 2"], sides: Int[np.ndarray, " square"]) -> Int[np.ndarray, "square 3"]:
-    """Squares of these sides with these middles (x, y), to the nearest pixel."""
+    """Squares with these centres (x, y) and sides, rounded to the nearest pixel."""
     corners = np.floor(places - sides[:, None] / 2 + 0.5).astype(np.int64)
     return np.column_stack([corners[:, 1], corners[:, 0], sides])
 
 
 def inside(squares: Int[np.ndarray, "square 3"], size: int) -> Bool[np.ndarray, " square"]:
-    """Which squares lie wholly in an image of `size` pixels."""
+    """Which squares lie wholly inside an image of `size` by `size` pixels."""
     first = squares[:, :2]
     return ((first >= 0) & (first + squares[:, 2:] <= size)).all(axis=1)
 
 
 def union(squares: Int[np.ndarray, "square 3"], size: int) -> Bool[np.ndarray, "row column"]:
-    """The pixels that any of the squares covers."""
+    """The pixels that at least one of the squares covers."""
     mask = np.zeros((size, size), bool)
     for top, left, side in squares:
         mask[max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)] = True
@@ -28,7 +28,7 @@ def union(squares: Int[np.ndarray, "square 3"], size: int) -> Bool[np.ndarray, "
 
 
 def square_sums(values: np.ndarray, side: int) -> np.ndarray:
-    """The sum of the values ("row column") under a square of `side` pixels, for each place inside ("top left").
+    """The sum of the values ("row column") under a square of `side` pixels, for each place where it fits ("top left").
 
     Empty where the square is larger than the image.
     """
@@ -39,7 +39,7 @@ def square_sums(values: np.ndarray, side: int) -> np.ndarray:
 
 
 def covered_by_each(mask: Bool[np.ndarray, "row column"], side: int) -> Int[np.ndarray, "top left"]:
-    """How many pixels of the mask a square of `side` pixels covers, for each place where it lies in the image.
+    """How many pixels of the mask a square of `side` pixels covers, for each place where it fits in the image.
 
     Empty where the square is larger than the image.
     """
@@ -49,7 +49,7 @@ def covered_by_each(mask: Bool[np.ndarray, "row column"], side: int) -> Int[np.n
 def free_places(
     side: int, on: Bool[np.ndarray, "row column"], clear_of: Bool[np.ndarray, "row column"]
 ) -> Int[np.ndarray, "place 3"]:
-    """Every square of that side that lies wholly on `on` and covers nothing of `clear_of`."""
+    """Every square of that side that lies wholly on `on` and covers no pixel of `clear_of`."""
     wholly_on = covered_by_each(on, side) == side * side
     corners = np.argwhere(wholly_on & (covered_by_each(clear_of, side) == 0))
     return np.column_stack([corners, np.full(len(corners), side)])

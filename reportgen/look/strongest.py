@@ -1,6 +1,6 @@
-"""A layer's strongest activations and their pictures, for any net: what figures 2 and 6 are made of.
+"""A layer's strongest activations and their pictures, for any net: the material of figures 2, 4 and 6.
 
-Zeiler & Fergus 2013, section 4. Several analyses show such maps; what they conclude from them is their own.
+Zeiler & Fergus 2013, section 4. Several analyses show such pictures; each draws its own conclusions from them.
 """
 
 from collections import Counter
@@ -22,28 +22,28 @@ from reportgen.look.pictures import WholeImage, cut, grey_at_zero
 from reportgen.nets.world import World
 
 STRONGEST = 9
-COMPARED = 200  # images whose responses are kept, for comparing this net with another
-MIXING = (
+COMPARED = 200  # images whose responses are kept, to match this net's maps with another's
+MIXING = (  # operations whose every output depends on the whole image
     "GroupNorm",
     "group_norm",
     "MultiheadAttention",
     "scaled_dot_product_attention",
-)  # every place with every other
-DEAD = 0.05  # of the median of the largest responses of a layer's maps
+)
+DEAD = 0.05  # share of the median of a layer's maps' largest responses, below which a map is dead
 
 
 @dataclass(frozen=True)
 class Top:
-    """The strongest activations of each map of a layer, strongest first; image -1 where there are fewer than nine."""
+    """The strongest activations of each map of a layer, strongest first; image -1 where there are too few images."""
 
     values: Float[np.ndarray, "map strongest"]
-    images: Int[np.ndarray, "map strongest"]  # of the validation set
+    images: Int[np.ndarray, "map strongest"]  # indices into the split that was searched
     rows: Int[np.ndarray, "map strongest"]
     columns: Int[np.ndarray, "map strongest"]
 
     @property
     def active(self) -> Bool[np.ndarray, "map strongest"]:
-        """Which of them are activations at all: above zero."""
+        """Which of them count as activations: those above zero."""
         return (self.images >= 0) & (self.values > 0)
 
 
@@ -52,12 +52,10 @@ class Pictures:
     """Some maps of one layer, as pictures."""
 
     maps: Int[np.ndarray, " shown"]
-    projections: (
-        UInt8[np.ndarray, "shown strongest row column 3"] | None
-    )  # mid-grey is zero; None: see `Inputs.no_projection`
+    projections: UInt8[np.ndarray, "shown strongest row column 3"] | None  # zero is mid-grey; None: no projection
     patches: UInt8[np.ndarray, "shown strongest row column 4"]  # the fourth channel is 0 outside the image
     active: Bool[np.ndarray, "shown strongest"]
-    kinds: tuple[tuple[str, ...], ...]  # class of each tile's image; empty where there is no activation
+    kinds: tuple[tuple[str, ...], ...]  # class of each picture's image; empty where there is no activation
     details: tuple[tuple[str, ...], ...]
 
 
@@ -68,10 +66,10 @@ def search(
     images: Int[np.ndarray, " image"] | None = None,
     count: int = STRONGEST,
 ) -> dict[int, Top]:
-    """The strongest activations over some images, `count` for each map of the convolution layers, or of those `numbers`.
+    """The `count` strongest activations of each map of the convolution layers, or only of the layers `numbers`.
 
-    The images are the validation set, or another split, or those of it that `images` names. Where several processes
-    share the search each takes whole batches, the same as one process alone would form.
+    Searches the validation set, or `split`, or only its `images`. Where several processes share the search, each takes
+    whole batches, the same ones that a single process would form, so that the results are the same.
     """
     names = {layer.number: layer.map for layer in convolutions(inputs) if numbers is None or layer.number in numbers}
     split = inputs.data.val if split is None else split
@@ -90,20 +88,20 @@ def search(
 
 
 def _whose(inputs: Inputs) -> str:
-    """Of which snapshot, where it is not the trained net."""
+    """Words that name the snapshot that is searched; empty for the trained net."""
     if inputs.epoch is None:
         return ""
     return " of the untrained net" if inputs.epoch == 0 else f" of epoch {inputs.epoch:g}"
 
 
 def own_images(images: int, batch: int, world: World) -> Int[np.ndarray, " own"]:
-    """The images of this process's batches: process i modulo their number computes the i-th batch."""
+    """The indices of the images in this process's batches: batch i belongs to the process of rank i modulo their number."""
     every = np.arange(images)
     return every[every // batch % world.size == world.rank]
 
 
 def respond(inputs: Inputs) -> dict[int, Float[np.ndarray, "map image"]]:
-    """How strongly each map responds to some validation images: shows which maps of two nets are counterparts."""
+    """The largest response of each map to some validation images, by which maps of two nets can be matched."""
     chosen = evenly(len(inputs.data.val), COMPARED)
     names = {layer.number: layer.map for layer in convolutions(inputs)}
 
@@ -120,7 +118,7 @@ def convolutions(inputs: Inputs) -> list[Any]:
 
 
 def field_of(inputs: Inputs, number: int) -> Any:
-    """The receptive field of a layer's maps; the whole image where its geometry is not known (`WholeImage`)."""
+    """The receptive field of a layer's maps; a `WholeImage` where it is the whole image or not known."""
     name, crop = inputs.layer(number).map, inputs.preprocessing.crop
     try:
         return probe.receptive_field(inputs.graph, name)
@@ -130,28 +128,28 @@ def field_of(inputs: Inputs, number: int) -> Any:
 
 
 def field_side(inputs: Inputs, number: int) -> int | None:
-    """Side of the receptive field of a layer's maps, pixels; None where it is not known."""
+    """Side of the receptive field of a layer's maps in pixels; None where it is not known."""
     field = field_of(inputs, number)
     return field.size[0] if getattr(field, "known", True) else None
 
 
 class View(NamedTuple):
-    """One activation: what caused it by the deconvnet, and the part of the image that it depends on."""
+    """One activation as pictures: its projection by the deconvnet, and the part of the image that it depends on."""
 
     projection: Float[np.ndarray, "row column 3"]  # RGB, signed, in the units in which the net reads pixels
     patch: UInt8[np.ndarray, "row column 4"]  # the fourth channel is 0 outside the image
 
 
 def view_side(inputs: Inputs, number: int) -> int:
-    """Side of the views of a layer's activations, pixels: its receptive field, or the image where that is smaller."""
+    """Side in pixels of a layer's `View`s: that of its receptive field, or of the image if that is smaller."""
     return min(field_of(inputs, number).size[0], inputs.preprocessing.crop)
 
 
 def views(inputs: Inputs, number: int, split: Split, image: int, units: Sequence[probe.Activation]) -> list[View]:
-    """Project a layer's activations that one image causes, each above zero; one forward pass serves them all.
+    """Project activations of a layer that one image causes, all above zero, with a single forward pass.
 
-    Projection and patch are cut at the receptive field; where that is larger than the image the whole image is shown.
-    Of a net that cannot be projected the projection is zero (see `Inputs.no_projection`).
+    Projections and patches are cut to the receptive field, or are the whole image where that is smaller. Projections of
+    a net that cannot be projected (`Inputs.no_projection`) are zero.
     """
     receptive, crop = field_of(inputs, number), inputs.preprocessing.crop
     pixels = inputs.pixels(split, image)
@@ -168,16 +166,16 @@ def views(inputs: Inputs, number: int, split: Split, image: int, units: Sequence
 def project(
     inputs: Inputs, split: Split, image: int, units: Sequence[probe.Activation]
 ) -> list[Float[np.ndarray, "row column 3"]]:
-    """`on_pixels` of activations that one image of a split causes."""
+    """`on_pixels` for activations that one image of a split causes."""
     return on_pixels(inputs, next(inputs.batches(split, np.array([image])))[0], units)
 
 
 def on_pixels(
     inputs: Inputs, image: Tensor, units: Sequence[probe.Activation]
 ) -> list[Float[np.ndarray, "row column 3"]]:
-    """Project activations that an image causes, in RGB on the whole image; zeros where an activation is zero.
+    """Project activations that an image causes, as RGB pictures of the whole image; zeros where an activation is zero.
 
-    A value barely above zero in a batch may be zero here, where the image is computed alone and rounds differently.
+    An activation barely above zero in a batch can be zero here: the image is computed alone and rounds differently.
     """
     found = []
     for projection in probe.project(inputs.graph, image, units):
@@ -189,7 +187,7 @@ def on_pixels(
 def by_image(
     inputs: Inputs, number: int, top: Top, units: Sequence[tuple[int, int]]
 ) -> Iterator[tuple[int, list[tuple[int, int]], list[probe.Activation]]]:
-    """A layer's strongest activations, each named by its map and its rank, image by image: one forward serves each."""
+    """A layer's strongest activations, given as (map, rank), grouped by image, so that each image is forwarded once."""
     layer = inputs.layer(number)
     wanted: dict[int, list[tuple[int, int]]] = {}
     for map_, rank in units:
@@ -202,9 +200,9 @@ def by_image(
 def projections(
     inputs: Inputs, number: int, top: Top, units: Sequence[tuple[int, int]]
 ) -> Iterator[tuple[tuple[int, int], Float[np.ndarray, "row column 3"], UInt8[np.ndarray, "row column 3"]]]:
-    """Project some of a layer's strongest activations, all above zero, each named by its map and its rank.
+    """Project some of a layer's strongest activations, given as (map, rank), all above zero.
 
-    Yields, image by image, the unit, its projection in RGB on the whole image, and the image's pixels.
+    Yields, image by image, the unit, its projection as an RGB picture of the whole image, and the image's pixels.
     """
     for image, chosen, activations in by_image(inputs, number, top, units):
         pixels = inputs.pixels(inputs.data.val, image)
@@ -215,7 +213,7 @@ def projections(
 def views_of_maps(
     inputs: Inputs, number: int, split: Split, top: Top, maps: Int[np.ndarray, " shown"]
 ) -> tuple[Float[np.ndarray, "shown strongest row column 3"], UInt8[np.ndarray, "shown strongest row column 4"]]:
-    """The views of some maps' strongest activations over images of a split: projections, and the patches that caused them.
+    """The `View`s of some maps' strongest activations over a split: projections, and the patches that caused them.
 
     Zeros where there is no activation.
     """
@@ -231,7 +229,7 @@ def views_of_maps(
 
 
 def picture_maps(inputs: Inputs, number: int, top: Top, maps: Int[np.ndarray, " shown"]) -> Pictures:
-    """Project the strongest activations of some maps over the validation images, and cut the patches that caused them."""
+    """Pictures of some maps' strongest activations over the validation images: projections and the patches behind them."""
     projected, patches = views_of_maps(inputs, number, inputs.data.val, top, maps)
     names, labels = inputs.data.val.names, inputs.data.val.labels
     kinds = tuple(
@@ -256,20 +254,20 @@ def picture_maps(inputs: Inputs, number: int, top: Top, maps: Int[np.ndarray, " 
 
 
 def first_weights(inputs: Inputs) -> Float[np.ndarray, "map row column 3"] | None:
-    """The filters of the lowest convolution layer in RGB; None if it reads no image."""
+    """The filters of the lowest convolution layer in RGB; None if it does not read the image."""
     lowest = convolutions(inputs)[0]
     node = inputs.graph.find(lowest.weights)
     if node.kind != "conv2d" or "weight" not in node.operation.settings:
         return None
     weights = node.operation.settings["weight"]()
     read = [below.name for below in inputs.graph.below(lowest.map) if below.kind == "conv2d"]
-    if weights.shape[1] != 3 or len(read) > 1:  # three maps of another layer are no image
+    if weights.shape[1] != 3 or len(read) > 1:  # three channels may also be maps of another layer
         return None
     return inputs.preprocessing.red_first(weights.detach().cpu().permute(0, 2, 3, 1).numpy())
 
 
 def first_filters(inputs: Inputs) -> UInt8[np.ndarray, "map row column 3"] | None:
-    """`first_weights` as pictures, each scaled to its own contrast, zero as mid-grey; None if they read no image."""
+    """`first_weights` as pictures with zero as mid-grey, each at its own contrast; None if they do not read the image."""
     filters = first_weights(inputs)
     return None if filters is None else filter_pictures(filters)
 
@@ -277,15 +275,15 @@ def first_filters(inputs: Inputs) -> UInt8[np.ndarray, "map row column 3"] | Non
 def filter_pictures(
     filters: Float[np.ndarray, "map row column 3"], alike: bool = False
 ) -> UInt8[np.ndarray, "map row column 3"]:
-    """Filters as pictures with zero as mid-grey, each scaled to its own contrast, or all `alike`."""
+    """Filters as pictures with zero as mid-grey, each at its own contrast, or all at one contrast if `alike`."""
     largest = np.abs(filters).max(axis=None if alike else (1, 2, 3), keepdims=True).clip(1e-12)
     return (127.5 + 127.5 * filters / largest).round().astype(np.uint8)
 
 
 def dead(largest: Float[np.ndarray, " map"]) -> Bool[np.ndarray, " map"]:
-    """Which of a layer's maps are dead: their largest response is under 5 % of the median of the largest responses.
+    """Which of a layer's maps are dead: their largest response is below 5 % of the median over the layer's maps.
 
-    Where that median is not above zero, all are.
+    All are dead where that median is not above zero.
     """
     median = np.median(largest.clip(min=0))
     return largest < DEAD * median if median > 0 else np.ones(len(largest), bool)
@@ -306,18 +304,18 @@ def feature_maps(
     net: str = "",
     look_for: str = "what the nine have in common",
 ) -> FeatureMaps:
-    """Figure 2 for one layer, of a receptive field (`field_side`); `net` says of which net, where it is not the report's own."""
+    """Figure 2 for one layer; `receptive`: see `field_side`; `net`: words for the net, where it is not the report's own."""
     if receptive is None:
         cutting = "the receptive field is not known, so the whole image is shown"
     elif receptive < size:
         cutting = f"each patch is the {receptive} x {receptive} px receptive field of one activation; hatching lies outside the image"
     else:
-        cutting = f"the receptive field ({receptive} px) holds the whole image, so the whole image is shown"
+        cutting = f"the receptive field ({receptive} px) covers the whole image, so the whole image is shown"
     of = f" of {net}" if net else ""
     projected = pictures.projections is not None
     what = (
         f"Left of each pair: the nine strongest activations over {images} validation images, projected to pixels by the "
-        "deconvnet (grey is zero, contrast alike within a map). Right: the image patches that caused them; "
+        "deconvnet (grey is zero, one contrast for each map). Right: the image patches that caused them; "
         if projected
         else f"The image patches that caused the nine strongest activations over {images} validation images; "
     )
@@ -342,7 +340,7 @@ def feature_maps(
 
 
 def seen(kinds: Sequence[str]) -> str:
-    """Which classes a map's nine images are of, the most frequent first: "5 dog, 3 cat, 1 owl"; "dog, cat" if all differ."""
+    """The classes of a map's nine images, the most frequent first: "5 dog, 3 cat, 1 owl"; "dog, cat" if all differ."""
     counts = Counter(kind for kind in kinds if kind)
     if len(counts) > 1 and set(counts.values()) == {1}:
         return ", ".join(counts)

@@ -1,6 +1,6 @@
-"""Several processes that share one piece of work, each with a GPU or on the CPU, started by torchrun.
+"""Several processes that share one task, each with its GPU or on the CPU, started by torchrun.
 
-A process that torchrun did not start is a world of its own: `torch.distributed` is not touched there.
+A process that torchrun did not start is alone (`ALONE`) and does not use `torch.distributed`.
 """
 
 import os
@@ -18,17 +18,17 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class World:
-    """Which of how many processes this is."""
+    """This process's rank, and how many processes share the task (torch.distributed's world size)."""
 
     rank: int = 0
     size: int = 1
 
     def share(self, items: Sequence[Item]) -> Sequence[Item]:
-        """This process's items: every `size`-th, from the one that has its rank on."""
+        """This process's items: every `size`-th, starting at its rank."""
         return items[self.rank :: self.size]
 
     def gather(self, part: Item) -> list[Item]:
-        """What every process has, in the order of their ranks; all wait here for each other."""
+        """The `part` of every process, in the order of their ranks; each waits here for all others."""
         if self.size == 1:
             return [part]
         parts: list[Any] = [None] * self.size
@@ -36,7 +36,7 @@ class World:
         return parts
 
     def collect(self, results: Sequence[Item]) -> list[Item]:
-        """What the processes made of the items that they shared, in the order of the items."""
+        """All processes' results for the items that `share` divided, in the order of the items."""
         parts = self.gather(results)
         return [part[turn] for turn in range(len(parts[0])) for part in parts if turn < len(part)]
 
@@ -52,12 +52,12 @@ ALONE = World()
 
 @contextmanager
 def joined() -> Iterator[World]:
-    """Meet the other processes that torchrun started; a world of one where it did not."""
+    """Connect to the other processes that torchrun started; `ALONE` if it did not start this one."""
     if not started():
         yield ALONE
         return
 
     end_with(os.getppid())
-    distributed.init_process_group()  # NCCL for what lies on a GPU, gloo for the rest
+    distributed.init_process_group()  # the default: NCCL for tensors on a GPU, gloo for those on the CPU
     yield World(distributed.get_rank(), distributed.get_world_size())
-    distributed.destroy_process_group()  # not after an error: the others may be waiting, and torchrun stops them
+    distributed.destroy_process_group()  # not after an error: the others may still wait, and torchrun stops them

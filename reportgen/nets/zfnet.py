@@ -37,6 +37,20 @@ class LocalResponseNorm(nn.LocalResponseNorm):
         return input * scale.permute(0, 3, 1, 2)
 
 
+class MeanImage(nn.Module):
+    """Subtracts the mean of every pixel over the training images, as in the paper (section 3.1); zero until it is set."""
+
+    mean: Tensor
+
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(3, side, side))
+
+    @no_type_check  # torch.fx calls it with stand-ins for tensors
+    def forward(self, images: Float[Tensor, "image channel row column"]) -> Float[Tensor, "image channel row column"]:
+        return images - self.mean
+
+
 class ZFNet(nn.Module):
     """The net of figure 3, or the variant that `architecture` describes; it returns logits.
 
@@ -50,6 +64,8 @@ class ZFNet(nn.Module):
         super().__init__()
         self.architecture = architecture
         inputs, flat = 3, False
+        if architecture.mean_image:
+            self.mean_image = MeanImage(architecture.input_size)
         with torch.random.fork_rng(devices=[]):  # modules draw weights from the global generator: leave it as it was
             for shape in architecture.shapes():
                 if shape.layer in CONVOLUTIONS:
@@ -115,6 +131,9 @@ def initialise(
     signal = images
     blocks = dict(net.named_children())
     for name, block in blocks.items():
+        if isinstance(block, MeanImage):
+            signal = None if signal is None else block(signal)
+            continue
         layer = next(child for child in block.children() if isinstance(child, nn.Conv2d | nn.Linear))
         if scheme == "paper" or name == "layer8":
             scale = PAPER_SCALE

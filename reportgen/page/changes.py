@@ -2,13 +2,19 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any
 
+import numpy as np
 import scipy
 
-from reportgen.claims import LEVEL
+from reportgen.claims import LEVEL, influence_key
 
 Metrics = Mapping[str, Any]  # what metrics.json holds
+Influences = tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]]  # of the older report and of this one
+ACCURACY = "validation images right"
+ROUNDING = 1e-6  # relative: smaller differences are no change
+Z = NormalDist().inv_cdf((1 + LEVEL) / 2)
 RANK = {"contradicted": 0, "undecided": 1, "holds": 2}
 
 
@@ -21,6 +27,8 @@ class VerdictChange:
     before: str
     now: str
     why: str
+    gated: bool = False  # not by its parts: by the accuracy of the net
+    gone: bool = False  # none of its numbers is measured any more
 
     @property
     def direction(self) -> str:
@@ -34,11 +42,18 @@ class VerdictChange:
 
 @dataclass(frozen=True)
 class Moved:
-    """A number that has moved: the old and the new estimate each lie outside the other's interval."""
+    """A number that differs, and whether by more than sampling and training again explain."""
 
     name: str
-    before: Mapping[str, Any]  # estimate, low, high
+    before: Mapping[str, Any]  # estimate, low, high, unit
     now: Mapping[str, Any]
+    threshold: float  # the least difference that counts as a change
+    claim: str = ""
+
+    @property
+    def beyond(self) -> bool:
+        """Whether it changed beyond noise."""
+        return abs(self.now["estimate"] - self.before["estimate"]) > self.threshold
 
 
 @dataclass(frozen=True)
@@ -55,64 +70,176 @@ class Changes:
     """All differences between two reports."""
 
     verdicts: tuple[VerdictChange, ...]
-    moved: tuple[Moved, ...]
-    compared: int  # numbers with an interval in both reports
+    numbers: tuple[Moved, ...]  # every number with an interval in both reports
+    unknown: frozenset[str]  # names of the numbers of which nobody knows how much training again changes them
     settings: tuple[Difference, ...]
     versions: tuple[Difference, ...]
     facts: tuple[Difference, ...]
 
     @property
+    def moved(self) -> tuple[Moved, ...]:
+        """The numbers that changed beyond noise."""
+        return tuple(one for one in self.numbers if one.beyond and one.name not in self.unknown)
+
+    @property
+    def within(self) -> tuple[Moved, ...]:
+        """The numbers that differ, but no more than noise explains."""
+        return tuple(one for one in self.numbers if not one.beyond and one.now["estimate"] != one.before["estimate"])
+
+    @property
+    def unclear(self) -> tuple[Moved, ...]:
+        """The numbers that differ by more than sampling explains, where the noise of training is unknown."""
+        return tuple(one for one in self.numbers if one.beyond and one.name in self.unknown)
+
+    @property
     def worse(self) -> tuple[VerdictChange, ...]:
-        """The claims whose verdict got worse, or that are no longer tested."""
+        """The claims whose verdict got worse, or that are no longer tested, because a number changed beyond noise."""
+        return tuple(change for change in self._down if self._founded(change, self.moved))
+
+    @property
+    def undecidable(self) -> tuple[VerdictChange, ...]:
+        """The claims whose verdict got worse with a number of which the noise of training is unknown."""
+        return tuple(
+            change
+            for change in self._down
+            if not self._founded(change, self.moved) and self._founded(change, self.unclear)
+        )
+
+    @property
+    def turned(self) -> tuple[VerdictChange, ...]:
+        """The verdicts that changed beyond noise, for better or worse."""
+        return tuple(change for change in self.verdicts if self._founded(change, self.moved))
+
+    @property
+    def _down(self) -> tuple[VerdictChange, ...]:
         return tuple(change for change in self.verdicts if change.direction in ("worse", "lost"))
+
+    def _founded(self, change: VerdictChange, moved: tuple[Moved, ...]) -> bool:
+        """Whether a verdict changed together with one of its numbers, or because there is nothing to measure any more.
+
+        A verdict that the accuracy of the net decides changes together with that.
+        """
+        names = {one.claim for one in moved}
+        return change.id in names or (change.gated and ACCURACY in {one.name for one in moved}) or change.gone
 
     @property
     def any(self) -> bool:
         """Whether anything differs."""
-        return bool(self.verdicts or self.moved or self.settings or self.versions or self.facts)
+        differs = any(one.now["estimate"] != one.before["estimate"] for one in self.numbers)
+        return bool(self.verdicts or differs or self.settings or self.versions or self.facts)
 
 
-def changes(before: Metrics, now: Metrics) -> Changes:
-    """Compare two reports by their ``metrics.json``."""
+def changes(
+    before: Metrics, now: Metrics, influences: Influences | None = None, tolerance: float | None = None
+) -> Changes:
+    """Compare two reports by their ``metrics.json``.
+
+    `influences`: the arrays of both reports (`reportgen.claims.Part.influence`), for paired errors. `tolerance`: where the
+    noise of training is unknown, it is taken as that many sampling errors.
+    """
+    numbers, unknown = [], set()
     old, new = (_intervals(metrics) for metrics in (before, now))
-    both = [name for name in new if name in old]
+    same_images = before["data"]["fingerprint"] == now["data"]["fingerprint"]
+    for name in (name for name in new if name in old):
+        one, other = old[name], new[name]
+        squares = _square(one) + _square(other)
+        if same_images and influences is not None:
+            squares = _paired(influences, other["key"], squares)
+        same_weights = one["weights"] is not None and one["weights"] == other["weights"]
+        tau = 0.0 if same_weights else _tau(one, other)
+        if tau is None and tolerance is not None:
+            tau = tolerance * (squares / 2) ** 0.5
+        if tau is None:
+            unknown.add(name)
+        floor = ROUNDING * max(1.0, abs(one["estimate"]))
+        threshold = max(Z * (squares + 2 * (tau or 0.0) ** 2) ** 0.5, floor)
+        numbers.append(Moved(name, one, other, threshold, other["claim"]))
     return Changes(
         verdicts=tuple(_verdicts(before, now)),
-        moved=tuple(Moved(name, old[name], new[name]) for name in both if _moved(old[name], new[name])),
-        compared=len(both),
+        numbers=tuple(numbers),
+        unknown=frozenset(unknown),
         settings=tuple(_differences(_flat(before["run"]["settings"]), _flat(now["run"]["settings"]))),
         versions=tuple(_differences(before["run"]["versions"], now["run"]["versions"])),
         facts=tuple(_differences(_facts(before), _facts(now))),
     )
 
 
+def _number(claim: Mapping[str, Any], part: Mapping[str, Any]) -> dict[str, Any]:
+    """One part of a claim; a report of an older version lacks what is asked for with a default here."""
+    trainings = claim.get("trainings", 1)
+    own = part.get("net", part)
+    tau = part.get("tau")
+    return {
+        "estimate": part["estimate"],
+        "low": own["low"],
+        "high": own["high"],
+        "se": part.get("se"),
+        "tau": None if tau is None else tau / trainings**0.5,
+        "unit": part.get("unit"),
+        "weights": claim.get("weights"),
+        "claim": claim["id"],
+        "key": influence_key(claim["id"], part["name"]),
+    }
+
+
+def _square(part: Mapping[str, Any]) -> float:
+    """The square of a number's sampling error; of one without an error, from its interval."""
+    if part["se"] is not None:
+        return float(part["se"]) ** 2
+    if part["low"] is None or part["high"] is None:
+        return float("inf")
+    return float((part["high"] - part["low"]) / (2 * Z)) ** 2
+
+
+def _paired(influences: Influences, key: str, unpaired: float) -> float:
+    """The square of the error of a difference where both reports look at the same units; `unpaired` where they do not."""
+    before, now = (arrays.get(key) for arrays in influences)
+    if before is None or now is None or before.shape != now.shape:
+        return unpaired
+    return float(np.square(now - before).sum())
+
+
+def _tau(one: Mapping[str, Any], other: Mapping[str, Any]) -> float | None:
+    known = [part["tau"] for part in (one, other) if part["tau"] is not None]
+    return float(np.sqrt(np.mean(np.square(known)))) if known else None
+
+
 def _verdicts(before: Metrics, now: Metrics) -> Iterator[VerdictChange]:
-    known = {claim["id"]: claim["verdict"] for claim in before["claims"]}
+    known = {claim["id"]: claim for claim in before["claims"]}
     for claim in now["claims"]:
-        was = known.get(claim["id"], "not tested")
-        if was != claim["verdict"]:
-            yield VerdictChange(claim["id"], claim["statement"], was, claim["verdict"], claim["why"])
+        was = known.get(claim["id"], {"verdict": "not tested", "parts": []})
+        if was["verdict"] != claim["verdict"]:
+            yield VerdictChange(
+                claim["id"],
+                claim["statement"],
+                was["verdict"],
+                claim["verdict"],
+                claim["why"],
+                gated=claim["verdict"] == "undecided"
+                and all(part["outcome"] != "undecided" for part in claim["parts"]),
+                gone=bool(was["parts"]) and not claim["parts"],
+            )
 
 
-def _intervals(metrics: Metrics) -> dict[str, Mapping[str, Any]]:
-    """Every number that has an interval, by name."""
-    found = {f"{claim['id']}: {part['name']}": part for claim in metrics["claims"] for part in claim["parts"]}
+def _intervals(metrics: Metrics) -> dict[str, dict[str, Any]]:
+    """Every number that has an interval, by name: estimate, sampling interval and error, tau, and what it rests on."""
+    found = {
+        f"{claim['id']}: {part['name']}": _number(claim, part)
+        for claim in metrics["claims"]
+        for part in claim["parts"]
+        if part["outcome"] != "not tested" or part["low"] is not None
+    }
     model = metrics["model"]
     if model["top1"] is not None:
         images = model["labelled_images"]
         test = scipy.stats.binomtest(round(model["top1"] * images), images)
         ends = test.proportion_ci(LEVEL, method="exact")
-        found["validation images right"] = {"estimate": model["top1"], "low": float(ends.low), "high": float(ends.high)}
+        found[ACCURACY] = {
+            **{"estimate": model["top1"], "low": float(ends.low), "high": float(ends.high), "claim": "", "key": ""},
+            **{"se": None, "tau": model.get("top1_tau"), "weights": model.get("weights_digest")},
+            "unit": {"words": "%", "scale": 100},
+        }
     return found
-
-
-def _moved(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
-    return not _inside(now["estimate"], before) and not _inside(before["estimate"], now)
-
-
-def _inside(value: float, interval: Mapping[str, Any]) -> bool:
-    low, high = interval["low"], interval["high"]
-    return (low is None or value >= low) and (high is None or value <= high)
 
 
 def _facts(metrics: Metrics) -> dict[str, Any]:

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import numpy as np
 
-from reportgen.analyses.registry import offering
-from reportgen.base.artifacts import read_json
+from reportgen.analyses.registry import BY_NAME, offering
+from reportgen.base.artifacts import read_arrays, read_json
 from reportgen.base.errors import UserError
 from reportgen.page import digest, metrics
 from reportgen.page.changes import Changes, changes
@@ -38,13 +39,14 @@ def read_report(folder: Path, said_by: str) -> dict[str, Any]:
     return found
 
 
-def write(base: Path, report: Path) -> Changes:
+def write(base: Path, report: Path, tolerance: float | None = None) -> Changes:
     """Write ``compare.html``, ``compare.md`` and the pictures that they show into `report`; returns what changed.
 
-    `base` is the folder of the older report. Raises UserError if one of the folders holds no report.
+    `base` is the folder of the older report; `tolerance` as in `changes`. Raises UserError if one of the folders holds no
+    report.
     """
     before, now = read_report(base, f"BASE={base}"), read_report(report, f"REPORT={report}")
-    found = changes(before, now)
+    found = changes(before, now, (_influences(base, before), _influences(report, now)), tolerance)
     pairs, overall, unmatched = _matched(base, report, before, now)
     files: dict[str, bytes | Path] = {
         f"compare/{row['file']}": base / row["source"] for row in _old_pictures(pairs, before)
@@ -53,6 +55,17 @@ def write(base: Path, report: Path) -> Changes:
     page = _render(found, before, now, pairs, overall, unmatched)
     files["compare.html"] = page.encode()
     publish(report, "compare", files)
+    return found
+
+
+def _influences(folder: Path, metrics: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """What each unit adds to the error of each number of a report (`reportgen.claims.Part.influence`)."""
+    found: dict[str, np.ndarray] = {}
+    for name in metrics["analyses"]:
+        path = folder / "data" / f"{name}.npz"
+        if name in BY_NAME and path.is_file():
+            arrays = read_arrays(path)
+            found |= {key: arrays[key] for key in arrays if key.startswith("claims.")}
     return found
 
 
@@ -111,6 +124,8 @@ def _render(
     rows = [{"pair": pair, "now": files[pair.layer][pair.now]} for pair in pairs]
     return environment.get_template("compare.html.j2").render(
         changes=found,
+        noise=[change for change in found.verdicts if change not in (*found.turned, *found.undecidable)],
+        unknown=digest.UNKNOWN,
         before=before,
         now=now,
         rows=rows,

@@ -7,7 +7,7 @@ from typing import Any
 
 from reportgen.analyses.registry import ANALYSES, Analysis
 from reportgen.base.artifacts import DOCUMENT, read_json
-from reportgen.claims import CLAIMS
+from reportgen.claims import CLAIMS, PLAIN
 
 UNTESTED = "No analysis of this report measures it."
 VERDICTS = ("holds", "contradicted", "undecided", "not tested")
@@ -33,6 +33,7 @@ class Content:
     sections: tuple[Section, ...]
     # All sixteen in the paper's order, as in ``metrics.json``, with `rule` and `section` added.
     claims: tuple[Mapping[str, Any], ...]
+    noise: Mapping[str, Any]  # what is known of training again: trainings, source, known, top1_tau
 
 
 def gather(build: Path, run: Mapping[str, Any], analyses: Sequence[Analysis] = ANALYSES) -> Content:
@@ -46,30 +47,36 @@ def gather(build: Path, run: Mapping[str, Any], analyses: Sequence[Analysis] = A
         )
         for analysis in analyses
     )
-    found = {
-        verdict["id"]: verdict | {"section": section.name}
-        for section in sections
-        for verdict in section.artefact["verdicts"]
-    }
+    judged = read_json(build / "claims" / DOCUMENT)
+    found = {claim["id"]: claim for claim in judged["claims"]}
     return Content(
         run,
         read_json(build / "net" / DOCUMENT)["numbers"],
         read_json(build / "data" / DOCUMENT)["numbers"],
         sections,
         tuple(_claim(claim, found.get(claim.id)) for claim in CLAIMS),
+        judged["numbers"],
     )
 
 
 def _claim(claim: Any, verdict: Mapping[str, Any] | None) -> dict[str, Any]:
     """A claim of the paper with this run's verdict and numbers."""
-    said = verdict or {"verdict": "not tested", "estimate": None, "low": None, "high": None, "n": 0, "why": UNTESTED}
+    said = verdict or {
+        **{"verdict": "not tested", "estimate": None, "low": None, "high": None, "n": 0, "why": UNTESTED},
+        **{"of": "net", "net": "not tested", "trainings": 1, "weights": None, "unit": PLAIN._asdict()},
+    }
     return {
         "id": claim.id,
         "statement": claim.statement,
         "paper": claim.paper,
         "where": claim.where,
         "rule": claim.rule,
-        **{name: said[name] for name in ("estimate", "low", "high", "n", "verdict", "why")},
+        **{
+            name: said[name]
+            for name in ("estimate", "low", "high", "n", "verdict", "why", "of", "net", "trainings", "unit")
+        },
         "parts": list(said.get("parts", [])),
+        "beside": list(said.get("beside", [])),
+        "gate": said.get("gate", ""),
         "section": said.get("section"),
     }

@@ -1,14 +1,18 @@
 """A digest of a report, in Markdown short enough for a comment on a pull request."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reportgen.page.changes import Changes, Difference
+from reportgen.page.changes import Changes, Difference, Moved, VerdictChange
 from reportgen.page.filters import interval
 from reportgen.page.template import SIGNS
 
 MOST_ROWS = 40  # of each kind of difference
 LONGEST = 60_000  # characters; GitHub takes 65,536
+UNKNOWN = (
+    "The weights differ, and how much training again changes these numbers is unknown, so nobody can say whether they "
+    "changed: REPEATS=3 measures it, NOISE= names a file that make noise wrote, TOLERANCE=1 takes it as one sampling error."
+)
 ARROWS = {"better": "▲", "worse": "▼", "new": "＋", "lost": "－"}
 
 
@@ -37,17 +41,17 @@ def _subject(now: Mapping[str, Any]) -> str:
 def of_changes(found: Changes, before: Mapping[str, Any], now: Mapping[str, Any], overall: Mapping[int, float]) -> str:
     """What changed between two reports."""
     lines = [f"### reportgen: {_name(before)} → {_name(now)}", "", _summary(found), ""]
-    if found.verdicts:
-        lines += ["| | claim | before | now |", "|---|---|---|---|"]
-        lines += [
-            f"| {ARROWS[change.direction]} | `{change.id}` {_cell(change.statement)} | {change.before} | **{change.now}** |"
-            for change in found.verdicts
-        ]
-        lines.append("")
+    if found.turned:
+        lines += [*_turned(found.turned), ""]
     if found.moved:
-        lines += ["| number | before | now |", "|---|---|---|"]
-        rows = [f"| {_cell(move.name)} | {interval(move.before)} | {interval(move.now)} |" for move in found.moved]
-        lines += [*_first(rows), ""]
+        lines += [*_moves(found.moved), ""]
+    if found.unclear:
+        lines += [f"**{UNKNOWN}**", "", *_turned(found.undecidable), "", *_moves(found.unclear), ""]
+    noise = [change for change in found.verdicts if change not in (*found.turned, *found.undecidable)]
+    if noise or found.within:
+        said = f"{len(noise)} verdicts and {len(found.within)} numbers differ within noise"
+        lines += [f"<details><summary>{said}</summary>", ""]
+        lines += [*_turned(noise), "", *_moves(found.within), "", "</details>", ""]
     if overall:
         said = ", ".join(f"layer {layer} {value:.2f}" for layer, value in overall.items())
         lines += [f"Feature maps matched by their responses, mean correlation: {said}.", ""]
@@ -68,6 +72,26 @@ def of_changes(found: Changes, before: Mapping[str, Any], now: Mapping[str, Any]
     return _cut("\n".join(lines).rstrip() + "\n")
 
 
+def _turned(changes: Sequence[VerdictChange]) -> list[str]:
+    if not changes:
+        return []
+    return [
+        "| | claim | before | now |",
+        "|---|---|---|---|",
+        *(
+            f"| {ARROWS[change.direction]} | `{change.id}` {_cell(change.statement)} | {change.before} | **{change.now}** |"
+            for change in changes
+        ),
+    ]
+
+
+def _moves(moves: Sequence[Moved]) -> list[str]:
+    if not moves:
+        return []
+    rows = [f"| {_cell(move.name)} | {interval(move.before)} | {interval(move.now)} |" for move in moves]
+    return ["| number | before | now |", "|---|---|---|", *_first(rows)]
+
+
 def _cut(text: str) -> str:
     return text if len(text) <= LONGEST else text[:LONGEST].rsplit("\n", 1)[0] + "\n\n(cut: the report has the rest)\n"
 
@@ -80,10 +104,10 @@ def _name(report: Mapping[str, Any]) -> str:
 def _summary(found: Changes) -> str:
     if not found.any:
         return "Nothing changed."
-    counts = {direction: sum(change.direction == direction for change in found.verdicts) for direction in ARROWS}
+    counts = {direction: sum(change.direction == direction for change in found.turned) for direction in ARROWS}
     said = [f"{count} {direction}" for direction, count in counts.items() if count]
-    verdicts = f"Verdicts: {', '.join(said)}." if said else "No verdict changed."
-    return f"{verdicts} {len(found.moved)} of {found.compared} numbers moved by more than their intervals."
+    verdicts = f"Verdicts: {', '.join(said)}." if said else "No verdict changed beyond noise."
+    return f"{verdicts} {len(found.moved)} of {len(found.numbers)} numbers changed beyond noise."
 
 
 def _table(differences: tuple[Difference, ...]) -> list[str]:

@@ -72,10 +72,21 @@ def day(seconds: int | None) -> str:
 
 
 def interval(part: Mapping[str, Any]) -> str:
-    """An estimate with its interval, ``0.58 [0.49, 0.66]``; an end that is None is open: ``0.58 [−∞, ∞]``."""
-    low = "−∞" if part["low"] is None else number(part["low"])
-    high = "∞" if part["high"] is None else number(part["high"])
-    return f"{number(part['estimate'])} [{low}, {high}]"
+    """An estimate with its interval and unit, ``58 [49, 66] points``; an end that is None is open: ``0.58 [−∞, ∞]``."""
+    unit = part.get("unit") or {"words": "", "scale": 1}
+    scale = unit["scale"]
+    low = "−∞" if part["low"] is None else number(part["low"] * scale)
+    high = "∞" if part["high"] is None else number(part["high"] * scale)
+    words = f"{NO_BREAK}{unit['words']}" if unit["words"] else ""
+    return f"{number(part['estimate'] * scale)} [{low}, {high}]{words}"
+
+
+def in_unit(value: float | None, part: Mapping[str, Any]) -> str:
+    """A number in the unit of a part, such as the smallest effect that it could have shown."""
+    if value is None:
+        return "unknown"
+    unit = part.get("unit") or {"words": "", "scale": 1}
+    return number(value * unit["scale"], 2) + (f"{NO_BREAK}{unit['words']}" if unit["words"] else "")
 
 
 def times(factor: Mapping[str, Any], digits: int = 2) -> str:
@@ -112,5 +123,19 @@ def whisker(part: Mapping[str, Any], width: float = 132, pad: float = 6) -> dict
 
 FILTERS = {
     function.__name__: function
-    for function in (percent, number, thousands, count, word, listing, capital, sentence, day, interval, times, whisker)
+    for function in (
+        percent,
+        number,
+        thousands,
+        count,
+        word,
+        listing,
+        capital,
+        sentence,
+        day,
+        interval,
+        in_unit,
+        times,
+        whisker,
+    )
 }

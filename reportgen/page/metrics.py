@@ -8,7 +8,7 @@ from reportgen.page.content import Content
 from reportgen.page.headline import layers
 
 VERSION = 1  # of the format: renaming or removing a name raises it, adding one does not
-PROSE = ("rule", "section")  # entries of a claim that only the page uses
+PROSE = ("rule", "section", "gate")  # entries of a claim that only the page uses
 SCHEMA = Path(__file__).with_name("metrics.schema.json")
 
 
@@ -20,7 +20,12 @@ def document(content: Content) -> dict[str, Any]:
         "run": dict(run),
         "data": _some(data, "name", "fingerprint", "images", "classes", "skipped"),
         "model": _some(net, "name", "weights", "parameters", "top1", "top5", "labelled_images")
-        | {name: net[name] for name in ("loaded", "warning", "unmapped", "preprocessing") if name in net}
+        | {
+            name: net[name]
+            for name in ("loaded", "warning", "unmapped", "preprocessing", "weights_digest")
+            if name in net
+        }
+        | {"top1_tau": content.noise["top1_tau"]}
         | {"layers": layers(content)},
         "claims": [{key: value for key, value in claim.items() if key not in PROSE} for claim in content.claims],
         "analyses": {section.name: section.artefact["numbers"] for section in content.sections},

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from reportgen.analyses.settings import said
 from reportgen.base.errors import UserError
-from reportgen.figures.drawn import own_maps
+from reportgen.figures.cutouts import own_maps
 from reportgen.figures.kinds import KINDS
 from reportgen.page.content import VERDICTS, Content, Section
 from reportgen.page.filters import FILTERS, NO_BREAK
@@ -42,6 +42,7 @@ def render(content: Content, page: str, pictures: str, folder: Path | None = Non
         "net": content.net,
         "data": content.data,
         "claims": content.claims,
+        "noise": content.noise,
         "verdicts": counts,
         "signs": SIGNS,
         "layers": layers(content),

@@ -29,20 +29,18 @@ def scripts() -> dict[str, Path]:
     return {path.name: path for analysis in registry.ANALYSES for path in sorted(analysis.folder.glob("*.js"))}
 
 
-def of(writer: str) -> tuple[dict[str, Path], tuple[Path, ...]]:
-    """The templates and scripts that the writer ``page`` or ``pdf`` reads, by name, and those that it does not read."""
-    read: dict[str, Path] = {}
-    unread: list[Path] = []
-    for path in files_below(templates()):
-        name = path.relative_to(templates()).as_posix()
-        if name.split("/")[0] in UNREAD[writer]:
-            unread.append(path)
-        else:
-            read[name] = path
-    for analysis in registry.ANALYSES:
-        read |= {path.relative_to(FOLDER).as_posix(): path for path in sorted(analysis.folder.glob("*.j2"))}
-    if writer == "page":
-        read |= scripts()
-    else:
-        unread += scripts().values()
-    return read, tuple(unread)
+def by_writer() -> dict[str, tuple[dict[str, Path], tuple[Path, ...]]]:
+    """For each writer, ``page`` and ``pdf``: the templates and scripts that it reads, by name, and those it does not read."""
+    shared = {path.relative_to(templates()).as_posix(): path for path in files_below(templates())}
+    sections = {
+        path.relative_to(FOLDER).as_posix(): path
+        for analysis in registry.ANALYSES
+        for path in sorted(analysis.folder.glob("*.j2"))
+    }
+    found = {}
+    for writer, others in UNREAD.items():
+        unread = {name: path for name, path in shared.items() if name.split("/")[0] in others}
+        read = {name: path for name, path in shared.items() if name not in unread} | sections
+        (read if writer == "page" else unread).update(scripts())
+        found[writer] = read, tuple(unread.values())
+    return found

@@ -55,13 +55,14 @@ class Pipeline:
                 [stage.module, *stage.also], stage.rooms, ENGINE if stage.commit else ENGINE + DECLARED
             )
             stamp: dict[str, Any] = {
-                "settings": (self.settings.document(*stage.sections) if stage.sections else {}) | jsonable(stage.given),
+                "settings": (self._settings(stage).document(*stage.sections) if stage.sections else {})
+                | jsonable(stage.given),
                 "sources": {name: digests.of(path) for name, path in sources.items()},
                 "libraries": {name: version(name) for name in libraries} | {"python": platform.python_version()},
                 "inputs": {name: stamps[name]["fingerprint"] for name in stage.inputs},
             }
             if stage.files is not None:
-                stamp["files"] = stage.files(self.settings, digests)
+                stamp["files"] = stage.files(self._settings(stage), digests)
             if stage.templates:
                 stamp["templates"] = {name: digests.of(path) for name, path in stage.templates.items()}
             if stage.commit:
@@ -134,7 +135,11 @@ class Pipeline:
 
     def work(self, name: str) -> Work:
         """The work that a stage's module gets."""
-        return Work(self.stages[name], self.settings, self.build, self.report, self.stamps[name], self.run(name))
+        stage = self.stages[name]
+        return Work(stage, self._settings(stage), self.build, self.report, self.stamps[name], self.run(name))
+
+    def _settings(self, stage: Stage) -> Settings:
+        return stage.settings or self.settings
 
     def assist(self, name: str) -> None:
         """Do this process's share of a stage that another process makes."""

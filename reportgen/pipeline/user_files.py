@@ -46,6 +46,11 @@ def annotation_files(settings: Settings, digests: FileDigests) -> str | list[str
     return [*found, digests.of(path), *(digests.of(image) for image in beside if image.is_file())]
 
 
+def noise_files(settings: Settings, digests: FileDigests) -> str:
+    """Digest of the user's file of training noise."""
+    return _digest_of("NOISE", settings.noise.file, "the file that make noise wrote", digests)
+
+
 def net_files(settings: Settings, digests: FileDigests) -> list[str]:
     """Digests of the loaded net's weights, class names and snapshots, and of the user's own code that makes it."""
     model = settings.model

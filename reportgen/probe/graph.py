@@ -14,10 +14,6 @@ from torch import Tensor, fx
 from reportgen.probe import following
 from reportgen.probe.errors import UnknownLayer, Unsupported
 from reportgen.probe.nodes import Node, Normaliser
-from reportgen.probe.operations import Operation
-from reportgen.probe.operations.activation import Rectifier
-from reportgen.probe.operations.convolution import Convolution
-from reportgen.probe.operations.linear import Linear
 from reportgen.probe.program import Program
 
 
@@ -33,28 +29,10 @@ class Graph(Program):
         with torch.inference_mode(False), torch.no_grad():
             self.nodes: dict[str, Node] = Normaliser(self).nodes(example[:1])
 
-    def _named(self, operation: type[Operation]) -> list[str]:
-        return [node.name for node in self.nodes.values() if isinstance(node.operation, operation)]
-
     @property
     def image(self) -> str:
         """Name of the node that is the image itself."""
         return next(node.name for node in self.nodes.values() if node.is_image)
-
-    @property
-    def relus(self) -> list[str]:
-        """Names of the ReLU nodes (modules, functions and methods), in the order of execution."""
-        return self._named(Rectifier)
-
-    @property
-    def convs(self) -> list[str]:
-        """Names of the two-dimensional convolutions, in the order of execution."""
-        return self._named(Convolution)
-
-    @property
-    def linears(self) -> list[str]:
-        """Names of the linear layers, in the order of execution."""
-        return self._named(Linear)
 
     @property
     def output(self) -> str:

@@ -89,7 +89,7 @@ def load(
     _check_model(model, values, origin)
     if model.loaded:
         for (section, key), said_by in called.items():
-            if section in ("training", "compare") or (section, key) in OF_TRAINED_NETS:
+            if section in ("training", "compare") or (section, key) in (*OF_TRAINED_NETS, ("noise", "repeats")):
                 raise UserError(
                     f"{said_by}: this is for a net that is trained here: leave it out, or leave out WEIGHTS="
                 )
@@ -113,6 +113,7 @@ def _check_model(model: ModelSettings, values: Mapping[str, Any], origin: Mappin
     for section, key in (
         ("model", "classes"),
         ("model", "snapshots"),
+        ("noise", "weights"),
         *(("preprocessing", k) for k in values["preprocessing"]),
     ):
         if values[section].get(key) and not model.loaded:

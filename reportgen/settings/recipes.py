@@ -4,7 +4,6 @@ Nothing here imports torch, so reading settings and drawing figure 3 need no tor
 """
 
 import math
-from dataclasses import replace
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import ConfigDict, Field
@@ -58,6 +57,7 @@ class Architecture:
     removed: tuple[Removable, ...] = ()  # layers left out, as in table 3
     normalisation: bool = True  # contrast normalisation after layers 1 and 2
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5  # in layers 6 and 7
+    mean_image: bool = False  # the net first subtracts the mean of every pixel, as the paper does
     input_size: Annotated[int, Field(ge=1)] = 224  # side of the crop, pixels
     classes: Annotated[int, Field(ge=1)] = 1000
 
@@ -140,22 +140,7 @@ SMALL = Architecture(
     input_size=88,
     classes=12,
 )
-"""The default: reads 88 px crops and trains in minutes on two cores. Layers 3-5 have 5x5 maps, as in `SMALL_KRIZHEVSKY`."""
-SMALL_KRIZHEVSKY = replace(
-    SMALL,
-    name="small-krizhevsky",
-    first_filter=11,
-    first_stride=4,
-    first_padding=2,
-    second_stride=1,
-    second_padding=2,
-)
-TINY = replace(
-    SMALL, name="tiny", second_padding=2, widths=(8, 12, 16, 16, 12), fully_connected=(24, 16), input_size=48, classes=4
-)
-"""For tests: milliseconds an image."""
-
-ARCHITECTURES = {net.name: net for net in (ZEILER_FERGUS, KRIZHEVSKY, SMALL, SMALL_KRIZHEVSKY, TINY)}
+"""A narrow `ZEILER_FERGUS` that trains in minutes on two cores; its layers 3-5 have 5x5 maps."""
 
 
 @dataclass(frozen=True, config=_FROZEN)
@@ -182,10 +167,14 @@ class TrainingSettings:
     initialisation: Literal["default", "paper"] = "default"
     clip_rms: Annotated[float, Field(ge=0)] = 0.0  # largest RMS of a convolution filter after an update; 0: no clipping
     inputs: Literal["unit", "paper"] = "unit"  # unit variance per channel, or the paper's about -128..128
+    mean: Literal["channel", "pixel"] = (
+        "channel"  # what is subtracted: a mean of each channel, or the paper's of each pixel
+    )
     crops: bool = True  # random crops and flips; False: the centre crop
     snapshots: tuple[Annotated[float, Field(gt=0)], ...] = ()  # epochs, fractions allowed; empty: `snapshot_epochs`
     early_snapshots: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.25, 0.5)  # epochs, besides `snapshot_epochs`
     precision: Literal["float32", "tf32", "bfloat16"] = "float32"  # tf32 and bfloat16 are coarser; tf32: CUDA only
+    seed: Annotated[int, Field(ge=0)] | None = None  # of weights, batches and crops; None: the run's, as of the images
 
 
 PAPER_RECIPE = TrainingSettings(

@@ -29,6 +29,15 @@ class RunSettings:
 
 
 @dataclass(frozen=True, config=STRICT)
+class NoiseSettings:
+    """How much training again would change what is measured."""
+
+    repeats: Annotated[int, Field(ge=1, le=1000)] = 1  # trainings that differ in the training seed alone
+    file: str = ""  # that make noise wrote; empty: the one that the package brings for these settings, if there is one
+    weights: tuple[str, ...] = ()  # further checkpoints of a loaded net, as other trainings of it
+
+
+@dataclass(frozen=True, config=STRICT)
 class ComputeSettings:
     """The device and threads that compute."""
 
@@ -173,6 +182,7 @@ class TransferSettings:
 
 SECTIONS: dict[str, type] = {
     "run": RunSettings,
+    "noise": NoiseSettings,
     "compute": ComputeSettings,
     "machine": MachineSettings,
     "data": DataSettings,
@@ -197,6 +207,20 @@ class Settings:
     @property
     def run(self) -> RunSettings:
         return self.sections["run"]
+
+    @property
+    def noise(self) -> NoiseSettings:
+        return self.sections["noise"]
+
+    @property
+    def training_seed(self) -> int:
+        """The seed of weights, batches and crops."""
+        return self.run.seed if self.training.seed is None else self.training.seed
+
+    def but(self, section: str, **values: Any) -> "Settings":
+        """The same settings with other values in one section."""
+        changed = dataclasses.replace(self.sections[section], **values)
+        return dataclasses.replace(self, sections={**self.sections, section: changed})
 
     @property
     def compute(self) -> ComputeSettings:

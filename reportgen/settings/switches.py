@@ -42,6 +42,14 @@ SWITCHES = (
     Switch("MASKS", ("annotations", "masks"), "where the objects are: a COCO file, or a folder of mask PNGs"),
     Switch("TRANSFER", ("transfer", "source"), "images of other classes: a folder with one folder for each class"),
     Switch("SEED", ("run", "seed"), "seed of everything random", "0"),
+    Switch("TRAINING_SEED", ("training", "seed"), "seed of weights, batches and crops alone; default: SEED"),
+    Switch(
+        "REPEATS",
+        ("noise", "repeats"),
+        "how often the nets are trained, with other training seeds, to say what training again would change",
+        "1",
+    ),
+    Switch("NOISE", ("noise", "file"), "the file that make noise wrote: how much training again changes each number"),
     Switch("EPOCHS", ("training", "epochs"), "epochs of training; default: the profile's"),
     Switch(
         "COMPARE_EPOCHS",
@@ -51,7 +59,7 @@ SWITCHES = (
     Switch(
         "SEEDS",
         ("compare", "seeds"),
-        "how often the two architectures are trained; with 6 or more, a claim is about them",
+        "how often the two architectures are trained, for claims about them: 6 or more; make noise: trainings in all",
         "1",
     ),
     Switch("DEVICE", ("compute", "device"), "auto, cpu, cuda, cuda:1 or mps", "auto"),
@@ -68,6 +76,11 @@ SWITCHES = (
     Switch("LAYER", None, "make figures: only this layer"),
     Switch("MAPS", None, "make figures LAYER=...: these feature maps (0,5,17), or all"),
     Switch("BASE", None, "make compare: folder of the older report"),
-    Switch("FAIL_ON", None, "make compare: verdict ends with status 1 if a verdict got worse"),
+    Switch("FAIL_ON", None, "make compare: verdict ends with status 1 if a verdict got worse beyond noise"),
+    Switch(
+        "TOLERANCE",
+        None,
+        "make compare: how many sampling errors training again may move a number, where that is not measured",
+    ),
     Switch("PORT", None, "make serve: port on this machine", "8000"),
 )

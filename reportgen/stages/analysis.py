@@ -38,9 +38,12 @@ def assist(work: Work) -> None:
 def opened(work: Work) -> Iterator[Inputs]:
     """What the analysis examines, together with the other processes where there are any."""
     prepare(work.settings.compute)
-    inputs = Inputs.open(work.build, work.settings.compute.device, work.workshop, work.stage.inputs)
+    settings, stage = work.settings, work.stage
+    inputs = Inputs.open(
+        work.build, settings.compute.device, work.workshop, stage.inputs, stage.within, settings.training_seed
+    )
     with joined() as world:
-        yield replace(inputs, nodes=work.settings.layers.nodes, world=world)
+        yield replace(inputs, nodes=settings.layers.nodes, world=world)
 
 
 def save(work: Work, inputs: Inputs, folder: Path) -> None:
@@ -85,8 +88,19 @@ def write(
             raise UserError(
                 f"{name}: it made a figure '{made}' that it does not declare: name it in analyses/{name}/__init__.py"
             )
+    if sorted(verdict.id for verdict in verdicts) != sorted(analysis.claims):
+        raise UserError(
+            f"{name}: it judges {', '.join(verdict.id for verdict in verdicts) or 'no claim'}, and declares "
+            f"{', '.join(analysis.claims) or 'none'}: name them in analyses/{name}/__init__.py"
+        )
     document, arrays = to_data(figures)
-    write_arrays(folder / "result.npz", arrays_of(result))
+    influences = {
+        claims.influence_key(verdict.id, part.name): part.influence.astype(np.float32)
+        for verdict in verdicts
+        for part in verdict.parts
+        if part.influence is not None
+    }
+    write_arrays(folder / "result.npz", arrays_of(result) | influences)
     write_arrays(folder / "figures.npz", arrays)
     write_json(folder / "figures.json", document)
     write_json(

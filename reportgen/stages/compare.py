@@ -4,69 +4,46 @@ A training that diverges does not end the report: the paper's recipe without cli
 the last finished epoch left, and the artefact says in which epoch the loss was no longer finite.
 """
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from reportgen.base.artifacts import DOCUMENT, write_arrays, write_json
+from reportgen.base.artifacts import DOCUMENT, digest_file, write_arrays, write_json
 from reportgen.base.progress import say
-from reportgen.data.dataset import Dataset
 from reportgen.data.sampling import evenly
-from reportgen.nets.device import resolve_device
 from reportgen.nets.snapshots import save_net
-from reportgen.nets.threads import prepare
 from reportgen.nets.training import loop as training
-from reportgen.nets.world import joined
 from reportgen.pipeline.work import Work
+from reportgen.settings.recipes import Architecture, TrainingSettings
 from reportgen.settings.variants import BY_NAME, Variant
 from reportgen.stages.net import accuracy
+from reportgen.stages.train import planned, train, train_along
 
 TRAIN_EVALUATED = 10_000  # of more training images, so many evenly spread are evaluated
 
 
-def planned(work: Work, data: Dataset) -> training.Plan:
-    """What a comparison net's stage trains, and how; in the work's workshop."""
+def chosen(work: Work, classes: int) -> tuple[Architecture, TrainingSettings, int]:
+    """The architecture, the recipe and the seed of the comparison net."""
     settings, compare, variant = work.settings, work.settings.compare, _variant(work)
+    base = settings.model.architecture(settings.data.crop, classes, variant.base)
     recipe = variant.training(settings.training, compare.epochs, compare.paper_epochs)
-    return training.Plan(
-        architecture=variant.applied(settings.model.architecture(settings.data.crop, len(data.classes), variant.base)),
-        training=data.train,
-        validation=data.val,
-        preprocessing=training.input_preprocessing(recipe, data.train.images, settings.data.crop),
-        recipe=recipe,
-        seed=work.stage.given["seed"],
-        device=resolve_device(settings.compute.device),
-        folder=work.workshop,
-    )
+    return variant.applied(base), recipe, work.stage.given["seed"]
 
 
 def _variant(work: Work) -> Variant:
     return BY_NAME[work.stage.given["variant"]["name"]]
 
 
-def train(plan: training.Plan) -> int | None:
-    """Train the net, together with the other processes where there are any; in which epoch it diverged, if it did."""
-    with joined() as world:
-        try:
-            training.train(replace(plan, world=world))
-        except training.Diverged as stopped:
-            return stopped.epoch
-        return None
-
-
 def assist(work: Work) -> None:
     """Train along with the process that makes the stage."""
-    prepare(work.settings.compute)
-    train(planned(work, Dataset.open(work.input("data"))))
+    train_along(work, chosen)
 
 
 def make(work: Work, folder: Path) -> None:
     """Write the net, its history, what it says of every validation image and of the training images, its numbers."""
-    prepare(work.settings.compute)
     work.forget_others()
-    data = Dataset.open(work.input("data"))
-    plan = planned(work, data)
-    diverged = train(plan)
+    data, plan = planned(work, chosen)
+    outcome = train(plan)
+    diverged = outcome.epoch if isinstance(outcome, training.Diverged) else None
     if diverged is not None:
         say(f"  the loss is no longer finite in epoch {diverged}: the report goes on with the net of the epoch before")
     net, history = training.finished(plan)
@@ -81,6 +58,7 @@ def make(work: Work, folder: Path) -> None:
     numbers: dict[str, Any] = {
         "variant": _variant(work).name,
         "seed": plan.seed,
+        "weights_digest": digest_file(folder / "net.safetensors"),
         "recipe": plan.recipe.recipe,
         "epochs": plan.recipe.epochs,
         "finished_epochs": len(history.epochs),

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 
 from reportgen import claims
-from reportgen.base.artifacts import DOCUMENT, read_json, write_arrays, write_json
+from reportgen.base.artifacts import DOCUMENT, digest_file, read_json, write_arrays, write_json
 from reportgen.base.errors import UserError
 from reportgen.base.progress import say
 from reportgen.data.classes import UNKNOWN, ClassName, Mapping, map_folders
@@ -66,6 +66,7 @@ def make(work: Work, folder: Path) -> None:
         "final_loss": None,
         **known["numbers"],
         "loaded": True,
+        "weights_digest": digest_file(folder / "net.safetensors"),
         "mapped": mapping.how,
         "unmapped": list(mapping.unmapped),
         "unlabelled_images": int((labels == UNKNOWN).sum()),

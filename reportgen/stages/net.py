@@ -1,58 +1,46 @@
 """The net stage: train the net, keep its snapshots, and see how good it is on the validation images."""
 
 import shutil
-from dataclasses import replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
-from reportgen.base.artifacts import DOCUMENT, write_arrays, write_json
+from reportgen.base.artifacts import DOCUMENT, digest_file, write_arrays, write_json
 from reportgen.data.dataset import Dataset
-from reportgen.nets.device import resolve_device
+from reportgen.data.sampling import evenly
+from reportgen.data.transforms import Preprocessing
 from reportgen.nets.snapshots import SNAPSHOTS, load_net, save_net, snapshot_path, snapshots
-from reportgen.nets.threads import prepare
 from reportgen.nets.training import loop as training
-from reportgen.nets.world import joined
 from reportgen.pipeline.work import Work
+from reportgen.settings.recipes import Architecture, TrainingSettings
+from reportgen.settings.sections import jsonable
+from reportgen.stages.train import planned, train, train_along
 
 TOP = 5
+TEN_CROPPED = 500  # of more validation images, so many evenly spread are also shown in the paper's ten crops
 
 
-def planned(work: Work, data: Dataset) -> training.Plan:
-    """What is trained, and how; in the work's workshop."""
+def chosen(work: Work, classes: int) -> tuple[Architecture, TrainingSettings, int]:
+    """The architecture, the recipe and the seed of the report's own net."""
     settings = work.settings
-    return training.Plan(
-        architecture=settings.model.architecture(settings.data.crop, len(data.classes)),
-        training=data.train,
-        validation=data.val,
-        preprocessing=training.input_preprocessing(settings.training, data.train.images, settings.data.crop),
-        recipe=settings.training,
-        seed=settings.run.seed,
-        device=resolve_device(settings.compute.device),
-        folder=work.workshop,
-    )
-
-
-def train(plan: training.Plan) -> training.History:
-    """Train the net, together with the other processes where there are any."""
-    with joined() as world:
-        return training.train(replace(plan, world=world))
+    return settings.model.architecture(settings.data.crop, classes), settings.training, settings.training_seed
 
 
 def assist(work: Work) -> None:
     """Train along with the process that makes the stage."""
-    prepare(work.settings.compute)
-    train(planned(work, Dataset.open(work.input("data"))))
+    train_along(work, chosen)
 
 
 def make(work: Work, folder: Path) -> None:
     """Write the net, its snapshots, its history, what it says of every validation image, and its numbers."""
-    prepare(work.settings.compute)
     work.forget_others()
-    data = Dataset.open(work.input("data"))
-    plan = planned(work, data)
+    data, plan = planned(work, chosen)
     history = train(plan)
+    if isinstance(history, training.Diverged):
+        raise history
     shutil.copytree(work.workshop / SNAPSHOTS, folder / SNAPSHOTS)
     last = snapshot_path(folder, len(history.epochs))
     trained, preprocessing = load_net(last)
@@ -63,8 +51,12 @@ def make(work: Work, folder: Path) -> None:
     logits = training.evaluate(trained.to(plan.device), data.val, preprocessing, plan.device)
     write_arrays(folder / "predictions.npz", {"logits": logits, "labels": data.val.labels})
     numbers: dict[str, Any] = {
+        **more_accuracy(trained, data, preprocessing, plan.device, logits),
+        "recipe_settings": jsonable(asdict(plan.recipe)),
+        "architecture": jsonable(asdict(plan.net)),
         "name": work.settings.model.name,
         "weights": "trained here",
+        "weights_digest": digest_file(folder / "net.safetensors"),
         "loaded": False,
         "warning": None,
         "unmapped": [],
@@ -79,6 +71,26 @@ def make(work: Work, folder: Path) -> None:
         **accuracy(logits, data.val.labels),
     }
     write_json(folder / DOCUMENT, {"numbers": numbers})
+
+
+def more_accuracy(
+    net: torch.nn.Module, data: Dataset, preprocessing: Preprocessing, device: torch.device, logits: np.ndarray
+) -> dict[str, Any]:
+    """Accuracy of the test images, and of some validation images in ten crops and, for comparison, in one.
+
+    The paper's accuracies are means over ten crops (section 3.1).
+    """
+    test = training.evaluate(net, data.test, preprocessing, device).argmax(axis=1) == data.test.labels
+    some = evenly(len(data.val), TEN_CROPPED)
+    labels = data.val.labels[some]
+    crops = training.evaluate(net, data.val, preprocessing, device, ten_crops=True, chosen=some).argmax(axis=1)
+    return {
+        "test_top1": float(test.mean()),
+        "test_images": len(test),
+        "ten_crops_top1": float((crops == labels).mean()),
+        "one_crop_top1": float((logits[some].argmax(axis=1) == labels).mean()),
+        "ten_cropped_images": len(some),
+    }
 
 
 def accuracy(logits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The list of stages, each with what it reads and depends on. A stage is registered here and nowhere else."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ TRAINED = (  # the code that a trained net's bytes depend on: docs/decisions/wha
     "reportgen.settings.variants",
     "reportgen.stages",
 )
+SPACING = 10_000  # between the seeds of repeated trainings; SEEDS= uses those that follow a seed
 
 
 def pipeline(settings: Settings, build: Path, report: Path) -> Pipeline:
@@ -39,12 +40,12 @@ def stages(settings: Settings) -> dict[str, Stage]:
         *(_comparison(net, settings) for net in compared),
         *(_computing(analysis, _present(analysis.reads, compared)) for analysis in registry.ANALYSES),
         *(_drawing(analysis) for analysis in registry.ANALYSES),
+        *(repeated := list(_repeated(settings, compared))),
+        _judging(settings, compared, repeated),
         *_published(),
     ]
     if loaded:  # first, so that a wrong net ends the run before images are read
-        sections, files = ("model", "preprocessing", "data"), user_files.net_files
-        doing = "loading the net and its weights"
-        found.insert(0, Stage("model", "reportgen.stages.model", (), sections, files=files, doing=doing))
+        found.insert(0, _loading())
     return {stage.name: stage for stage in found}
 
 
@@ -100,6 +101,17 @@ def _architecture(settings: Settings, variant: variants.Variant | None = None) -
     return asdict(variant.applied(base) if variant else base)
 
 
+def _loading() -> Stage:
+    return Stage(
+        "model",
+        "reportgen.stages.model",
+        (),
+        ("model", "preprocessing", "data"),
+        files=user_files.net_files,
+        doing="loading the net and its weights",
+    )
+
+
 def _loaded_net() -> Stage:
     doing = "asking the net about every image"
     return Stage("net", "reportgen.stages.loaded", ("model", "data"), ("run", "compute"), doing=doing)
@@ -126,14 +138,67 @@ def _drawing(analysis: Analysis) -> Stage:
     )
 
 
+def _repeated(settings: Settings, compared: Iterable[variants.Compared]) -> Iterator[Stage]:
+    """The stages of further trainings, which differ in the training seed alone, or of further checkpoints (`_further`)."""
+    for turn, again in enumerate(_further(settings), start=1):
+        within = f"repeats/{turn}/"
+        judging = [analysis for analysis in registry.ANALYSES if analysis.claims]
+        model = [_loading()] if again.model.loaded else []
+        net = _loaded_net() if again.model.loaded else _trained_net(again)
+        family = [
+            *model,
+            net,
+            *(_comparison(other, again) for other in compared),
+            *(_computing(analysis, _present(analysis.reads, compared)) for analysis in judging),
+        ]
+        own = {stage.name for stage in family}
+        for stage in family:
+            yield replace(
+                stage,
+                name=within + stage.name,
+                inputs=tuple(within + name if name in own else name for name in stage.inputs),
+                doing=f"{stage.doing}, training {turn + 1}",
+                settings=again,
+                within=within,
+            )
+
+
+def _further(settings: Settings) -> Iterator[Settings]:
+    """The settings of each training beside the run's own."""
+    if settings.model.loaded:
+        for weights in settings.noise.weights:
+            yield settings.but("model", weights=weights)
+    else:
+        for turn in range(1, settings.noise.repeats):
+            yield settings.but("training", seed=settings.training_seed + SPACING * turn)
+
+
+def _judging(settings: Settings, compared: Iterable[variants.Compared], repeated: Iterable[Stage]) -> Stage:
+    """The stage that says what holds of this trained net and of training this way."""
+    judging = [analysis.name for analysis in registry.ANALYSES if analysis.claims]
+    again = [stage.name for stage in repeated if stage.analysis or stage.name.endswith("/net")]
+    # What decides whether noise that was measured elsewhere is that of this run.
+    sections = ("model", "training", "compare", "data", "transfer", "annotations", "layers", "noise", *judging)
+    return Stage(
+        "claims",
+        "reportgen.stages.claims",
+        ("data", "net", *(net.stage for net in compared), *judging, *again),
+        sections,
+        doing="judging the paper's claims",
+        given={} if settings.model.loaded else {"architecture": _architecture(settings)},
+        files=user_files.noise_files,
+    )
+
+
 def _published() -> Iterator[Stage]:
     """The page and the PDF, which read everything that was made."""
     names = tuple(analysis.name for analysis in registry.ANALYSES)
-    read = ("data", "annotations", "transfer", "net", *names, *(f"drawn/{name}" for name in names))
+    read = ("data", "annotations", "transfer", "net", "claims", *names, *(f"drawn/{name}" for name in names))
     heads = tuple(analysis.within("headline") for analysis in registry.ANALYSES)
     given = {"titles": {analysis.name: analysis.title for analysis in registry.ANALYSES}}
+    found = template_files.by_writer()
     for name, doing, output in (("page", "the page", "index.html"), ("pdf", "the PDF", "report.pdf")):
-        templates, unread = template_files.of(name)
+        templates, unread = found[name]
         yield Stage(
             name,
             f"reportgen.stages.{name}",
@@ -154,7 +219,7 @@ def _comparison(net: variants.Compared, settings: Settings) -> Stage:
     training = net.variant.training(settings.training, compare.epochs, compare.paper_epochs)
     given = {
         "variant": asdict(net.variant),
-        "seed": settings.run.seed + net.turn,
+        "seed": settings.training_seed + net.turn,
         "model": {key: value for key, value in asdict(model).items() if key != "name"},
         "training": asdict(training),
         "architecture": _architecture(settings, net.variant),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from reportgen.analyses.registry import ANALYSES
 from reportgen.base.errors import UserError
-from reportgen.page import sections
+from reportgen.page import section_checks
 from reportgen.settings.recipes import Architecture
 from reportgen.settings.sections import Settings
 from reportgen.settings.variants import BY_NAME
@@ -44,7 +44,7 @@ def _fits(net: Architecture) -> bool:
 
 def check_sections() -> None:
     """Raise UserError for a section of the page that does not show one of its figures."""
-    sections.check(ANALYSES)
+    section_checks.check(ANALYSES)
 
 
 def check(settings: Settings, build: Path) -> None:

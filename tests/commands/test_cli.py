@@ -242,7 +242,7 @@ def test_why_names_what_is_due_and_the_reason(tiny: Run, tmp_path: Path) -> None
     assert here("why", "PROFILE=tiny", cwd=home).stdout == "everything is up to date\n"
     lines = here("why", "PROFILE=tiny", "FEATURES_MAPS=3", cwd=home).stdout.splitlines()
     assert lines[0] == "features: its settings changed: features.maps"
-    assert [line.split(":")[0] for line in lines] == ["features", "drawn/features", "page", "pdf"]
+    assert [line.split(":")[0] for line in lines] == ["features", "drawn/features", "claims", "page", "pdf"]
 
 
 def test_clean_removes_what_is_ours_and_nothing_else(tiny: Run, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from small_nets import TINY
 
 from reportgen.analyses import settings
 from reportgen.base.artifacts import DOCUMENT, read_json
@@ -22,7 +23,7 @@ from reportgen.data.reading import stored
 from reportgen.nets.snapshots import snapshot_path
 from reportgen.nets.training.loop import Plan, input_preprocessing, train
 from reportgen.pipeline import work
-from reportgen.settings.recipes import TINY, TrainingSettings
+from reportgen.settings.recipes import TrainingSettings
 from reportgen.stages import data
 from reportgen.stages.plan import stages
 

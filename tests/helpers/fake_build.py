@@ -5,7 +5,7 @@ stages of the net and the data write down is made up here; ``tests/page/test_htm
 """
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -16,10 +16,13 @@ from planted_results import CLASSES, CROP, FILE, RIGHT, TRAINING, VALIDATION, oc
 from reportgen.analyses.base import FOLDER
 from reportgen.analyses.registry import ANALYSES, BY_NAME
 from reportgen.base.artifacts import DOCUMENT, read_json, write_json
+from reportgen.claims import Noise, noise
 from reportgen.figures.kinds import Figure
 from reportgen.page import html
-from reportgen.page.content import Section, gather
+from reportgen.page.content import Content, Section, gather
 from reportgen.page.template import render
+from reportgen.settings.recipes import SMALL, TrainingSettings
+from reportgen.settings.sections import jsonable
 from reportgen.stages import analysis as stage
 from reportgen.stages import drawing
 
@@ -67,6 +70,14 @@ NET: dict[str, Any] = {
     "correct": RIGHT,
     "labelled_images": VALIDATION,
     "classes": len(CLASSES),
+    "weights_digest": "beefbeefbeefbeef",
+    "test_top1": 0.9,
+    "test_images": 1200,
+    "ten_crops_top1": 0.95,
+    "one_crop_top1": 0.93,
+    "ten_cropped_images": 500,
+    "recipe_settings": jsonable(asdict(TrainingSettings(epochs=5))),
+    "architecture": jsonable(asdict(replace(SMALL, classes=len(CLASSES)))),
 }
 DATA: dict[str, Any] = {
     "name": "embedded scenes",
@@ -137,19 +148,45 @@ def make_build(build: Path, results: Mapping[str, Any] | None = None) -> None:
     """Write every artefact that the page reads; `results` of analyses, instead of those of the fake build."""
     write_json(build / "net" / DOCUMENT, {"numbers": NET})
     write_json(build / "data" / DOCUMENT, {"numbers": DATA})
-    for name, result in ({one.name: planted(one.name) for one in FAKED} if results is None else results).items():
+    found = {one.name: planted(one.name) for one in FAKED} if results is None else results
+    for name, result in found.items():
         compute(build, name, result)
         draw(build, name)
+    judge(build, found)
+
+
+def judge(build: Path, names: Iterable[str], noises: Mapping[str, Mapping[str, Noise]] | None = None) -> None:
+    """Write what the claims' stage does, of the analyses that were computed; `noises`: claim -> part -> training noise."""
+    known = noises or {}
+    claims = [
+        noise.judged(verdict, known.get(verdict["id"], {})) | {"section": name}
+        for name in names
+        for verdict in read_json(build / name / DOCUMENT)["verdicts"]
+    ]
+    numbers = {"trainings": 1, "source": "planted" if known else "", "known": bool(known), "top1_tau": None}
+    write_json(build / "claims" / DOCUMENT, {"claims": claims, "numbers": numbers})
+
+
+def content_of(folder: Path, *own: Section) -> Content:
+    """What a page shows whose only sections are these."""
+    make_build(folder, {})
+    bare = gather(folder, RUN, ())
+    verdicts = {
+        verdict["id"]: noise.judged(verdict, {}) | {"section": section.name}
+        for section in own
+        for verdict in section.artefact["verdicts"]
+    }
+    return replace(bare, sections=own, claims=tuple(claim | verdicts.get(claim["id"], {}) for claim in bare.claims))
+
+
+def source_of(content: Content, templates: Path | None = None) -> str:
+    """The source of the page; none of its pictures need be there. `templates`: a folder of changed ones."""
+    return render(content, "report.html.j2", "figures", templates, print=False, has_pdf=False, scripts=())
 
 
 def page_of(folder: Path, own: Section) -> str:
-    """The source of a page whose only section is this one; none of its pictures need be there."""
-    make_build(folder, {})
-    bare = gather(folder, RUN, ())
-    verdicts = {verdict["id"]: verdict | {"section": own.name} for verdict in own.artefact["verdicts"]}
-    claims = tuple(claim | verdicts.get(claim["id"], {}) for claim in bare.claims)
-    content = replace(bare, sections=(own,), claims=claims)
-    return render(content, "report.html.j2", "figures", print=False, has_pdf=False, scripts=())
+    """The source of a page whose only section is this one."""
+    return source_of(content_of(folder, own))
 
 
 def page_with(folder: Path, name: str, result: Any) -> str:

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from small_nets import TINY
 
 from reportgen.data.transforms import Preprocessing
 from reportgen.nets.training import loop as training
 from reportgen.nets.training.loop import History, Plan, train
-from reportgen.settings.recipes import PAPER_RECIPE, TINY, TrainingSettings
+from reportgen.settings.recipes import PAPER_RECIPE, TrainingSettings
 
 CPU = torch.device("cpu")
 NET = replace(TINY, input_size=32, classes=3)

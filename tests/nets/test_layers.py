@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 import torchvision
+from small_nets import TINY
 from torch import nn
 
 from reportgen import probe
@@ -13,7 +14,6 @@ from reportgen.base.errors import UserError
 from reportgen.nets.layers import paper_layers
 from reportgen.nets.zfnet import ZFNet
 from reportgen.probe import Graph
-from reportgen.settings.recipes import TINY
 
 
 def traced(net: nn.Module, side: int = 64) -> Graph:

@@ -11,6 +11,7 @@ import pytest
 import safetensors.torch
 import torch
 import torchvision
+from small_nets import TINY
 from torch import nn
 
 from reportgen.base.errors import UserError
@@ -22,7 +23,6 @@ from reportgen.nets.presets import download, preset
 from reportgen.nets.sizes import sizes
 from reportgen.nets.snapshots import load_net, save_net
 from reportgen.nets.zfnet import ZFNet
-from reportgen.settings.recipes import TINY
 from reportgen.settings.sections import ModelSettings, PreprocessingSettings
 
 NOTHING = PreprocessingSettings()

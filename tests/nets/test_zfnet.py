@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from small_nets import SMALL_KRIZHEVSKY, TINY
 from torch import fx, nn
 
 from reportgen.base.errors import UserError
 from reportgen.nets.zfnet import LocalResponseNorm, ZFNet, initialise
-from reportgen.settings.recipes import KRIZHEVSKY, SMALL, SMALL_KRIZHEVSKY, TINY, ZEILER_FERGUS, Architecture
+from reportgen.settings.recipes import KRIZHEVSKY, SMALL, ZEILER_FERGUS, Architecture
 
 REMOVALS = [(3, 4), (7,), (6, 7), (3, 4, 6, 7)]
 

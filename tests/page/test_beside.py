@@ -3,19 +3,18 @@
 import re
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_build import copied
+from fake_build import content_of, copied, page_of, section, source_of
+from planted_results import ablation, correspondence, sanity
 from runs import Run
 
 from reportgen.base.artifacts import read_json
 from reportgen.base.errors import UserError
-from reportgen.page.content import Content, gather
-from reportgen.page.template import render
+from reportgen.page.content import Content, Section, gather
 
 Numbers = dict[str, Any]
 Change = Callable[[Numbers], Any]
@@ -27,15 +26,31 @@ def content(tiny: Run) -> Content:
     return gather(tiny.build, read_json(tiny.report / "metrics.json")["run"])
 
 
-def page(content: Content, section: str, change: Change, claim: str = "", verdict: str = "holds") -> str:
+def page(content: Content, name: str, change: Change, claim: str = "", verdict: str = "holds") -> str:
     """The page with an analysis' numbers changed and a claim judged so."""
     changed = deepcopy(content)
-    [found] = [part for part in changed.sections if part.name == section]
+    [found] = [part for part in changed.sections if part.name == name]
     change(found.artefact["numbers"])
     for entry in changed.claims:
         if entry["id"] == claim:
             entry.update(verdict=verdict, why="")
-    return render(changed, "report.html.j2", "figures", print=False, has_pdf=False, scripts=())
+    return source_of(changed)
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What is drawn of planted results; of those with other numbers the page would have the same figures."""
+    made = {"correspondence": correspondence.result(), "ablation": ablation.result(), "sanity": sanity.result()}
+    return {name: section(tmp_path_factory.mktemp(name), name, result).figures for name, result in made.items()}
+
+
+Planted = Callable[[str, Any], Section]
+
+
+@pytest.fixture
+def planted(drawn: dict[str, Any], tmp_path: Path) -> Planted:
+    """What a page shows of an analysis that came to this result."""
+    return lambda name, result: section(tmp_path, name, result, drawn[name])
 
 
 def beside(text: str, claim: str) -> str:
@@ -65,14 +80,6 @@ def grid(numbers: Numbers) -> None:
 def settled(numbers: Numbers) -> None:
     for layer, epoch in zip(numbers["likeness"], (0, 2.33, 3.06, 3.59, 3.73, 4.73, 5), strict=False):
         layer["plain"] = epoch
-
-
-def gaps(score: tuple[float, float], opposite: tuple[float | None, float | None]) -> Change:
-    def change(numbers: Numbers) -> None:
-        for layer, gap, other in zip(numbers["layers"], score, opposite, strict=True):
-            layer.update(gap=gap, opposite_gap=other)
-
-    return change
 
 
 def softmax(best: float, scratch: float, frozen: float) -> Change:
@@ -116,13 +123,6 @@ def softmax(best: float, scratch: float, frozen: float) -> Change:
          "empty place."),
         ("occlusion", "visualisation-is-genuine", "holds",
          lambda numbers: numbers["genuineness"].update(middle_share=-0.1), ""),
-        ("correspondence", "correspondence", "holds", gaps((0.053, 0.04), (0.095, 0.132)),
-         "Among features that both masks change, parts and random squares are 9.5 points apart at layer 5 and 13 at layer 7."),
-        ("correspondence", "correspondence", "holds", gaps((0.053, 0.04), (0.132, 0.095)), ""),
-        ("correspondence", "correspondence", "holds", gaps((0.053, 0.04), (None, 0.095)), ""),
-        ("ablation", "depth-matters", "undecided",
-         lambda numbers: numbers["extra"].update(without_both=-0.059),
-         "Without all four layers the error changes by −5.9 points."),
         ("generalisation", "generalises", "contradicted", softmax(0.906, 0.867, 0.7),
          "A softmax on layer 4, the best on these images, gets 90.6 % right; training from scratch gets 86.7 %."),
         ("generalisation", "generalises", "contradicted", softmax(0.8, 0.867, 0.7), ""),
@@ -135,6 +135,25 @@ def test_a_verdict_is_read_beside(
     assert beside(page(content, section, change, claim, verdict), claim) == said
 
 
+@pytest.mark.parametrize(
+    ("name", "claim", "result", "said"),
+    [
+        ("correspondence", "correspondence", correspondence.result(opposite=(0.095, 0.132)),
+         "Among features that both masks change, parts and random squares are 9.5 points apart at layer 5 and 13 at layer 7."),
+        ("correspondence", "correspondence", correspondence.result(opposite=(0.132, 0.095)), ""),
+        ("correspondence", "correspondence", correspondence.result(opposite=(None, 0.095)), ""),
+        ("correspondence", "correspondence", correspondence.without_parts(), ""),
+        ("ablation", "depth-matters", ablation.result((0.3, 0.3, 0.3, 0.241)),
+         "Without all four layers the error changes by −5.9 points."),
+        ("ablation", "depth-matters", ablation.untrained(), ""),
+    ],
+)  # fmt: skip
+def test_what_a_result_says_beside_its_verdict(
+    planted: Planted, tmp_path: Path, name: str, claim: str, result: Any, said: str
+) -> None:
+    assert beside(page_of(tmp_path, planted(name, result)), claim) == said
+
+
 def test_the_order_in_which_layers_settle_stands_beside_the_rule(content: Content) -> None:
     text = page(content, "evolution", settled, "lower-layers-converge-first", "contradicted")
     said = beside(text, "lower-layers-converge-first")
@@ -144,37 +163,44 @@ def test_the_order_in_which_layers_settle_stands_beside_the_rule(content: Conten
 
 
 @pytest.mark.parametrize(
-    ("unit", "net", "said", "advice"),
+    ("result", "said", "advice"),
     [
-        (False, True, "A caveat on the pictures: when layer 5 forgets what it learned, a projection from it still correlates "
+        (sanity.result(own=0.83, everything=0.12),
+         "A caveat on the pictures: when layer 5 forgets what it learned, a projection from it still correlates "
          "at 0.83 with what it was, and the projections of two different units correlate at 0.86: a projection shows "
          "which parts of an image get through to a layer, more than what one unit is looking for.", "as an answer to the question"),
-        (True, False, "A caveat on the pictures: when every layer forgets what it learned, a projection from layer 5 still "
+        (sanity.result(own=0.53, everything=0.35),
+         "A caveat on the pictures: when every layer forgets what it learned, a projection from layer 5 still "
          "correlates at 0.35 with what it was: a part of it shows the image rather than the net.",
          "as an answer to the question"),
-        (True, True, "The pictures themselves were tested: when layer 5 forgets what it learned, a projection from it "
-         "correlates at no more than 0.83 with what it was, and when all layers do, at 0.35: it shows what was learned.",
+        (sanity.result(own=0.53, everything=0.12),
+         "The pictures themselves were tested: when layer 5 forgets what it learned, a projection from it "
+         "correlates at no more than 0.53 with what it was, and when all layers do, at 0.12: it shows what was learned.",
          "the projections pass the test"),
     ],
 )  # fmt: skip
 def test_the_findings_and_the_section_believe_the_pictures_alike(
-    content: Content, unit: bool, net: bool, said: str, advice: str
+    planted: Planted, tmp_path: Path, result: Any, said: str, advice: str
 ) -> None:
-    found = {"layer": 5, "own": 0.83, "other": 0.86, "all": 0.35, "of_the_unit": unit, "of_the_net": net}
-    text = page(content, "sanity", lambda numbers: numbers["belief"].update(found))
-    words = " ".join(unescape(re.sub("<[^>]+>", "", text)).split())
+    text = page_of(tmp_path, planted("sanity", result))
+    words = " ".join(unescape(re.sub("<[^>]+>", "", text)).replace("\xa0", " ").split())
     assert words.count(said) == 1
     assert advice in words
     other = {"as an answer to the question", "the projections pass the test"} - {advice}
     assert other.pop() not in words
 
 
-def test_without_the_test_of_the_pictures_nothing_is_said_of_it(content: Content) -> None:
-    sections = tuple(part for part in content.sections if part.name != "sanity")
-    untested = replace(content, sections=sections)
-    text = render(untested, "report.html.j2", "figures", print=False, has_pdf=False, scripts=())
-    assert "caveat" not in text
+def test_without_the_test_of_the_pictures_nothing_is_said_of_it(planted: Planted, tmp_path: Path) -> None:
+    tested, other = planted("sanity", sanity.result()), planted("ablation", ablation.result())
+    for said in ("caveat", "How that was tested"):
+        assert said in source_of(content_of(tmp_path, other, tested))
+        assert said not in source_of(content_of(tmp_path, other))
+
+
+def test_where_no_map_responds_nothing_is_said_of_the_pictures(planted: Planted, tmp_path: Path) -> None:
+    text = page_of(tmp_path, planted("sanity", sanity.silent()))
     assert "How that was tested" not in text
+    assert "so there is nothing to test" in text
 
 
 def test_a_top_layer_that_tells_no_images_apart_has_a_page(content: Content) -> None:
@@ -195,11 +221,13 @@ def test_classes_that_are_all_recognised_alike_have_no_best(content: Content) ->
 
 
 def test_a_claim_that_rests_on_a_figure_that_is_not_shown_stops_the_build_by_name(
-    content: Content, tmp_path: Path
+    planted: Planted, tmp_path: Path
 ) -> None:
-    folder, section = copied("correspondence", tmp_path)
-    section.write_text(section.read_text().replace('claim("correspondence", "gaps"', 'claim("correspondence", "gpas"'))
+    folder, template = copied("correspondence", tmp_path)
+    template.write_text(
+        template.read_text().replace('claim("correspondence", "gaps"', 'claim("correspondence", "gpas"')
+    )
     with pytest.raises(
         UserError, match=r"correspondence/section\.html\.j2: the claim 'correspondence' rests on 'gpas', which is"
     ):
-        render(content, "report.html.j2", "figures", folder, print=False, has_pdf=False, scripts=())
+        source_of(content_of(tmp_path, planted("correspondence", correspondence.result())), folder)

@@ -12,6 +12,7 @@ from fake_build import CLASSES, FAKED, RUN
 
 from reportgen.base.artifacts import read_json, write_arrays, write_json
 from reportgen.base.errors import UserError
+from reportgen.claims import influence_key
 from reportgen.page import compare, digest, html
 from reportgen.page.changes import changes
 from reportgen.page.matching import correlation, match
@@ -26,10 +27,22 @@ def claim(metrics: dict[str, Any], name: str) -> dict[str, Any]:
     return next(claim for claim in metrics["claims"] if claim["id"] == name)
 
 
+def part(metrics: dict[str, Any], name: str) -> dict[str, Any]:
+    return claim(metrics, name)["parts"][0]
+
+
+def changed(older: dict[str, Any], **values: Any) -> dict[str, Any]:
+    """A newer report, of other weights, in which the first part of `grouping` has other values."""
+    newer = copy.deepcopy(older)
+    claim(newer, "grouping")["weights"] = "other"
+    part(newer, "grouping").update(values)
+    return newer
+
+
 def test_a_report_is_no_different_from_itself(older: dict[str, Any]) -> None:
     found = changes(older, older)
     assert not found.any
-    assert found.compared == 8  # seven parts of claims, and the accuracy
+    assert len(found.numbers) == 7  # six parts of claims that have an interval, and the accuracy
     assert "Nothing changed." in digest.of_changes(found, older, older, {})
 
 
@@ -46,26 +59,99 @@ def test_a_report_is_no_different_from_itself(older: dict[str, Any]) -> None:
 def test_a_verdict_changes_for_better_or_worse(
     older: dict[str, Any], before: str, now: str, direction: str, worse: bool
 ) -> None:
-    newer = copy.deepcopy(older)
+    part(older, "grouping").update({"se": 0.01, "tau": 0.02})
+    newer = changed(older, estimate=part(older, "grouping")["estimate"] - 1)
     claim(older, "grouping")["verdict"] = before
     claim(newer, "grouping")["verdict"] = now
     found = changes(older, newer)
     [change] = found.verdicts
     assert (change.id, change.direction) == ("grouping", direction)
     assert bool(found.worse) == worse
-    assert found.any
+    assert found.turned == (change,)
+
+
+def test_a_verdict_that_changes_within_noise_is_not_worse(older: dict[str, Any]) -> None:
+    part(older, "grouping").update({"se": 0.01, "tau": 0.2})
+    newer = changed(older, estimate=part(older, "grouping")["estimate"] - 0.5)
+    claim(older, "grouping")["verdict"], claim(newer, "grouping")["verdict"] = "holds", "contradicted"
+    found = changes(older, newer)
+    assert found.verdicts
+    assert not found.worse
+    assert not found.moved
+    assert [move.claim for move in found.within] == ["grouping"]
+    text = digest.of_changes(found, older, newer, {})
+    assert "No verdict changed beyond noise" in text
+    assert text.index("<details>") < text.index("`grouping`")
 
 
 @pytest.mark.parametrize(
-    ("estimate", "low", "high", "moved"),
-    [(0.8, 0.7, 0.9, True), (0.8, 0.5, 1.0, False), (0.6, 0.58, 0.62, False), (0.4, None, 0.45, True)],
+    ("difference", "se", "tau", "weights", "moved"),
+    [
+        (0.4, 0.0, 0.1, "other", False),  # 2.95 * sqrt(2) * 0.1 = 0.418
+        (0.43, 0.0, 0.1, "other", True),
+        (0.43, 0.1, 0.1, "other", False),  # 2.95 * sqrt(4) * 0.1 = 0.591
+        (0.6, 0.1, 0.1, "other", True),
+        (0.43, 0.1, 9.0, "same", True),  # the same weights: training again says nothing
+        (0.4, 0.1, 9.0, "same", False),
+    ],
 )
-def test_a_number_moves_when_each_lies_outside_of_the_others_interval(
-    older: dict[str, Any], estimate: float, low: float | None, high: float, moved: bool
+def test_a_number_changes_by_more_than_sampling_and_training_again(
+    older: dict[str, Any], difference: float, se: float, tau: float, weights: str, moved: bool
 ) -> None:
-    newer = copy.deepcopy(older)  # before: 0.571 [0.535, 0.607]
-    claim(newer, "hierarchy")["parts"][0] |= {"estimate": estimate, "low": low, "high": high}
-    assert [move.name for move in changes(older, newer).moved] == ["hierarchy: layer 5 minus layer 1"] * moved
+    claim(older, "grouping")["weights"] = "same"
+    part(older, "grouping").update({"se": se, "tau": tau})
+    newer = changed(older, estimate=part(older, "grouping")["estimate"] + difference)
+    claim(newer, "grouping")["weights"] = weights
+    assert bool(changes(older, newer).moved) == moved
+
+
+def test_where_the_noise_of_training_is_unknown_nobody_can_say(older: dict[str, Any]) -> None:
+    part(older, "grouping").update({"se": 0.01, "tau": None})
+    newer = changed(older, estimate=part(older, "grouping")["estimate"] - 0.5)
+    claim(older, "grouping")["verdict"], claim(newer, "grouping")["verdict"] = "holds", "contradicted"
+    found = changes(older, newer)
+    assert (found.worse, [change.id for change in found.undecidable]) == ((), ["grouping"])
+    assert "REPEATS=3" in digest.of_changes(found, older, newer, {})
+    assert [change.id for change in changes(older, newer, tolerance=1.0).worse] == ["grouping"]
+    assert not changes(older, newer, tolerance=100.0).worse
+
+
+def test_where_images_are_the_same_the_paired_error_counts(older: dict[str, Any]) -> None:
+    part(older, "grouping").update({"se": 1.0, "tau": 0.0})
+    newer = changed(older, estimate=part(older, "grouping")["estimate"] - 0.5)
+    shared = np.random.default_rng(0).normal(size=100) / 10
+    key = influence_key("grouping", part(older, "grouping")["name"])
+    alike = ({key: shared}, {key: shared + 0.001})  # paired error 0.01
+    assert changes(older, newer, alike).moved
+    assert not changes(older, newer, ({key: shared}, {key: -shared})).moved
+    assert not changes(older, newer).moved
+    newer["data"]["fingerprint"] = "other images"
+    assert not changes(older, newer, alike).moved
+
+
+def test_a_verdict_that_the_accuracy_decides_changes_with_that(older: dict[str, Any]) -> None:
+    older["model"] |= {"top1": 0.9, "labelled_images": 1000, "top1_tau": 0.01, "weights_digest": "a"}
+    newer = copy.deepcopy(older)
+    newer["model"] |= {"top1": 0.1, "weights_digest": "b"}
+    claim(older, "grouping")["verdict"] = "holds"
+    claim(newer, "grouping").update({"verdict": "undecided", "why": "the net is not clearly better than guessing"})
+    for one in claim(newer, "grouping")["parts"]:
+        one["outcome"] = "holds"
+    assert [change.id for change in changes(older, newer).worse] == ["grouping"]
+    newer["model"]["top1"] = 0.88
+    assert not changes(older, newer).worse
+
+
+def test_a_report_of_before_is_still_read(older: dict[str, Any]) -> None:
+    """Of the first rules: without errors, units, and what training again adds."""
+    newer = copy.deepcopy(older)
+    for entry in older["claims"]:
+        for name in ("of", "net", "trainings", "unit", "weights", "beside"):
+            entry.pop(name, None)
+        for one in entry["parts"]:
+            for name in ("se", "tau", "unit", "net", "most", "smallest_effect", "why"):
+                one.pop(name, None)
+    assert not changes(older, newer).moved
 
 
 def test_settings_versions_and_data_that_differ_are_named(older: dict[str, Any]) -> None:

@@ -12,8 +12,8 @@ from reportgen.stages.plan import pipeline
 
 TRAINED = ("net", "compare/")  # stages that train
 # What a trained net's bytes depend on: docs/decisions/what-a-net-depends-on.md.
-LEARNING = ("nets", "data", "scenes", "stages/net.py", "stages/compare.py", "stages/data.py", "stages/scenes.py")
-LEARNING += ("settings/recipes.py", "settings/variants.py")
+LEARNING = ("nets", "data", "scenes", "stages/net.py", "stages/compare.py", "stages/train.py")
+LEARNING += ("stages/data.py", "stages/scenes.py", "settings/recipes.py", "settings/variants.py")
 ENDS = {"page", "pdf"}
 NOT_OF_A_STAGE = ("/preflight.py", "/maps.py")  # read at every call: what would end a run late, what compares reports
 
@@ -84,7 +84,7 @@ def test_only_what_a_net_learns_by_trains_it_again(path: str, opened: Pipeline) 
         ("analyses/occlusion/section.html.j2", ENDS),
         ("analyses/occlusion/occlusion.js", {"page"}),
         ("analyses/occlusion/draw.py", {"drawn/occlusion", *ENDS}),
-        ("analyses/occlusion/analysis.py", {"occlusion", "drawn/occlusion", *ENDS}),
+        ("analyses/occlusion/analysis.py", {"occlusion", "claims", "drawn/occlusion", *ENDS}),
         ("analyses/occlusion/headline.py", ENDS),
     ],
 )
@@ -100,7 +100,13 @@ def test_what_serves_everything_trains_nothing(path: str, opened: Pipeline) -> N
 
 def test_the_training_code_trains_every_net_again(opened: Pipeline) -> None:
     nets = trains(set(opened.stages))
-    for path in ("nets/training/loop.py", "nets/training/gradients.py", "nets/zfnet.py", "data/transforms.py"):
+    for path in (
+        "nets/training/loop.py",
+        "nets/training/gradients.py",
+        "nets/zfnet.py",
+        "data/transforms.py",
+        "stages/train.py",
+    ):
         assert trains(due_after(opened, path)) == nets, path
     assert trains(due_after(opened, "settings/recipes.py")) == nets
     assert "compare/zfnet" in due_after(opened, "settings/variants.py")

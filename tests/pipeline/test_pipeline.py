@@ -22,8 +22,8 @@ IMAGES = {"data", "annotations", "transfer"}
 CLAIMED = ("zfnet", "krizhevsky", "krizhevsky-without-3-4", "krizhevsky-without-6-7", "krizhevsky-without-3-4-6-7")
 COMPARED = {f"compare/{name}" for name in (*CLAIMED, "paper-clipped", "paper-unclipped")}
 BY_THE_PAPER = {"compare/paper-clipped", "compare/paper-unclipped"}
-LOOKING = {"architecture", "ablation", "drawn/architecture", "drawn/ablation"} | ENDS  # at comparison nets
-ALL = IMAGES | {"net"} | COMPARED | ANALYSES | DRAWINGS | ENDS
+LOOKING = {"architecture", "ablation", "claims", "drawn/architecture", "drawn/ablation"} | ENDS  # at comparison nets
+ALL = IMAGES | {"net", "claims"} | COMPARED | ANALYSES | DRAWINGS | ENDS
 
 
 def open_pipeline(folder: Path, **switches: str) -> Pipeline:
@@ -74,7 +74,7 @@ def test_a_loaded_net_is_looked_up_first_and_the_images_do_not_hang_on_it(tmp_pa
 @pytest.mark.parametrize(
     ("switches", "effects"),
     [
-        ({"FEATURES_MAPS": "3"}, {"features", "drawn/features"} | ENDS),
+        ({"FEATURES_MAPS": "3"}, {"features", "claims", "drawn/features"} | ENDS),
         ({"TRAINED_GALLERY": "3"}, {"trained", "drawn/trained"} | ENDS),
         ({"EPOCHS": "3"}, ALL - IMAGES - COMPARED),
         ({"MODEL": "krizhevsky"}, ALL - IMAGES - COMPARED),
@@ -217,7 +217,7 @@ def test_times_decide_nothing(tmp_path: Path) -> None:
     for path in (tmp_path / "build").rglob("artefact.json"):
         os.utime(path, (4_000_000_000, 4_000_000_000))
     assert due(open_pipeline(tmp_path)) == set()
-    assert due(open_pipeline(tmp_path, FEATURES_MAPS="3")) == {"features", "drawn/features", *ENDS}
+    assert due(open_pipeline(tmp_path, FEATURES_MAPS="3")) == {"features", "drawn/features", "claims", *ENDS}
 
 
 def test_a_deleted_or_moved_report_is_made_again(tmp_path: Path) -> None:

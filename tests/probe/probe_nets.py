@@ -8,6 +8,12 @@ import torch.nn.functional as F
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from reportgen.probe import Graph
+from reportgen.probe.operations import Operation
+from reportgen.probe.operations.activation import Rectifier
+from reportgen.probe.operations.convolution import Convolution
+from reportgen.probe.operations.linear import Linear
+
 
 def paper_net(
     maps: tuple[int, ...] = (96, 256, 384, 384, 256),
@@ -36,6 +42,26 @@ def paper_net(
     head = (nn.Linear(flat, units), nn.ReLU(inplace), nn.Dropout(), nn.Linear(units, units), nn.ReLU(inplace))
     net = nn.Sequential(*features, *head, nn.Dropout(), nn.Linear(units, classes))
     return initialised(net)
+
+
+def named(graph: Graph, operation: type[Operation]) -> list[str]:
+    """The names of a net's nodes of one operation, in the order of execution."""
+    return [node.name for node in graph.nodes.values() if isinstance(node.operation, operation)]
+
+
+def relus(graph: Graph) -> list[str]:
+    """The ReLUs: modules, functions and methods."""
+    return named(graph, Rectifier)
+
+
+def convs(graph: Graph) -> list[str]:
+    """The two-dimensional convolutions."""
+    return named(graph, Convolution)
+
+
+def linears(graph: Graph) -> list[str]:
+    """The linear layers."""
+    return named(graph, Linear)
 
 
 def initialised(net: nn.Module, seed: int = 0) -> nn.Module:

@@ -16,6 +16,7 @@ from agreement import (
 )
 from families import FAMILIES, REFUSED, Family
 from oracles import covered_one_by_one, forward_with_hooks
+from probe_nets import relus
 from torch import nn
 
 from reportgen.probe import Activation, Unsupported, activations, occlude, project, refusal, strongest, trace
@@ -31,7 +32,7 @@ def test_projections_equal_a_full_backward_pass(name: str) -> None:
     family = FAMILIES[name]
     net = family.make().double()
     image = random_image(3, family.rows, family.columns, dtype=torch.float64)
-    layers = [*family.modules, trace(net, image[None]).relus[-1]]
+    layers = [*family.modules, relus(trace(net, image[None]))[-1]]
     assert assert_equals_backward(net, image, layers, 1e-9, every=3) > len(family.modules)
 
 

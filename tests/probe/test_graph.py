@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from oracles import covered_one_by_one, forward_with_hooks
-from probe_nets import initialised, paper_net
+from probe_nets import convs, initialised, linears, paper_net, relus
 from torch import Tensor, nn
 
 from reportgen.probe import (
@@ -65,9 +65,9 @@ IMAGES = torch.randn(3, 3, 17, 19, generator=torch.Generator().manual_seed(1))
 
 def test_every_call_is_a_node(net: nn.Module) -> None:
     graph = trace(net, IMAGES)
-    assert graph.convs == ["stem.0", "block.conv"]
-    assert graph.relus == ["stem.1", "block_relu", "block_relu_1", "relu"]
-    assert graph.linears == ["head"]
+    assert convs(graph) == ["stem.0", "block.conv"]
+    assert relus(graph) == ["stem.1", "block_relu", "block_relu_1", "relu"]
+    assert linears(graph) == ["head"]
     assert [node.kind for node in graph.nodes.values()] == [
         *("input", "conv2d", "relu", "conv2d", "scale", "relu", "add", "relu", "max_pool", "mean", "relu"),
         *("identity", "linear"),
@@ -260,7 +260,7 @@ def test_of_a_net_that_branches_on_values_the_modules_are_watched() -> None:
         "the forward pass of Branching cannot be followed (symbolically traced variables"
     )
     assert list(graph.nodes) == ["(image)", "stem", "relu", "pool", "block", "relu#1", "head.input", "head"]
-    assert (graph.convs, graph.relus, graph.output) == (["stem", "block"], ["relu", "relu#1"], "head")
+    assert (convs(graph), relus(graph), graph.output) == (["stem", "block"], ["relu", "relu#1"], "head")
     assert graph.parents("relu#1") == ("block",)
     assert graph.parents("head") == ("head.input",)
     assert (graph.shape("pool"), graph.shape("head.input")) == ((4, 7, 8), (6,))
@@ -417,7 +417,7 @@ def test_operations_beside_the_vocabulary_keep_their_names() -> None:
 
 def test_the_papers_net() -> None:
     graph = trace(paper_net((4, 6, 6, 6, 4), 10, 5), torch.zeros(1, 3, 224, 224))
-    assert [graph.shape(relu)[1:] for relu in graph.relus] == [
+    assert [graph.shape(relu)[1:] for relu in relus(graph)] == [
         (110, 110),
         (26, 26),
         (13, 13),

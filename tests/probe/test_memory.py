@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from probe_nets import paper_net
+from probe_nets import paper_net, relus
+from small_nets import TINY
 from torch import Tensor, nn
 
 from reportgen.analyses.invariance import distances
@@ -23,7 +24,7 @@ from reportgen.nets.training import loop as training
 from reportgen.probe import Activation, deconvnet, memory, occlude, project, strongest, trace
 from reportgen.probe import graph as graphs
 from reportgen.probe.memory import by_batches, halved
-from reportgen.settings.recipes import TINY, TrainingSettings
+from reportgen.settings.recipes import TrainingSettings
 
 CPU = torch.device("cpu")
 PREPROCESSING = Preprocessing(crop=64, mean=(0.5, 0.5, 0.5), deviation=(0.25, 0.25, 0.25))
@@ -111,10 +112,10 @@ def test_the_search_finds_the_same(net: nn.Module, batch: int, monkeypatch: pyte
     """Memory ends behind layer 1, whose maxima were merged already."""
     pixels = torch.randn(23, 3, 64, 64).mul(4).round()
     graph = trace(net, pixels)
-    expected = strongest(graph, graph.relus, pixels.split(batch), 4)
-    small_memory(monkeypatch, 3, at=graph.find(graph.relus[2]).fx.name)
-    found = strongest(graph, graph.relus, pixels.split(batch), 4)
-    for layer in graph.relus:
+    expected = strongest(graph, relus(graph), pixels.split(batch), 4)
+    small_memory(monkeypatch, 3, at=graph.find(relus(graph)[2]).fx.name)
+    found = strongest(graph, relus(graph), pixels.split(batch), 4)
+    for layer in relus(graph):
         assert found[layer].images.tolist() == expected[layer].images.tolist()
         torch.testing.assert_close(found[layer].values, expected[layer].values)
 
@@ -122,9 +123,9 @@ def test_the_search_finds_the_same(net: nn.Module, batch: int, monkeypatch: pyte
 def test_occlusion_finds_the_same(net: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
     image = torch.randn(3, 64, 64)
     graph = trace(net, image[None])
-    expected = occlude(graph, image, 16, 8, 0.0, [graph.output, graph.relus[4]])
+    expected = occlude(graph, image, 16, 8, 0.0, [graph.output, relus(graph)[4]])
     small_memory(monkeypatch, 5)
-    found = occlude(graph, image, 16, 8, 0.0, [graph.output, graph.relus[4]])
+    found = occlude(graph, image, 16, 8, 0.0, [graph.output, relus(graph)[4]])
     for name, values in expected.covered.items():
         torch.testing.assert_close(found.covered[name], values, rtol=1e-4, atol=1e-5)
 
@@ -172,7 +173,7 @@ def test_moved_pictures_are_seen_the_same(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_gradients_and_projections_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     opened = inputs(photographs(10, 0), batch=16)
-    layer = opened.graph.relus[1]
+    layer = relus(opened.graph)[1]
     [images] = opened.batches(opened.data.val)
     units = np.array([[number % 8, 3, 4] for number in range(10)])
     of_one_image = [Activation(layer, *unit) for unit in units.tolist()]
@@ -265,7 +266,7 @@ def test_the_search_needs_no_more_memory_for_more_images(tmp_path: Path) -> None
                 yield batch
 
         tracemalloc.start()
-        strongest(opened.graph, opened.graph.relus, counted())
+        strongest(opened.graph, relus(opened.graph), counted())
         traced = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return most, traced

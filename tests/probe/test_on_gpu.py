@@ -10,11 +10,12 @@ from agreement import in_batches, random_image
 from captum.attr import NeuronDeconvolution
 from families import FAMILIES
 from pretended_gpu import Seen, pretended_gpu
+from small_nets import TINY
 from torch import Tensor
 
 from reportgen.nets.zfnet import ZFNet, initialise
 from reportgen.probe import Activation, activations, occlude, project, strongest, trace
-from reportgen.settings.recipes import TINY, ZEILER_FERGUS
+from reportgen.settings.recipes import ZEILER_FERGUS
 
 
 @pytest.mark.parametrize("name", FAMILIES)

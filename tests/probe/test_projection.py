@@ -9,7 +9,7 @@ from agreement import assert_close, assert_equals_backward, captum, errors_again
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import deconvnet_by_autograd, deconvnet_by_hand
-from probe_nets import Plan, initialised, paper_net, plans
+from probe_nets import Plan, initialised, paper_net, plans, relus
 from torch import Tensor, nn
 
 from reportgen.probe import Activation, NotFinite, ProbeError, Unsupported, activations, project, trace, unpool
@@ -34,7 +34,7 @@ def chain(pool: int, stride: int, ceil_mode: bool, padding: int, side: int) -> n
 def test_equals_captum(pool: int, stride: int, padding: int, ceil_mode: bool, side: int) -> None:
     net = chain(pool, stride, ceil_mode, padding, side)
     image = torch.randn(3, side, side + 2, generator=torch.Generator().manual_seed(side))
-    layers = [*trace(net, image[None]).relus, "11"]
+    layers = [*relus(trace(net, image[None])), "11"]
     assert max(errors_against_captum(net, image, layers, every=1 if side == 31 else 3)) <= 1e-5
 
 
@@ -347,8 +347,8 @@ def test_unpooled_maps_equal_those_of_the_backward_pass(kernel: int, stride: int
 @pytest.mark.real
 def test_squeezenet_equals_the_full_backward_pass(squeezenet: nn.Module, photographs: Callable[[int], Tensor]) -> None:
     image = photographs(3)[2]
-    relus = trace(squeezenet, image[None]).relus
-    assert assert_equals_backward(squeezenet, image, [*relus[1::5], relus[-1]], 2e-6, every=4) > 10
+    layers = relus(trace(squeezenet, image[None]))
+    assert assert_equals_backward(squeezenet, image, [*layers[1::5], layers[-1]], 2e-6, every=4) > 10
 
 
 @pytest.mark.real
@@ -357,7 +357,7 @@ def test_squeezenet_equals_captum(squeezenet: nn.Module, photographs: Callable[[
         if isinstance(module, nn.ReLU):
             module.inplace = False  # captum cannot follow ReLUs in place
     image = photographs(1)[0]
-    layers = trace(squeezenet, image[None]).relus[::6]
+    layers = relus(trace(squeezenet, image[None]))[::6]
     assert max(errors_against_captum(squeezenet, image, layers, every=4)) <= 1e-5
 
 

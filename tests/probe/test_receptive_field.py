@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from oracles import box_by_perturbation
-from probe_nets import Plan, RandomNet, paper_net, plans
+from probe_nets import Plan, RandomNet, paper_net, plans, relus
 from torch import Tensor, nn
 
 from reportgen.probe import Unsupported, activations, receptive_field, trace
@@ -55,7 +55,7 @@ def test_equals_touching_pixels_on_random_nets(plan: Plan) -> None:
     net = positive(RandomNet(blocks).double())
     image = plan.image().abs() + 0.5
     graph = trace(net, image[None])
-    name = graph.relus[-1]
+    name = relus(graph)[-1]
     _, rows, columns = graph.shape(name)
     reaches_image = [(row, column) for row in {0, rows // 2, rows - 1} for column in {0, columns // 2, columns - 1}]
     field = receptive_field(graph, name)

@@ -7,7 +7,7 @@ import torch
 from agreement import assert_equals_sorting, in_batches
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from probe_nets import Plan, paper_net, plans
+from probe_nets import Plan, paper_net, plans, relus
 from torch import Tensor, nn
 
 from reportgen.probe import NotFinite, ProbeError, Unsupported, activations, strongest, trace
@@ -58,8 +58,8 @@ def test_equals_sorting_everything(
 def test_equals_sorting_everything_on_random_nets(plan: Plan, images: int, batch: int) -> None:
     net, pixels = plan.net().float(), plan.image(images).float()
     graph = trace(net, pixels)
-    found = strongest(graph, graph.relus, in_batches(pixels, batch), 4)
-    for layer in graph.relus:
+    found = strongest(graph, relus(graph), in_batches(pixels, batch), 4)
+    for layer in relus(graph):
         outputs = torch.cat([activations(graph, some, [layer])[layer] for some in in_batches(pixels, batch)])
         assert_equals_sorting(found[layer], outputs, 4)
 
@@ -84,8 +84,8 @@ def test_fewer_images_than_asked_for() -> None:
 def test_the_papers_full_net(full_net: nn.Module) -> None:
     pixels = torch.randn(5, 3, 224, 224, generator=torch.Generator().manual_seed(9))
     graph = trace(full_net, pixels)
-    found = strongest(graph, graph.relus, in_batches(pixels, 2), 3)
-    assert [len(found[layer].values) for layer in graph.relus] == [96, 256, 384, 384, 256, 4096, 4096]
+    found = strongest(graph, relus(graph), in_batches(pixels, 2), 3)
+    assert [len(found[layer].values) for layer in relus(graph)] == [96, 256, 384, 384, 256, 4096, 4096]
     for layer in ("5", "13", "20"):
         outputs = torch.cat([activations(graph, some, [layer])[layer] for some in in_batches(pixels, 2)])
         assert_equals_sorting(found[layer], outputs, 3)
@@ -144,8 +144,8 @@ def test_on_cuda() -> None:
     pixels = torch.randn(7, 3, 96, 96, generator=torch.Generator().manual_seed(3))
     net.cuda()
     graph = trace(net, pixels)
-    found = strongest(graph, graph.relus, in_batches(pixels, 3), 4)
-    for layer in graph.relus:
+    found = strongest(graph, relus(graph), in_batches(pixels, 3), 4)
+    for layer in relus(graph):
         outputs = torch.cat([activations(graph, some, [layer])[layer].cpu() for some in in_batches(pixels, 3)])
         assert found[layer].values.device.type == "cpu"
         assert_equals_sorting(found[layer], outputs, 4)
@@ -155,7 +155,7 @@ def test_on_cuda() -> None:
 def test_squeezenet(squeezenet: nn.Module, photographs: Callable[[int], Tensor]) -> None:
     pixels = photographs(13)
     graph = trace(squeezenet, pixels)
-    layers = graph.relus[::5]
+    layers = relus(graph)[::5]
     found = strongest(graph, layers, in_batches(pixels, 5))
     for layer in layers:
         outputs = torch.cat([activations(graph, some, [layer])[layer] for some in in_batches(pixels, 5)])

@@ -1,11 +1,12 @@
 """The comparison nets: the paper's variants, each once, and how they are trained."""
 
 import pytest
+from small_nets import TINY
 
 from reportgen.analyses import registry
 from reportgen.claims import paper
 from reportgen.settings import variants
-from reportgen.settings.recipes import ARCHITECTURES, KRIZHEVSKY, PAPER_RECIPE, SMALL, ZEILER_FERGUS, TrainingSettings
+from reportgen.settings.recipes import KRIZHEVSKY, PAPER_RECIPE, SMALL, ZEILER_FERGUS, TrainingSettings
 from reportgen.settings.variants import BY_NAME, VARIANTS
 
 BASES = {"krizhevsky": KRIZHEVSKY, "zfnet": ZEILER_FERGUS}
@@ -39,7 +40,7 @@ def test_small_nets_vary_in_proportion() -> None:
     net = BY_NAME["zfnet-wider-double"].applied(SMALL)
     assert net.widths == (48, 128, 256, 512, 256)
     assert net.fully_connected == (512, 512)
-    assert BY_NAME["krizhevsky-half-6-7"].applied(ARCHITECTURES["tiny"]).fully_connected == (12, 8)
+    assert BY_NAME["krizhevsky-half-6-7"].applied(TINY).fully_connected == (12, 8)
 
 
 def test_the_two_by_the_papers_recipe_differ_in_clipping_alone() -> None:

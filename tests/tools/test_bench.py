@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import torch
 from pretended_gpu import pretended_gpu
+from small_nets import TINY
 
 from benchmarks import activations, training
 from reportgen import probe
 from reportgen.nets.zfnet import ZFNet
-from reportgen.settings.recipes import TINY
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])

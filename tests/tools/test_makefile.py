@@ -67,18 +67,22 @@ def test_a_choice_of_tests_is_no_switch_of_the_runs_in_them() -> None:
     assert "1 passed" in done.stdout
 
 
+REMADE = ("data", "compare/zfnet", "features", "occlusion", "drawn/features", "drawn/occlusion", "page", "pdf")
+
+
 @pytest.mark.parametrize("left", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_two_jobs_give_the_bytes_of_one(left: bool, tiny: Run, tmp_path: Path) -> None:
-    """In a folder of the user's own, too; `left`: of most of it there are the artefacts of one job."""
+    """In a folder of the user's own, too; `left`: all but a few stages, from the first to the last, were made before."""
     if left:
         shutil.copytree(tiny.build, tmp_path / "build")
-        for name in ("features", "occlusion", "drawn/features", "drawn/occlusion", "page", "pdf"):
+        for name in REMADE:
             shutil.rmtree(tmp_path / "build" / name)
     switches = ("PROFILE=tiny", "JOBS=2")
     done = make("report", *switches, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "report: " in done.stdout
     assert bytes_of(tmp_path / "report") == bytes_of(tiny.report)
+    assert bytes_of(tmp_path / "build" / "compare" / "zfnet") == bytes_of(tiny.build / "compare" / "zfnet")
     again = make("report", *switches, cwd=tmp_path)
     assert again.returncode == 0
     assert "stage" not in again.stderr

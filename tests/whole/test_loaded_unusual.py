@@ -147,7 +147,7 @@ def test_what_is_not_known_of_a_net_that_cannot_be_followed_is_not_told_as_known
     assert "leaves grey" not in features
     assert "Shown is the whole image, because the receptive field is not known." in evolution
     assert "No map of this net can be projected, so there is nothing to test: layer " in words_of(page, "sanity")
-    for wrong in ("holds the whole image", "can see the whole image", "followed by a max pool", "sees all"):
+    for wrong in ("covers the whole image", "can see the whole image", "followed by a max pool", "sees all"):
         assert wrong not in page
 
 

@@ -20,5 +20,6 @@ ANALYSIS = Analysis(
     "What the net can do without",
     Settings,
     figures=("table3_krizhevsky", "extra", "table3_zfnet", "table2", "table6"),
+    claims=("depth-matters",),
     reads=("data", "net", "compare"),
 )

@@ -24,7 +24,7 @@ DEPTH = (AS_IS, WITHOUT_34, WITHOUT_67, WITHOUT_BOTH)
 TOP = 5
 NONE = "–"
 PAPER_ROWS = {"krizhevsky": paper.ABLATION_KRIZHEVSKY, "zfnet": paper.ABLATION_ZEILER_FERGUS}
-TABLE_2 = {  # rows of the paper's table 2 that have a counterpart in this run: the variant, and whether of all seeds
+TABLE_2 = {  # rows of the paper's table 2 with a counterpart in this run: the variant, and whether all its seeds are averaged
     "their replication of Krizhevsky et al., 1 net": ("krizhevsky", False),
     "1 net of the paper’s figure 3": ("zfnet", False),
     "5 nets of the paper’s figure 3 (a)": ("zfnet", True),
@@ -45,14 +45,14 @@ class Ensemble:
 class Result:
     """The variants that this run trained, by name."""
 
-    facts: dict[str, dict[str, Any]]  # what each net's stage wrote of it
-    wrong: dict[str, Float[np.ndarray, " image"]]  # 1 where a net is wrong on a validation image; without diverged nets
+    facts: dict[str, dict[str, Any]]  # what each net's stage recorded about it
+    wrong: dict[str, Float[np.ndarray, " image"]]  # 1 where a net misclassifies a validation image; no diverged nets
     ensembles: dict[str, Ensemble]
     images: int  # validation images
 
 
 def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Result:
-    """Gather the comparison nets' answers for the validation images."""
+    """Gather the comparison nets' predictions for the validation images."""
     labels = inputs.data.val.labels
     rows = [variant.name for variant in variants.VARIANTS if variant.row]
     nets = {name: net.learned for name in rows if (net := inputs.compared(name)) is not None}
@@ -89,7 +89,7 @@ def excess(as_is: Any, without_34: Any, without_67: Any, without_both: Any) -> A
 
 
 def weakest(result: Result) -> dict[str, Any] | None:
-    """Numbers of the net whose layers are taken away: the claim depends on what it learned."""
+    """Numbers of the net from which layers are removed: the claim depends on what it learned."""
     return result.facts.get(AS_IS)
 
 
@@ -109,7 +109,7 @@ def judge(result: Result, rng: np.random.Generator) -> list[Verdict]:
 
 
 def numbers(result: Result) -> dict[str, Any]:
-    """What the section's prose speaks of: errors and differences as shares."""
+    """The numbers in the section's text: errors and differences as shares of 1."""
     found: dict[str, Any] = {
         "images": result.images,
         "epochs": max((net["epochs"] for net in result.facts.values()), default=0),
@@ -134,7 +134,7 @@ def numbers(result: Result) -> dict[str, Any]:
 
 
 def _paper_extra() -> dict[str, float]:
-    """The same differences of the paper's table 3, as shares."""
+    """The same differences in the paper's table 3, as shares of 1."""
     rows = paper.ABLATION_KRIZHEVSKY
     as_is, first, second, both = (rows[variants.BY_NAME[name].row].validation / 100 for name in DEPTH)
     extra = {"without_34": first - as_is, "without_67": second - as_is, "without_both": both - as_is}
@@ -142,7 +142,7 @@ def _paper_extra() -> dict[str, float]:
 
 
 def _errors(result: Result, name: str) -> dict[str, Any]:
-    """Errors of one net; None of one that diverged."""
+    """The errors of one net; None where its training diverged."""
     facts = result.facts[name]
     whole = facts["diverged"] is None
     return {
@@ -157,7 +157,7 @@ def _errors(result: Result, name: str) -> dict[str, Any]:
 
 
 def figures(result: Result) -> dict[str, Figure]:
-    """Tables 3, 2 and 6, and what removing layers cost."""
+    """Tables 3, 2 and 6, and how much error removing layers adds."""
     found: dict[str, Figure] = {
         "table3_krizhevsky": _table3(result, "krizhevsky", "Krizhevsky’s net"),
         "table3_zfnet": _table3(result, "zfnet", "the paper’s own net"),
@@ -190,8 +190,8 @@ def _table3(result: Result, base: str, said: str) -> Table:
         title=f"Variants of {said}",
         caption=f"Errors in per cent of {said} and its variants. This run: {trained} of the {len(rows)} nets, trained from "
         f"scratch on one schedule and evaluated on {result.images} validation images (centre crops) and on the training "
-        "images; a dash stands for what was not trained in this profile, or cannot be said. The paper: ImageNet 2012. "
-        "Read the differences within a column; the two data sets are not alike.",
+        "images; a dash marks a net that this profile does not train, or an error that is not defined. The paper’s columns: "
+        "ImageNet 2012. The two data sets differ, so compare rows within a column, not this run’s columns with the paper’s.",
         alt=f"A table of {len(rows)} variants of {said}: training, validation and top-5 error of this run and of the paper.",
         columns=(
             "what was changed",
@@ -208,7 +208,7 @@ def _table3(result: Result, base: str, said: str) -> Table:
 
 
 def _quoted(table: Table, own: int, what: str) -> Table:
-    """A table of a run that trained no net: without the ``own`` columns (so many) that would hold its errors."""
+    """The table of a run that trained no net: without its ``own`` columns (a count), which would hold this run's errors."""
     return replace(
         table,
         caption=f"{what}, as the paper printed them (ImageNet 2012).",
@@ -219,7 +219,7 @@ def _quoted(table: Table, own: int, what: str) -> Table:
 
 
 def _here(variant: variants.Variant, net: Mapping[str, Any]) -> str:
-    """The widths in this run that stand for the paper's, and whether the net diverged."""
+    """The layer widths that this run uses in place of the paper's, and whether the net diverged."""
     if not net:
         return ""
     said = []
@@ -244,9 +244,9 @@ def _extra_chart(result: Result) -> BarChart:
     return BarChart(
         title="What removing layers costs",
         caption="Top-1 validation error of Krizhevsky’s net without some of its layers, minus that of the whole net, in "
-        f"points; the line is a 95 % interval over {result.images} images, paired. In the paper: "
+        f"percentage points; the lines are 95 % intervals over {result.images} images (paired). In the paper: "
         + ", ".join(f"{value:.1f}" for value in known)
-        + ". If depth matters, the last bar ends right of zero, and further right than the one above it.",
+        + ". If depth matters, the last bar ends to the right of zero and further right than the bar above it.",
         alt=f"Four bars, extra error in points: {spoken}.",
         names=names,
         values=values,
@@ -271,8 +271,8 @@ def _table2(result: Result) -> Table:
         rows.append((row + said, *map(_cell, here), *(NONE if value is None else f"{value:.1f}" for value in printed)))
     table = Table(
         title="Single nets and averages of several",
-        caption="Errors in per cent. This run has counterparts of the paper’s single nets, and of several nets whose "
-        "probabilities are averaged where it trains more than one seed (SEEDS); the other rows stand as the paper’s numbers. "
+        caption="Errors in per cent. This run repeats the paper’s single nets and, where it trains more than one seed "
+        "(SEEDS), the average of several nets’ probabilities; the other rows show only the paper’s numbers. "
         f"This run: {result.images} validation images, centre crops; the paper: ImageNet 2012.",
         alt=f"A table of {len(rows)} models with validation errors of this run and of the paper.",
         columns=(
@@ -293,8 +293,8 @@ def _table6() -> Table:
     best, classes = paper.PASCAL_BEST_OF
     return Table(
         title="PASCAL 2012, not reproduced",
-        caption="The paper’s numbers, for completeness: a softmax retrained on the features of its ImageNet net, mean "
-        "over the classes of PASCAL VOC 2012. This report has no such images, and reproduces nothing of it.",
+        caption="The paper’s numbers, for completeness: mean accuracy over the classes of PASCAL VOC 2012 of a softmax "
+        "trained on the features of the paper’s ImageNet net. This report has no such images and does not reproduce them.",
         alt=f"A table: the paper's mean of {paper.PASCAL_MEAN}, the two leaders' {low} and {high}.",
         columns=("method", "mean accuracy (%)", f"best on how many of {classes} classes"),
         rows=(

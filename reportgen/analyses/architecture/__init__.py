@@ -36,5 +36,6 @@ ANALYSIS = Analysis(
         "spectra",
         "nets",
     ),
+    claims=("clipping", "fewer-dead-features", "less-aliasing", "better-architecture"),
     reads=("data", "net", "compare/zfnet", "compare/krizhevsky", "compare/paper-clipped", "compare/paper-unclipped"),
 )

@@ -21,25 +21,26 @@ from reportgen.analyses.architecture.first_layers import (
 from reportgen.claims import Part, Verdict, difference_part, jackknife_part, mean_part, not_tested
 from reportgen.figures.kinds import Figure, ImageGrid, LineChart, Panel, Series, Table
 from reportgen.look.inputs import Inputs, Learned
+from reportgen.look.statistics import mean_or_none, without_nan
 from reportgen.look.strongest import feature_maps, filter_pictures
 
-BEFORE, AFTER = "krizhevsky", "zfnet"  # the order in which they are compared: 11x11/4 minus 7x7/2
+BEFORE, AFTER = "krizhevsky", "zfnet"  # differences are 11x11/4 minus 7x7/2
 UNCLIPPED, CLIPPED = "paper-unclipped", "paper-clipped"
 SAID = {BEFORE: "11x11, stride 4", AFTER: "7x7, stride 2"}
-LEADING = 0.05  # of the filters: those in which a layer's energy is said to gather
-ARCHITECTURE = 6  # seeds, from which a claim is about the architecture
+LEADING = 0.05  # share of the filters, the strongest, in which energy may be concentrated
+ARCHITECTURE = 6  # seeds: with fewer, a claim is about these trained nets, not about the architecture
 
 
 @dataclass(frozen=True)
 class Result:
-    """The nets that this run has of the four, by the names of the variants."""
+    """Those of the four nets that this run has, by variant name."""
 
     first: dict[str, FirstLayer]
     second: dict[str, SecondLayer]
-    facts: dict[str, dict[str, Any]]  # what each net's stage wrote of it
+    facts: dict[str, dict[str, Any]]  # what each net's stage recorded about it
     rescaled: dict[str, float]  # recipe `paper`: largest share of any layer's filters that was rescaled in any epoch
-    errors: dict[str, Float[np.ndarray, "seed image"]]  # of the two architectures: 1 where an image is got wrong
-    diverged_pairs: int  # seeds with which one of the two did not train to the end; their errors are left out
+    errors: dict[str, Float[np.ndarray, "seed image"]]  # of the two architectures: 1 where an image is misclassified
+    diverged_pairs: int  # seeds for which one of the two diverged; `errors` leaves them out
     images: int  # validation images
 
 
@@ -61,14 +62,14 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
 
 
 def rescaled(history: list[dict[str, Any]]) -> float:
-    """Largest share of any layer's filters that clipping rescaled, mean over an epoch; 0 where it never acted."""
+    """Largest share of a layer's filters that clipping rescaled, each share a mean over an epoch; 0 if it never acted."""
     return max((share for epoch in history for share in epoch["clipped"].values()), default=0.0)
 
 
 def paired_errors(inputs: Inputs) -> tuple[dict[str, Float[np.ndarray, "seed image"]], int]:
-    """Which validation images the two architectures get wrong, for every seed with which both were trained to the end.
+    """Which validation images each of the two architectures misclassifies, for every seed for which neither diverged.
 
-    Also returns the number of seeds with which one of them diverged.
+    Also returns the number of seeds for which one of them diverged.
     """
     labels = inputs.data.val.labels
     pairs: list[list[Learned]] = []
@@ -87,7 +88,7 @@ def paired_errors(inputs: Inputs) -> tuple[dict[str, Float[np.ndarray, "seed ima
 
 
 def weakest(result: Result) -> dict[str, Any] | None:
-    """Numbers of the less able of the two architectures, on which the claims about what nets learned depend."""
+    """Numbers of the less accurate of the two architectures: claims about what nets learned depend on it."""
     return min(
         (result.facts[name] for name in SAID if name in result.facts), key=lambda net: net["correct"], default=None
     )
@@ -99,13 +100,13 @@ def judge(result: Result, rng: np.random.Generator) -> list[Verdict]:
 
 
 def _missing(result: Result, *names: str) -> str:
-    """Why a claim about these nets cannot be tested, or nothing."""
+    """Why a claim about these nets cannot be tested; empty where it can."""
     missing = [name for name in names if name not in result.facts]
     return f"this run trains no net {', '.join(missing)} (COMPARE_VARIANTS)" if missing else ""
 
 
 def _diverged(result: Result, *names: str) -> str:
-    """Why a claim about these nets is undecided, or nothing."""
+    """Why a claim about these nets stays undecided; empty where it need not."""
     found = [name for name in names if result.facts[name]["diverged"] is not None]
     return "; ".join(f"training of {name} diverged in epoch {result.facts[name]['diverged']}" for name in found)
 
@@ -122,7 +123,7 @@ def _clipping(result: Result, rng: np.random.Generator) -> Verdict:
         why = f"clipping never acted in {epochs} epoch{'s' * (epochs != 1)}" + (
             ": the two nets are the same" if _same(result) else ""
         )
-        return Verdict(claim, (), why)  # a net against itself has a difference of zero, but no interval
+        return Verdict(claim, (), why)  # a net differs from itself by zero, and that has no interval
     energies = [result.first[name].energy for name in names]
     leaders = [measured.leading(energy, LEADING) for energy in energies]
     shares = [measured.led_share(*pair) for pair in zip(energies, leaders, strict=True)]
@@ -135,7 +136,7 @@ def _clipping(result: Result, rng: np.random.Generator) -> Verdict:
 
 
 def _same(result: Result) -> bool:
-    """Whether the nets with and without clipping have the same filters, to the bit."""
+    """Whether the nets with and without clipping have exactly the same filters."""
     return all(name in result.first for name in (UNCLIPPED, CLIPPED)) and np.array_equal(
         result.first[UNCLIPPED].filters, result.first[CLIPPED].filters
     )
@@ -148,8 +149,8 @@ def _dead(result: Result, rng: np.random.Generator) -> Verdict:
     if not all(name in result.first for name in SAID):
         return not_tested(claim, "layer 1 does not read the image")
     before, after = (result.first[name] for name in SAID)
-    likeness = [_known(measured.nearest_likeness(layer.filters)) for layer in (before, after)]
-    middle = [_known(measured.middle_share(layer.filters)) for layer in (before, after)]
+    likeness = [without_nan(measured.nearest_likeness(layer.filters)) for layer in (before, after)]
+    middle = [without_nan(measured.middle_share(layer.filters)) for layer in (before, after)]
     if not all(len(values) for values in (*likeness, *middle)):
         return not_tested(claim, "layer 1 of a net has no two filters")
     parts = (
@@ -161,15 +162,16 @@ def _dead(result: Result, rng: np.random.Generator) -> Verdict:
 
 
 def _likeness_resized(result: Result) -> dict[str, Any] | None:
-    """Likeness to the nearest filter, 11x11/4 minus 7x7/2, all on the grid of the smaller filters.
+    """Similarity to the nearest filter, 11x11/4 minus 7x7/2, with all filters resized to the smaller side.
 
-    Not a part of the claim: filters with more weights agree less by chance, so the cosine between them is lower.
+    Not a part of the claim, which compares filters as they are. It is shown because the cosine of two filters with more
+    weights is lower by chance alone.
     """
     if not all(name in result.first for name in SAID):
         return None
     filters = [result.first[name].filters for name in SAID]
     side = min(some.shape[1] for some in filters)
-    before, after = (_known(measured.nearest_likeness(measured.resized(some, side))) for some in filters)
+    before, after = (without_nan(measured.nearest_likeness(measured.resized(some, side))) for some in filters)
     if not len(before) or not len(after):
         return None
     part = difference_part("", before, after, np.random.default_rng(0))
@@ -200,7 +202,7 @@ def _better(result: Result, rng: np.random.Generator) -> Verdict:
     claim = "better-architecture"
     if why := _missing(result, BEFORE, AFTER):
         return not_tested(claim, why)
-    lost = result.diverged_pairs  # a pair left out would flatter the architecture that diverges
+    lost = result.diverged_pairs  # leaving a pair out would favour the architecture that diverges
     why = f"with {lost} of the seeds one of the two did not train to the end" if lost else ""
     if not result.errors:
         return Verdict(claim, (), why)
@@ -215,17 +217,8 @@ def _better(result: Result, rng: np.random.Generator) -> Verdict:
     return Verdict(claim, (mean_part(f"error of {which}: 11x11/4 minus 7x7/2", gap.mean(axis=0), rng),), why)
 
 
-def _known(values: np.ndarray) -> np.ndarray:
-    return values[~np.isnan(values)]
-
-
-def _mean(values: np.ndarray) -> float | None:
-    known = _known(values)
-    return float(known.mean()) if len(known) else None
-
-
 def numbers(result: Result) -> dict[str, Any]:
-    """What the section's prose speaks of."""
+    """The numbers in the section's text."""
     return {
         "images": result.images,
         "seeds": len(result.errors[AFTER]) if result.errors else 0,
@@ -253,8 +246,8 @@ def _of_net(result: Result, name: str) -> dict[str, Any]:
         found |= {
             "filters": len(layer.filters),
             "dead": int(layer.dead.sum()),
-            "likeness": _mean(measured.nearest_likeness(layer.filters)),
-            "middle": _mean(measured.middle_share(layer.filters)),
+            "likeness": mean_or_none(measured.nearest_likeness(layer.filters)),
+            "middle": mean_or_none(measured.middle_share(layer.filters)),
         }
     if name in result.second:
         second = result.second[name]
@@ -267,10 +260,11 @@ def _of_net(result: Result, name: str) -> dict[str, Any]:
 
 
 def _grid(layer: SecondLayer) -> dict[str, Float[np.ndarray, " large"]]:
-    """How far a grid of four pixels stands out of each projection's spectrum, compared with its patch's: logarithms.
+    """How far a grid of four pixels stands out in each projection's spectrum, relative to its patch's: logarithms.
 
-    At its points on the axes, and at those on the diagonals. Compared with the neighbours on the line or on the ring,
-    whichever leave the lower mean. Not a part of the claim, whose bands are rings in which such points are diluted.
+    One value for the grid's points on the axes, one for those on the diagonals. Each point is compared with its
+    neighbours on the line or on the ring, whichever give the lower mean. Not a part of the claim: its bands are whole
+    rings, which dilute single points.
     """
     if not len(layer.lattice):
         return {}
@@ -279,13 +273,13 @@ def _grid(layer: SecondLayer) -> dict[str, Float[np.ndarray, " large"]]:
 
 
 def _times(part: Part) -> dict[str, Any]:
-    """A logarithm with its interval as a factor; an end that is open is None."""
+    """A logarithm and its interval, as factors; an infinite end is None."""
     low, high = (float(np.exp(end)) if np.isfinite(end) else None for end in (part.low, part.high))
     return {"estimate": float(np.exp(part.estimate)), "low": low, "high": high, "n": part.n}
 
 
 def _grids(result: Result) -> dict[str, Any] | None:
-    """The grid of each of the two nets, and the ratio of the grid with long steps to the other."""
+    """How far the grid stands out in each of the two nets, and the ratio of stride 4 to stride 2."""
     found = [_grid(result.second[name]) for name in SAID if name in result.second]
     if len(found) < len(SAID) or not all(found):
         return None
@@ -313,12 +307,12 @@ def _of_recipe(result: Result, name: str) -> dict[str, Any]:
     if name in result.first:
         energy = result.first[name].energy
         leaders = measured.leading(energy, LEADING)
-        found |= {"leaders": len(leaders), "led": _mean(measured.led_share(energy, leaders))}
+        found |= {"leaders": len(leaders), "led": mean_or_none(measured.led_share(energy, leaders))}
     return found
 
 
 def figures(result: Result) -> dict[str, Figure]:
-    """Figure 6, and the numbers behind what it shows."""
+    """Figure 6, and the numbers behind it."""
     found: dict[str, Figure] = {}
     for name, letter in ((UNCLIPPED, "(a) "), (CLIPPED, "")):
         if name in result.first and not (name == CLIPPED and _same(result)):  # the same picture is not shown twice
@@ -351,9 +345,9 @@ def figures(result: Result) -> dict[str, Figure]:
 def _filters(layer: FirstLayer, said: str, letter: str) -> ImageGrid:
     return ImageGrid(
         title=f"{letter} Layer 1 of {said}",
-        caption=f"The {len(layer.filters)} filters of layer 1 of the comparison net with {said}; grey is zero, each is "
-        "scaled to its own contrast. Look for filters that are noise, that look like another, or that have only the "
-        "coarsest or only the finest stripes.",
+        caption=f"The {len(layer.filters)} filters of layer 1 of the comparison net with {said}; grey is zero, and each "
+        "filter has its own contrast. Look for filters that are noise, that repeat another, or that have only very coarse "
+        "or only very fine stripes.",
         alt=f"A grid of {len(layer.filters)} small colour pictures, the filters of layer 1 of the net with {said}.",
         images=filter_pictures(layer.filters),
         columns=_columns(len(layer.filters)),
@@ -374,9 +368,9 @@ def _recipe_filters(result: Result, name: str, letter: str) -> ImageGrid:
     return ImageGrid(
         title=f"{letter}Layer 1 trained {how} clipping",
         caption=f"The {len(layer.filters)} filters of layer 1 of the net with 7x7, stride 2, trained by the paper's recipe "
-        f"{how} clipping of the filters' RMS{after}; grey is zero, all are scaled alike, by the largest weight of all. "
-        + ("The two nets' filters are the same to the bit, so they are shown once. " if _same(result) else "")
-        + "Where one filter dominates, it alone has contrast.",
+        f"{how} clipping of the filters' RMS{after}; grey is zero, and one scale, set by the largest weight, serves all. "
+        + ("The two nets' filters are exactly the same, so they are shown once. " if _same(result) else "")
+        + "Where one filter dominates, only that one is visible.",
         alt=f"A grid of {len(layer.filters)} small colour pictures, filters of layer 1 trained {how} clipping.",
         images=filter_pictures(layer.filters, alike=True),
         columns=_columns(len(layer.filters)),
@@ -394,9 +388,9 @@ def _energy_chart(result: Result) -> LineChart:
         said.append(f"{how} the strongest filter has {gathered[0]:.0f} %")
     return LineChart(
         title="Where the energy of layer 1 gathers",
-        caption=f"Share of layer 1's response energy over {result.images} validation images that lies in its strongest "
-        "filters, the strongest first. The steeper the beginning, the fewer filters do the work; where the two curves "
-        "coincide, clipping changed nothing.",
+        caption=f"Share of layer 1's response energy over {result.images} validation images that its strongest filters "
+        "hold together, by how many of them are counted. The steeper a curve begins, the fewer filters hold the energy; "
+        "where the two curves coincide, clipping changed nothing.",
         alt=f"Two rising curves over the number of filters: {'; '.join(said)}.",
         panels=(Panel("", "strongest filters", "share of the energy (%)", tuple(series), (0.0, 102.0)),),
     )
@@ -425,10 +419,10 @@ def _spectra_chart(result: Result) -> LineChart:
     return LineChart(
         title="Spectra of layer 1's filters and of layer 2's projections",
         caption="Left: how the energy of a layer-1 filter is spread over spatial frequencies, mean over the filters; the "
-        "band holds the middle half of them. The paper's middle frequencies are here those from 1/16 to 1/4 cycle per "
-        f"pixel. Right: energy of layer-2 projections against that of the image patches behind them, {counts}, "
-        "one for each image. A stride of 4 px repeats what it reads at 1/4 and 1/2 cycle per pixel, but at single points: "
-        "each value here is a mean over a ring, in which they are diluted.",
+        "band holds the middle half of them. What the paper calls middle frequencies is taken here as 1/16 to 1/4 cycle per "
+        f"pixel. Right: energy of layer-2 projections relative to that of the image patches that caused them, {counts}, "
+        "one for each image. A stride of 4 px causes aliasing at 1/4 and 1/2 cycle per pixel, but only at single points of "
+        "the spectrum: each value here is a mean over a ring, which dilutes them.",
         alt=f"Two panels of curves over spatial frequency; {'; '.join(said)}.",
         panels=(
             Panel("layer 1, filters", "cycles per pixel", "share of the energy (%)", tuple(first)),
@@ -459,10 +453,11 @@ def _table(result: Result) -> Table:
     )
     return Table(
         title="The two architectures",
-        caption="Two comparison nets, trained on the same images with the same seed and schedule. Top-1 errors on the "
-        "validation and the training images, centre crops; multiply-adds for one image; dead filters of layer 1, their mean "
-        "cosine similarity to the nearest other, and their share of energy in the middle frequencies; energy of layer-2 "
-        "projections near 1/4 and 1/2 cycle per pixel as a multiple of their patches' (geometric mean).",
+        caption="Two comparison nets, trained on the same images with the same seed and schedule. Columns: top-1 error on "
+        "the validation and the training images (centre crops); multiply-adds for one image; parameters; of the filters of "
+        "layer 1, how many are dead, their mean cosine similarity to the nearest other filter, and their share of energy in "
+        "the middle frequencies; energy of layer-2 projections near 1/4 and 1/2 cycle per pixel as a multiple of their "
+        "patches' (geometric mean).",
         alt=f"A table with one row for each of {len(rows)} nets: errors, cost, dead filters, aliasing.",
         columns=(
             "layer 1",

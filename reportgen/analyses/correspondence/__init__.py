@@ -35,5 +35,6 @@ ANALYSIS = Analysis(
     "Does the net know that a left eye is a left eye?",
     Settings,
     figures=("masks", "table1", "gaps", "behind"),
+    claims=("correspondence",),
     reads=("data", "net", "annotations"),
 )

@@ -85,7 +85,7 @@ class Result:
     shown: Int[np.ndarray, " shown"]  # of the images
     pictures: UInt8[np.ndarray, "row shown height width 3"]  # original, each part masked, on the object, anywhere
     left_out: tuple[tuple[str, str], ...]  # image and reason
-    why: str = ""  # there is nothing to score
+    why: str = ""  # why there is nothing to score
 
     @cached_property
     def across(self) -> bool:
@@ -191,7 +191,7 @@ def features(
     images: Int[np.ndarray, " image"],
     squares: Int[np.ndarray, "image 3"] | None = None,
 ) -> dict[int, Float[np.ndarray, "image entry"]]:
-    """The feature vectors of some images at each layer, with a grey square on each where squares are given."""
+    """The feature vectors of some images at each layer; `squares`: a grey square to cover part of each image with."""
 
     grey = inputs.preprocessing.grey()[:, None, None].to(inputs.device)
     starts = range(0, len(images), inputs.batch)
@@ -215,7 +215,7 @@ def features(
 def _pictures(
     parts: Parts, chosen: Chosen, shown: Int[np.ndarray, " shown"], crop: int
 ) -> UInt8[np.ndarray, "row shown height width 3"]:
-    """Rows of figure 8: the images, with each part masked, with a random mask on the object, with one anywhere."""
+    """Rows of figure 8: the images; then with each part masked, with a random mask on the object, and with one anywhere."""
     inside = inner(parts.images.shape[1], crop)
     originals = np.asarray(parts.images[chosen.images[shown]])[:, inside, inside]
     masks = chosen.masks
@@ -228,7 +228,7 @@ def _pictures(
 
 
 def judge(result: Result, rng: np.random.Generator) -> list[Verdict]:
-    """The claim `correspondence`: each part's gap at layer 5, and the parts' mean gap there minus that at layer 7."""
+    """The claim `correspondence`: each part's gap at layer 5, and the parts' mean gap at layer 5 minus that at layer 7."""
     if result.why:
         return [not_tested("correspondence", result.why)]
     missing = [str(number) for number in SCORED if f"layer{number}" not in result.layers]
@@ -269,7 +269,7 @@ def _untouched(layer: Layer, part: slice) -> str:
 def claim_of_depth(
     deep: Float[np.ndarray, "part pair"], top: Float[np.ndarray, "part pair"]
 ) -> Float[np.ndarray, " pair"]:
-    """The gap at layer 5 minus that at layer 7, mean over the parts: how much more the parts stand out at layer 5."""
+    """The gap at layer 5 minus that at layer 7, mean over the parts: positive where the parts stand out more at layer 5."""
     return deep.mean(axis=0) - top.mean(axis=0)
 
 
@@ -285,10 +285,10 @@ class Row:
     key: str  # the part's name, "random" or "anywhere"
     name: str
     sort: str
-    part: slice  # which of the parts' scores
+    part: slice  # of the parts' axis of the scores
 
     def distances(self, layer: Layer) -> Float[np.ndarray, "mask pair"]:
-        """The distance of every pair under every such mask."""
+        """The Hamming distance of every pair under every such mask."""
         found = layer.hamming(self.sort)[self.part]
         return found.reshape(-1, found.shape[-1])
 
@@ -304,14 +304,14 @@ class Row:
 
 
 def rows(part_names: Sequence[str]) -> list[Row]:
-    """The lines of table 1: every part, random places on the object, and, beyond the paper, anywhere."""
+    """The lines of table 1: every part, random places on the object, and (not in the paper) random places anywhere."""
     found = [Row(part, in_words(part), "part", slice(place, place + 1)) for place, part in enumerate(part_names)]
     found.append(Row("random", "random, on the object", "on_object", slice(None)))
     return [*found, Row("anywhere", "random, anywhere", "anywhere", slice(None))]
 
 
 def numbers(result: Result) -> dict[str, Any]:
-    """What the section's prose and the metrics speak of."""
+    """The numbers in the section's text and in the metrics."""
     pairing, layers = result.pairing, list(result.layers.values())
     lines = rows(result.part_names) if layers else []
     return {
@@ -348,9 +348,9 @@ def _within_gap(result: Result, layer: Layer) -> float | None:
 
 
 def _opposite_gap(opposite: list[float | None]) -> float | None:
-    """How much more often features that both masks change move in opposite directions under random masks than under parts.
+    """Share of opposite changes under random masks minus that under masks of parts, among features that changed in both.
 
-    `opposite`: of each row of table 1, the parts first, then random masks on the object, then anywhere.
+    `opposite`: that share for each line of table 1: the parts, then random masks on the object, then anywhere.
     """
     *parts, random, _ = opposite
     known = [share for share in parts if share is not None]
@@ -374,7 +374,7 @@ def _line(line: Row, layer: Layer, result: Result) -> dict[str, float | None]:
 
 
 def figures(result: Result) -> dict[str, Figure]:
-    """Figure 8, table 1, the gaps that the claim speaks of, and what lies behind the scores."""
+    """Figure 8, table 1, the gaps that the claim is about, and what the scores are made of."""
     if result.why:
         return {}
     found: dict[str, Figure] = {"masks": _figure8(result)}
@@ -407,7 +407,7 @@ def _layers_of(result: Result) -> list[Layer]:
 
 
 def _table1(result: Result) -> Table:
-    """Table 1, with the paper's numbers beside where it has the part."""
+    """Table 1, with the paper's numbers for the parts that it has."""
     layers = _layers_of(result)
     beside = bool(set(result.part_names) & set(CORRESPONDENCE))
     printed = []
@@ -464,7 +464,7 @@ def _mean(line: Row, layer: Layer, result: Result) -> float:
 
 
 def _spread(mean: float | None, deviation: float | None) -> str:
-    """As the paper prints it."""
+    """Mean and deviation as the paper prints them."""
     return f"{mean:.3f}\u00a0±\u00a0{deviation:.3f}"
 
 
@@ -493,7 +493,7 @@ def _gap_chart(result: Result) -> BarChart:
 
 
 def _behind(result: Result) -> Table:
-    """What the paper's score is made of: how many entries change at all, and how many of those in opposite ways."""
+    """What the paper's score is made of: how many features change at all, and how many of those in opposite directions."""
     layers = _layers_of(result)
     printed = []
     for line in rows(result.part_names):
@@ -503,10 +503,10 @@ def _behind(result: Result) -> Table:
     names = [f"layer {layer.number}" for layer in layers]
     return Table(
         title="What the scores are made of",
-        caption="Secondary numbers, on which no verdict rests. First the share of the layer’s features that a mask changes at "
-        "all: where it changes few, most pairs of entries are two zeros, which agree, and the score is low for that "
-        "reason alone. Then, among entries that changed in both images, the share that rose in one and fell in the "
-        "other: half says that the masks have nothing in common.",
+        caption="Secondary numbers, on which no verdict rests. First, the share of the layer’s features that a mask changes "
+        "at all: where that is small, most features are unchanged in both images, which counts as agreement, so the score "
+        "is low for that reason alone. Then, among features that changed in both images, the share that rose in one and "
+        "fell in the other: one half means that the masks have nothing in common.",
         alt="A table: for each sort of mask the share of features that it changes, and the share of opposite changes among "
         "those that changed in both images.",
         columns=(

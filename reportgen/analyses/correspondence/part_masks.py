@@ -1,4 +1,4 @@
-"""Grey squares over the parts of objects, and over other places for comparison (Zeiler & Fergus 2013, section 4.3)."""
+"""Grey squares over the parts of objects, and over random places for comparison (Zeiler & Fergus 2013, section 4.3)."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ from reportgen.look import squares
 
 @dataclass(frozen=True)
 class Masks:
-    """The squares, (top, left, side) in pixels of what the net reads, for each image; one that does not fit has side 0."""
+    """The squares of each image: (top, left, side) in pixels of the net's input; a square that does not fit has side 0."""
 
     part: Int[np.ndarray, "part 1 image 3"]
-    on_object: Int[np.ndarray, "part draw image 3"]  # as large as the part's, wholly on the object, clear of all parts
-    anywhere: Int[np.ndarray, "part draw image 3"]  # as large as the part's, clear of all parts
+    on_object: Int[np.ndarray, "part draw image 3"]  # of the part's size, on the object, clear of the parts
+    anywhere: Int[np.ndarray, "part draw image 3"]  # of the part's size, clear of the parts
 
     def of(self, images: Int[np.ndarray, " some"]) -> "Masks":
         """The masks of some of the images."""
@@ -42,7 +42,7 @@ class Chosen:
 
 
 def in_words(part: str) -> str:
-    """A part's name in words."""
+    """A part's name with spaces instead of underscores."""
     return part.replace("_", " ")
 
 
@@ -51,8 +51,8 @@ def choose(parts: Parts, crop: int, scale: float, draws: int, rng: np.random.Gen
 
     Where they do not make pairs of different categories, only those of a category of three images or more.
 
-    A part's mask is a square `scale` times as wide as the part. Every part has `draws` random masks of its size, of
-    either sort.
+    A part's mask is a square `scale` times as wide as the part. For every part, `draws` random masks of the same size
+    are drawn on the object, and as many anywhere.
     """
     left_out = []
     part_masks = mask_parts(parts, crop, scale)
@@ -74,7 +74,7 @@ def choose(parts: Parts, crop: int, scale: float, draws: int, rng: np.random.Gen
 
 
 def mask_parts(parts: Parts, crop: int, scale: float) -> Int[np.ndarray, "part image 3"]:
-    """The square over each part, in pixels of the centre crop; it may leave the crop."""
+    """The square over each part, in pixels of the centre crop; it may reach beyond the crop."""
     margin = inner(parts.images.shape[1], crop).start
     sides = np.maximum(np.round(scale * parts.diameters), 1).astype(np.int64)
     found = squares.around((parts.places - margin).reshape(-1, 2), sides.reshape(-1))
@@ -89,7 +89,7 @@ def random_masks(
     draws: int,
     rng: np.random.Generator,
 ) -> Masks:
-    """The parts' masks of some images with random ones beside them, all places that are allowed equally probable."""
+    """The parts' masks of some images, and random masks drawn uniformly from all allowed places."""
     inside = inner(parts.images.shape[1], crop)
     everywhere = np.ones((crop, crop), bool)
     shape = (len(part_masks), draws, len(images), 3)

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float, Int, Int8, Int32
 
 SMALLEST_GROUP = 3  # images of a class: a pair within it must be left when one image is taken away
 
-NEGLIGIBLE = 1e-5  # of the image's largest feature: rounding, not a change
+NEGLIGIBLE = 1e-5  # of the image's largest feature: a smaller difference is rounding
 
 
 def signs_of_change(
@@ -29,18 +29,19 @@ def signs_of_change(
 
 @dataclass(frozen=True)
 class PairCounts:
-    """What two vectors of signs have in common, in numbers of entries."""
+    """How the sign vectors of two images compare, in numbers of entries."""
 
-    different: Int32[np.ndarray, "*of pair"]  # one sign here, another there; zero is a sign: equal zeros agree
-    changed: Int32[np.ndarray, "*of pair"]  # not zero in either
+    different: Int32[np.ndarray, "*of pair"]  # the two signs differ; 0 counts as a sign, so two zeros agree
+    changed: Int32[np.ndarray, "*of pair"]  # neither sign is 0
     opposite: Int32[np.ndarray, "*of pair"]  # plus in one, minus in the other
 
 
 def compare(signs: Int8[np.ndarray, "image entry"], pairs: Int[np.ndarray, "pair 2"]) -> PairCounts:
     """Compare the signs of two images, pair by pair.
 
-    Counts are sums of products of 0, 1 and -1, so two matrix products give them for all pairs: s.s' is the number of
-    equal less that of opposite signs, |s|.|s'| their sum. In 32 bits they are exact below 2^24 entries.
+    The counts follow from two matrix products, which serve all pairs: among entries that changed in both images, s.s'
+    is the number of equal signs minus that of opposite ones, and |s|.|s'| is their sum. In 32-bit floats both are exact
+    below 2^24 entries.
     """
     numbers = signs.astype(np.float32)
     dots, both = (part @ part.T for part in (numbers, np.abs(numbers)))

@@ -30,4 +30,5 @@ ANALYSIS = Analysis(
     "How the features evolve during training",
     Settings,
     figures=("layer*", "already_final", "cka"),
+    claims=("lower-layers-converge-first",),
 )

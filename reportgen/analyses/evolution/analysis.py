@@ -21,17 +21,17 @@ from reportgen.look.strongest import convolutions, field_side
 from reportgen.nets.layers import feature_vectors
 
 COLUMNS = 10  # epochs that figure 4 shows at most; the paper has eight
-COMPARED = ((5, 1), (4, 2))  # layers: the claim says that the first settles later than the second
-TOP = 7  # the fully connected layer whose features are followed, too
+COMPARED = ((5, 1), (4, 2))  # pairs of layers: the claim says that the first settles later than the second
+TOP = 7  # a fully connected layer, whose features are followed as well
 
 
 @dataclass(frozen=True)
 class Top(strongest.Top):
-    """The strongest activation of each map of a layer over the training images: a column for each epoch, not each rank."""
+    """The strongest activation of each map of a layer over the training images; columns are epochs instead of ranks."""
 
     @property
     def jumped(self) -> Bool[np.ndarray, "map epoch"]:
-        """Where another image than one column before holds the maximum; never in the first column."""
+        """Where the maximum moved to another image since the column before; never in the first column."""
         found = np.zeros(self.images.shape, dtype=bool)
         both = self.active[:, 1:] & self.active[:, :-1]
         found[:, 1:] = both & (self.images[:, 1:] != self.images[:, :-1])
@@ -55,29 +55,29 @@ class Layer:
 
     number: int
     field: int | None  # side of its receptive field, pixels; None where it is not known
-    size: int  # side of the image the net sees, pixels
+    size: int  # side of the net's input, pixels
     top: Top
     pictures: Pictures
     already_final: Float[np.ndarray, " epoch"]  # share of maps whose strongest image is that of the last epoch
-    refusal: str = ""  # why its activations cannot be projected
+    refusal: str = ""  # why its activations cannot be projected; empty where they can
 
 
 @dataclass(frozen=True)
 class Result:
-    """Every convolution layer's strongest activations, and every layer's way to its final features."""
+    """Every convolution layer's strongest activations, and how every layer's features approach their final state."""
 
     layers: dict[str, Layer]  # "layer1" ..
     likeness: dict[str, Likeness]  # "features1" ..
-    epochs: Float[np.ndarray, " epoch"] | None  # figure 4's columns; None for a net of which there are no snapshots
+    epochs: Float[np.ndarray, " epoch"] | None  # figure 4's columns; None for a net without snapshots
     snapshots: Float[np.ndarray, " snapshot"] | None  # epochs; 0 is the untrained net
-    settled: dict[str, Float[np.ndarray, " resample"]]  # "settled1" ..: epochs; of layers that the claim compares
+    settled: dict[str, Float[np.ndarray, " resample"]]  # "settled1" ..: epochs; the layers that the claim compares
     images: int  # training images that were searched
     training_images: int
     compared: int  # validation images
 
 
 def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Result:
-    """Search the training images once for each column, project, and compare the features of every snapshot."""
+    """Search the training images with each column's net, project, and compare every snapshot's features with the last."""
     train, val = inputs.data.train, inputs.data.val
     searched = some(len(train), settings.images or len(train), rng)
     compared = some(len(val), settings.compared, rng)
@@ -100,12 +100,12 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
 
 
 def some(there: int, count: int, rng: np.random.Generator) -> Int[np.ndarray, " chosen"]:
-    """`count` of the items at random, ascending; all of them where there are no more."""
+    """`count` of the items at random, in ascending order; all of them where there are fewer."""
     return np.sort(rng.choice(there, min(count, there), replace=False))
 
 
 def columns(epochs: Sequence[float]) -> Float[np.ndarray, " epoch"]:
-    """The columns of figure 4: the nets of whole epochs, at most ten, the first and the last among them."""
+    """The columns of figure 4: at most ten whole epochs, always with the first and the last."""
     whole = np.array([epoch for epoch in epochs if epoch >= 1 and epoch == int(epoch)] or epochs[-1:], dtype=np.float64)
     return whole[np.unique(np.linspace(0, len(whole) - 1, min(COLUMNS, len(whole))).round().astype(int))]
 
@@ -120,7 +120,7 @@ def evolve(
     searched: Int[np.ndarray, " searched"],
     rng: np.random.Generator,
 ) -> dict[str, Layer]:
-    """Search and project with one epoch's net after the other."""
+    """Search and project with the net of each epoch in turn."""
     counts = {layer.number: inputs.graph.shape(layer.map)[0] for layer in convolutions(inputs)}
     chosen = {number: some(count, shown, rng) for number, count in counts.items()}
     tops: dict[int, list[strongest.Top]] = {number: [] for number in counts}
@@ -154,7 +154,7 @@ def describe(
     projections: UInt8[np.ndarray, "shown epoch row column 3"],
     patches: UInt8[np.ndarray, "shown epoch row column 4"],
 ) -> Pictures:
-    """The pictures of some maps with a line on each."""
+    """The pictures of some maps, with a line of text for each."""
     train, active = inputs.data.train, top.active
     cells = [[(int(map_), column) for column in range(len(epochs))] for map_ in maps]
 
@@ -170,9 +170,9 @@ def describe(
 
 
 def already_final(top: Top) -> Float[np.ndarray, " epoch"]:
-    """Share of maps whose strongest image is that of the last epoch; maps that are silent at the last epoch do not count.
+    """Share of maps whose strongest image is already that of the last epoch; maps silent at the last epoch do not count.
 
-    NaN where every map is silent in the end.
+    NaN where every map is silent at the last epoch.
     """
     last = top.active[:, -1]
     if not last.any():
@@ -184,7 +184,7 @@ def already_final(top: Top) -> Float[np.ndarray, " epoch"]:
 def _contrast(
     signed: Float[np.ndarray, "shown epoch row column 3"],
 ) -> UInt8[np.ndarray, "shown epoch row column 3"]:
-    """Signed pictures around mid-grey, each at its own contrast ("contrast enhanced", figure 4)."""
+    """Signed pictures with zero as mid-grey, each at its own contrast ("contrast enhanced", figure 4)."""
     cells = signed.reshape(-1, 1, *signed.shape[2:])
     return grey_at_zero(cells).reshape(signed.shape)
 
@@ -217,9 +217,9 @@ def settle(
     snapshots: Float[np.ndarray, " snapshot"],
     rng: np.random.Generator,
 ) -> dict[str, Float[np.ndarray, " resample"]]:
-    """When the layers that the claim compares settle in every resample of the images.
+    """The epoch at which each layer that the claim compares settles, for every resample of the images.
 
-    Leaves out pairs in which a layer is missing or never settles.
+    Pairs in which a layer is missing or never settles are left out.
     """
     known = {number for number, found in likeness.items() if found.settled[0] is not None}
     numbers = sorted({number for pair in COMPARED if known.issuperset(pair) for number in pair})
@@ -258,12 +258,12 @@ def _converge(result: Result) -> Verdict:
         resampled = result.settled[f"settled{late}"] - result.settled[f"settled{early}"]
         name = f"layer {late} minus layer {early}, epochs"
         parts.append(resampled_part(name, times[0] - times[1], resampled, result.compared))
-    spoken = any(part.outcome == "contradicted" for part in parts)  # one part is enough for that
+    spoken = any(part.outcome == "contradicted" for part in parts)  # one contradicted part decides the claim
     return Verdict(claim, tuple(parts), "" if spoken else "; ".join(unknown))
 
 
 def _undefined(result: Result, number: int) -> str:
-    """Why no epoch is defined at which a layer settles; empty where one is."""
+    """Why the epoch at which a layer settles is not defined; empty where it is."""
     likeness = result.likeness.get(f"features{number}")
     if likeness is None:
         return f"the net has no layer {number}"
@@ -275,7 +275,7 @@ def _undefined(result: Result, number: int) -> str:
 
 
 def numbers(result: Result) -> dict[str, Any]:
-    """What the section's prose and the metrics speak of."""
+    """The numbers in the section's text and in the metrics."""
     return {
         "images": result.images,
         "training_images": result.training_images,
@@ -302,7 +302,7 @@ def numbers(result: Result) -> dict[str, Any]:
 
 
 def _spoken(result: Result, likeness: Likeness) -> dict[str, Any]:
-    """One layer's way to its final features in numbers."""
+    """How one layer's features approach their final state, in numbers."""
     snapshots, curve = np.asarray(result.snapshots), likeness.cka
     known = bool(np.isfinite(curve).all())
     lowest = int(curve.argmin()) if known else 0
@@ -319,7 +319,7 @@ def _spoken(result: Result, likeness: Likeness) -> dict[str, Any]:
 
 
 def _known(values: np.ndarray) -> list[float | None]:
-    """JSON has no NaN: null stands for it."""
+    """Values for JSON, which has no NaN: None stands for it."""
     return [float(value) if np.isfinite(value) else None for value in values]
 
 
@@ -340,11 +340,10 @@ def figures(result: Result) -> dict[str, Figure]:
 def _already_final(result: Result, epochs: Float[np.ndarray, " epoch"], searched: str) -> LineChart:
     return LineChart(
         title="Maps whose strongest image is already the final one",
-        caption=f"For each layer, the share of its maps whose strongest activation over {searched} training images is "
-        f"held by the same image as after the last epoch, epoch {epochs[-1]:g}, where the share is 100 % because "
-        "that is what is compared with; maps that respond to nothing then do not count. A layer whose curve rises early "
-        "has found what it looks for. The curve asks more than likeness does: two images that excite a map almost "
-        "alike can change places for ever.",
+        caption=f"For each layer, the share of its maps whose strongest activation over {searched} training images comes "
+        f"from the same image as after the last epoch, {epochs[-1]:g} (100 % there by definition); maps that respond to "
+        "nothing after the last epoch do not count. A layer whose curve rises early finds early what it responds to. This "
+        "is a stricter measure than CKA: two images that excite a map almost equally can change places until the end.",
         alt="Curves over the epochs, from the first to the last but one: "
         + "; ".join(f"layer {layer.number} {_course(layer.already_final[:-1])}" for layer in result.layers.values())
         + ".",
@@ -382,8 +381,8 @@ def _evolution(layer: Layer, epochs: Float[np.ndarray, " epoch"], searched: str)
         title=f"Layer {layer.number} during training",
         caption=f"The strongest activation over {searched} training images (the centre of each) of {len(maps)} feature maps "
         f"of layer {layer.number}, drawn at random, after {'epoch' if len(epochs) == 1 else 'epochs'} "
-        f"{', '.join(f'{epoch:g}' for epoch in epochs)}. {rows} An orange bar before a column says that another image took "
-        "over since the column before: the picture jumps. Look for the column from which a row no longer changes.",
+        f"{', '.join(f'{epoch:g}' for epoch in epochs)}. {rows} An orange bar before a column says that the strongest "
+        "activation jumped to another image since the column before. Look for the column from which a row no longer changes.",
         alt=f"For {len(maps)} feature maps of layer {layer.number}, {len(epochs)} image patches from left to right"
         f"{'' if layer.refusal else ', and above them their projections'}. "
         + " ".join(
@@ -409,10 +408,10 @@ def _cka_chart(result: Result, snapshots: Float[np.ndarray, " snapshot"]) -> Lin
         title="How far the features are from their final state",
         caption=f"(a) Debiased linear CKA between a layer's features after each snapshot and those of the final net, on "
         f"the same {result.compared} validation images: 1 for features that differ only by a rotation and a scale, about "
-        "0 for unrelated ones. Epoch 0 is the untrained net. Bands hold 95 % of the values under resampled images. "
-        "(b) The same as a share of the way from the untrained net (0) to the final one (1); what lies below 0, farther "
-        "off than before training, is cut off. A layer has settled where its curve crosses the dashed line for the last "
-        "time. Look at whether lower layers cross it before upper ones.",
+        "0 for unrelated ones. Epoch 0 is the untrained net. Bands hold 95 % of the values over resampled images. "
+        "(b) The same as a share of the way from the untrained net (0) to the final one (1); values below 0, where the "
+        "features are less like the final ones than before training, are cut off. A layer settles where its curve crosses "
+        "the dashed line for the last time. Look whether lower layers cross it before upper ones.",
         alt=f"Curves of CKA from epoch {snapshots[0]:g} to the last snapshot but one: {'; '.join(spoken)}.",
         panels=(
             Panel(

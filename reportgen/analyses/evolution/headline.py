@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from reportgen.figures.drawn import Drawn, both
+from reportgen.figures.cutouts import Drawn, both
 
 TURN = 3  # in the story
 

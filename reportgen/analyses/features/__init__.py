@@ -25,5 +25,6 @@ ANALYSIS = Analysis(
     "What each feature map responds to",
     Settings,
     figures=("layer1_filters", "layer*", "agreement", "similarity"),
+    claims=("hierarchy", "grouping"),
     shared=True,
 )

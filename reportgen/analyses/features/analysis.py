@@ -12,6 +12,7 @@ from reportgen.analyses.features import Settings
 from reportgen.claims import Verdict, difference_part, mean_part, not_tested
 from reportgen.figures.kinds import Figure, ImageGrid, LineChart, Panel, Series
 from reportgen.look.inputs import Inputs
+from reportgen.look.statistics import mean_or_none, without_nan
 from reportgen.look.strongest import (
     STRONGEST,
     Pictures,
@@ -27,7 +28,7 @@ from reportgen.look.strongest import (
 )
 
 HOG_SIDE = 32  # pixels; patches are compared at this size
-GROUPED = (2, 3, 4, 5)  # the layers that the claim `grouping` speaks of
+GROUPED = (2, 3, 4, 5)  # the layers that the claim `grouping` is about
 
 
 @dataclass(frozen=True)
@@ -36,15 +37,15 @@ class Layer:
 
     number: int
     field: int | None  # side of its receptive field, pixels; None where it is not known
-    size: int  # side of the image the net sees, pixels
+    size: int  # side of the net's input, pixels
     top: Top
     pictures: Pictures
     agreement: Float[np.ndarray, " map"]  # share of same-class pairs among a map's nine images; NaN below two images
     untrained_agreement: Float[np.ndarray, " map"]
-    within: Float[np.ndarray, " map"]  # similarity of a map's patches to each other
-    between: Float[np.ndarray, " map"]  # and to patches of other maps
+    within: Float[np.ndarray, " map"]  # mean similarity of a map's patches to each other
+    between: Float[np.ndarray, " map"]  # mean similarity of a map's patches to those of other maps
     responses: Float[np.ndarray, "map image"]  # largest response of each map to some validation images, evenly spaced
-    refusal: str = ""  # why its activations cannot be projected
+    refusal: str = ""  # why its activations cannot be projected; empty where they can
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,10 @@ class Result:
     layers: dict[str, Layer]  # "layer1" ..
     filters: UInt8[np.ndarray, "map row column 3"] | None  # of the lowest layer, where it reads the image
     images_of_smallest_class: int  # validation images
-    images: int
+    images: int  # validation images
     classes: int
-    unlabelled: int = 0  # images whose class is what the net takes them for
-    untrained: bool = True  # whether the net as it was before training is known
+    unlabelled: int = 0  # images without a label: the net's prediction stands for it
+    untrained: bool = True  # whether the untrained net is known
 
 
 def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Result:
@@ -99,16 +100,16 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
 
 
 def share(inputs: Inputs) -> tuple[dict[int, Top], dict[int, Top] | None]:
-    """The strongest activations of the net, and of the untrained one where it is known.
+    """The strongest activations of the net, and of the untrained net where it is known.
 
-    This is what several processes share: each of them calls it.
+    Where several processes share the analysis, each of them calls this.
     """
     known = not inputs.loaded or 0 in inputs.epochs
     return search(inputs), search(inputs.at_epoch(0)) if known else None
 
 
 def _smallest(labels: Int[np.ndarray, " image"], classes: int, loaded: bool) -> int:
-    """Labelled images of the class that has fewest; a loaded net may know classes of which there is no image."""
+    """Labelled images of the class with fewest; a loaded net's classes of which there is no image do not count."""
     counts = np.bincount(labels, minlength=classes)
     return int((counts[counts > 0] if loaded else counts).min(initial=len(labels)))
 
@@ -116,7 +117,7 @@ def _smallest(labels: Int[np.ndarray, " image"], classes: int, loaded: bool) -> 
 def same_class_share(
     top: Top, labels: Int[np.ndarray, " image"], known: Bool[np.ndarray, " image"] | None = None
 ) -> Float[np.ndarray, " map"]:
-    """Share of same-class pairs among each map's nine images (those of `known` class); NaN for a map with fewer than two."""
+    """Share of same-class pairs among each map's nine images, those of `known` class alone; NaN below two images."""
     shares = np.full(len(top.images), np.nan)
     for number, (images, active) in enumerate(zip(top.images, top.active, strict=True)):
         chosen = images[active]
@@ -146,7 +147,7 @@ def similarities(inputs: Inputs, number: int, top: Top) -> tuple[Float[np.ndarra
 
 
 def describe(patch: UInt8[np.ndarray, "row column 3"]) -> tuple[Float[np.ndarray, " hog"], Float[np.ndarray, "3"]]:
-    """What two patches are compared by, at 32 px: the histogram of oriented gradients (unit length), the mean colour."""
+    """What patches are compared by, after scaling to 32 px: histogram of oriented gradients (unit length), mean colour."""
     small = cv2.resize(np.ascontiguousarray(patch), (HOG_SIDE, HOG_SIDE), interpolation=cv2.INTER_AREA)
     hog = skimage.feature.hog(small, 9, pixels_per_cell=(8, 8), cells_per_block=(2, 2), channel_axis=-1)
     return hog / max(float(np.linalg.norm(hog)), 1e-12), small.reshape(-1, 3).mean(axis=0) / 255
@@ -159,10 +160,10 @@ def compare(
     images: Int[np.ndarray, " patch"],
     count: int,
 ) -> tuple[Float[np.ndarray, " map"], Float[np.ndarray, " map"]]:
-    """For each of `count` maps, the mean similarity of its patches within the map and to those of other maps.
+    """For each of `count` maps, the mean similarity of its patches to each other and to patches of other maps.
 
-    Similarity is the mean of two numbers in [0, 1]: the cosine of the gradients' histograms, and one minus the distance
-    of the mean colours over that from black to white. Pairs from one image are left out; NaN where no pair is left.
+    Similarity is the mean of two numbers in [0, 1]: the cosine of the gradient histograms, and one minus the distance
+    between the mean colours, divided by that from black to white. Pairs from one image are left out; NaN without pairs.
     """
     within, between = np.full(count, np.nan), np.full(count, np.nan)
     for number in range(count):
@@ -197,7 +198,7 @@ def _hierarchy(result: Result, rng: np.random.Generator) -> Verdict:
     first, last = layers[0], layers[-1]
     if len(result.layers) < 2:
         return not_tested("hierarchy", "the net has only one convolution layer")
-    deep, shallow, blank = (_known(part) for part in (last.agreement, first.agreement, last.untrained_agreement))
+    deep, shallow, blank = (without_nan(part) for part in (last.agreement, first.agreement, last.untrained_agreement))
     if not (len(deep) and len(shallow) and len(blank)):
         return not_tested("hierarchy", "no map of a layer responds to two images")
     return Verdict(
@@ -212,7 +213,7 @@ def _hierarchy(result: Result, rng: np.random.Generator) -> Verdict:
 def _grouping(result: Result, rng: np.random.Generator) -> Verdict:
     parts = []
     for layer in result.layers.values():
-        gap = _known(layer.within - layer.between)
+        gap = without_nan(layer.within - layer.between)
         if layer.number in GROUPED and len(gap):
             parts.append(mean_part(f"layer {layer.number}", gap, rng))
     if not parts:
@@ -220,17 +221,8 @@ def _grouping(result: Result, rng: np.random.Generator) -> Verdict:
     return Verdict("grouping", tuple(parts))
 
 
-def _known(values: np.ndarray) -> np.ndarray:
-    return values[~np.isnan(values)]
-
-
-def _mean(values: np.ndarray) -> float | None:
-    known = _known(values)
-    return float(known.mean()) if len(known) else None
-
-
 def numbers(result: Result) -> dict[str, Any]:
-    """What the section's prose and the metrics speak of."""
+    """The numbers in the section's text and in the metrics."""
     return {
         "images": result.images,
         "chance": 1 / result.classes,
@@ -246,10 +238,10 @@ def numbers(result: Result) -> dict[str, Any]:
                 "whole_image": layer.field is None or layer.field >= layer.size,
                 "dead_share": dead_share(layer.top),
                 "refusal": layer.refusal,
-                "agreement": _mean(layer.agreement),
-                "untrained_agreement": _mean(layer.untrained_agreement),
-                "within": _mean(layer.within),
-                "between": _mean(layer.between),
+                "agreement": mean_or_none(layer.agreement),
+                "untrained_agreement": mean_or_none(layer.untrained_agreement),
+                "within": mean_or_none(layer.within),
+                "between": mean_or_none(layer.between),
             }
             for layer in result.layers.values()
         ],
@@ -257,15 +249,15 @@ def numbers(result: Result) -> dict[str, Any]:
 
 
 def figures(result: Result) -> dict[str, Figure]:
-    """The lowest layer's filters, figure 2 for every layer, and the two claims as curves over depth."""
+    """The lowest layer's filters, figure 2 for every layer, and the measures of both claims as curves over depth."""
     found: dict[str, Figure] = {}
     if result.filters is not None:
         lowest = next(iter(result.layers.values())).number  # LAYERS= need not name a layer 1
         found["layer1_filters"] = ImageGrid(
             title=f"The filters of layer {lowest}",
-            caption=f"The {len(result.filters)} filters of layer {lowest} themselves, which read the image directly; grey is "
-            "zero, each is scaled to its own contrast. Edges of one direction, and blobs of one colour against another, "
-            "are what a trained net has here; noise says that training did not reach this layer.",
+            caption=f"The {len(result.filters)} filters of layer {lowest}, which read the image directly; grey is zero, and "
+            "each filter has its own contrast. In a trained net expect oriented edges and blobs of opposing colours; noise "
+            "means that this layer was hardly trained.",
             alt=f"A grid of {len(result.filters)} small colour pictures, the filters of layer {lowest}.",
             images=result.filters,
             columns=16 if len(result.filters) > 32 else 12,
@@ -275,14 +267,14 @@ def figures(result: Result) -> dict[str, Figure]:
         found[f"layer{layer.number}"] = feature_maps(
             layer.number, layer.pictures, layer.field, layer.size, result.images
         )
-    if any(len(_known(layer.agreement)) for layer in result.layers.values()):
+    if any(len(without_nan(layer.agreement)) for layer in result.layers.values()):
         found["agreement"] = _agreement(result)
     found["similarity"] = _depth_chart(
         result,
         title="Likeness of a map's patches, by depth",
-        caption="How alike the nine patches of a map are to each other, and to the patches of the layer's other maps "
-        "(dashed): gradients' histograms and mean colour at 32 px, 1 for equal patches; pairs cut from one image are "
-        "left out. Mean over the maps, the band holds the middle half of them.",
+        caption="How similar the nine patches of a map are to each other, and to the patches of the layer's other maps "
+        "(dashed), by gradient histograms and mean colour at 32 px: 1 for equal patches; pairs from one image are "
+        "left out. Mean over the maps; the band holds the middle half of them.",
         label="similarity (0-1)",
         scale=1.0,
         curves=(("within a map", "within"), ("to other maps", "between")),
@@ -294,8 +286,8 @@ def _agreement(result: Result) -> LineChart:
     return _depth_chart(
         result,
         title="Agreement on a class, by depth",
-        caption="How often two of the nine images that excite a map most are of one class, for each layer: mean over "
-        "its maps, the band holds the middle half of them."
+        caption="For each layer, how often two of the nine images that excite a map most are of one class: mean over "
+        "its maps; the band holds the middle half of them."
         + (" The dashed curve is the same net before training." if result.untrained else ""),
         label="pairs of one class (%)",
         scale=100.0,
@@ -309,7 +301,7 @@ def _depth_chart(
     depth = np.array([layer.number for layer in result.layers.values()], dtype=np.float64)
     series, spoken = [], []
     for index, (name, attribute) in enumerate(curves):
-        samples = [_known(getattr(layer, attribute)) for layer in result.layers.values()]
+        samples = [without_nan(getattr(layer, attribute)) for layer in result.layers.values()]
         samples = [sample if len(sample) else np.array([np.nan]) for sample in samples]
         mean = np.array([sample.mean() for sample in samples]) * scale
         low, high = (np.array([np.percentile(sample, part) for sample in samples]) * scale for part in (25, 75))

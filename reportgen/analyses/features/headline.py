@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reportgen.figures.drawn import Drawn, both, own_maps
+from reportgen.figures.cutouts import Drawn, both, own_maps
 
 TURN = 1  # in the story
 

@@ -30,5 +30,6 @@ ANALYSIS = Analysis(
     "Are the features useful for other images?",
     Settings,
     figures=("gallery", "from_scratch", "by_count_table", "by_count", "by_layer_table", "by_layer"),
+    claims=("generalises", "deeper-is-better"),
     reads=("data", "net", "transfer"),
 )

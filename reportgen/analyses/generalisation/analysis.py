@@ -23,7 +23,7 @@ from reportgen.claims import Verdict, mean_part, not_tested, paper, weighted_par
 from reportgen.figures.kinds import Figure, ImageGrid, LineChart, Panel, Series, Table
 from reportgen.look.inputs import Inputs
 
-NO_BREAK = "\u00a0"  # a mean and its deviation stay in one line
+NO_BREAK = "\u00a0"  # keeps a mean and its deviation on one line
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,11 @@ class Comparison:
     gallery_classes: tuple[str, ...]
     layers: tuple[Read, ...]
     top: int  # number of the layer that the retrained softmax reads
-    frozen: Bool[np.ndarray, "count fold test"]  # correct, on the frozen features of the top layer
-    linear: Bool[np.ndarray, "kind layer fold test"]  # correct, at the largest count
+    frozen: Bool[np.ndarray, "count fold test"]  # whether correct, on the frozen features of the top layer
+    linear: Bool[np.ndarray, "kind layer fold test"]  # whether correct, with the largest count
     strengths: Float[np.ndarray, "kind layer fold"]  # the C that was chosen
     fits: int
-    unfinished: int  # of them
+    unfinished: int  # fits that did not converge
     scratch: Scratch
 
 
@@ -79,18 +79,20 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
             layers=layers,
             top=top,
             **fitted,
-            scratch=from_scratch(inputs, transfer, folds, counts, settings.epochs, seeds),
+            scratch=from_scratch(
+                inputs.net, transfer, folds, counts, settings.epochs, seeds, inputs.device, inputs.workshop
+            ),
         )
     )
 
 
 def _some(indices: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """`count` of the indices at random; with too few, some twice, so that the gallery keeps its columns."""
+    """`count` of the indices at random; where there are fewer, some repeat, so that the gallery keeps its columns."""
     return rng.choice(indices, count, replace=len(indices) < count)
 
 
 def judge(result: Result, rng: np.random.Generator) -> list[Verdict]:
-    """The claims `generalises` and `deeper-is-better`; the unit is one image of the test set, averaged over the folds."""
+    """The claims `generalises` and `deeper-is-better`; the unit is a test image, its answers averaged over the folds."""
     if result.comparison is None:
         why = "this run has no images of other classes: TRANSFER= names a folder with one folder for each class"
         return [not_tested("generalises", why), not_tested("deeper-is-better", why)]
@@ -136,8 +138,8 @@ def _deeper(found: Comparison, rng: np.random.Generator) -> Verdict:
 
 
 def rank_correlation(accuracy: Float[np.ndarray, "resample layer"]) -> Float[np.ndarray, " resample"]:
-    """Spearman's correlation of accuracy with depth, ties sharing their ranks; 0 where no layer differs."""
-    ranks = scipy.stats.rankdata(accuracy.round(9), axis=1)  # sums of one set in another order are no difference
+    """Spearman's rank correlation of accuracy with depth, ties sharing their mean rank; 0 where all layers are equal."""
+    ranks = scipy.stats.rankdata(accuracy.round(9), axis=1)  # rounded: the order of summation must not break ties
     ranks -= ranks.mean(axis=1, keepdims=True)
     depth = np.arange(accuracy.shape[1]) - (accuracy.shape[1] - 1) / 2
     size = np.sqrt(np.square(ranks).sum(axis=1) * np.square(depth).sum())
@@ -145,7 +147,7 @@ def rank_correlation(accuracy: Float[np.ndarray, "resample layer"]) -> Float[np.
 
 
 def numbers(result: Result) -> dict[str, Any]:
-    """What the section's prose and the metrics speak of; accuracies are means over classes, in [0, 1]."""
+    """The numbers in the section's text and in the metrics; accuracies are means over classes, in [0, 1]."""
     found = result.comparison
     if found is None:
         return {"tested": False}
@@ -195,13 +197,13 @@ def numbers(result: Result) -> dict[str, Any]:
 
 
 def _spread(correct: Bool[np.ndarray, "fold test"]) -> dict[str, float]:
-    """Mean and standard deviation, over the folds, of the accuracy; the test set has as many images of each class."""
+    """Mean and standard deviation of the accuracy over the folds; every class has equally many test images."""
     accuracy = correct.mean(axis=1)
     return {"mean": float(accuracy.mean()), "deviation": float(accuracy.std(ddof=1))}
 
 
 def figures(result: Result) -> dict[str, Figure]:
-    """The images, tables 4, 5 and 7 with the paper's numbers beside, figure 9, accuracy by layer, the outcome of training."""
+    """The images; tables 4, 5 and 7 beside the paper's numbers; figure 9; accuracy by layer; how training ended."""
     found = result.comparison
     if found is None:
         return {}
@@ -222,8 +224,8 @@ def _gallery(found: Comparison) -> ImageGrid:
         which = f"each of {len(found.gallery_classes)} of the {len(found.classes)} classes"
     return ImageGrid(
         title="The other images",
-        caption=f"{columns} images of {which} on which the net’s features are tried, drawn at random from those for training "
-        "and for testing.",
+        caption=f"{columns} images of {which} on which the net’s features are tested, drawn at random from training and test "
+        "images.",
         alt=f"A grid of pictures, one row for each class: {', '.join(found.gallery_classes)}.",
         images=found.gallery,
         columns=columns,
@@ -247,10 +249,10 @@ def _by_count(found: Comparison) -> LineChart:
     frozen, scratch = _curve("frozen features", x, found.frozen), _curve("from scratch", x, found.scratch.correct)
     return LineChart(
         title="Accuracy by the number of training images",
-        caption=f"Share of {len(found.labels)} test images that are classified correctly, mean over the classes, "
-        f"after training on so many images of each class: a softmax on the frozen features of layer {found.top}, and "
-        f"{_whose(found)} trained from scratch. Mean of {found.frozen.shape[1]} folds, the band is one standard "
-        "deviation over them on either side. Look at the distance of the curves, and at where it is widest.",
+        caption=f"Share of {len(found.labels)} test images that are classified correctly, mean over the classes, by the "
+        f"number of training images of each class: a softmax on the frozen features of layer {found.top}, and "
+        f"{_whose(found)} trained from scratch. Mean of {found.frozen.shape[1]} folds; the band is one standard "
+        "deviation over them on either side. Look at the gap between the curves, and where it is widest.",
         alt="Two curves of accuracy against training images of each class: "
         + "; ".join(f"{line.name} from {line.y[0]:.0f} % to {line.y[-1]:.0f} %" for line in (frozen, scratch))
         + f"; chance is {100 / len(found.classes):.0f} %.",
@@ -283,7 +285,7 @@ def _by_count_table(found: Comparison) -> Table:
     return Table(
         title="Frozen features against training from scratch",
         caption=f"Mean of the classes' accuracies in per cent, ± the standard deviation over {found.frozen.shape[1]} "
-        "folds, and the gain by the features. The paper's numbers stand below, on photographs of many more classes: "
+        "folds, and the gain from frozen features. The paper's numbers, below, are for photographs of many more classes: "
         "compare the gain and how it changes with the number of images, not the accuracies.",
         alt="Table: for each number of training images of a class, accuracy from scratch, accuracy with frozen features "
         "and their difference, for this run and for the paper's two data sets.",
@@ -296,9 +298,9 @@ def _training_table(found: Comparison) -> Table:
     scratch = found.scratch
     return Table(
         title="Whether training from scratch was run to its end",
-        caption="For each number of training images, over the folds: how many updates training took, the lowest share "
-        "of its own images (cropped and mirrored anew each time) that a net got right in its last epoch, the largest "
-        "mean cross-entropy of that epoch, and in how many folds training ended because it no longer improved.",
+        caption="For each number of training images, over the folds: the range of the number of updates; the lowest "
+        "training accuracy in the last epoch (images cropped and mirrored anew each time); the largest mean cross-entropy "
+        "in that epoch; and in how many folds training ended because it no longer improved.",
         alt="Table: for each number of training images of a class, updates, accuracy and loss on the training images "
         "at the end, and how many trainings had settled.",
         columns=("images of a class", "updates", "own images right (%)", "loss (nats)", "no longer improving"),
@@ -322,8 +324,8 @@ def _by_layer(found: Comparison) -> LineChart:
         title="Accuracy by the layer that is read",
         caption=f"Share of {len(found.labels)} test images that a linear classifier gets right, mean over the classes, "
         f"by the layer whose features it reads; {found.counts[-1]} training images of each class. Mean of "
-        f"{found.linear.shape[2]} folds, the band is one standard deviation over them on either side. In the "
-        "paper's numbers accuracy rises with depth, steeply at first and hardly at the end.",
+        f"{found.linear.shape[2]} folds; the band is one standard deviation over them on either side. In the "
+        "paper accuracy rises with depth, steeply at first and hardly at the end.",
         alt="Curves of accuracy by layer: "
         + "; ".join(
             f"{curve.name} from {curve.y[0]:.0f} % at layer {x[0]:.0f} to {curve.y[-1]:.0f} % at layer {x[-1]:.0f}"
@@ -349,8 +351,8 @@ def _by_layer_table(found: Comparison) -> Table:
     return Table(
         title="Linear classifiers, layer by layer",
         caption=f"Mean of the classes' accuracies in per cent, ± the standard deviation over {found.linear.shape[2]} "
-        f"folds, with {found.counts[-1]} training images of each class, beside the paper's on its own data. Maps that "
-        f"would give more than {MOST_FEATURES:,} numbers were averaged down to a coarser grid.",
+        f"folds, with {found.counts[-1]} training images of each class, beside the paper's numbers on its own data. Maps "
+        f"with more than {MOST_FEATURES:,} values together were averaged to a coarser grid.",
         alt="Table: for an SVM and a softmax on each layer, how many numbers they read, the accuracy in this run, and "
         "the paper's on Caltech-101 and Caltech-256.",
         columns=("classifier", "reads", "this run (%)", *(f"the paper, {name} (%)" for name in printed)),

@@ -146,20 +146,24 @@ def fit(
 
 
 def from_scratch(
-    inputs: Inputs,
+    examined: torch.nn.Module,
     transfer: Transfer,
     folds: Folds,
     counts: tuple[int, ...],
     epochs: int,
     seeds: Int[np.ndarray, " fold"],
+    device: torch.device,
+    workshop: Path | None = None,
 ) -> Scratch:
-    """Train the net's architecture on each fold, for each count; the small net of `recipes` where the net is not ours."""
+    """Train the examined net's architecture on each fold, for each count; of a net that is not ours, `recipes.SMALL`.
 
-    same = isinstance(inputs.net, ZFNet)
+    `workshop`: a folder that survives a kill, where training can resume; None: a temporary one.
+    """
+    same = isinstance(examined, ZFNet)
     stored, labels = transfer.images.images, transfer.images.labels
     side = stored.shape[1] if same else int(np.clip(stored.shape[1], *SMALL_SIDES))
     small = replace(SMALL, input_size=side * 11 // 12, second_padding=1 if side > 64 else 2)
-    net = inputs.net.architecture if isinstance(inputs.net, ZFNet) else small
+    net = examined.architecture if isinstance(examined, ZFNet) else small
     net = replace(net, classes=len(transfer.classes))
 
     def images(indices: np.ndarray) -> np.ndarray:
@@ -169,14 +173,14 @@ def from_scratch(
         return np.stack([cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA) for image in chosen])
 
     test = Split(images(folds.test), labels[folds.test], ("",) * len(folds.test))
-    with _room(inputs.workshop) as room:
+    with _room(workshop) as room:
         tasks = [
             Task(images(chosen), labels[chosen], int(seed), room / f"{count}-images-fold-{fold}")
             for count in counts
             for fold, seed in enumerate(seeds)
             for chosen in [folds.training(fold, count)]
         ]
-        trained = train_all(net, tasks, test, epochs, inputs.device)
+        trained = train_all(net, tasks, test, epochs, device)
 
     def table(name: str) -> np.ndarray:
         values = np.array([getattr(one, name) for one in trained])

@@ -28,4 +28,5 @@ ANALYSIS = Analysis(
     "What moving, scaling and turning the image changes",
     Settings,
     figures=("views", "examples", "means", "small"),
+    claims=("small-transformations-first-layer", "quasi-linear-top", "output-stable"),
 )

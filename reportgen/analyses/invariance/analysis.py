@@ -34,6 +34,7 @@ from reportgen.claims import (
 from reportgen.data.sampling import of_different_classes, stratified
 from reportgen.figures.kinds import Figure, ImageGrid, LineChart, Moved, Panel, Series, Table
 from reportgen.look.inputs import Inputs
+from reportgen.look.statistics import mean_or_none
 
 EXAMPLES = 5
 UNBOUNDED = (float("-inf"), float("inf"))
@@ -50,28 +51,29 @@ LETTERS = tuple(f"{row}{column}" for row in "abc" for column in (2, 3, 4))  # fi
 
 @dataclass(frozen=True)
 class Result:
-    """The curves of a sample of test images, by what was done to the images.
+    """The curves of a sample of test images, one set for each transformation and control.
 
-    `curves` are named ``translation``, ``scale``, ``rotation`` and ``small_rotation`` (5 degrees either way). With
-    ``_resampled`` they are a control: turned or scaled and back again. With ``_filled``, where the moved picture shows
-    more than is known of the scene, they are the other: only what is exposed changes.
+    `curves` are named ``translation``, ``scale``, ``rotation`` and ``small_rotation`` (5 degrees either way). With the
+    ending ``_resampled`` they are a control for interpolation: turned or scaled, then back again. With ``_filled`` they
+    are a control for the fill, present only where a moved image shows more than is known of the scene: the image stays
+    and only the pixels that the move would expose change.
     """
 
     curves: dict[str, Curves]
-    images: Int[np.ndarray, " image"]  # their places in the test set
-    kinds: tuple[str, ...]  # their classes
+    images: Int[np.ndarray, " image"]  # the sample, as indices into the test set
+    kinds: tuple[str, ...]  # the sample's classes
     symmetric: Bool[np.ndarray, " image"]  # of a class that is rotationally symmetric
     probability: Float[np.ndarray, " image"]  # of the true class, untransformed
     correct: Bool[np.ndarray, " image"]  # classified correctly, untransformed
     between_first: Float[np.ndarray, "image image"]  # distances between the untransformed images' feature vectors
     between_top: Float[np.ndarray, "image image"]
-    examples: Int[np.ndarray, " example"]  # the images that are shown, by their place in the sample
+    examples: Int[np.ndarray, " example"]  # the images that are shown, as indices into the sample
     pictures: UInt8[np.ndarray, "picture row column 3"]  # of the examples, transformed, row by row
     picture_rows: tuple[str, ...]
     scenes: UInt8[
         np.ndarray, "example side side 3"
     ]  # of the examples, untransformed, with what the moves bring into view
-    crop: int  # side of what the net reads, pixels
+    crop: int  # side of the net's input, pixels
     wide: bool  # whether the scenes around the images are known
     turned_answers: Bool[
         np.ndarray, "tried direction"
@@ -81,7 +83,7 @@ class Result:
 
 
 def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Result:
-    """Look at every image of the sample through every view."""
+    """Transform every image of the sample in every way, and measure its features and probability."""
     data, labels = inputs.data, inputs.data.test.labels
     symmetric = _symmetric_classes(inputs, settings)
     images = stratified(labels, settings.images, rng)
@@ -119,7 +121,7 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
 
 
 def _scenes(pictures: UInt8[np.ndarray, "example row column 3"], crop: int) -> UInt8[np.ndarray, "example side side 3"]:
-    """Pictures with the surroundings that the moves bring into view: the mirror image where the scene is not known."""
+    """Pictures with the surroundings that transformations bring into view, mirrored where the scene is not known."""
     margin = max(0, -(-(round(WIDER * crop) - pictures.shape[1]) // 2))
     return np.pad(pictures, ((0, 0), (margin, margin), (margin, margin), (0, 0)), mode="reflect")
 
@@ -138,7 +140,7 @@ def _choose_examples(
     symmetric: Bool[np.ndarray, " image"],
     rng: np.random.Generator,
 ) -> Int[np.ndarray, " example"]:
-    """Five images of different classes that the net gets right, one of a symmetric class where there is one."""
+    """Five images of different classes, classified correctly if possible, one of a symmetric class if there is one."""
     order = of_different_classes(labels, correct, len(labels), rng)
     chosen, known = order[:EXAMPLES].copy(), order[(symmetric & correct)[order]]
     if len(known) and not symmetric[chosen].any():
@@ -148,7 +150,7 @@ def _choose_examples(
 
 @dataclass(frozen=True)
 class Small:
-    """How far a small transformation, or a control of it, moves the two layers in every image; Euclidean."""
+    """How far a small transformation, or its control, moves the two layers' features of every image (Euclidean)."""
 
     name: str
     control: str  # "resampling only", "fill only", or "" for the transformation itself
@@ -172,7 +174,7 @@ def small_transformations(result: Result) -> list[Small]:
 
 
 def share_left(result: Result, curve: str, ends: bool = False) -> Float[np.ndarray, " image"]:
-    """How much of the true class's probability a curve leaves on average, or at its ends; NaN where the net is wrong."""
+    """Share of the true class's probability left on average over a curve, or at its ends; NaN where the net is wrong."""
     found = result.curves[curve]
     share = (found.left_at_ends if ends else found.share_left)(
         result.probability, 1 if curve.startswith("scale") else 0
@@ -203,7 +205,7 @@ def _small(result: Result, rng: np.random.Generator) -> Verdict:
         return not_tested(claim, why)
 
     def part(small: Small) -> Part:
-        # The distance between different images is resampled, too: it is as uncertain as what it divides.
+        # The denominator, the distance between different images, is uncertain too: it is resampled along.
         return weighted_part(
             small.name,
             lambda weights: (
@@ -341,7 +343,7 @@ def _stable(result: Result, rng: np.random.Generator) -> Verdict:
 
 
 def numbers(result: Result) -> dict[str, Any]:
-    """What the section's prose and the metrics speak of."""
+    """The numbers in the section's text and in the metrics."""
     everyone = np.ones((1, len(result.images)))
     turned = share_left(result, "rotation")
     return {
@@ -377,9 +379,9 @@ def numbers(result: Result) -> dict[str, Any]:
             for line, (_, curve, origin) in zip(lines(result), LINES, strict=True)
         },
         "one_pixel": _one_pixel(result),
-        "left": {name: _mean(share_left(result, name)) for name in result.curves}
-        | {"symmetric": _mean(turned[result.symmetric]), "others": _mean(turned[~result.symmetric])},
-        "left_at_ends": {name: _mean(share_left(result, name, ends=True)) for name in ("translation", "scale")},
+        "left": {name: mean_or_none(share_left(result, name)) for name in result.curves}
+        | {"symmetric": mean_or_none(turned[result.symmetric]), "others": mean_or_none(turned[~result.symmetric])},
+        "left_at_ends": {name: mean_or_none(share_left(result, name, ends=True)) for name in ("translation", "scale")},
     }
 
 
@@ -392,9 +394,9 @@ def _one_pixel(result: Result) -> dict[str, Any]:
     turned = result.turned_answers
     return {
         "images": len(turned),
-        "share": _mean(turned.astype(float)),
-        "any": _mean(turned.any(axis=1).astype(float)),
-        "directions": {way: _mean(turned[:, place].astype(float)) for place, way in enumerate(DIRECTIONS)},
+        "share": mean_or_none(turned.astype(float)),
+        "any": mean_or_none(turned.any(axis=1).astype(float)),
+        "directions": {way: mean_or_none(turned[:, place].astype(float)) for place, way in enumerate(DIRECTIONS)},
     }
 
 
@@ -403,13 +405,8 @@ def _median(values: np.ndarray) -> float | None:
     return float(np.median(known)) if len(known) else None
 
 
-def _mean(values: np.ndarray) -> float | None:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if len(known) else None
-
-
 def figures(result: Result) -> dict[str, Figure]:
-    """The examples as they were moved, figure 5 of the examples, the means of all images, the small transformations."""
+    """The transformed examples, figure 5 for the examples, the means of all images, the table of small transformations."""
     return {
         "views": _views(result),
         "examples": _examples(result),
@@ -421,15 +418,15 @@ def figures(result: Result) -> dict[str, Figure]:
 def _views(result: Result) -> ImageGrid:
     names = [result.kinds[place] for place in result.examples]
     border = (
-        "beyond what is known of a picture lies its mirror image, and the rows called fill show what that alone changes"
+        "beyond the picture's edge its mirror image is shown, and the rows called fill show what that alone changes"
         if "translation_filled" in result.curves
-        else "what comes in at the border is the scene around the image"
+        else "at the border the scene around the image comes into view"
     )
     return ImageGrid(
         title="The example images, moved",
-        caption=f"Test images drawn by lot ({', '.join(names)}), of different classes and classified correctly as far as "
-        "there are such, and below each what the net is shown in its place. Shifts and quarter turns are copies, "
-        f"everything else is interpolated (bilinear); {border}. Turns are anticlockwise.",
+        caption=f"Test images drawn at random ({', '.join(names)}), of different classes and correctly classified where "
+        "possible; below each, its transformed versions as the net sees them. Shifts and quarter turns are exact copies, "
+        f"all others are interpolated (bilinear); {border}. Turns are anticlockwise.",
         alt=f"A grid of pictures, in columns {', '.join(names)}; in rows {', '.join(result.picture_rows)}.",
         images=result.pictures,
         columns=len(names),
@@ -456,10 +453,11 @@ def _examples(result: Result) -> LineChart:
     ]
     return LineChart(
         title="How far the examples move",
-        caption="One curve for each example image. Rows: shifted up and down, scaled, turned. Columns: how far the "
-        f"feature vectors of layer {result.first_layer} and of layer {result.top_layer} are from those of the image as it "
-        "was (Euclidean distance), and the probability that the net gives to the true class. The letters are the paper's. "
-        f"Look for layer {result.first_layer} jumping at the smallest change, and for how the probability fares.",
+        caption="One curve for each example image. Rows: shifted up and down, scaled, turned. Columns: Euclidean distance "
+        f"of the feature vectors of layer {result.first_layer} and of layer {result.top_layer} from those of the "
+        "untransformed image, and the probability of the true class. The letters are those of the paper's figure 5. "
+        f"Look whether layer {result.first_layer} changes abruptly at the smallest transformation, and how the probability "
+        "changes.",
         alt=f"Nine charts, {len(names)} curves each. Probability of the true class when turned: {'; '.join(ends)}.",
         panels=_panels(result, lines, "distance"),
         letters=LETTERS,
@@ -491,15 +489,17 @@ def _means(result: Result) -> LineChart:
                 found.append(series(control, curve + suffix, what, everything, dashed=True))
         return tuple(found)
 
-    left = [f"{name} {_mean(share_left(result, name)) or 0:.0%}" for name in ("translation", "scale", "rotation")]
+    left = [
+        f"{name} {mean_or_none(share_left(result, name)) or 0:.0%}" for name in ("translation", "scale", "rotation")
+    ]
     return LineChart(
         title="How far images move on average",
-        caption=f"Means over {len(result.images)} test images, each class equally often as far as can be; bands are 95 % "
-        "intervals of the mean. Distances are divided by the mean distance between different images, so that 1 is as far "
-        "away as another image and the layers compare. Dashed: turned or enlarged, and back again, which leaves only the "
-        "blur of interpolating, twice"
+        caption=f"Means over {len(result.images)} test images, balanced over the classes as far as possible; bands are 95 % "
+        "intervals of the mean. Distances are divided by the mean distance between different images: 1 is as far away as "
+        "another image, and the layers can be compared. Dashed, the controls: turned or scaled and back again, which leaves "
+        "only the blur of interpolating twice"
         + (
-            "; and the image as it was, with only what a move would expose changed"
+            "; and the image in its place, with only the pixels changed that the move would expose"
             if "translation_filled" in result.curves
             else ""
         )
@@ -512,7 +512,7 @@ def _means(result: Result) -> LineChart:
 
 
 def _panels(result: Result, lines: Callable[[str, str], tuple[Series, ...]], distance: str) -> tuple[Panel, ...]:
-    """Rows: shift, scale, rotation; columns: lower layer, upper layer, true class. The panels of a column share their range."""
+    """Rows: shift, scale, rotation; columns: lower layer, upper layer, true class. Panels in a column share their y range."""
     most = float(result.curves["translation"].values.max())
     shifts = (-most, -most / 2, 0.0, most / 2, most) if most % 2 == 0 else (-most, 0.0, most)
     rows = (
@@ -555,8 +555,8 @@ def _table(result: Result) -> Table:
     return Table(
         title="Small transformations",
         caption=f"Mean distance over {len(result.images)} test images, as a share of the mean distance between different "
-        f"images; shifts and turns are means of both directions. 5 px of the paper's 224 are {small_shift(result.crop)} of "
-        f"the {result.crop} px here. Resampling only: turned or scaled and back, interpolated twice.",
+        f"images; shifts and turns are means over both directions. 5 of the paper's 224 px are {small_shift(result.crop)} of "
+        f"the {result.crop} px here. Resampling only: turned or scaled and back again, so interpolated twice.",
         alt=f"A table of how far small transformations move layer {result.first_layer} and the top layer: "
         + "; ".join(f"{row['name']} {row['control']}: {cell(row['first'])} and {cell(row['top'])}" for row in rows)
         + ".",

@@ -1,4 +1,4 @@
-"""How far features move and how straight their curves are (Zeiler & Fergus 2013, section 4, figure 5)."""
+"""How far features move under transformations, and how linearly (Zeiler & Fergus 2013, section 4, figure 5)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,20 +7,20 @@ import numpy as np
 import scipy  # its parts load when they are first used
 from jaxtyping import Bool, Float
 
-Statistic = Callable[[np.ndarray], np.ndarray]  # of how often each unit was drawn, "resample unit": " resample"
+Statistic = Callable[[np.ndarray], np.ndarray]  # from units' weights "resample unit" to " resample"
 
 
 @dataclass(frozen=True)
 class Curves:
-    """What one kind of change does to every image."""
+    """What one kind of transformation does to every image."""
 
     values: Float[np.ndarray, " value"]  # pixels down, ratio, or degrees anticlockwise
-    first: Float[np.ndarray, "image value"]  # Euclidean distance of layer 1's feature vector from where it was
+    first: Float[np.ndarray, "image value"]  # Euclidean distance of layer 1's feature vector from the untransformed one
     top: Float[np.ndarray, "image value"]  # the same for layer 7
     probability: Float[np.ndarray, "image value"]  # of the true class
 
     def at(self, values: tuple[float, ...]) -> tuple[Float[np.ndarray, " image"], Float[np.ndarray, " image"]]:
-        """The distances of both layers, as means over some of the values."""
+        """The distances at both layers, each the mean over some of the values."""
         chosen = np.isin(self.values, values)
         return self.first[:, chosen].mean(axis=1), self.top[:, chosen].mean(axis=1)
 
@@ -29,7 +29,7 @@ class Curves:
 
         Means of many curves are straighter than any of them: `own_straightness` asks each image.
 
-        There nothing moved and the distance is 0 by definition: that point is left out.
+        The origin itself, where the distance is 0 by definition, is left out.
         """
 
         def fit(distance: np.ndarray) -> Statistic:
@@ -67,14 +67,14 @@ class Curves:
         return self.values < origin, self.values > origin
 
     def share_left(self, before: Float[np.ndarray, " image"], origin: float) -> Float[np.ndarray, " image"]:
-        """How much of each image's probability is left, as a mean over the curve without its origin: in [0, 1].
+        """Share of each image's probability that is left, mean over the curve without its origin; in [0, 1].
 
-        Gains do not count.
+        Where the probability rises, the share counts as 1.
         """
         return self._left(before, self.values != origin)
 
     def left_at_ends(self, before: Float[np.ndarray, " image"], origin: float) -> Float[np.ndarray, " image"]:
-        """The same mean over only the values furthest from the origin."""
+        """The same, but the mean over only the values furthest from the origin."""
         away = np.abs(self.values - origin)
         return self._left(before, away == away.max())
 
@@ -87,7 +87,7 @@ class Curves:
 def mean_band(
     sample: Float[np.ndarray, "unit point"], level: float = 0.95
 ) -> tuple[Float[np.ndarray, " point"], Float[np.ndarray, " point"], Float[np.ndarray, " point"]]:
-    """The mean of independent units at every point, and the ends of its interval (Student's t); NaN below two units."""
+    """Mean over independent units at every point, and the ends of its interval (Student's t; NaN below two units)."""
     units = len(sample)
     mean = sample.mean(axis=0)
     if units < 2:
@@ -99,9 +99,9 @@ def mean_band(
 def straightness(
     x: Float[np.ndarray, " point"], y: Float[np.ndarray, "*curve point"]
 ) -> Float[np.ndarray, "*curve"] | float:
-    """R^2 of the straight line (least squares, with an intercept) through each curve; NaN where it does not vary.
+    """R^2 of the least-squares line (with an intercept) through each curve; NaN where the curve is constant.
 
-    1 is a straight line, 0 one that says nothing. It is the squared correlation of y with x.
+    It equals the squared correlation of y with x: 1 where the curve is straight, 0 where the line explains nothing.
     """
     apart, rise = x - x.mean(), y - y.mean(axis=-1, keepdims=True)
     spread = np.square(apart).sum() * np.square(rise).sum(axis=-1)
@@ -114,9 +114,9 @@ def straightness(
 def mean_of_pairs(
     between: Float[np.ndarray, "unit unit"], weights: Float[np.ndarray, "resample unit"]
 ) -> Float[np.ndarray, " resample"]:
-    """Mean of a symmetric matrix over pairs of different units, each unit weighted; NaN where there is no such pair.
+    """Weighted mean of a symmetric matrix over pairs of different units; NaN where there is no such pair.
 
-    A unit that a resample drew twice is not paired with itself: its distance of 0 would shrink the mean.
+    A unit that a resample draws twice is not paired with itself: its distance of 0 would lower the mean.
     """
     apart = between * (1 - np.eye(len(between)))
     pairs = np.square(weights.sum(axis=1)) - np.square(weights).sum(axis=1)
@@ -129,6 +129,6 @@ def relative(
     between: Float[np.ndarray, "unit unit"],
     weights: Float[np.ndarray, "resample unit"],
 ) -> Float[np.ndarray, " resample"]:
-    """Mean distance of weighted units as a share of the mean distance between different units; NaN where that is 0."""
+    """Weighted mean distance as a share of the mean distance between different units; NaN where the latter is 0."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return (weights @ distance) / weights.sum(axis=1) / mean_of_pairs(between, weights)

@@ -1,9 +1,9 @@
-"""Moving, scaling and turning pictures (Zeiler & Fergus 2013, section 4, figure 5), each pixel as a sum of others.
+"""Shifting, scaling and turning pictures (Zeiler & Fergus 2013, section 4, figure 5) by sparse matrices.
 
-A view is what a square window shows once the scene behind it has moved. Its pixels are weighted sums of at most four
-pixels of the picture (bilinear), so a view is a sparse matrix, one row for each of its pixels: whole-pixel shifts,
-quarter turns and the untransformed view come out as copies, bit for bit, and views can be combined and undone by
-multiplying matrices. Nothing is ever shrunk, so no pixel needs to be averaged beforehand.
+A view is what a square window shows after the scene behind it has moved. Each of its pixels is a weighted sum of at most
+four pixels of the picture (bilinear interpolation), so a view is a sparse matrix with one row for each of its pixels.
+Whole-pixel shifts, quarter turns and the untransformed view are exact copies, and multiplying matrices combines views.
+No picture is shrunk below its own resolution, so no low-pass filter is needed.
 """
 
 from dataclasses import dataclass
@@ -16,50 +16,45 @@ from jaxtyping import Bool, Float, Float32, Int, UInt8
 from reportgen.data.transforms import inner
 
 Number = float | int
-EXACT = 9  # decimals of a pixel: nearer to a pixel's middle than this is on it
+EXACT = 9  # decimals to which positions are rounded, in pixels: rounding errors must not cause interpolation
 
 
 @dataclass(frozen=True)
 class Transformation:
-    """What happens to a scene behind its window: scaled and turned about the window's middle, then shifted."""
+    """What happens to the scene behind a window: it is scaled and turned about the window's middle, then shifted."""
 
     down: int = 0  # pixels; negative is up
-    scale: Number = 1.0  # ratio; above 1 things grow
+    scale: Number = 1.0  # ratio; above 1 enlarges
     degrees: Number = 0.0  # anticlockwise
 
     def __post_init__(self) -> None:
         if self.scale <= 0:
             raise ValueError(f"scale={self.scale}: use a ratio above 0")
 
-    @property
-    def is_identity(self) -> bool:
-        """Whether it leaves everything where it was."""
-        return self.down == 0 and self.scale == 1 and self.degrees % 360 == 0
-
 
 @dataclass(frozen=True)
 class View:
-    """The pixels of a window of `crop` by `crop`, as sums of the pixels of a square picture."""
+    """The pixels of a window of `crop` by `crop` pixels, as weighted sums of the pixels of a square picture."""
 
     weights: Any  # scipy's csr_array "view pixel": rows add up to 1
-    exposed: Bool[np.ndarray, "crop crop"]  # what lies outside of the picture: its mirror image is shown there
+    exposed: Bool[np.ndarray, "crop crop"]  # where the window looks beyond the picture and shows its mirror image
 
     def of(self, pixels: Float32[np.ndarray, "pixel value"]) -> UInt8[np.ndarray, "image crop crop 3"]:
-        """What the window shows of pictures that `flat` has laid out."""
+        """What the window shows of pictures that `flat` returned."""
         crop = len(self.exposed)
         shown = np.rint(self.weights @ pixels).astype(np.uint8)
         return np.ascontiguousarray(shown.reshape(crop, crop, -1, 3).transpose(2, 0, 1, 3))
 
 
 def flat(images: UInt8[np.ndarray, "image side side 3"]) -> Float32[np.ndarray, "pixel value"]:
-    """Pictures as `View.of` reads them: one row for each pixel, with the colours of all pictures."""
+    """Pictures as `View.of` takes them: a row for each pixel position, holding its colours in all pictures."""
     return images.transpose(1, 2, 0, 3).reshape(images.shape[1] ** 2, -1).astype(np.float32)
 
 
 def transformed(transformation: Transformation, side: int, crop: int) -> View:
     """The centre window of `crop` pixels over pictures of `side` pixels, after the scene has moved behind it.
 
-    Where it looks beyond the picture it sees the picture mirrored at its outermost pixels, and says so in `exposed`.
+    Beyond the picture the window shows the picture mirrored at its outermost pixels; `exposed` marks where.
     """
     rows, columns = _places(transformation, side, crop)
     exposed = (rows < 0) | (rows > side - 1) | (columns < 0) | (columns > side - 1)
@@ -67,7 +62,7 @@ def transformed(transformation: Transformation, side: int, crop: int) -> View:
 
 
 def filled(transformation: Transformation, side: int, crop: int) -> View:
-    """The control for the fill: the scene stays, and only what the move would expose shows what it would show then."""
+    """The control for the fill: the scene stays, and only the pixels that the move would expose change as they would then."""
     view = transformed(transformation, side, crop)
     fill = scipy.sparse.diags_array(view.exposed.ravel().astype(np.float32))
     stay = scipy.sparse.diags_array((~view.exposed).ravel().astype(np.float32))
@@ -76,14 +71,14 @@ def filled(transformation: Transformation, side: int, crop: int) -> View:
 
 
 def resampled(transformation: Transformation, side: int, crop: int) -> View:
-    """The control for the resampling: scaled and turned, then back again, so that the scene is where it was.
+    """The control for interpolation: scaled and turned, then back again, so that the scene ends where it was.
 
-    Every pixel is interpolated twice, where the transformation itself interpolates once. A shift is a copy and needs no
-    such control: it is left out.
+    Every pixel is interpolated twice; the transformation itself interpolates once. The shift is left out: it is a copy
+    and needs no such control.
     """
     there = Transformation(scale=transformation.scale, degrees=transformation.degrees)
-    reach = there.scale * 2**0.5  # how far the window's own content spreads on the way: its corners when it is turned
-    between = crop + 2 * (1 + max(0, int(np.ceil(crop * (reach - 1) / 2))))  # an even number more: the middles agree
+    reach = there.scale * 2**0.5  # the intermediate picture must hold the window's content, at worst on the diagonal
+    between = crop + 2 * (1 + max(0, int(np.ceil(crop * (reach - 1) / 2))))  # larger by an even number: middles agree
     back = transformed(Transformation(scale=1 / there.scale, degrees=-there.degrees), between, crop)
     return View(
         (back.weights @ transformed(there, side, between).weights).tocsr(), np.zeros((crop, crop), dtype=np.bool_)
@@ -93,18 +88,18 @@ def resampled(transformation: Transformation, side: int, crop: int) -> View:
 def _places(
     transformation: Transformation, side: int, crop: int
 ) -> tuple[Float[np.ndarray, "crop crop"], Float[np.ndarray, "crop crop"]]:
-    """Row and column of the picture that each pixel of the window shows."""
+    """Row and column of the picture that each pixel of the window shows, as fractions of pixels."""
     radians = np.deg2rad(transformation.degrees % 360)
-    # Rounded, so that the cosine of a right angle is 0 and a quarter turn lands on pixels.
+    # Rounded so that the cosine of a right angle is exactly 0 and a quarter turn maps pixels onto pixels.
     cosine, sine = (round(float(part), 15) / transformation.scale for part in (np.cos(radians), np.sin(radians)))
     offset = np.arange(crop) - (crop - 1) / 2
     y, x = (offset - transformation.down)[:, None], offset[None, :]
-    middle = inner(side, crop).start + (crop - 1) / 2  # of the untransformed window, which begins at a whole pixel
+    middle = inner(side, crop).start + (crop - 1) / 2  # of the untransformed window, which starts at a whole pixel
     return np.round(middle + x * sine + y * cosine, EXACT), np.round(middle + x * cosine - y * sine, EXACT)
 
 
 def _bilinear(rows: Float[np.ndarray, "crop crop"], columns: Float[np.ndarray, "crop crop"], side: int) -> Any:
-    """The matrix that interpolates a picture at these places."""
+    """The matrix that interpolates a picture at these positions."""
     above, left = np.floor(rows).astype(np.int64), np.floor(columns).astype(np.int64)
     down, across = (rows - above).ravel(), (columns - left).ravel()
     parts = (
@@ -117,12 +112,12 @@ def _bilinear(rows: Float[np.ndarray, "crop crop"], columns: Float[np.ndarray, "
     share = np.stack([weight for *_, weight in parts]).astype(np.float32)
     view = np.broadcast_to(np.arange(rows.size), share.shape)
     found = scipy.sparse.csr_array((share.ravel(), (view.ravel(), pixel.ravel())), shape=(rows.size, side**2))
-    found.eliminate_zeros()  # a copy is one pixel with weight 1
+    found.eliminate_zeros()  # a copied pixel then has a single entry
     return found
 
 
 def mirrored(index: Int[np.ndarray, "*any"], side: int) -> Int[np.ndarray, "*any"]:
-    """Where an index beyond the picture lies in its mirror image: -2 -1 0 1 becomes 2 1 0 1."""
+    """Reflect indices beyond the picture back into it: -2 -1 0 1 becomes 2 1 0 1."""
     if side == 1:
         return np.zeros_like(index)
     period = 2 * (side - 1)

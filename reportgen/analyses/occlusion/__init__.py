@@ -49,6 +49,7 @@ ANALYSIS = Analysis(
     "What happens when part of the image is covered",
     Settings,
     figures=("example*", "gallery", "claims"),
+    claims=("localises", "visualisation-is-genuine"),
     reads=("data", "net", "annotations"),
     switches=(Switch("IMAGES", ("occlusion", "images"), "further images for figure 7: class/file,class/file"),),
 )

@@ -21,21 +21,21 @@ MINIMUM = 50  # images that a verdict needs
 ACTIVITY = Unit("points of the map’s activity", 100)
 LOG_ODDS = Unit("in log-odds")
 AS_SHARE = "as a share of the clean image's"
-NO_SHARE = "as it is: the clean image's is not above zero, so that nothing is a share of it"  # a map before its ReLU
+NO_SHARE = "as it is: the clean image's sum is not above zero, so shares of it mean nothing"  # a map before its ReLU
 
 
 @dataclass(frozen=True)
 class Result:
-    """Examples, the sample, and what the sample says of the two claims; None where there is no material."""
+    """Examples, the sample, and what the sample says about the two claims; None where it cannot say anything."""
 
     classes: tuple[str, ...]
-    side: int  # of the image the net sees, pixels
-    size: int  # of the square, in the same pixels
-    stride: int
-    layer: int  # whose maps are watched
+    side: int  # of the net's input, pixels
+    size: int  # side of the square, in the same pixels
+    stride: int  # in the same pixels
+    layer: int  # the layer whose maps are observed
     rule: str  # how the examples were chosen
     examples: dict[str, Example]  # "example1" ..
-    chosen: int  # so many of them by the rule, the rest by the user
+    chosen: int  # how many examples the rule chose; the user chose the rest
     known: bool  # whether it is known where objects lie
     sweep: Sweep | None
     localisation: Localisation | None
@@ -46,7 +46,7 @@ class Result:
 
 
 def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Result:
-    """Slide the square finely over the examples, coarsely over the sample."""
+    """Slide the square over the examples in small steps, over the sample in large ones."""
     data, side = inputs.data, inputs.preprocessing.crop
     names = {"test": data.test.names, "val": data.val.names}
     named = [choice.find_image(name, names) for name in settings.images]
@@ -78,12 +78,12 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
 
 
 def scaled(pixels: int, side: int) -> int:
-    """A length in pixels of the paper's image, in those of an image of this side; at least one."""
+    """A length in pixels of the paper's input, converted to an input of this side; at least one pixel."""
     return max(1, round(pixels * side / PAPER_SIDE))
 
 
 def _objects(inputs: Inputs) -> Bool[np.ndarray, "image row column"] | None:
-    """Where the objects of the test images lie in what the net sees; None where nothing is known."""
+    """Where the objects lie in the test images as the net sees them; None where that is not known."""
     stored = inputs.annotations.objects
     if stored is None:
         return None
@@ -101,7 +101,7 @@ def _localises(result: Result, rng: np.random.Generator) -> Verdict:
     if not result.known:
         return not_tested("localises", "it is not known where the objects lie in the test images")
     if found is None or len(found.images) < MINIMUM:
-        what = "test images that the net gets right, and whose object is known and leaves room for a square beside it"
+        what = "test images that the net gets right and whose object is known and leaves room for a square beside it"
         return not_tested("localises", _too_few(0 if found is None else len(found.images), what))
     return Verdict(
         "localises",
@@ -138,7 +138,7 @@ def _genuine(result: Result, rng: np.random.Generator) -> Verdict:
         return not_tested("visualisation-is-genuine", result.refusal)
     if found is None or len(found.images) < MINIMUM:
         what = (
-            "test images that the net gets right, whose map sums to more than zero, and of which a projection fills a part "
+            "test images that the net gets right, whose map sums to more than zero, and whose projection fills only part "
             "of its receptive field"
         )
         return not_tested("visualisation-is-genuine", _too_few(0 if found is None else len(found.images), what))
@@ -169,7 +169,7 @@ def _too_few(count: int, what: str) -> str:
 
 
 def numbers(result: Result) -> dict[str, Any]:
-    """What the section's prose and the metrics speak of."""
+    """The numbers in the section's text and in the metrics."""
     sweep, located, genuine = result.sweep, result.localisation, result.genuineness
     return {
         "size": result.size,
@@ -233,7 +233,7 @@ def _other(genuine: Genuineness) -> dict[str, Any]:
 
 
 def _middle_share(genuine: Genuineness) -> float | None:
-    """The share of the difference behind the claim that covering the middle and a corner makes, without a projection."""
+    """How much of the claim's difference comes from covering the middle instead of a corner, whatever the projection."""
     gap = float(genuine.peak_drop.mean() - genuine.empty_drop.mean())
     return float(genuine.middle_drop.mean() - genuine.corner_drop.mean()) / gap if gap > 0 else None
 
@@ -257,7 +257,7 @@ def _example_numbers(result: Result, number: int) -> dict[str, Any]:
 
 
 def figures(result: Result) -> dict[str, Figure]:
-    """Figure 7 for each example, the gallery, and the two claims image by image."""
+    """Figure 7 for each example, the gallery, and the measures of both claims image by image."""
     found: dict[str, Figure] = {}
     for number, (name, example) in enumerate(result.examples.items()):
         found[name] = _figure7(result, example, _caption(result, example, number))
@@ -303,14 +303,14 @@ def _caption(result: Result, example: Example, number: int) -> str:
         )
     return (
         f"{example.split.capitalize()} image {example.name}, chosen among {result.rule}. A grey square of {result.size} px "
-        f"slides over it in steps of {result.stride} px; (b), (d) and (e) show at each pixel what the net gives with the "
-        f"square centred there, and the pale image where none is.{edge} (a) The square where it costs the true class "
+        f"slides over it in steps of {result.stride} px; (b), (d) and (e) show at each pixel the result with the square "
+        f"centred there, and the pale image where no square is centred.{edge} (a) The square where it costs the true class "
         f"most. (b) Activity of map {example.map} of layer {result.layer}, which holds this image's largest activation, "
         f"summed over rows and columns, {AS_SHARE if example.clean_activation > 0 else NO_SHARE}. "
         f"(c) {projected}. (d) Probability of the true class. (e) The most "
-        "probable class. In (b) and (d) the colours span what there is, or else a tenth of the largest value, "
-        "so mind the numbers beside the bar; its arrow marks the clean image. Look whether (d) is dark on the object and "
-        "nowhere else, and (b) where the boxed projection has its strokes."
+        "probable class. In (b) and (d) the colours span the range of the values, but at least a tenth of the largest, so "
+        "read the numbers beside the bar; its arrow marks the clean image. Look whether (d) is dark on the object and "
+        "nowhere else, and whether (b) is dark where the boxed projection shows structure."
     )
 
 
@@ -348,7 +348,7 @@ def _figure7(result: Result, example: Example, caption: str) -> Occlusion:
 
 
 def _activity(example: Example) -> str:
-    """What becomes of the map, in words."""
+    """How the map's activity changes under the square, in words."""
     least, most, clean = float(example.activation.min()), float(example.activation.max()), example.clean_activation
     if clean > 0:
         return f"The map keeps between {least / clean:.0%} and {most / clean:.0%} of its activity."
@@ -364,10 +364,10 @@ def _gallery(result: Result, tiles: UInt8[np.ndarray, "tile row column 3"], swee
     titles = [title for kind, drop in zip(kinds, drops, strict=True) for title in (kind, drop)]
     return ImageGrid(
         title="Lit by what it costs",
-        caption=f"{len(shown)} of the {len(sweep.images)} images of the sample, each beside itself in another light: a "
-        "pixel is as bright as the mean drop of the true class's probability over all squares that cover it, the "
-        "largest drop in full light, what can be covered at no cost nearly dark. The number is the largest drop that "
-        "a single square causes. Look whether the light falls on the object, and on which part of it.",
+        caption=f"{len(shown)} of the {len(sweep.images)} images of the sample, each beside a copy lit by what covering it "
+        "costs: a pixel is as bright as the mean drop of the true class's probability over all squares that cover it, from "
+        "nearly dark where covering costs nothing to full brightness at the largest drop. The number is the largest drop "
+        "that a single square causes. Look whether the object is lit, and which part of it.",
         alt="Pairs of an image and the same image lit where covering it lowers the true class's probability: "
         + ", ".join(f"{kind} {drop}" for kind, drop in zip(kinds, drops, strict=True))
         + ".",
@@ -382,15 +382,15 @@ def _claims(result: Result, panels: tuple[Points, ...]) -> Scatter:
     captions, spoken = [], []
     if located is not None:
         captions.append(
-            f"the mean drop of the true class's probability over squares that lie on the object by half or more, above "
+            f"the mean drop of the true class's probability over squares that lie at least half on the object, against "
             f"that over squares that cover no pixel of it ({len(located.images)} images)"
         )
         more = int((located.on_object > located.on_background).sum())
         spoken.append(f"covering the object costs more in {more} of {len(located.images)} images")
     if genuine is not None:
         captions.append(
-            f"what is lost of the activity of the map of layer {result.layer} that responds most, with the square over "
-            f"most of its projection's energy, above that with the square where the projection is emptiest "
+            f"the drop in activity of the map of layer {result.layer} that responds most, with the square over most of its "
+            f"projection's energy, against the drop with the square where the projection is emptiest "
             f"({len(genuine.images)} images)"
         )
         more = int((genuine.peak_drop > genuine.empty_drop).sum())
@@ -407,8 +407,8 @@ def _claims(result: Result, panels: tuple[Points, ...]) -> Scatter:
     drawn = "; ".join(letter + text for letter, text in zip(letters, captions, strict=False))
     return Scatter(
         title="The two claims, image by image",
-        caption=f"Each point is a test image that the net gets right. Drawn is {drawn}. Points above the dashed line are "
-        "images for which the claim is true.",
+        caption=f"Each point is a test image that the net gets right. Vertical against horizontal axis: {drawn}. Points "
+        "above the dashed line are images for which the claim is true.",
         alt=f"Points on both sides of a diagonal: {'; '.join(spoken)}.",
         panels=panels,
     )

@@ -1,4 +1,4 @@
-"""Which images are looked at: those that the user names, a few by a rule, a random sample."""
+"""Which images are examined: those that the user names, a few chosen by a rule, and a random sample."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,8 +12,8 @@ from reportgen.base.names import nearest
 def find_image(name: str, names: Mapping[str, Sequence[str]]) -> tuple[str, int]:
     """The split and the index of an image that the user names; raises UserError with the nearest name.
 
-    `names`: of the images of each split. A name that stands in both "test" and "val" is the test image's, unless it
-    begins with ``val/``.
+    `names`: the names of each split's images. A name in both "test" and "val" means the test image, unless it begins
+    with ``val/``.
     """
     prefix, _, rest = name.partition("/")
     for split in ("test", "val"):
@@ -29,7 +29,7 @@ def find_image(name: str, names: Mapping[str, Sequence[str]]) -> tuple[str, int]
 
 
 def inside_image(objects: Bool[np.ndarray, "image row column"]) -> Bool[np.ndarray, " image"]:
-    """Which objects are known and touch no edge of the image."""
+    """Which images have a known object that touches no edge of the image."""
     edges = [objects[:, 0], objects[:, -1], objects[:, :, 0], objects[:, :, -1]]
     return objects.any((1, 2)) & ~np.any([edge.any(1) for edge in edges], axis=0)
 
@@ -41,10 +41,11 @@ def choose(
     count: int,
     rng: np.random.Generator,
 ) -> tuple[Int[np.ndarray, " chosen"], str]:
-    """A few images of different classes by a rule, and the rule in words.
+    """A few images of different classes chosen by a rule, and the rule in words.
 
-    Of images that the net gets right, and of which the object lies wholly inside where that is known, the seed draws
-    the classes; in each, the image whose object is nearest to the median size, or a random one.
+    Candidates are images that the net gets right and, where objects are known, whose object lies wholly inside. The seed
+    draws the classes; each contributes the image whose object is nearest to the median size, or, where objects are not
+    known, a random one.
     """
     pool, words = correct, f"the {len(correct):,} of {len(labels):,} test images that the net gets right"
     if not len(correct):
@@ -72,7 +73,7 @@ def sample(
     count: int,
     rng: np.random.Generator,
 ) -> Int[np.ndarray, " drawn"]:
-    """So many images of the pool at random, ascending; those whose object is known come first."""
+    """`count` random images of the pool, in ascending order; those whose object is known are preferred."""
     shuffled = rng.permutation(pool)
     if objects is not None:
         shuffled = shuffled[np.argsort(~objects[shuffled].any((1, 2)), kind="stable")]

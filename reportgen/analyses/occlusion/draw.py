@@ -1,7 +1,7 @@
 """An image under a sliding grey square (Zeiler & Fergus 2013, figure 7).
 
-Every map is drawn on the axes of the image: a pixel shows the net's answer with the square's centre
-there. In the margin, where no square is centred, the image shows through in pale grey.
+Every map is drawn on the axes of the image: a pixel shows the result with the square centred there. In the margin,
+where no square is centred, the image shows in pale grey.
 """
 
 from pathlib import Path
@@ -40,17 +40,17 @@ LEFTS = (30.0, 184.0, 340.0)  # points: of the three columns
 HEAD, FOOT, BETWEEN = 16.0, 30.0, 40.0  # points: above, below and between the rows
 HEIGHT = 2 * SIDE + HEAD + FOOT + BETWEEN
 UPPER = FOOT + SIDE + BETWEEN  # points: bottom of the upper row
-COLOURS = colormaps["viridis"]  # darker where it is lower, also in grey print and for colour-blind readers
+COLOURS = colormaps["viridis"]  # lower values are darker, also in grey print and for colour-blind readers
 REGIONS = (BLUE, ORANGE, SKY, VERMILLION, GREEN, PURPLE, "#f0e442")  # the true class first
 REST = "#9aa3ab"  # all other classes together
-PATTERNS = 7  # of which the first is plain; a legend has as many classes
+PATTERNS = 7  # the first is plain; the legend names as many classes
 GREY = (0.5, 0.5, 0.5)
-PALE = 0.25  # of the image's contrast is left in the margin
-ON_COLOUR = "#0b1a2a"  # text on colours, which stay the same in the dark
-PIXELS = 4  # of a drawn region for one of the image, for its hatching
+PALE = 0.25  # share of the image's contrast that is left in the margin
+ON_COLOUR = "#0b1a2a"  # text on colours: both stay the same in dark mode
+PIXELS = 4  # pixels of a drawn region for each pixel of the image: hatching needs the resolution
 ACTIVITY, PLAIN_ACTIVITY = "sum over the map (% of clean)", "sum over the map"
-NARROWEST = 0.1  # of the largest value: a scale spans at least so much, or rounding would look like a finding
-NAMED = 0.04  # of the places: a region of at least so many bears its name
+NARROWEST = 0.1  # share of the largest value that a scale spans at least: rounding must not look like a finding
+NAMED = 0.04  # share of the places from which a region is labelled
 
 Picture = np.ndarray
 
@@ -58,10 +58,10 @@ Picture = np.ndarray
 def occlusion_panels(figure: Occlusion, name: str, folder: Path) -> dict[str, Any]:
     """Draw panels (a) to (e).
 
-    The description adds, for a page that follows the pointer: the `clean` image and the `panels` (where (a), (b), (d)
-    and (e) stand in the picture), `side` of the image and `size` of the square in pixels, `tops` and `lefts` of its
-    places, `classes`, and by place the `probability` of the first of them, the most probable class (`guesses`, an index
-    into `classes`) and the activation of `map` as a share of the clean image's (None where that is not above zero).
+    For the interactive page the description adds: the `clean` image; the `panels` (positions of (a), (b), (d) and (e) in
+    the picture); `side` of the image and `size` of the square in pixels; `tops` and `lefts` of the square's places;
+    `classes`; and for each place the `probability` of the first class, the most probable class (`guesses`, an index into
+    `classes`) and the activation of `map` as a share of the clean image's (None where that is not above zero).
     """
     with house_style():
         picture = save_svg(compose_occlusion(figure), folder / f"{name}.svg")
@@ -117,7 +117,7 @@ def compose_occlusion(figure: Occlusion) -> Figure:
 
 
 def by_pixel(values: np.ndarray, tops: np.ndarray, lefts: np.ndarray, size: int, side: int) -> tuple[Picture, Picture]:
-    """For every pixel the value at the place whose centre is nearest, and whether a place is near at all."""
+    """For every pixel, the value at the place with the nearest centre, and whether that place is near enough to show."""
     down, along = (_nearest(starts + size / 2, side) for starts in (tops, lefts))
     return values[np.ix_(down[0], along[0])], np.outer(down[1], along[1])
 
@@ -131,7 +131,7 @@ def _nearest(centres: Float[np.ndarray, " place"], side: int) -> tuple[Picture, 
 
 
 def _pale(image: UInt8[np.ndarray, "row column 3"]) -> Float[np.ndarray, "row column 3"]:
-    """The image without colour and with little contrast, light."""
+    """The image in light grey with little contrast."""
     light = image.astype(float) @ (0.2126, 0.7152, 0.0722) / 255
     return np.repeat((1 - PALE + PALE * light)[..., None], 3, axis=2)
 
@@ -145,7 +145,7 @@ def _with_square(figure: Occlusion) -> Float[np.ndarray, "row column 3"]:
 
 
 def _squares(picture: Picture) -> Picture:
-    """Enlarged so that a viewer that smooths pictures does not blur its pixels."""
+    """A picture enlarged, so that viewers that smooth pictures do not blur its pixels."""
     factor = max(1, round(300 / picture.shape[0]))
     return picture.repeat(factor, axis=0).repeat(factor, axis=1)
 
@@ -165,7 +165,7 @@ def _axes(canvas: Figure, left: float, bottom: float, title: str, figure: Occlus
     axes.set_xlabel("column (px)", fontsize=TINY, labelpad=-6)
     if left == LEFTS[0]:
         axes.set_ylabel("row (px)", fontsize=TINY, labelpad=-8)
-    else:  # as beside it, and the bar's numbers need the room
+    else:  # the panel to the left has the same numbers, and its colour bar needs the room
         axes.set_yticklabels([])
     axes.grid(visible=False)
     for spine in axes.spines.values():
@@ -176,8 +176,8 @@ def _axes(canvas: Figure, left: float, bottom: float, title: str, figure: Occlus
 def _values(
     canvas: Figure, axes: Axes, figure: Occlusion, values: Float[np.ndarray, "top left"], clean: float, unit: str
 ) -> None:
-    """A map of values by the square's centre, on its own scale, with a bar that marks the value of the clean image."""
-    high = max(float(values.max()), clean) or 1e-12  # of a dead map all is low
+    """A map of values by the square's centre, on its own scale; its colour bar marks the value of the clean image."""
+    high = max(float(values.max()), clean) or 1e-12  # a dead map is all zeros, and a scale needs a range
     scale = Normalize(min(float(values.min()), high - NARROWEST * abs(high)), high)
     spread, known = by_pixel(values, figure.tops, figure.lefts, figure.size, figure.image.shape[0])
     picture = np.where(known[..., None] > 0, COLOURS(scale(spread))[..., :3], _pale(figure.image))
@@ -208,7 +208,7 @@ def _values(
 
 
 def _projections(canvas: Figure, left: float, bottom: float, figure: Occlusion) -> None:
-    """Panel (c): the map projected down in this image, boxed, and in others."""
+    """Panel (c): the map's projection in this image (boxed) and in others."""
     gap, label = 5.0, 9.0
     side = (SIDE - gap - label) / 2
     across = side + (SIDE - 2 * side)
@@ -228,7 +228,7 @@ def _projections(canvas: Figure, left: float, bottom: float, figure: Occlusion) 
 
 
 def pattern(kind: int, rows: int, columns: int) -> Bool[np.ndarray, "row column"]:
-    """Where a hatching has ink; the first kind has none."""
+    """Which pixels of a hatching have ink; the first kind has none."""
     row, column = np.indices((rows, columns))
     lines = {
         1: (row + column) % 14 < 2,
@@ -248,7 +248,7 @@ def _region(kind: int) -> tuple[tuple[float, float, float], tuple[float, float, 
 
 
 def _hatched(kinds_: Int[np.ndarray, "row column"]) -> Float[np.ndarray, "row column 3"]:
-    """Regions in their colours and hatchings, already at the drawn size."""
+    """Regions in their colours and hatchings, at the size at which they are drawn."""
     picture = np.zeros((*kinds_.shape, 3))
     for kind in np.unique(kinds_):
         colour, ink = _region(int(kind))
@@ -259,7 +259,7 @@ def _hatched(kinds_: Int[np.ndarray, "row column"]) -> Float[np.ndarray, "row co
 
 def _regions(canvas: Figure, axes: Axes, figure: Occlusion) -> None:
     """Panel (e): the most probable class by place, and its legend."""
-    guesses = np.minimum(figure.guesses, PATTERNS)  # beyond the palette: one region
+    guesses = np.minimum(figure.guesses, PATTERNS)  # classes beyond the palette share one region
     spread, known = by_pixel(guesses, figure.tops, figure.lefts, figure.size, figure.image.shape[0])
     large = spread.repeat(PIXELS, axis=0).repeat(PIXELS, axis=1)
     seen = known.repeat(PIXELS, axis=0).repeat(PIXELS, axis=1)[..., None] > 0
@@ -285,7 +285,7 @@ def _label(axes: Axes, x: float, y: float, name: str) -> None:
 
 
 def _legend(canvas: Figure, names: list[str], shares: list[float]) -> None:
-    """The classes of panel (e), with the share of places where each is the most probable."""
+    """The classes of panel (e), each with the share of places where it is the most probable."""
     height, step = 9.0, 15.0
     top = FOOT + SIDE - 12
     canvas.text(
@@ -307,7 +307,7 @@ def _legend(canvas: Figure, names: list[str], shares: list[float]) -> None:
 
 
 def _outline(axes: Axes, outline: Bool[np.ndarray, "row column"]) -> None:
-    """The edge of the object: white in black, to be seen on every colour."""
+    """The edge of the object: a white line on a black one, visible on every colour."""
     if not outline.any() or outline.all():
         return
     rows, columns = (np.arange(extent + 2) - 0.5 for extent in outline.shape)

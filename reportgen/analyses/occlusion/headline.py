@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from reportgen.figures.drawn import Drawn, around, part
+from reportgen.figures.cutouts import Drawn, around, part
 
 TURN = 2  # in the story
 

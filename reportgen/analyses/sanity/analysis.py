@@ -22,11 +22,11 @@ from reportgen.nets.layers import PaperLayer
 from reportgen.probe import Graph
 from reportgen.probe.memory import halved
 
-LOWEST_START = 2  # the paper's layer; below layer 1's filters there is nothing to randomise
+LOWEST_START = 2  # the lowest layer to start from: below layer 1's filters there is nothing to randomise
 METHODS = ("deconvnet", "gradient")
-CLEARLY = 0.1  # of a rank correlation: less is called no difference
-REMAINS = 0.15  # a rank correlation from which on a part of the picture is said to remain
-DIGITS = 3  # of the means: nearly tied pixels change ranks with the last bit, which depends on the number of threads
+CLEARLY = 0.1  # rank correlations that differ by less count as equal
+REMAINS = 0.15  # from this rank correlation on, part of the picture counts as remaining
+DIGITS = 3  # of the means: the last bit depends on the number of threads, and reorders nearly tied pixels
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Units:
 
 @dataclass(frozen=True)
 class Curves:
-    """How alike each unit's picture is to that of the trained net (1: equal), after so many layers were randomised."""
+    """How similar each unit's picture is to that of the trained net (1: equal); step i: i layers are randomised."""
 
     rank: Float[np.ndarray, "step unit"]
     magnitude_rank: Float[np.ndarray, "step unit"]
@@ -58,33 +58,31 @@ class Curves:
 
 @dataclass(frozen=True)
 class Start:
-    """One layer, randomised from itself downwards to the image."""
+    """One layer from which the net is randomised, downwards to the image."""
 
     number: int
     units: Units
     deconvnet: Curves  # step 0: nothing randomised
     gradient: Curves
-    deconvnet_other: (
-        Curves  # one step: the picture of another unit at the same place of the same image, in the trained net
-    )
+    deconvnet_other: Curves  # one step: the trained net's picture of another unit, at the same place of the same image
     gradient_other: Curves
 
 
 @dataclass(frozen=True)
 class Result:
-    """Every layer that is randomised from, and pictures of the highest."""
+    """Every layer from which the net is randomised, and pictures of units of the highest."""
 
     starts: dict[str, Start]  # "layer2" ..
     patches: UInt8[np.ndarray, "example row column 3"]
-    deconvnet: UInt8[np.ndarray, "example step row column 3"]  # mid-grey is zero, each at its own contrast
+    deconvnet: UInt8[np.ndarray, "example step row column 3"]  # mid-grey is zero, each picture at its own contrast
     gradient: UInt8[np.ndarray, "example step row column 3"]
     titles: tuple[str, ...]  # of the examples
     images: int  # validation images that were searched
-    refusal: str = ""  # why no layer can be projected, where none can
+    refusal: str = ""  # why no layer can be projected; empty where one can
 
 
 def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Result:
-    """Find the units, then randomise below them, layer after layer."""
+    """Find the units, then randomise layer by layer from theirs downwards."""
     every = convolutions(inputs)
     projected = [layer for layer in every if not inputs.no_projection(layer.number)]
     chosen = _units(inputs, projected[LOWEST_START - 1 :] or projected, settings.units, rng)
@@ -102,7 +100,7 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
 def _units(
     inputs: Inputs, layers: Sequence[PaperLayer], count: int, rng: np.random.Generator
 ) -> list[tuple[PaperLayer, Units]]:
-    """Some maps of each layer at their strongest activation; layers in which no map responds are skipped."""
+    """Random maps of each layer, each at its strongest activation; layers in which no map responds are skipped."""
     if not layers:  # none of them can be projected
         return []
     tops = search(inputs, [layer.number for layer in layers], count=1)
@@ -120,11 +118,11 @@ def _units(
 def cascade(
     inputs: Inputs, layers: Sequence[PaperLayer], units: Units, rng: np.random.Generator
 ) -> dict[str, Float[np.ndarray, "step unit row column 3"]]:
-    """Pictures of the units of the last of `layers` as the layers are randomised, from that one down to the first.
+    """Pictures of the units of the last of `layers` while these layers are randomised, from the last down to the first.
 
-    Step 0 is the trained net. ``deconvnet_other`` and ``gradient_other`` show other units at the same places, drawn at
-    random, in the trained net. All begin with 1, not with the unit's value, which may be 0 once layers are random: a
-    picture's scale does not matter here.
+    Step 0 is the trained net. ``deconvnet_other`` and ``gradient_other`` show random other units at the same places in
+    the trained net. Every projection starts from 1 instead of the unit's value, which may be 0 once layers are random:
+    the measures ignore a picture's scale.
     """
 
     name, maps = layers[-1].map, inputs.graph.shape(layers[-1].map)[0]
@@ -144,7 +142,7 @@ def cascade(
 def project_both(
     inputs: Inputs, graph: Graph, layer: str, images: Any, places: Int[np.ndarray, "unit 3"]
 ) -> dict[str, Float[np.ndarray, "unit row column 3"]]:
-    """What the deconvnet and the gradient show of one unit in each image, as signed RGB pictures."""
+    """The deconvnet's projection and the gradient of one unit in each image, as signed RGB pictures."""
 
     shown: dict[str, list[np.ndarray]] = {method: [] for method in METHODS}
     for image, place in zip(images, places, strict=True):
@@ -163,7 +161,7 @@ def project_both(
 
 
 def _compared(inputs: Inputs, layer: PaperLayer, units: Units, pictures: dict[str, np.ndarray]) -> Start:
-    """How alike the pictures are to those of the trained net, within each unit's receptive field."""
+    """How similar the pictures are to those of the trained net, within each unit's receptive field."""
     receptive = probe.receptive_field(inputs.graph, layer.map)
     boxes = [receptive.inside(int(row), int(column)) for row, column in zip(units.rows, units.columns, strict=True)]
     compared = {
@@ -188,7 +186,7 @@ def _likenesses(
 def _examples(
     inputs: Inputs, chosen: list[tuple[PaperLayer, Units]], pictures: dict[str, np.ndarray], count: int
 ) -> dict[str, Any]:
-    """Pictures of some units of the highest layer, cut to their receptive fields (the whole image where that is smaller)."""
+    """Pictures of some units of the highest layer, cut to their receptive fields, or whole where the image is smaller."""
     crop = inputs.preprocessing.crop
     if not chosen:
         none, no_steps = np.zeros((0, crop, crop, 3), np.uint8), np.zeros((0, 1, crop, crop, 3), np.uint8)
@@ -216,21 +214,21 @@ def judge(result: Result, rng: np.random.Generator) -> list[Verdict]:
 
 
 def numbers(result: Result) -> dict[str, Any]:
-    """What the section's prose speaks of: means over the units, step by step."""
+    """The numbers in the section's text: means over the units, step by step."""
     layers = _means(result)
     belief = _belief(layers[-1]) if layers else None
     return {"images": result.images, "refusal": result.refusal, "layers": layers, "belief": belief}
 
 
 def _belief(deepest: dict[str, Any]) -> dict[str, Any]:
-    """How far projections of the deepest layer can be believed, by their rank correlations."""
+    """How far projections of the deepest layer can be trusted, by their rank correlations."""
     own, everything = deepest["deconvnet"]["rank"][1], deepest["deconvnet"]["rank"][-1]
     other = deepest["deconvnet_other"]["rank"][0]
     return {
         "layer": deepest["number"],
-        "own": own,  # with the trained net's projection, the unit's own layer randomised
-        "all": everything,  # all layers randomised
-        "other": other,  # of two units of the trained net
+        "own": own,  # with the trained net's projection, after the unit's own layer is randomised
+        "all": everything,  # the same, after all layers are randomised
+        "other": other,  # between two units of the trained net
         "of_the_unit": own < other - CLEARLY,
         "of_the_net": everything < REMAINS,
     }
@@ -254,7 +252,7 @@ def _means(result: Result) -> list[dict[str, Any]]:
 
 
 def figures(result: Result) -> dict[str, Figure]:
-    """The two measures as curves, step by step; the table; the pictures themselves."""
+    """The pictures, two measures as curves over the steps, and the table."""
     if not result.starts:
         return {}
     return {
@@ -265,14 +263,14 @@ def figures(result: Result) -> dict[str, Figure]:
             "rank",
             "Do the pictures say the same?",
             "rank correlation (1: equal)",
-            "Spearman’s rank correlation of a picture’s values, signs and colours included, before and after",
+            "Spearman’s rank correlation between a picture’s values (with signs, all colours) before and after",
         ),
         "structure": _chart(
             result,
             "structure",
             "Do the pictures look the same?",
             "structural similarity (1: equal)",
-            "Structural similarity (SSIM) of the pictures as they are drawn, each at its own contrast, before and after",
+            "Structural similarity (SSIM) between the pictures as drawn, each at its own contrast, before and after",
         ),
         "table": _table(result),
     }
@@ -294,7 +292,8 @@ def _grid(result: Result, method: str, title: str) -> ImageGrid:
         title=title,
         caption=f"{len(tiles)} units of layer {start.number}, one in each row, at their strongest activation over "
         f"{result.images} validation images. From the left: what the unit sees, its {what} in the trained net, {below}. "
-        "Grey is zero, each picture is at its own contrast. Look how far to the right the first picture can still be recognised.",
+        "Grey is zero, and each picture has its own contrast. Look how far to the right the trained net’s picture can still "
+        "be recognised.",
         alt=f"A grid of {len(tiles)} rows: an image, its {what}, and {steps} more as layers are randomised: "
         + "; ".join(result.titles)
         + ".",
@@ -323,11 +322,11 @@ def _chart(result: Result, measure: str, title: str, label: str, what: str) -> L
         spoken.append(f"layer {start.number}: deconvnet {ends[0]:.2f}, gradient {ends[1]:.2f}")
     return LineChart(
         title=title,
-        caption=f"{what} so many layers were randomised, from the unit’s own downwards, within the unit’s receptive field; "
-        f"{_count(result)} of each layer, mean and the middle half of them. Dashed: how alike the picture of another unit of "
-        "the layer is, at the same place of the same image, in the trained net. A picture of what the net learned falls "
-        "towards zero; one that stays above the dashed line changes less when the net forgets everything than when another "
-        "unit is asked.",
+        caption=f"{what} as many layers as the horizontal axis says were randomised, from the unit’s own downwards, within "
+        f"the unit’s receptive field; {_count(result)} of each layer, mean and middle half. Dashed: similarity to the trained "
+        "net’s picture of another unit of the layer, at the same place of the same image. If a picture shows what the net "
+        "learned, its curve falls towards zero; where a curve stays above the dashed line, randomising the net changes the "
+        "picture less than choosing another unit does.",
         alt=f"Curves that begin at 1. With every layer randomised: {'; '.join(spoken)}.",
         panels=tuple(panels),
     )
@@ -356,11 +355,10 @@ def _table(result: Result) -> Table:
                 )
     return Table(
         title="The same in numbers",
-        caption="How alike the pictures are to those of the trained net (1: equal) after the unit’s own layer was randomised, and "
-        "after all layers down to the image, and how alike another unit’s is; means over the units. The ranks of magnitudes "
-        "(absolute values, summed over the colours) say only where a picture is strong. Every picture is "
-        "strongest in the middle of the receptive field, so these are far from 0 for any two: hold them against those of another "
-        "unit.",
+        caption="Similarity of the pictures to those of the trained net (1: equal) after the unit’s own layer was randomised, "
+        "after all layers down to the image were, and of another unit’s picture; means over the units. The ranks of magnitudes "
+        "(absolute values, summed over the colours) say only where a picture is strong. Every picture is strongest in the "
+        "middle of the receptive field, so they are far from 0 for any two pictures: compare them with those of another unit.",
         alt=f"A table of {len(printed)} rows: layer, method and measure, with the similarities.",
         columns=("layer", "method", "measure", "own layer random", "all layers random", "another unit"),
         rows=tuple(printed),
@@ -368,5 +366,5 @@ def _table(result: Result) -> Table:
 
 
 def _hundredths(value: float) -> str:
-    """With a true minus, and none before a zero."""
+    """Two decimals with a true minus sign, and without one before zero."""
     return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")

@@ -1,4 +1,4 @@
-"""How the pictures are made: a deconvnet layer beside a convnet layer, and the net itself."""
+"""How the pictures are made: a deconvnet layer beside a convnet layer, and the net itself (figures 1 and 3)."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,12 +18,12 @@ from reportgen.look.strongest import field_of, on_pixels
 
 @dataclass(frozen=True)
 class Named:
-    """One of the paper's layers, by the names of this net's nodes."""
+    """One of the paper's layers, and which nodes of this net it consists of."""
 
     number: int
-    map: str  # its maps, or units
-    features: str  # its feature vector
-    weights: str
+    map: str  # the node of its maps, or units
+    features: str  # the node of its feature vector
+    weights: str  # the node of its filters
     shape: tuple[int, ...]  # of the maps
 
 
@@ -46,18 +46,18 @@ class Step:
 
 @dataclass(frozen=True)
 class Result:
-    """What every layer is, and one of them at work."""
+    """Every layer's description, and one layer's maps for an image."""
 
     boxes: tuple[LayerBox, ...]
     named: tuple[Named, ...]
-    overridden: bool  # by LAYERS=
+    overridden: bool  # whether LAYERS= names the layers
     input_size: tuple[int, int, int]  # channels, height, width
     step: Step | None  # figure 1; None where no layer is followed by a max pool that can be undone
-    no_step: str  # why
+    no_step: str  # why there is no step; empty where there is one
 
 
 def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Result:
-    """Describe the layers, and pass one image through the first that is pooled."""
+    """Describe the layers, and pass one image up and down the first layer that is pooled."""
     graph = inputs.graph
     pooled = [(item, pool) for item in inputs.layers if (pool := _pool_after(graph, item.map))]
     no_pool = graph.unfollowed or "none of its layers is followed by a max pool"
@@ -75,7 +75,7 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
 
 
 def _step(inputs: Inputs, layer: Any, pool: str, rng: np.random.Generator) -> Step:
-    """Pass one rightly classified validation image up through the first pooled layer and its strongest map down again."""
+    """Pass a correctly classified validation image up through the first pooled layer, and its strongest map down again."""
     val = inputs.data.val
     right = np.flatnonzero((inputs.learned.logits.argmax(axis=1) == val.labels) & val.known)
     index = int(rng.choice(right if len(right) else np.arange(len(inputs.data.val))))
@@ -122,9 +122,9 @@ def _box(inputs: Inputs, layer: Any) -> LayerBox:
 
 
 def _operations(graph: Any, layer: Any) -> tuple[str, ...]:
-    """What happens from a layer's filters to its feature vector, in words."""
+    """The operations from a layer's filters to its feature vector, in words."""
     inside = [node for node in graph.below(layer.features) if node.name == layer.weights]
-    if not inside:  # a layer that is read, not computed: the input of the classifier
+    if not inside:  # the layer has no filters of its own: it is the input of the classifier
         return ("features",)
     names = [node.name for node in graph.nodes.values()]
     first, last = names.index(layer.weights), names.index(layer.features)
@@ -155,7 +155,7 @@ def judge(result: Result, rng: np.random.Generator) -> list[Verdict]:
 
 
 def numbers(result: Result) -> dict[str, Any]:
-    """What the section's prose speaks of."""
+    """The numbers in the section's text."""
     return {
         **(_step_numbers(result.step) if result.step else {}),
         "no_step": result.no_step,
@@ -200,8 +200,8 @@ def figures(result: Result) -> dict[str, Figure]:
     return first | {
         "architecture": Architecture(
             title="The net",
-            caption="The net of this report, drawn from the module itself: what each layer does, the size of what "
-            "leaves it, and the side of its receptive field, the part of the image that one value can see before it is pooled"
+            caption="The net of this report, drawn from the module itself: what each layer does, the size of its output, "
+            "and the side of its receptive field, which is the part of the image that one value before pooling depends on"
             + (", where that is known." if any(not box.known for box in result.boxes) else "."),
             alt="The layers in order: "
             + "; ".join(f"{box.name}: {', '.join(box.operations)}" for box in result.boxes)
@@ -219,9 +219,9 @@ def _deconvnet(result: Step) -> DeconvnetLayer:
         title="A deconvnet layer beside a convnet layer",
         caption=f"Layer {result.layer} of this net at work on {result.image_name}. Upwards (right): the image is "
         f"filtered, rectified and pooled; of map {result.map}, {size} values become {small}, and the switches "
-        "remember where each maximum stood. Downwards (left): the pooled values go back to their switches, are "
-        "rectified, and filtered with the same filters transposed, which gives a picture in pixel space. Shown "
-        "are this map's real values; the picture is the projection of its strongest activation (grey is zero).",
+        "record where each maximum was. Downwards (left): the pooled values return to the places that the switches "
+        "record, are rectified, and are filtered with the same filters transposed, which gives a picture in pixel space. "
+        "The values are this map's own; the picture is the projection of its strongest activation (grey is zero).",
         alt=f"A diagram of two columns: the convnet's layer {result.layer} leads from the image up to pooled maps, "
         "the deconvnet's from pooled maps down to pixels; arrows carry the switches from one to the other.",
         image=result.image,

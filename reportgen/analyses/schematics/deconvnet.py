@@ -32,17 +32,17 @@ from reportgen.figures.draw.style import (
     shorten,
 )
 
-SIDE = 84.0  # points: of a picture
-LEFT, RIGHT = 128.0, 342.0  # centres of the deconvnet's and the convnet's column
-CELL = 17.0  # points: of the numbers below
-BLOCK = 2  # pooled cells a side whose numbers are shown
+SIDE = 84.0  # points: side of a picture
+LEFT, RIGHT = 128.0, 342.0  # points: centres of the deconvnet's and the convnet's column
+CELL = 17.0  # points: side of a cell of the numbers below
+BLOCK = 2  # side, in pooled cells, of the block whose numbers are shown
 PALE = (ORANGE, PURPLE, SKY)
-DARK_TEXT, LIGHT_TEXT = "#0b1a2a", "#ffffff"  # on colours, which stay the same in the dark
-MOST_CELLS = 7  # of the map a side beside them
+DARK_TEXT, LIGHT_TEXT = "#0b1a2a", "#ffffff"  # text on colours: both stay the same in dark mode
+MOST_CELLS = 7  # side, in cells, of the largest part of the map that is shown with the block
 
 
 def deconvnet_layer(figure: DeconvnetLayer, name: str, folder: Path) -> dict[str, Any]:
-    """Draw the two columns, and below them how a few numbers are pooled and put back."""
+    """Draw the two columns and, below them, how a few numbers are pooled and unpooled."""
     with house_style():
         picture = save_svg(compose_deconvnet(figure), folder / f"{name}.svg")
     return {"picture": picture, "files": [picture["file"]]}
@@ -95,7 +95,7 @@ def compose_deconvnet(figure: DeconvnetLayer) -> Figure:
 
 
 def _picture(axes: Axes, centre: float, bottom: float, pixels: np.ndarray, side: float = SIDE) -> None:
-    """A picture whose pixels stay squares at every enlargement."""
+    """A picture enlarged, so that viewers that smooth pictures do not blur its pixels."""
     factor = max(1, round(300 / max(pixels.shape[:2])))
     large = pixels.repeat(factor, axis=0).repeat(factor, axis=1)
     tall, wide = (side * extent / max(pixels.shape[:2]) for extent in pixels.shape[:2])
@@ -103,11 +103,11 @@ def _picture(axes: Axes, centre: float, bottom: float, pixels: np.ndarray, side:
     limits = axes.get_xlim(), axes.get_ylim()
     axes.imshow(large, extent=(left, left + wide, base, base + tall), interpolation="none", aspect="auto")
     axes.add_patch(Rectangle((left, base), wide, tall, fill=False, edgecolor=SOFT, linewidth=0.7))
-    axes.set(xlim=limits[0], ylim=limits[1])  # imshow zooms to the picture
+    axes.set(xlim=limits[0], ylim=limits[1])  # imshow changed the limits to the picture's
 
 
 def window_of_projection(figure: DeconvnetLayer) -> tuple[int, int, int, int] | None:
-    """The square (top, left, bottom, right) outside which the projection is grey; None where it is most of the image."""
+    """The square (top, left, bottom, right) that holds all of the projection; None where it is over half the image's side."""
     inked = np.abs(figure.projection.astype(int) - 127.5).max(axis=2) > 1
     rows, columns = np.flatnonzero(inked.any(axis=1)), np.flatnonzero(inked.any(axis=0))
     if not len(rows):
@@ -120,7 +120,7 @@ def window_of_projection(figure: DeconvnetLayer) -> tuple[int, int, int, int] | 
 
 
 def _enlarged(axes: Axes, figure: DeconvnetLayer, bottom: float) -> None:
-    """A small projection and the part of the image below it, enlarged between the two pictures and framed in them."""
+    """A small projection and that part of the image, framed in both pictures and enlarged between them."""
     area = window_of_projection(figure)
     if area is None:
         return
@@ -139,7 +139,7 @@ def _enlarged(axes: Axes, figure: DeconvnetLayer, bottom: float) -> None:
 
 
 def _say(axes: Axes, centre: float, bottom: float, lines: tuple[str, ...]) -> None:
-    """A picture's name, at its outer side."""
+    """Lines of text beside a picture, on its outer side."""
     outside = (-1 if centre < WIDTH / 2 else 1) * (SIDE / 2 + 7)
     for number, line in enumerate(lines):
         axes.text(
@@ -170,7 +170,7 @@ def _step(axes: Axes, centre: float, middle: float, text: str) -> None:
 
 
 def _chain(axes: Axes, x: float, places: tuple[float, ...], up: bool) -> None:
-    """Arrows from one thing to the next; the first and last are pictures' edges, the others boxes' middles."""
+    """Arrows from each place to the next; the first and last are edges of pictures, the others middles of boxes."""
     sign = 1 if up else -1
     for number, (start, end) in enumerate(pairwise(places)):
         first = start + sign * (1.5 if number == 0 else 8)
@@ -179,7 +179,7 @@ def _chain(axes: Axes, x: float, places: tuple[float, ...], up: bool) -> None:
 
 
 def _switches(axes: Axes, figure: DeconvnetLayer, height: float) -> None:
-    """The places of the maxima, which go from the pooling to the unpooling."""
+    """The switches (places of the maxima), with arrows from pooling to unpooling."""
     marks = np.ones((*figure.rectified.shape, 3))
     chosen = np.unique(figure.switches[(figure.switches >= 0) & (figure.pooled > 0)])
     marks.reshape(-1, 3)[chosen] = (0.84, 0.37, 0.0)
@@ -191,7 +191,7 @@ def _switches(axes: Axes, figure: DeconvnetLayer, height: float) -> None:
 
 
 def busiest_block(figure: DeconvnetLayer) -> tuple[int, int]:
-    """Row and column of the pooled block worth showing: many values above zero, from many places, large ones."""
+    """Row and column of the most instructive pooled block: many positive, large values from many different places."""
     rows, columns = figure.pooled.shape
     best, place = -1.0, (0, 0)
     largest = max(float(figure.pooled.max()), 1e-12)
@@ -206,7 +206,7 @@ def busiest_block(figure: DeconvnetLayer) -> tuple[int, int]:
 
 
 def window_of(figure: DeconvnetLayer, row: int, column: int) -> tuple[int, int, int, int]:
-    """The part of the map that a pooled block reads: (top, left, bottom, right), with every switch inside."""
+    """The part of the map that a pooled block reads, with its switches: (top, left, bottom, right)."""
     block = figure.switches[row : row + BLOCK, column : column + BLOCK]
     ends = []
     for axis, first in ((0, row), (1, column)):
@@ -280,7 +280,7 @@ def _grid(
     name: str,
     dots: bool = False,
 ) -> None:
-    """Numbers in cells; those with a colour of their own stand out."""
+    """Numbers in cells, those with a colour on a coloured ground."""
     for row, line in enumerate(texts):
         for column, text in enumerate(line):
             x, y = left + column * CELL, top - (row + 1) * CELL

@@ -30,8 +30,8 @@ from reportgen.figures.draw.style import (
 INPUT = 62.0  # points: side of the input image
 SHELF = 92.0  # points: height of the tallest box
 LINE = 8.4  # points between lines of tiny text
-CHARACTER = 3.6  # points: width of a tiny character, about
-STEEP = (0.8, 0.55)  # how a box's depth runs: points to the right and up
+CHARACTER = 3.6  # points: approximate width of a tiny character
+STEEP = (0.8, 0.55)  # direction in which a box's depth is drawn: points to the right and up
 
 
 def architecture(figure: Architecture, name: str, folder: Path) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def architecture(figure: Architecture, name: str, folder: Path) -> dict[str, Any
 
 
 def compose_architecture(figure: Architecture) -> Figure:
-    """The net as matplotlib's artists: one column for each layer, side and depth growing with the layer's output."""
+    """The net as matplotlib's artists: a box for each layer, whose side and depth grow with the size of its output."""
     count = len(figure.layers)
     first = INPUT + 14
     step = (WIDTH - first) / max(count, 1)
@@ -85,7 +85,7 @@ def _lines(operations: tuple[str, ...], wide: int) -> list[str]:
 
 
 def times(text: str) -> str:
-    """``3x3`` as ``3×3``."""
+    """The text with ``3x3`` written as ``3×3``."""
     return re.sub(r"(?<=\d)x(?=\d)", "×", text)
 
 
@@ -103,7 +103,7 @@ def _input(
     ground: float,
     height: float,
 ) -> None:
-    """The image, to scale with the receptive fields drawn in it."""
+    """The image, and in it the receptive fields to the same scale."""
     tall = INPUT * size[1] / max(size[1:])
     wide = INPUT * size[2] / max(size[1:])
     bottom = middle - tall / 2
@@ -131,7 +131,7 @@ def _input(
 
 
 def _box(axes: Axes, box: LayerBox, side: int, centre: float, middle: float, step: float) -> tuple[float, float]:
-    """Draw a layer's output; returns its left and right end."""
+    """Draw a layer's output as a box; returns the x coordinates of its left and right end."""
     if box.height == box.width == 1:
         width, height = 7.0, float(np.clip(14 + 6.2 * np.log2(box.channels), 16, SHELF))
         left, bottom = centre - width / 2, middle - height / 2

@@ -7,37 +7,37 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from reportgen.analyses.trained import Settings
+from reportgen.analyses.trained.departures import Departure, departures
 from reportgen.claims import Verdict
 from reportgen.figures.kinds import BarChart, Figure, Heatmap, ImageGrid, LineChart, Panel, Series
 from reportgen.look.inputs import Inputs
 
-MOST_CLASSES = 60  # in the matrix: more cannot be read
-LEAST_IMAGES = 3  # of each of so many classes, on average: with fewer, a share of them says nothing
+MOST_CLASSES = 60  # in the confusion matrix: with more it is unreadable
+LEAST_IMAGES = 3  # images of a class, on average, where there are more classes: with fewer its accuracy means nothing
 
 
 @dataclass(frozen=True)
 class Result:
-    """The net's answers for the validation images, and the outcome of training."""
+    """The net's predictions for the validation images, and the outcome of training."""
 
-    classes: tuple[str, ...]  # of the matrix: those that labelled images show; of very many, some at random
+    classes: tuple[str, ...]  # of the confusion matrix: those with labelled images, or some of very many at random
     gallery: UInt8[np.ndarray, "image row column 3"]  # class by class
     gallery_classes: tuple[str, ...]  # one for each row; empty where classes have one image, or none has a label
-    gallery_titles: tuple[str, ...]  # then what each image shows, or what the net takes it for
-    gallery_trained_on: bool
-    confusion: Int[
-        np.ndarray, "true predicted"
-    ]  # validation images; a last column of all other classes, if there are any
-    accuracy: dict[str, float]  # of every class that labelled images show
+    gallery_titles: tuple[str, ...]  # where `gallery_classes` is empty: each image's class, or the net's prediction
+    gallery_trained_on: bool  # whether the gallery shows training images
+    confusion: Int[np.ndarray, "true predicted"]  # validation images; the last column holds all classes not shown
+    accuracy: dict[str, float]  # of every class with labelled images
     history: dict[str, Float[np.ndarray, " epoch"]]  # empty for a net that was not trained here
     mistakes: UInt8[np.ndarray, "mistake row column 3"]
     mistake_titles: tuple[str, ...]
     top1: float | None
     labelled: int  # images whose class is known
-    net_classes: int  # that the net tells apart
+    net_classes: int  # how many classes the net distinguishes
+    departures: tuple[Departure, ...] = ()  # from the paper's protocol; of a net that was trained here
 
 
 def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Result:
-    """Read what the training left and pick the pictures."""
+    """Read the results of training and choose the pictures."""
     data = inputs.data
     probabilities, labels, known = inputs.probabilities, data.val.labels, data.val.known
     guesses = probabilities.argmax(axis=1)
@@ -79,7 +79,16 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
         top1=float(right.mean()) if len(right) else None,
         labelled=len(right),
         net_classes=len(data.classes),
+        departures=_departures(inputs),
     )
+
+
+def _departures(inputs: Inputs) -> tuple[Departure, ...]:
+    net = inputs.net_numbers
+    if "recipe_settings" not in net:  # it was loaded
+        return ()
+    size, images = inputs.data.train.images.shape[1], len(inputs.data.train)
+    return tuple(departures(net["recipe_settings"], net["architecture"], size, images))
 
 
 def _history(inputs: Inputs) -> dict[str, Float[np.ndarray, " epoch"]]:
@@ -93,7 +102,7 @@ def _history(inputs: Inputs) -> dict[str, Float[np.ndarray, " epoch"]]:
 def _confusion(
     labels: Int[np.ndarray, " image"], guesses: Int[np.ndarray, " image"], shown: Int[np.ndarray, " class"], count: int
 ) -> Int[np.ndarray, "true predicted"]:
-    """Images by true class (a row each) and prediction; what the net takes for none of the shown comes last."""
+    """Images by true class (rows) and prediction (columns); a last column counts predictions of classes not shown."""
     table = np.zeros((len(shown), len(shown) + (len(shown) < count)), dtype=np.int64)
     place = np.full(count, len(shown))
     place[shown] = np.arange(len(shown))
@@ -103,7 +112,7 @@ def _confusion(
 
 
 def _some(indices: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """`count` of the indices at random; with too few, some twice, so that the gallery keeps its columns."""
+    """`count` of the indices at random; where there are fewer, some repeat, so that the gallery keeps its columns."""
     return rng.choice(indices, count, replace=len(indices) < count)
 
 
@@ -113,7 +122,7 @@ def judge(result: Result, rng: np.random.Generator) -> list[Verdict]:
 
 
 def numbers(result: Result) -> dict[str, Any]:
-    """What the section's prose speaks of."""
+    """The numbers in the section's text."""
     of_class = result.accuracy if _enough(result) else {}
     off = result.confusion.copy()
     np.fill_diagonal(off, 0)
@@ -136,18 +145,19 @@ def numbers(result: Result) -> dict[str, Any]:
         "labelled_classes": len(result.accuracy),
         "final_train_loss": float(history["train_loss"][-1]) if history else None,
         "final_validation_loss": float(history["validation_loss"][-1]) if history else None,
+        "departures": [departure._asdict() for departure in result.departures],
         "history": {name: values.tolist() for name, values in history.items()},
     }
 
 
 def _enough(result: Result) -> bool:
-    """Whether the classes are few, or have enough labelled images for a share of them to mean something."""
+    """Whether accuracies by class mean something: there are few classes, or enough labelled images of each."""
     classes = len(result.accuracy)
     return classes > 0 and (classes <= MOST_CLASSES or LEAST_IMAGES * classes <= result.labelled)
 
 
 def figures(result: Result) -> dict[str, Figure]:
-    """A gallery, the curves of training, the confusion matrix, accuracy by class, the most confident mistakes."""
+    """A gallery, training curves, accuracy by class, the confusion matrix, the most confident mistakes."""
     found: dict[str, Figure] = {"gallery": _gallery(result)}
     if result.history:
         found["curves"] = _curves(result)
@@ -157,8 +167,8 @@ def figures(result: Result) -> dict[str, Figure]:
     if result.mistake_titles:
         found["mistakes"] = ImageGrid(
             title="The most confident mistakes",
-            caption="Validation images that the net gets wrong, the surest first: true class, the class it was taken "
-            "for, and the probability the net gave to that.",
+            caption="Validation images that the net gets wrong, the most confident mistakes first: the true class, the "
+            "class it was taken for, and the probability that the net gave to the latter.",
             alt="Wrongly classified images: " + "; ".join(result.mistake_titles) + ".",
             images=result.mistakes,
             columns=min(6, len(result.mistake_titles)),
@@ -173,8 +183,9 @@ def _matrix(result: Result) -> Heatmap:
     some = f" Of {len(result.accuracy)} classes, {len(result.classes)} drawn at random are shown."
     return Heatmap(
         title="Confusion matrix",
-        caption="What the net takes each class for. Each row is one true class, its numbers are validation images; "
-        "a perfect net has all of them on the diagonal." + (some if len(result.classes) < len(result.accuracy) else ""),
+        caption="Which class the net predicts, by true class. Each row is one true class, and its numbers count validation "
+        "images; a perfect net has all of them on the diagonal."
+        + (some if len(result.classes) < len(result.accuracy) else ""),
         alt=f"Matrix of {len(result.classes)} true by {len(columns)} predicted classes; "
         f"{result.top1:.0%} of the images lie on the diagonal.",
         values=result.confusion.astype(np.float64),
@@ -230,9 +241,9 @@ def _curves(result: Result) -> LineChart:
     first, last = (result.history["validation_accuracy"][place] for place in (0, -1))
     return LineChart(
         title="How training went",
-        caption="Cross-entropy and accuracy after each epoch. Training figures are means over the epoch, on random "
-        "crops with dropout, so they can lie below those of the validation images, which are seen whole and in the "
-        "centre.",
+        caption="Cross-entropy and accuracy after each epoch. Training values are means over the epoch, on random crops "
+        "and with dropout, so their accuracy can lie below that on the validation images, which is measured on centre "
+        "crops without dropout.",
         alt=f"Two curves over {len(epochs)} epochs: validation accuracy goes from {first:.0%} to {last:.0%}.",
         panels=(
             panel("loss", "cross-entropy (nats)", 1.0, None),
@@ -244,8 +255,7 @@ def _curves(result: Result) -> LineChart:
 def _class_accuracy(result: Result) -> BarChart:
     return BarChart(
         title="Accuracy by class",
-        caption="Share of each class's validation images that the net gets right; the line is the share that guessing "
-        "would get.",
+        caption="Share of each class's validation images that the net gets right; the line is the accuracy of guessing.",
         alt="Bars: " + ", ".join(f"{name} {value:.0%}" for name, value in result.accuracy.items()) + ".",
         names=tuple(result.accuracy),
         values=np.array(list(result.accuracy.values())) * 100,

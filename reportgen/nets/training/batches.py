@@ -1,4 +1,4 @@
-"""The training images on their way to the net, batch by batch."""
+"""Loading, cropping and flipping the training images, batch by batch."""
 
 import math
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from reportgen.settings.recipes import TrainingSettings
 
 @runtime_checkable
 class Split(Protocol):
-    """Images and what they show."""
+    """Images and their labels."""
 
     @property
     def images(self) -> Images: ...
@@ -27,10 +27,10 @@ class Split(Protocol):
 
 
 class Batches:
-    """The training images, batch by batch, as the net reads them.
+    """The training images, batch by batch, as the net's input.
 
-    On CUDA the stored pixels live on the GPU where they fit in a quarter of its memory; else each batch is read while
-    the one before it is trained on. Of several processes each gets its part of every batch.
+    On CUDA the stored pixels stay on the GPU if they fit in a quarter of its memory; otherwise each batch is read while
+    the net is trained on the one before. Where several processes train together, each gets its part of every batch.
     """
 
     def __init__(
@@ -48,20 +48,20 @@ class Batches:
         self.resident: Tensor | None = None
         if device.type == "cuda" and split.images.nbytes <= torch.cuda.get_device_properties(device).total_memory / 4:
             self.resident = torch.empty(split.images.shape, dtype=torch.uint8, device=device)
-            for start in range(0, len(split.images), 1024):  # in pieces: they may not fit in the host's memory
+            for start in range(0, len(split.images), 1024):  # in pieces: all together may exceed the host's memory
                 self.resident[start : start + 1024] = as_tensor(split.images[start : start + 1024]).to(device)
 
     def __len__(self) -> int:
         return math.ceil(len(self.images) / self.settings.batch_size)
 
     def epoch(self, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor, int]]:
-        """Every image once, in an order, with crops and flips, that `generator` draws; with the size of the whole batch."""
+        """Every image once: pixels, labels and the size of the whole batch; `generator` draws order, crops and flips."""
         order = torch.randperm(len(self.images), generator=generator)
         if self.settings.crops:
             views = self.preprocessing.random_views(self.side, len(order), generator)
         else:
             views = self.preprocessing.centre_views(self.side, len(order))
-        # A GPU gets them for the whole epoch: it would wait for each batch's.
+        # Moved for the whole epoch at once: moved batch by batch, a GPU would wait for them.
         views, labels = views.to(self.device), self.labels[order].to(self.device)
         if self.resident is not None:
             order = order.to(self.device)

@@ -91,6 +91,14 @@ def input_preprocessing(settings: TrainingSettings, images: Images, crop: int) -
     return measured(images, crop, range=255.0 if paper else 1.0, divide=not paper)
 
 
+def mean_image(images: Images, preprocessing: Preprocessing, batch: int = 256) -> Float[torch.Tensor, "3 crop crop"]:
+    """The mean of every pixel over the centre crops of images, in the units in which the net reads them."""
+    total = torch.zeros(3, preprocessing.crop, preprocessing.crop, dtype=torch.float64)
+    for start in range(0, len(images), batch):
+        total += preprocessing.centre(images[start : start + batch]).double().sum(dim=0)
+    return (total / len(images)).float()
+
+
 @dataclass(frozen=True)
 class Plan:
     """A training: which net, on which images, how, and where."""
@@ -107,8 +115,8 @@ class Plan:
 
     @property
     def net(self) -> Architecture:
-        """What is trained: the architecture with the recipe's dropout."""
-        return replace(self.architecture, dropout=self.recipe.dropout)
+        """What is trained: the architecture with the recipe's dropout and mean."""
+        return replace(self.architecture, dropout=self.recipe.dropout, mean_image=self.recipe.mean == "pixel")
 
 
 def train(plan: Plan, given_up: Event | None = None) -> History:
@@ -253,6 +261,8 @@ class _Run:
         generator = generator_for(plan.seed, "initial weights")
         chosen = torch.randperm(len(plan.training.images), generator=generator)[:RESCALED_ON].sort().values.numpy()
         images = plan.preprocessing.centre(plan.training.images[chosen])
+        if plan.net.mean_image:
+            self.net.mean_image.mean.copy_(mean_image(plan.training.images, plan.preprocessing))
         initialise(self.net, plan.recipe.initialisation, generator, images.to(plan.device))
         self.save_snapshot(0)
         return History()

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from planted import PREPROCESSING, SIDE, dataset, facts, learned, opened
+from planted_results.ablation import IMAGES, result
 from torch import nn
 
 from reportgen.analyses.ablation import analysis as ablation
@@ -13,19 +14,6 @@ from reportgen.claims import Verdict, paper
 from reportgen.figures.kinds import BarChart, Table
 from reportgen.look.inputs import Inputs
 from reportgen.settings.variants import VARIANTS
-
-IMAGES = 1200  # of the default profile
-
-
-def result(errors: tuple[float, float, float, float], images: int = IMAGES, **more: Any) -> Result:
-    """Nets that get independent images wrong, in shares that are hit exactly."""
-    rng = np.random.default_rng(0)
-    wrong = {
-        name: rng.permutation(np.arange(images) < round(share * images)).astype(float)
-        for name, share in zip(DEPTH, errors, strict=True)
-    }
-    known = {name: facts(round(images * (1 - values.mean())), images) for name, values in wrong.items()}
-    return Result(facts=known | more, wrong=wrong, ensembles={}, images=images)
 
 
 def judged(planted: Result) -> Verdict:

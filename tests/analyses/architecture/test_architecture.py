@@ -120,13 +120,13 @@ def test_filters_that_are_the_same_to_the_bit_are_shown_once() -> None:
     drawn = architecture.figures(found)
     assert "paper_clipped" not in drawn
     assert drawn["paper_unclipped"].title == "(a) Layer 1 trained with and without clipping"
-    assert "the same to the bit" in drawn["paper_unclipped"].caption
+    assert "exactly the same" in drawn["paper_unclipped"].caption
     assert architecture.numbers(found)["same"]
     other = replace(found.first[CLIPPED], filters=found.first[CLIPPED].filters + 1e-6)
     found = replace(found, first=found.first | {CLIPPED: other})
     drawn = architecture.figures(found)
     assert drawn["paper_clipped"].title == "Layer 1 trained with clipping"
-    assert "the same to the bit" not in drawn["paper_unclipped"].caption
+    assert "exactly the same" not in drawn["paper_unclipped"].caption
 
 
 def test_larger_filters_look_more_distinct_only_as_long_as_they_have_more_weights() -> None:

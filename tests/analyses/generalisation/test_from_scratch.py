@@ -8,13 +8,13 @@ from threading import Event
 import numpy as np
 import pytest
 import torch
+from small_nets import TINY
 
 from reportgen.analyses.generalisation import from_scratch as scratch
 from reportgen.analyses.generalisation.from_scratch import Task, train_all
 from reportgen.data.dataset import Split
 from reportgen.nets.snapshots import snapshots
 from reportgen.nets.training import loop as training
-from reportgen.settings.recipes import TINY
 
 CPU = torch.device("cpu")
 NET = replace(TINY, input_size=32, classes=3)

@@ -315,7 +315,7 @@ def test_a_sum_that_is_not_above_zero_is_shown_as_it_is() -> None:
     result = run(inputs(before_its_relu(), red_dots()[0], None), replace(STEP_1, size=3 * 14, stride=28))
     assert result.examples["example1"].clean_activation < 0
     shown = occlusion.figures(result)["example1"]
-    assert "as it is: the clean image's is not above zero" in shown.caption
+    assert "as it is: the clean image's sum is not above zero" in shown.caption
     assert "as a share" not in shown.caption
     assert "The map sums to -1.01 in the clean image, and to between -4" in shown.alt
 

@@ -2,12 +2,14 @@
 
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from small_nets import TINY
 from small_trainings import (
     CPU,
     NET,
@@ -21,18 +23,18 @@ from small_trainings import (
     planned,
     run,
 )
-from torch import nn
+from torch import distributed, nn
 
 from reportgen.base.errors import UserError
 from reportgen.data.reading import one_ahead
 from reportgen.nets.snapshots import load_net, save_net, snapshot_path, snapshots
 from reportgen.nets.training import loop as training
 from reportgen.nets.training.batches import Batches
-from reportgen.nets.training.gradients import Gradients
+from reportgen.nets.training.gradients import FELT_OUT, Gradients
 from reportgen.nets.training.loop import History, clip_filters, evaluate, generator_for, input_preprocessing, train
 from reportgen.nets.world import World
 from reportgen.nets.zfnet import ZFNet, initialise
-from reportgen.settings.recipes import PAPER_RECIPE, TINY
+from reportgen.settings.recipes import PAPER_RECIPE
 
 
 def test_snapshots_are_kept_and_explain_themselves(trained):
@@ -203,6 +205,47 @@ def test_what_memory_does_not_hold_is_differentiated_by_halves():
     assert (at_once, fewer) == (16, 2)
     torch.testing.assert_close(same, loss)
     torch.testing.assert_close(halves, whole, rtol=1e-3, atol=1e-6)
+
+
+@pytest.fixture
+def process_group() -> Iterator[None]:
+    """torch's group of processes, with this one alone in it."""
+    distributed.init_process_group("gloo", store=distributed.HashStore(), rank=0, world_size=1)
+    yield
+    distributed.destroy_process_group()
+
+
+@pytest.mark.usefixtures("process_group")
+def test_of_several_processes_each_halves_in_the_first_steps_and_later_the_run_ends():
+    """This one has half of the batch; of the other nothing comes, so that the gradients are of this half alone."""
+    images, labels = PREPROCESSING.centre(TRAINING.images[:8]), torch.from_numpy(TRAINING.labels[:8])
+    memory = 8
+
+    def refuse(layer, outputs):
+        if len(outputs[0]) > memory:
+            raise torch.OutOfMemoryError("planted")
+
+    def made(world: World) -> Gradients:
+        net = ZFNet(replace(NET, dropout=0.0))
+        initialise(net, "default", generator_for(0), images)
+        net.layer3.register_full_backward_pre_hook(refuse)
+        return Gradients(net, False, 8, CPU, world)
+
+    alone, one_of_two = made(World()), made(World(0, 2))
+    expected, _ = alone.of(images, labels, 16)
+    memory = 3
+    for _ in range(FELT_OUT):
+        loss, _ = one_of_two.of(images, labels, 16)
+        torch.testing.assert_close(loss, expected)
+        for weights, others in zip(one_of_two.net.parameters(), alone.net.parameters(), strict=True):
+            torch.testing.assert_close(weights.grad, others.grad, rtol=1e-3, atol=1e-6)
+    assert one_of_two.most == 2
+    one_of_two.of(images, labels, 16)
+    memory = 1
+    with pytest.raises(
+        UserError, match="GPUS=2: a GPU no longer has memory for 2 images at once: run the same command"
+    ):
+        one_of_two.of(images, labels, 16)
 
 
 def test_a_diverging_loss_stops_with_the_way_out(tmp_path):

@@ -1,4 +1,4 @@
-"""Using the descriptions of drawn figures (`reportgen.figures.draw.draw`): parts cut out of them for the head of the page."""
+"""Parts cut out of drawn figures for the head of the page, by their descriptions (`reportgen.figures.draw.draw`)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,0 +1,135 @@
+"""The claims stage: what holds of this trained net, and of training this way."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from reportgen.analyses.registry import ANALYSES, Analysis
+from reportgen.base.artifacts import DOCUMENT, digest, read_json, write_json
+from reportgen.claims import Noise, noise
+from reportgen.pipeline.work import Work
+from reportgen.settings.sections import Settings
+from reportgen.settings.variants import FAMILY
+
+LOADED = ("name", "classes")  # of the section model: two checkpoints of one loaded net share these
+
+
+def make(work: Work, folder: Path) -> None:
+    """Judge every claim with the training noise that is known, and write what this run's own trainings say of it."""
+    settings = work.settings
+    net, data = (_numbers(work.build / name) for name in ("net", "data"))
+    judging = [analysis for analysis in ANALYSES if analysis.claims]
+    documents = {analysis.name: read_json(work.build / analysis.name / DOCUMENT) for analysis in judging}
+    places = list(_again(work))
+    again = {
+        analysis.name: [estimates(read_json(place / analysis.name / DOCUMENT)) for place in places]
+        for analysis in judging
+    }
+    own = {name: noise.spread([estimates(documents[name]), *others]) for name, others in again.items()}
+    tops = [
+        one["top1"] for one in (net, *map(_numbers, (place / "net" for place in places))) if one["top1"] is not None
+    ]
+    _, accuracy, right = noise.ACCURACY
+    own["net"] = noise.spread([{accuracy: {right: top}} for top in tops])
+    prints = fingerprints(settings, data, work.stage.given.get("architecture"))
+    known, source = _known(settings, prints)
+
+    def noise_of(name: str, claim: str, part: str) -> Noise | None:
+        spread = own[name].get(claim, {}).get(part)
+        measured = Noise(spread.tau, spread.trainings - 1) if spread else None
+        return noise.pooled(measured, known.of(name, prints[name], claim, part) if known else None)
+
+    read_by = {analysis.name: _nets(analysis, work.stage.inputs) for analysis in judging}
+    digests = {stage: _numbers(work.build / stage).get("weights_digest") for nets in read_by.values() for stage in nets}
+    claims = [
+        noise.judged(
+            verdict,
+            {part["name"]: noise_of(name, verdict["id"], part["name"]) for part in verdict["parts"]},
+            [one.get(verdict["id"], {}) for one in again[name]],
+        )
+        | {"section": name, "weights": digest([digests[stage] for stage in read_by[name]])}
+        for name, document in documents.items()
+        for verdict in document["verdicts"]
+    ]
+    top1 = noise_of(*noise.ACCURACY)
+    write_json(
+        folder / DOCUMENT,
+        {
+            "claims": claims,
+            "numbers": {
+                "trainings": 1 + len(places),
+                "source": source,
+                "known": known is not None and any(claim["of"] == "training" for claim in claims),
+                "top1_tau": top1.tau if top1 else None,
+            },
+            "fingerprints": prints,
+            "spread": {name: _plain(found) for name, found in own.items()},
+        },
+    )
+
+
+def estimates(document: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """The estimates of an analysis' document, by claim and part; those that were not measured are left out."""
+    return {
+        verdict["id"]: {part["name"]: part["estimate"] for part in verdict["parts"] if part["low"] is not None}
+        for verdict in document["verdicts"]
+    }
+
+
+def _nets(analysis: Analysis, inputs: tuple[str, ...]) -> list[str]:
+    """The stages whose nets an analysis examines."""
+    families = {read.partition("/")[0] for read in analysis.reads}
+    return [name for name in inputs if name == "net" or (FAMILY in families and name.startswith(f"{FAMILY}/"))]
+
+
+def _plain(found: Mapping[str, Mapping[str, noise.Spread]]) -> dict[str, Any]:
+    return {claim: {part: asdict(spread) for part, spread in parts.items()} for claim, parts in found.items()}
+
+
+def _again(work: Work) -> Iterator[Path]:
+    """The folders of the trainings beside the net's own."""
+    for name in work.stage.inputs:
+        if name.startswith("repeats/") and name.endswith("/net"):
+            yield (work.build / name).parent
+
+
+def _numbers(folder: Path) -> dict[str, Any]:
+    return read_json(folder / DOCUMENT)["numbers"]
+
+
+def fingerprints(settings: Settings, data: Mapping[str, Any], architecture: Mapping[str, Any] | None) -> dict[str, str]:
+    """By analysis: a digest of all that its numbers depend on but the training seed, the device and the code.
+
+    ``net``: of what the accuracy depends on. `data`: the numbers of the data's artefact.
+    """
+    sections = settings.document()
+    images = sections["data"] | ({} if settings.data.source == "scenes" else {"fingerprint": data["fingerprint"]})
+    if settings.model.loaded:
+        net = {name: sections["model"][name] for name in LOADED}
+    else:
+        training = {name: value for name, value in sections["training"].items() if name != "seed"}
+        net = {"architecture": architecture, "training": training}
+    shared = {"data": images, "net": net, "layers": sections["layers"]}
+
+    def beside(analysis: Analysis) -> dict[str, Any]:
+        families = {read.partition("/")[0] for read in analysis.reads}
+        return {name: sections[name] for name in ("compare", "transfer", "annotations") if name in families}
+
+    of_analyses = {
+        analysis.name: digest(shared | beside(analysis) | {"analysis": sections[analysis.name]})
+        for analysis in ANALYSES
+        if analysis.claims
+    }
+    return of_analyses | {"net": digest(shared)}
+
+
+def _known(settings: Settings, prints: Mapping[str, str]) -> tuple[noise.Measured | None, str]:
+    """The noise that was measured elsewhere, and where it comes from: the user's file, or the first shipped one that fits."""
+    if settings.noise.file:
+        return noise.read(Path(settings.noise.file), f"NOISE={settings.noise.file}"), f"NOISE={settings.noise.file}"
+    for path in noise.shipped():
+        found = noise.read(path, str(path))
+        if any(found.analyses[name].fingerprint == prints[name] for name in prints if name in found.analyses):
+            return found, f"measured by reportgen on its profile {path.stem}"
+    return None, ""

@@ -1,0 +1,151 @@
+"""Training noise: measured, kept, read, pooled, and what it makes of a verdict."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy
+
+from reportgen import claims
+from reportgen.base.errors import UserError
+from reportgen.claims import Noise, Part, Verdict, noise
+
+
+def document(*parts: Part, **about: Any) -> dict[str, Any]:
+    return Verdict("grouping", parts, **about).document()
+
+
+def part(estimate: float, reach: float, name: str = "layer 2", **about: Any) -> Part:
+    return Part(name, estimate, estimate - reach, estimate + reach, 100, **about)
+
+
+def test_the_spread_is_taken_over_trainings_that_measured_the_number() -> None:
+    trainings = [{"a": {"x": 1.0, "y": 5.0}}, {"a": {"x": 2.0}}, {"a": {"x": 3.0, "y": 5.0}, "b": {"z": 0.0}}]
+    found = noise.spread(trainings)
+    assert list(found) == ["a"]
+    assert list(found["a"]) == ["x"]  # y was measured twice, z once
+    assert found["a"]["x"] == noise.Spread(1.0, 2.0, 3)
+
+
+def test_a_verdict_is_of_training_where_all_noise_is_known() -> None:
+    parts = part(1.0, 0.5), part(1.0, 0.5, "layer 3")
+    known = {"layer 2": Noise(0.01, 19), "layer 3": Noise(0.01, 19)}
+    found = noise.judged(document(*parts), known)
+    assert (found["of"], found["verdict"], found["net"]) == ("training", "holds", "holds")
+    assert found["parts"][0]["tau"] == 0.01
+    assert found["parts"][0]["low"] < found["parts"][0]["net"]["low"] == 0.5
+    alone = noise.judged(document(*parts), {"layer 2": Noise(0.01, 19)})
+    assert (alone["of"], alone["verdict"]) == ("net", "holds")
+    assert [one["tau"] for one in alone["parts"]] == [0.01, None]
+    assert alone["parts"][0]["low"] == 0.5
+
+
+def test_a_claim_that_holds_of_this_net_may_not_hold_of_training() -> None:
+    found = noise.judged(document(part(1.0, 0.5)), {"layer 2": Noise(0.5, 19)})
+    assert (found["verdict"], found["net"]) == ("undecided", "holds")
+
+
+def test_the_estimate_of_several_trainings_is_their_mean() -> None:
+    found = noise.judged(document(part(1.0, 0.1)), {"layer 2": Noise(0.2, 6)}, [{"layer 2": 2.0}, {"layer 2": 3.0}, {}])
+    assert found["estimate"] == pytest.approx(2.0)
+    assert found["trainings"] == 4
+    reach = 0.2 / 3**0.5 * scipy.stats.t.ppf((1 + claims.LEVEL) / 2, 6)
+    assert found["low"] == pytest.approx(2 - np.hypot(0.1, reach))
+
+
+def test_gates_and_untested_claims_stay() -> None:
+    known = {"layer 2": Noise(0.01, 19)}
+    assert noise.judged(document(part(1.0, 0.5), why="near chance"), known)["verdict"] == "undecided"
+    assert noise.judged(claims.not_tested("grouping", "no images").document(), known)["verdict"] == "not tested"
+    untested = document(part(0.0, 0.0, untested="nothing is dead"))
+    assert noise.judged(untested, {})["verdict"] == "not tested"
+    assert noise.judged(untested, {})["parts"][0]["why"] == "nothing is dead"
+
+
+def test_own_trainings_and_a_file_are_pooled() -> None:
+    assert noise.pooled(None, None) is None
+    assert noise.pooled(Noise(1.0, 2), None) == Noise(1.0, 2)
+    assert noise.pooled(None, Noise(2.0, 19)) == Noise(2.0, 19)
+    both = noise.pooled(Noise(1.0, 2), Noise(2.0, 19))
+    assert both is not None
+    assert both.freedom == 6  # the file counts as four
+    assert both.tau == pytest.approx(((2 * 1 + 4 * 4) / 6) ** 0.5)
+
+
+@pytest.mark.parametrize("tau", [0.0, 0.3, 3.0])
+@pytest.mark.parametrize("trainings", [1, 3])
+def test_the_interval_covers_what_training_this_way_gives(tau: float, trainings: int) -> None:
+    """The truth is 0; images (deviation 1, shared by all trainings) and trainings (deviation tau) move the estimates.
+
+    Tau is measured on twenty other trainings.
+    """
+    rng = np.random.default_rng([trainings, int(10 * tau)])
+    turns, covered = 4000, 0
+    z = scipy.stats.norm.ppf((1 + claims.LEVEL) / 2)
+    for _ in range(turns):
+        images = rng.normal()
+        measured = Noise(float(rng.normal(0, tau, 20).std(ddof=1)), 19)
+        estimates = images + rng.normal(0, tau, trainings)
+        own = Part("x", estimates[0], estimates[0] - z, estimates[0] + z, 100)
+        again = [{"x": float(value)} for value in estimates[1:]]
+        found = noise.of_training(Verdict("grouping", (own,)), {"x": measured}, again)
+        assert found is not None
+        covered += found.parts[0].low <= 0 <= found.parts[0].high
+    error = (claims.LEVEL * (1 - claims.LEVEL) / turns) ** 0.5
+    assert covered / turns > claims.LEVEL - 3 * error
+
+
+FILE = {
+    "schema": 1,
+    "about": {"trainings": 20},
+    "analyses": {
+        "features": {"fingerprint": "f", "claims": {"grouping": {"layer 2": {"tau": 0.1, "mean": 1, "trainings": 20}}}}
+    },
+}
+
+
+def test_noise_is_known_only_under_its_fingerprint(tmp_path: Path) -> None:
+    path = tmp_path / "noise.json"
+    path.write_text(json.dumps(FILE))
+    found = noise.read(path, "NOISE=noise.json")
+    assert found.of("features", "f", "grouping", "layer 2") == Noise(0.1, 19)
+    assert found.of("features", "other", "grouping", "layer 2") is None
+    assert found.of("features", "f", "grouping", "layer 3") is None
+    assert found.of("evolution", "f", "grouping", "layer 2") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "not a file of training noise"),
+        ("[" * 100_000, "not a file of training noise"),
+        ("\x00\xff", "not a file of training noise"),
+        ("{}", "schema: Field required"),
+        ('{"schema": 2, "about": {}, "analyses": {}}', "has schema 2"),
+        (json.dumps(FILE).replace("0.1", "-0.1"), r"analyses.features.claims.grouping.layer 2.tau"),
+        (json.dumps(FILE).replace("0.1", "NaN"), r"analyses.features.claims.grouping.layer 2.tau"),
+        (json.dumps(FILE).replace('"mean": 1', '"mean": "much"'), r"layer 2.mean"),
+    ],
+)
+def test_what_is_no_file_of_noise_is_refused_in_one_line(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "noise.json"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(UserError, match=said) as caught:
+        noise.read(path, "NOISE=noise.json")
+    assert str(caught.value).startswith("NOISE=noise.json: ")
+    assert "\n" not in str(caught.value)
+    assert "make" in str(caught.value) or "measure it again" in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="No such file"):
+        noise.read(tmp_path / "none.json", "NOISE=none.json")
+
+
+def test_the_files_that_the_package_brings_are_read() -> None:
+    for path in noise.shipped():
+        found = noise.read(path, str(path))
+        assert found.about["trainings"] == 20
+        assert set(found.analyses) > {"net", "features", "generalisation"}
