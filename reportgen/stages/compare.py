@@ -2,18 +2,23 @@
 
 A training that diverges does not end the report: the paper's recipe without clipping may. The net is then the one that
 the last finished epoch left, and the artefact says in which epoch the loss was no longer finite.
+
+Where the report's own net has the same architecture, recipe and seed, nothing is trained: its net is this net.
 """
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from reportgen.base.artifacts import DOCUMENT, write_arrays, write_json
+from torch import nn
+
+from reportgen.base.artifacts import DOCUMENT, read_json, write_arrays, write_json
 from reportgen.base.progress import say
 from reportgen.data.dataset import Dataset
 from reportgen.data.sampling import evenly
 from reportgen.nets.device import resolve_device
-from reportgen.nets.snapshots import save_net
+from reportgen.nets.snapshots import load_net, save_net
 from reportgen.nets.threads import prepare
 from reportgen.nets.training import loop as training
 from reportgen.nets.world import joined
@@ -21,6 +26,7 @@ from reportgen.pipeline.work import Work
 from reportgen.settings.variants import BY_NAME, Variant
 from reportgen.stages.net import accuracy
 
+NET = "net.safetensors"
 TRAIN_EVALUATED = 10_000  # of more training images, so many evenly spread are evaluated
 
 
@@ -66,11 +72,7 @@ def make(work: Work, folder: Path) -> None:
     work.forget_others()
     data = Dataset.open(work.input("data"))
     plan = planned(work, data)
-    diverged = train(plan)
-    if diverged is not None:
-        say(f"  the loss is no longer finite in epoch {diverged}: the report goes on with the net of the epoch before")
-    net, history = training.finished(plan)
-    save_net(net, plan.preprocessing, folder / "net.safetensors")
+    net, history, diverged = (_own if work.stage.given["own"] else _trained)(work, plan, folder)
     write_json(folder / training.HISTORY, history.as_json())
     net = net.to(plan.device)
     logits = training.evaluate(net, data.val, plan.preprocessing, plan.device)
@@ -93,3 +95,21 @@ def make(work: Work, folder: Path) -> None:
         **accuracy(logits, data.val.labels),
     }
     write_json(folder / DOCUMENT, {"numbers": numbers})
+
+
+def _trained(work: Work, plan: training.Plan, folder: Path) -> tuple[nn.Module, training.History, int | None]:
+    """Train the net and keep it in the artefact's folder; with its history, and the epoch in which it diverged, if it did."""
+    diverged = train(plan)
+    if diverged is not None:
+        say(f"  the loss is no longer finite in epoch {diverged}: the report goes on with the net of the epoch before")
+    net, history = training.finished(plan)
+    save_net(net, plan.preprocessing, folder / NET)
+    return net, history, diverged
+
+
+def _own(work: Work, plan: training.Plan, folder: Path) -> tuple[nn.Module, training.History, None]:
+    """The report's own net, which is this one: the same file, and the same history. One that diverged has ended the report."""
+    own = work.input("net")
+    shutil.copyfile(own / NET, folder / NET)
+    net, _ = load_net(folder / NET)
+    return net, training.History.from_json(read_json(own / training.HISTORY)), None
