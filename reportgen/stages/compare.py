@@ -27,7 +27,7 @@ from reportgen.settings.variants import BY_NAME, Variant
 from reportgen.stages.net import accuracy
 
 NET = "net.safetensors"
-TRAIN_EVALUATED = 10_000  # of more training images, so many evenly spread are evaluated
+TRAIN_EVALUATED = 1_200  # of more training images, so many evenly spread are evaluated
 
 
 def planned(work: Work, data: Dataset) -> training.Plan:
@@ -43,6 +43,7 @@ def planned(work: Work, data: Dataset) -> training.Plan:
         seed=work.stage.given["seed"],
         device=resolve_device(settings.compute.device),
         folder=work.workshop,
+        watched=False,
     )
 
 
