@@ -31,7 +31,7 @@ def test_memory_that_is_kept_costs_no_page_faults_and_changes_no_number() -> Non
         total, faults = done.stdout.split()
         found[how] = (total, int(faults))
     assert found["keep"][0] == found["leave"][0]
-    assert found["keep"][1] < found["leave"][1] / 10
+    assert found["keep"][1] <= found["leave"][1] / 10
     assert found["leave"][1] > 20 * 2**23 / resource.getpagesize() / 2
 
 

@@ -25,7 +25,7 @@ def test_only_a_net_that_is_equal_is_the_reports_own() -> None:
     assert reads_own(MODEL="krizhevsky") == {"compare/krizhevsky"}
     assert reads_own(COMPARE_EPOCHS="1") == set()
     assert reads_own(TRAINING_RECIPE="paper") == set()
-    assert reads_own(LEARNING_RATE="0.02") == {"compare/zfnet"}  # the comparison nets are trained alike
+    assert reads_own(TRAINING_LEARNING_RATE="0.02") == {"compare/zfnet"}  # the comparison nets are trained alike
 
 
 @pytest.fixture(scope="module")

@@ -405,7 +405,7 @@ def test_nets_that_are_compared_get_the_same_images_crops_and_flips(tmp_path, mo
     monkeypatch.setattr(
         training._Run, "step", lambda _run, images, labels, size: (seen[-1].append(images), torch.zeros(2))[1]
     )
-    for place, net in enumerate((NET, replace(NET, first_filter=11, first_stride=4), replace(NET, removed=(3, 4)))):
+    for place, net in enumerate((NET, replace(NET, first_filter=11, second_stride=1), replace(NET, removed=(3, 4)))):
         seen.append([])
         run(tmp_path / str(place), replace(QUICK, epochs=1), net=net)
     assert len(seen[0]) == 3
