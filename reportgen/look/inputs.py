@@ -4,11 +4,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from reportgen import probe
 from reportgen.base.artifacts import DOCUMENT, read_arrays, read_json
@@ -32,6 +32,19 @@ Result = TypeVar("Result")
 Opened = tuple[torch.nn.Module, Preprocessing]
 
 
+class Judged(NamedTuple):
+    """What a comparison net says of the images by which comparison nets are judged."""
+
+    logits: Float[np.ndarray, "image class"]
+    labels: Int[np.ndarray, " image"]
+    on: str  # which images these are
+
+    @property
+    def wrong(self) -> Float[np.ndarray, " image"]:
+        """1 where the net is wrong."""
+        return (self.logits.argmax(axis=1) != self.labels).astype(np.float64)
+
+
 @dataclass(frozen=True)
 class Learned:
     """A net's results, as its stage wrote them."""
@@ -39,12 +52,17 @@ class Learned:
     numbers: dict[str, Any]
     logits: Float[np.ndarray, "image class"]  # validation images
     history: list[dict[str, Any]]  # an entry for each finished epoch; empty for a net that was not trained here
+    judged: Judged | None = None  # of a comparison net
 
     @classmethod
     def open(cls, folder: Path, numbers: dict[str, Any]) -> "Learned":
         """Read the artefact of a net, whose numbers have been read already."""
         history = read_json(folder / "history.json")["epochs"] if (folder / "history.json").exists() else []
-        return cls(numbers, read_arrays(folder / "predictions.npz")["logits"], history)
+        arrays = read_arrays(folder / "predictions.npz")
+        judged = None
+        if "judged_logits" in arrays:
+            judged = Judged(arrays["judged_logits"], arrays["judged_labels"], numbers["judged_on"])
+        return cls(numbers, arrays["logits"], history, judged)
 
 
 @dataclass(frozen=True)

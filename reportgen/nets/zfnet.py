@@ -20,7 +20,8 @@ class LocalResponseNorm(nn.LocalResponseNorm):
 
     Each response is divided by ``(k + alpha / size * sum of squares over `size` neighbouring maps) ** beta``
     (Krizhevsky et al. 2012, section 3.3; their alpha is not divided by `size`). The sums of all maps at one place are
-    the product of its squares with a band matrix, which channels_last memory holds ready.
+    the product of its squares with a band matrix, which channels_last memory holds ready. The power of -3/4, which
+    everybody uses, is made of roots: pow takes five times as long.
     """
 
     band: Tensor
@@ -33,7 +34,12 @@ class LocalResponseNorm(nn.LocalResponseNorm):
 
     def forward(self, input: Float[Tensor, "image map row column"]) -> Float[Tensor, "image map row column"]:
         squares = input.square().permute(0, 2, 3, 1)
-        scale = (squares @ self.band).mul(self.alpha / self.size).add(self.k).pow(-self.beta)
+        sums = (squares @ self.band).mul(self.alpha / self.size).add(self.k)
+        if self.beta == 0.75:
+            root = sums.rsqrt()
+            scale = root * root.sqrt()
+        else:
+            scale = sums.pow(-self.beta)
         return input * scale.permute(0, 3, 1, 2)
 
 

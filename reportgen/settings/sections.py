@@ -159,7 +159,7 @@ def _known_variant(name: str) -> str:
 class CompareSettings:
     """The comparison nets, which share one schedule and are compared only with each other."""
 
-    epochs: Positive = 5
+    epochs: Positive = 12
     paper_epochs: Positive = 3  # of the two nets with the recipe `paper`, but no more than `epochs`
     seeds: Positive = 1  # for the two unchanged architectures; the other variants are trained once
     variants: tuple[Annotated[str, AfterValidator(_known_variant)], ...] = tuple(item.name for item in VARIANTS)

@@ -1,7 +1,6 @@
 """The comparison nets, as values: the paper's variants of two nets (Zeiler & Fergus 2013, figure 6, tables 2 and 3).
 
-They share one schedule, usually shorter than that of the report's own net, and are compared only with each other. Nothing
-here imports torch.
+They share one schedule and are compared only with each other. Nothing here imports torch.
 """
 
 from dataclasses import dataclass, replace
@@ -49,6 +48,15 @@ class Variant:
         else:
             recipe = given if given.recipe == "default" else TrainingSettings(precision=given.precision)
         return replace(recipe, epochs=epochs, snapshots=(float(epochs),), early_snapshots=())
+
+
+def same_net(first: tuple[Architecture, TrainingSettings], second: tuple[Architecture, TrainingSettings]) -> bool:
+    """Whether two trainings with one seed end in the same net: all is equal but names, and which epochs are kept."""
+    alike = [
+        (replace(architecture, name=""), replace(training, snapshots=(), early_snapshots=()))
+        for architecture, training in (first, second)
+    ]
+    return alike[0] == alike[1]
 
 
 VARIANTS = (

@@ -2,15 +2,20 @@
 
 A training that diverges does not end the report: the paper's recipe without clipping may. The net is then the one that
 the last finished epoch left, and the artefact says in which epoch the loss was no longer finite.
+
+Where the report's own net has the same architecture, recipe and seed, nothing is trained: its net is this net.
 """
 
+import shutil
 from pathlib import Path
 from typing import Any
 
-from reportgen.base.artifacts import DOCUMENT, digest_file, write_arrays, write_json
+from torch import nn
+
+from reportgen.base.artifacts import DOCUMENT, digest_file, read_json, write_arrays, write_json
 from reportgen.base.progress import say
 from reportgen.data.sampling import evenly
-from reportgen.nets.snapshots import save_net
+from reportgen.nets.snapshots import load_net, save_net
 from reportgen.nets.training import loop as training
 from reportgen.pipeline.work import Work
 from reportgen.settings.recipes import Architecture, TrainingSettings
@@ -18,7 +23,8 @@ from reportgen.settings.variants import BY_NAME, Variant
 from reportgen.stages.net import accuracy
 from reportgen.stages.train import planned, train, train_along
 
-TRAIN_EVALUATED = 10_000  # of more training images, so many evenly spread are evaluated
+NET = "net.safetensors"
+TRAIN_EVALUATED = 1_200  # of more training images, so many evenly spread are evaluated
 
 
 def chosen(work: Work, classes: int) -> tuple[Architecture, TrainingSettings, int]:
@@ -35,19 +41,14 @@ def _variant(work: Work) -> Variant:
 
 def assist(work: Work) -> None:
     """Train along with the process that makes the stage."""
-    train_along(work, chosen)
+    train_along(work, chosen, watched=False)
 
 
 def make(work: Work, folder: Path) -> None:
     """Write the net, its history, what it says of every validation image and of the training images, its numbers."""
     work.forget_others()
-    data, plan = planned(work, chosen)
-    outcome = train(plan)
-    diverged = outcome.epoch if isinstance(outcome, training.Diverged) else None
-    if diverged is not None:
-        say(f"  the loss is no longer finite in epoch {diverged}: the report goes on with the net of the epoch before")
-    net, history = training.finished(plan)
-    save_net(net, plan.preprocessing, folder / "net.safetensors")
+    data, plan = planned(work, chosen, watched=False)
+    net, history, diverged = (_own if work.stage.given["own"] else _trained)(work, plan, folder)
     write_json(folder / training.HISTORY, history.as_json())
     net = net.to(plan.device)
     logits = training.evaluate(net, data.val, plan.preprocessing, plan.device)
@@ -58,7 +59,7 @@ def make(work: Work, folder: Path) -> None:
     numbers: dict[str, Any] = {
         "variant": _variant(work).name,
         "seed": plan.seed,
-        "weights_digest": digest_file(folder / "net.safetensors"),
+        "weights_digest": digest_file(folder / NET),
         "recipe": plan.recipe.recipe,
         "epochs": plan.recipe.epochs,
         "finished_epochs": len(history.epochs),
@@ -71,3 +72,22 @@ def make(work: Work, folder: Path) -> None:
         **accuracy(logits, data.val.labels),
     }
     write_json(folder / DOCUMENT, {"numbers": numbers})
+
+
+def _trained(work: Work, plan: training.Plan, folder: Path) -> tuple[nn.Module, training.History, int | None]:
+    """Train the net and keep it in the artefact's folder; with its history, and the epoch in which it diverged, if it did."""
+    outcome = train(plan)
+    diverged = outcome.epoch if isinstance(outcome, training.Diverged) else None
+    if diverged is not None:
+        say(f"  the loss is no longer finite in epoch {diverged}: the report goes on with the net of the epoch before")
+    net, history = training.finished(plan)
+    save_net(net, plan.preprocessing, folder / NET)
+    return net, history, diverged
+
+
+def _own(work: Work, plan: training.Plan, folder: Path) -> tuple[nn.Module, training.History, None]:
+    """The report's own net, which is this one: the same file, and the same history. One that diverged has ended the report."""
+    own = work.input("net")
+    shutil.copyfile(own / NET, folder / NET)
+    net, _ = load_net(folder / NET)
+    return net, training.History.from_json(read_json(own / training.HISTORY)), None

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 from reportgen.analyses import registry
 from reportgen.analyses.base import Analysis
@@ -12,6 +11,7 @@ from reportgen.pipeline import user_files
 from reportgen.pipeline.run import Pipeline
 from reportgen.pipeline.work import Stage
 from reportgen.settings import variants
+from reportgen.settings.recipes import Architecture
 from reportgen.settings.sections import Settings
 
 TRAINED = (  # the code that a trained net's bytes depend on: docs/decisions/what-a-net-depends-on.md
@@ -90,15 +90,15 @@ def _trained_net(settings: Settings) -> Stage:
         ("model", "training", "data", "run", "compute"),
         rooms=TRAINED,
         doing="training the net",
-        given={"machine": {"gpus": settings.machine.gpus}, "architecture": _architecture(settings)},
+        given={"machine": {"gpus": settings.machine.gpus}, "architecture": asdict(_architecture(settings))},
         shared=True,
     )
 
 
-def _architecture(settings: Settings, variant: variants.Variant | None = None) -> dict[str, Any]:
+def _architecture(settings: Settings, variant: variants.Variant | None = None) -> Architecture:
     """The architecture of the net that is trained; the number of classes is a placeholder, since the images decide it."""
     base = settings.model.architecture(settings.data.crop, 1, variant.base if variant else "")
-    return asdict(variant.applied(base) if variant else base)
+    return variant.applied(base) if variant else base
 
 
 def _loading() -> Stage:
@@ -214,26 +214,32 @@ def _published() -> Iterator[Stage]:
 
 
 def _comparison(net: variants.Compared, settings: Settings) -> Stage:
-    """The stage of one comparison net; it depends only on the settings that change this net."""
+    """The stage of one comparison net; it depends only on the settings that change this net.
+
+    Where the report's own net has the same architecture, recipe and seed, the two are one net: trained once.
+    """
     model, compare = settings.model, settings.compare
     training = net.variant.training(settings.training, compare.epochs, compare.paper_epochs)
+    own = (_architecture(settings), settings.training)
+    same = net.turn == 0 and variants.same_net((_architecture(settings, net.variant), training), own)
     given = {
         "variant": asdict(net.variant),
         "seed": settings.training_seed + net.turn,
         "model": {key: value for key, value in asdict(model).items() if key != "name"},
         "training": asdict(training),
-        "architecture": _architecture(settings, net.variant),
+        "architecture": asdict(_architecture(settings, net.variant)),
         "machine": {"gpus": settings.machine.gpus},
+        "own": same,
     }
     return Stage(
         net.stage,
         "reportgen.stages.compare",
-        ("data",),
+        ("data", "net") if same else ("data",),
         ("data", "compute"),
         rooms=TRAINED,
-        doing=f"training {net.variant.name} for comparison",
+        doing=f"{'asking' if same else 'training'} {net.variant.name} for comparison",
         given=given,
-        shared=True,
+        shared=not same,
     )
 
 

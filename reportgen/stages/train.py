@@ -18,8 +18,11 @@ from reportgen.settings.recipes import Architecture, TrainingSettings
 Choose = Callable[[Work, int], tuple[Architecture, TrainingSettings, int]]
 
 
-def planned(work: Work, choose: Choose) -> tuple[Dataset, training.Plan]:
-    """The images, and the plan of a training on them that keeps its state in the stage's workshop."""
+def planned(work: Work, choose: Choose, watched: bool = True) -> tuple[Dataset, training.Plan]:
+    """The images, and the plan of a training on them that keeps its state in the stage's workshop.
+
+    `watched`: whether the validation images are looked at after each epoch.
+    """
     prepare(work.settings.compute)
     data, crop = Dataset.open(work.input("data")), work.settings.data.crop
     architecture, recipe, seed = choose(work, len(data.classes))
@@ -32,6 +35,7 @@ def planned(work: Work, choose: Choose) -> tuple[Dataset, training.Plan]:
         seed=seed,
         device=resolve_device(work.settings.compute.device),
         folder=work.workshop,
+        watched=watched,
     )
     return data, plan
 
@@ -48,7 +52,7 @@ def train(plan: training.Plan) -> training.History | training.Diverged:
             return stopped
 
 
-def train_along(work: Work, choose: Choose) -> None:
+def train_along(work: Work, choose: Choose, watched: bool = True) -> None:
     """Train along with the process that makes the stage."""
-    _, plan = planned(work, choose)
+    _, plan = planned(work, choose, watched)
     train(plan)

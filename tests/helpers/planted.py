@@ -1,5 +1,6 @@
 """Nets built by hand and made-up results of training, for the analyses that look at comparison nets."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ from torch import nn
 
 from reportgen.data.dataset import Dataset, Split
 from reportgen.data.transforms import Preprocessing
-from reportgen.look.inputs import Inputs, Learned
+from reportgen.look.inputs import Inputs, Judged, Learned
 
 SIDE = 32  # pixels of the planted images
 PREPROCESSING = Preprocessing(crop=SIDE, mean=(0.5, 0.5, 0.5), deviation=(0.25, 0.25, 0.25))
@@ -24,8 +25,8 @@ def dataset(images: np.ndarray, classes: int = 8) -> Dataset:
 def facts(right: int, images: int, **more: Any) -> dict[str, Any]:
     """What the stage of a comparison net writes down."""
     known = {
-        "epochs": 5,
-        "finished_epochs": 5,
+        "epochs": 12,
+        "finished_epochs": 12,
         "diverged": None,
         "parameters": 1000,
         "multiply_adds": 2_000_000,
@@ -41,12 +42,37 @@ def facts(right: int, images: int, **more: Any) -> dict[str, Any]:
     return known | more
 
 
-def learned(wrong: np.ndarray, labels: np.ndarray, clipped: float = 0.0, **more: Any) -> Learned:
-    """A training whose net gets these validation images wrong, for the class after the true one."""
-    guesses = np.where(wrong, (labels + 1) % 8, labels)
-    history = [{"epoch": 1, "clipped": {"layer1.conv": 0.0, "layer2.conv": clipped} if clipped else {}}]
+FLAT = (0.1,) * 12  # training errors of a net that is trained out
+
+
+def history(errors: Sequence[float] = FLAT, clipped: float = 0.0) -> list[dict[str, Any]]:
+    """The epochs of a training with these training errors, in which clipping rescaled a share of layer 2's filters."""
+    rescaled = {"layer1.conv": 0.0, "layer2.conv": clipped} if clipped else {}
+    return [
+        {"epoch": number, "train_accuracy": 1 - error, "clipped": rescaled} for number, error in enumerate(errors, 1)
+    ]
+
+
+def learned(
+    wrong: np.ndarray,
+    labels: np.ndarray,
+    clipped: float = 0.0,
+    errors: Sequence[float] = FLAT,
+    judged: np.ndarray | None = None,
+    **more: Any,
+) -> Learned:
+    """A training whose net gets these validation images wrong, for the class after the true one; and these further ones."""
     numbers = facts(int((~wrong).sum()), len(labels), **more)
-    return Learned(numbers, np.eye(8)[guesses] * 3.0, history)
+    further = None
+    if judged is not None:
+        true = np.arange(len(judged)) % 8
+        further = Judged(answers(judged, true), true, "further images")
+    return Learned(numbers, answers(wrong, labels), history(errors, clipped), further)
+
+
+def answers(wrong: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Logits of a net that takes these images for the class after the true one."""
+    return np.eye(8)[np.where(wrong, (labels + 1) % 8, labels)] * 3.0
 
 
 def opened(net: nn.Module, data: Dataset, came_to: Learned) -> Inputs:

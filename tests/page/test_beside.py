@@ -68,10 +68,6 @@ def agreeing(*shares: float) -> Change:
     return change
 
 
-def likeness(low: float, high: float) -> Change:
-    return lambda numbers: numbers["likeness_resized"].update(estimate=(low + high) / 2, low=low, high=high)
-
-
 def grid(numbers: Numbers) -> None:
     for place, ends in (("axes", (1.9, 1.6, 2.3)), ("diagonals", (1.7, 1.4, 2.1))):
         numbers["grid"][place]["ratio"].update(zip(("estimate", "low", "high"), ends, strict=True))
@@ -107,12 +103,6 @@ def softmax(best: float, scratch: float, frozen: float) -> Change:
         ("invariance", "output-stable", "holds",
          lambda numbers: numbers.update(correct=0, one_pixel={"images": 100, "share": 0.021, "any": 0.05}),
          "A shift by one pixel changes the most probable class in 2.1 % of the trials."),
-        ("architecture", "fewer-dead-features", "holds", likeness(-0.2, -0.1),
-         "With all filters resampled to one grid, the 7 × 7 ones are the less distinct."),
-        ("architecture", "fewer-dead-features", "contradicted", likeness(0.1, 0.2),
-         "With all filters resampled to one grid, the 7 × 7 ones are the more distinct."),
-        ("architecture", "fewer-dead-features", "contradicted", likeness(-0.1, 0.2),
-         "With all filters resampled to one grid, the 7 × 7 ones are neither more nor less distinct."),
         ("architecture", "less-aliasing", "undecided", grid,
          "At the points where a grid of four pixels lies, the long steps’ peaks are 1.9 [1.6, 2.3] times as high as the short "
          "ones’ on the axes, 1.7 [1.4, 2.1] on the diagonals."),

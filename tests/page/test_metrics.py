@@ -78,7 +78,6 @@ def test_every_figure_names_its_files(metrics: dict, report: Path):
 
 def test_the_last_lines_of_a_run_say_why_a_claim_has_no_number(report: Path):
     lines = list(summary.lines(create_autospec(Pipeline, instance=True, report=report), {}, 0.0))
-    assert "   undecided  clipping: 0.01 [unbounded, unbounded]" in lines
     why = "with 1 of the seeds one of the two did not train to the end"
     assert f"   undecided  better-architecture: {why}" in lines
 

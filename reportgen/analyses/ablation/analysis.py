@@ -1,16 +1,17 @@
 """Ablation (Zeiler & Fergus 2013, section 5.1, tables 2 and 3; table 6 as the paper printed it)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from reportgen.analyses.ablation import Settings
-from reportgen.claims import Verdict, mean_part, not_tested, paper
+from reportgen.claims import POINTS, Part, Verdict, jackknife_part, mean_part, not_tested, paper
 from reportgen.figures.kinds import BarChart, Figure, Table
-from reportgen.look.inputs import Inputs, Learned
+from reportgen.look import compared
+from reportgen.look.inputs import Inputs, Judged
 from reportgen.look.probabilities import softmax
 from reportgen.settings import variants
 
@@ -22,19 +23,25 @@ AS_IS, WITHOUT_34, WITHOUT_67, WITHOUT_BOTH = (
 )
 DEPTH = (AS_IS, WITHOUT_34, WITHOUT_67, WITHOUT_BOTH)
 TOP = 5
+SAID_FROM = 100  # classes: of fewer, an error among the first five would say little, least of all beside ImageNet's
+AVERAGED = 5  # nets, in table 2
+WIDER = "zfnet-wider-3-4-5"
 NONE = "–"
 PAPER_ROWS = {"krizhevsky": paper.ABLATION_KRIZHEVSKY, "zfnet": paper.ABLATION_ZEILER_FERGUS}
-TABLE_2 = {  # rows of the paper's table 2 with a counterpart in this run: the variant, and whether all its seeds are averaged
-    "their replication of Krizhevsky et al., 1 net": ("krizhevsky", False),
-    "1 net of the paper’s figure 3": ("zfnet", False),
-    "5 nets of the paper’s figure 3 (a)": ("zfnet", True),
-    "1 net, layers 3, 4, 5: 512, 1024, 512 maps (b)": ("zfnet-wider-3-4-5", False),
+SINGLE = {  # rows of the paper's table 2 that have a counterpart in this run: the variant
+    "their replication of Krizhevsky et al., 1 net": "krizhevsky",
+    "1 net of the paper’s figure 3": "zfnet",
+    "1 net, layers 3, 4, 5: 512, 1024, 512 maps (b)": WIDER,
+}
+AVERAGES = {  # and those of several nets: the architecture of which there are several seeds, and what joins them
+    "5 nets of the paper’s figure 3 (a)": ("zfnet", ()),
+    "6 nets, (a) and (b) combined": ("zfnet", (WIDER,)),
 }
 
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Nets of one architecture and several seeds, their probabilities averaged."""
+    """Several nets whose probabilities are averaged."""
 
     nets: int
     top1: float  # error
@@ -45,42 +52,72 @@ class Ensemble:
 class Result:
     """The variants that this run trained, by name."""
 
-    facts: dict[str, dict[str, Any]]  # what each net's stage recorded about it
-    wrong: dict[str, Float[np.ndarray, " image"]]  # 1 where a net misclassifies a validation image; no diverged nets
-    ensembles: dict[str, Ensemble]
-    images: int  # validation images
+    facts: dict[str, dict[str, Any]]  # what each net's stage wrote of it
+    wrong: dict[str, Float[np.ndarray, " image"]]  # 1 where a net is wrong on a judged image; without diverged nets
+    top5: dict[str, float | None]  # error among the five most probable classes; None where it says little
+    training: dict[str, tuple[float, float] | None]  # training error in the third and the last quarter of the epochs
+    doubt: str  # why the nets of the claim are not compared; empty if they are
+    ensembles: dict[str, Ensemble]  # by the row of table 2, and of Krizhevsky's net by its name
+    images: int  # by which the nets are judged
+    on: str  # which images these are
 
 
 def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Result:
-    """Gather the comparison nets' predictions for the validation images."""
-    labels = inputs.data.val.labels
+    """Gather the comparison nets' answers for the images by which they are judged."""
     rows = [variant.name for variant in variants.VARIANTS if variant.row]
-    nets = {name: net.learned for name in rows if (net := inputs.compared(name)) is not None}
-    ensembles = {name: found for name in variants.SEEDED if (found := ensemble(inputs, name)) is not None}
+    nets = {name: net for name in rows if (net := inputs.compared(name)) is not None}
+    answers = {name: compared.judged(net) for name, net in nets.items() if net.learned.numbers["diverged"] is None}
+    histories = {name: net.learned.history for name, net in nets.items()}
+    some = next(iter(answers.values()), None)
     return Result(
-        facts={name: net.numbers for name, net in nets.items()},
-        wrong={
-            name: (net.logits.argmax(axis=1) != labels).astype(np.float64)
-            for name, net in nets.items()
-            if net.numbers["diverged"] is None
-        },
-        ensembles=ensembles,
-        images=len(labels),
+        facts={name: net.learned.numbers for name, net in nets.items()},
+        wrong={name: answer.wrong for name, answer in answers.items()},
+        top5={name: top5(answer.logits, answer.labels) for name, answer in answers.items()},
+        training={name: compared.training_errors(history) for name, history in histories.items()},
+        doubt=compared.not_comparable({name: histories[name] for name in DEPTH if name in histories}),
+        ensembles=_ensembles(inputs),
+        images=len(inputs.data.val) if some is None else len(some.labels),
+        on=compared.ON_VALIDATION if some is None else some.on,
     )
 
 
-def ensemble(inputs: Inputs, name: str) -> Ensemble | None:
-    """The nets of one architecture together; None where there is only one, or where one diverged."""
-    nets: list[Learned] = []
-    while (net := inputs.compared(name, len(nets))) is not None:
-        nets.append(net.learned)
-    if len(nets) < 2 or any(net.numbers["diverged"] is not None for net in nets):
+def top5(scores: Float[np.ndarray, "image class"], labels: Int[np.ndarray, " image"]) -> float | None:
+    """Share of images whose class is not among the five with the highest scores; None of fewer than 100 classes."""
+    if scores.shape[1] < SAID_FROM:
         return None
-    probabilities = np.mean([softmax(net.logits) for net in nets], axis=0)
-    labels = inputs.data.val.labels
-    rank = (probabilities > probabilities[np.arange(len(labels)), labels][:, None]).sum(axis=1)
-    top5 = float((rank >= TOP).mean()) if probabilities.shape[1] > TOP else None
-    return Ensemble(len(nets), float((rank > 0).mean()), top5)
+    ahead = (scores > scores[np.arange(len(labels)), labels][:, None]).sum(axis=1)
+    return float((ahead >= TOP).mean())
+
+
+def _ensembles(inputs: Inputs) -> dict[str, Ensemble]:
+    found = {row: ensemble(inputs, name, joined) for row, (name, joined) in AVERAGES.items()}
+    found["krizhevsky"] = ensemble(inputs, "krizhevsky")
+    return {row: entry for row, entry in found.items() if entry is not None}
+
+
+def ensemble(inputs: Inputs, name: str, joined: tuple[str, ...] = ()) -> Ensemble | None:
+    """The first five nets of one architecture, or as many as there are, and those that join them: together.
+
+    None where there is only one net of the architecture, where one of those that join is not there, or one diverged.
+    """
+    nets: list[Inputs] = []
+    while len(nets) < AVERAGED and (net := inputs.compared(name, len(nets))) is not None:
+        nets.append(net)
+    others = [net for other in joined if (net := inputs.compared(other)) is not None]
+    if len(nets) < 2 or len(others) < len(joined):
+        return None
+    nets += others
+    if any(net.learned.numbers["diverged"] is not None for net in nets):
+        return None
+    return averaged([compared.judged(net) for net in nets])
+
+
+def averaged(answers: Sequence[Judged]) -> Ensemble:
+    """Nets whose probabilities for the same images are averaged."""
+    labels = answers[0].labels
+    probabilities = np.mean([softmax(answer.logits) for answer in answers], axis=0)
+    error = float((probabilities.argmax(axis=1) != labels).mean())
+    return Ensemble(len(answers), error, top5(probabilities, labels))
 
 
 def excess(as_is: Any, without_34: Any, without_67: Any, without_both: Any) -> Any:
@@ -103,16 +140,35 @@ def judge(result: Result, rng: np.random.Generator) -> list[Verdict]:
     if lost:
         epochs = "; ".join(f"training of {name} diverged in epoch {result.facts[name]['diverged']}" for name in lost)
         return [Verdict(claim, (), epochs)]
-    each = excess(*(result.wrong[name] for name in DEPTH))
+    wrong = [result.wrong[name] for name in DEPTH]
     name = "extra error without 3, 4, 6, 7 minus that without 3, 4 and that without 6, 7, in these trained nets"
-    return [Verdict(claim, (mean_part(name, each, rng),))]
+    part = mean_part(name, excess(*wrong), rng, unit=POINTS, most=largest_excess(*wrong), untested=result.doubt)
+    return [Verdict(claim, (part,), beside=tuple(_extra_parts(result)))]
+
+
+def largest_excess(as_is: Any, without_34: Any, without_67: Any, without_both: Any) -> float:
+    """How large the excess would be if the net without both pairs were wrong everywhere."""
+    return 1 + float(as_is.mean() - without_34.mean() - without_67.mean())
+
+
+def _extra_parts(result: Result) -> list[Part]:
+    """What taking layers away costs, one number each: not judged; with Student's t over the images."""
+    named = ((WITHOUT_34, "3, 4"), (WITHOUT_67, "6, 7"), (WITHOUT_BOTH, "3, 4, 6, 7"))
+    found = []
+    for name, layers in named:
+        extra = result.wrong[name] - result.wrong[AS_IS]
+        left_out = (extra.sum() - extra) / (len(extra) - 1)
+        found.append(jackknife_part(f"extra error without {layers}", float(extra.mean()), left_out, unit=POINTS))
+    return found
 
 
 def numbers(result: Result) -> dict[str, Any]:
     """The numbers in the section's text: errors and differences as shares of 1."""
     found: dict[str, Any] = {
         "images": result.images,
+        "on": result.on,
         "epochs": max((net["epochs"] for net in result.facts.values()), default=0),
+        "doubt": result.doubt,
         "trained": len(result.facts),
         "variants": sum(len(rows) for rows in PAPER_ROWS.values()),
         "nets": {name: _errors(result, name) for name in result.facts},
@@ -122,7 +178,7 @@ def numbers(result: Result) -> dict[str, Any]:
     }
     if all(name in result.wrong for name in DEPTH):
         as_is, first, second, both = (float(result.wrong[name].mean()) for name in DEPTH)
-        cost = mean_part("", result.wrong[WITHOUT_BOTH] - result.wrong[AS_IS], np.random.default_rng(0))
+        cost = _extra_parts(result)[-1]
         found["extra"] = {
             "without_34": first - as_is,
             "without_67": second - as_is,
@@ -147,8 +203,9 @@ def _errors(result: Result, name: str) -> dict[str, Any]:
     whole = facts["diverged"] is None
     return {
         "train": facts["train_error"] if whole else None,
-        "validation": float(result.wrong[name].mean()) if whole else None,
-        "validation5": 1 - facts["top5"] if whole and facts["top5"] is not None else None,
+        "quarters": result.training[name] if whole else None,
+        "error": float(result.wrong[name].mean()) if whole else None,
+        "top5": result.top5[name] if whole else None,
         "diverged": facts["diverged"],
         "parameters": facts["parameters"],
         "multiply_adds": facts["multiply_adds"],
@@ -173,7 +230,16 @@ def _cell(share: float | None) -> str:
     return NONE if share is None else f"{share * 100:.1f}"
 
 
+def _quarters(errors: tuple[float, float] | None) -> str:
+    return NONE if errors is None else " → ".join(map(_cell, errors))
+
+
+def _says_top5(result: Result) -> bool:
+    return any(value is not None for value in result.top5.values())
+
+
 def _table3(result: Result, base: str, said: str) -> Table:
+    top = _says_top5(result)
     rows = []
     for row, printed in PAPER_ROWS[base].items():
         variant = next(item for item in variants.VARIANTS if item.base == base and item.row == row)
@@ -181,7 +247,8 @@ def _table3(result: Result, base: str, said: str) -> Table:
         rows.append(
             (
                 row + _here(variant, net),
-                *(_cell(net.get(key)) for key in ("train", "validation", "validation5")),
+                _quarters(net.get("quarters")),
+                *(_cell(net.get(key)) for key in ("train", "error", *(("top5",) if top else ()))),
                 *(f"{value:.1f}" for value in printed),
             )
         )
@@ -189,22 +256,26 @@ def _table3(result: Result, base: str, said: str) -> Table:
     table = Table(
         title=f"Variants of {said}",
         caption=f"Errors in per cent of {said} and its variants. This run: {trained} of the {len(rows)} nets, trained from "
-        f"scratch on one schedule and evaluated on {result.images} validation images (centre crops) and on the training "
-        "images; a dash marks a net that this profile does not train, or an error that is not defined. The paper’s columns: "
-        "ImageNet 2012. The two data sets differ, so compare rows within a column, not this run’s columns with the paper’s.",
-        alt=f"A table of {len(rows)} variants of {said}: training, validation and top-5 error of this run and of the paper.",
+        "scratch on the same images, crops and flips. While training: mean error in the third and in the last quarter of the "
+        "epochs, with dropout; a net is trained out if the second is at most one point lower. Then the trained net’s error on the "
+        f"training images and on {result.images} {result.on}, centre crops. A dash stands for what was not trained in this "
+        "profile, or cannot be said. The paper: ImageNet 2012. Read the differences within a column; the two data sets are "
+        "not alike.",
+        alt=f"A table of {len(rows)} variants of {said}: errors of this run and of the paper.",
         columns=(
             "what was changed",
+            "while training",
             "training",
-            "validation",
-            "validation, top 5",
+            "error",
+            *(("error, top 5",) if top else ()),
             "paper: training",
             "paper: validation",
             "paper: validation, top 5",
         ),
         rows=tuple(rows),
     )
-    return table if result.facts else _quoted(table, 3, f"Errors in per cent of {said} and its variants")
+    what = f"Errors in per cent of {said} and its variants"
+    return table if result.facts else _quoted(table, 3 + top, what)
 
 
 def _quoted(table: Table, own: int, what: str) -> Table:
@@ -243,49 +314,56 @@ def _extra_chart(result: Result) -> BarChart:
     spoken = ", ".join(f"{name} {value:.1f}" for name, value in zip(names, values, strict=True)).replace(" -", " −")
     return BarChart(
         title="What removing layers costs",
-        caption="Top-1 validation error of Krizhevsky’s net without some of its layers, minus that of the whole net, in "
-        f"percentage points; the lines are 95 % intervals over {result.images} images (paired). In the paper: "
+        caption="Top-1 error of Krizhevsky’s net without some of its layers, minus that of the whole net, in "
+        f"points; the line is a 95 % interval over {result.images} {result.on}, paired. In the paper: "
         + ", ".join(f"{value:.1f}" for value in known)
         + ". If depth matters, the last bar ends to the right of zero and further right than the bar above it.",
         alt=f"Four bars, extra error in points: {spoken}.",
         names=names,
         values=values,
-        x_label="extra validation error (points)",
+        x_label="extra error (points)",
         low=values - reach,
         high=values + reach,
     )
 
 
 def _table2(result: Result) -> Table:
+    top = _says_top5(result)
     rows = []
     for row, printed in paper.IMAGENET.items():
-        variant, many = TABLE_2.get(row, ("", False))
         here: tuple[float | None, float | None] = (None, None)
-        said = ""
-        if many and variant in result.ensembles:
-            found = result.ensembles[variant]
-            here, said = (found.top1, found.top5), f" (here {found.nets} nets)"
-        elif not many and variant in result.facts:
+        said, variant = "", SINGLE.get(row, "")
+        if row in result.ensembles:
+            found = result.ensembles[row]
+            here = (found.top1, found.top5)
+            said = f" (here {found.nets} nets)" if found.nets < AVERAGED + len(AVERAGES[row][1]) else ""
+        elif variant in result.facts:
             net = _errors(result, variant)
-            here = (net["validation"], net["validation5"])
-        rows.append((row + said, *map(_cell, here), *(NONE if value is None else f"{value:.1f}" for value in printed)))
+            here = (net["error"], net["top5"])
+            said = _here(variants.BY_NAME[variant], net)
+        cells = map(_cell, here if top else here[:1])
+        rows.append((row + said, *cells, *(NONE if value is None else f"{value:.1f}" for value in printed)))
     table = Table(
         title="Single nets and averages of several",
-        caption="Errors in per cent. This run repeats the paper’s single nets and, where it trains more than one seed "
-        "(SEEDS), the average of several nets’ probabilities; the other rows show only the paper’s numbers. "
-        f"This run: {result.images} validation images, centre crops; the paper: ImageNet 2012.",
-        alt=f"A table of {len(rows)} models with validation errors of this run and of the paper.",
+        caption="Errors in per cent. This run has counterparts of the paper’s single nets, and of several nets whose "
+        "probabilities are averaged where it trains more than one seed (SEEDS) and the wider net (COMPARE_VARIANTS); the other "
+        f"rows stand as the paper’s numbers. This run: {result.images} {result.on}, centre crops; the paper: ImageNet 2012.",
+        alt=f"A table of {len(rows)} models with errors of this run and of the paper.",
         columns=(
             "model",
-            "validation",
-            "validation, top 5",
+            "error",
+            *(("error, top 5",) if top else ()),
             "paper: validation",
             "paper: validation, top 5",
             "paper: test, top 5",
         ),
         rows=tuple(rows),
     )
-    return table if result.facts else _quoted(table, 2, "Errors in per cent of single nets and of averages of several")
+    return (
+        table
+        if result.facts
+        else _quoted(table, 1 + top, "Errors in per cent of single nets and of averages of several")
+    )
 
 
 def _table6() -> Table:

@@ -1,10 +1,11 @@
 """Architecture selection (Zeiler & Fergus 2013, section 4.1, figure 6; section 5.1, table 2)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy  # scipy.stats loads on first use
 from jaxtyping import Float
 
 from reportgen.analyses.architecture import Settings, spectra
@@ -18,17 +19,33 @@ from reportgen.analyses.architecture.first_layers import (
     ring_edges,
     second_layer,
 )
-from reportgen.claims import Part, Verdict, difference_part, jackknife_part, mean_part, not_tested
+from reportgen.analyses.architecture.shares import exact_interval, fewest_to_tell
+from reportgen.claims import (
+    LEVEL,
+    POINTS,
+    SHARE,
+    Part,
+    Unit,
+    Verdict,
+    difference_part,
+    jackknife_part,
+    mean_part,
+    not_tested,
+)
 from reportgen.figures.kinds import Figure, ImageGrid, LineChart, Panel, Series, Table
-from reportgen.look.inputs import Inputs, Learned
+from reportgen.look import compared
+from reportgen.look.inputs import Inputs
 from reportgen.look.statistics import mean_or_none, without_nan
 from reportgen.look.strongest import feature_maps, filter_pictures
 
 BEFORE, AFTER = "krizhevsky", "zfnet"  # differences are 11x11/4 minus 7x7/2
 UNCLIPPED, CLIPPED = "paper-unclipped", "paper-clipped"
 SAID = {BEFORE: "11x11, stride 4", AFTER: "7x7, stride 2"}
-LEADING = 0.05  # share of the filters, the strongest, in which energy may be concentrated
-ARCHITECTURE = 6  # seeds: with fewer, a claim is about these trained nets, not about the architecture
+LEADING = 0.05  # of the filters: those in which a layer's energy is said to gather
+ARCHITECTURE = 6  # seeds, from which a claim is about the architecture
+FEWEST = 3  # filters: of fewer there is no error of a likeness
+COSINE = Unit("of a cosine")
+LOGARITHM = Unit("of a natural logarithm")
 
 
 @dataclass(frozen=True)
@@ -36,55 +53,67 @@ class Result:
     """Those of the four nets that this run has, by variant name."""
 
     first: dict[str, FirstLayer]
+    further: dict[str, tuple[FirstLayer, ...]]  # of the two architectures: of the nets with the other seeds
     second: dict[str, SecondLayer]
     facts: dict[str, dict[str, Any]]  # what each net's stage recorded about it
     rescaled: dict[str, float]  # recipe `paper`: largest share of any layer's filters that was rescaled in any epoch
-    errors: dict[str, Float[np.ndarray, "seed image"]]  # of the two architectures: 1 where an image is misclassified
-    diverged_pairs: int  # seeds for which one of the two diverged; `errors` leaves them out
+    errors: dict[str, Float[np.ndarray, "seed image"]]  # of the two architectures: 1 where an image is got wrong
+    diverged_pairs: int  # seeds with which one of the two did not train to the end; their errors are left out
+    training: dict[str, tuple[float, float] | None]  # training error in the third and the last quarter of the epochs
+    doubt: str  # why the errors of the two are not compared; empty if they are
     images: int  # validation images
+    judged: int  # images by which the nets' errors are judged
+    on: str  # which images these are
 
 
 def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Result:
     """Open the comparison nets and measure their first two layers."""
     nets = {name: net for name in (BEFORE, AFTER, UNCLIPPED, CLIPPED) if (net := inputs.compared(name)) is not None}
-    errors, diverged = paired_errors(inputs)
+    pairs = _pairs(inputs)
+    kept = [pair for pair in pairs if all(net.learned.numbers["diverged"] is None for net in pair)]
     first = {name: first_layer(net) for name, net in nets.items()}
+    further = {name: [first_layer(pair[place]) for pair in pairs[1:]] for place, name in enumerate(SAID)}
     second = {name: second_layer(nets[name], settings.maps, settings.projections, rng) for name in SAID if name in nets}
+    answers = [[compared.judged(net) for net in pair] for pair in kept]
     return Result(
         first={name: layer for name, layer in first.items() if layer is not None},
+        further={name: tuple(layer for layer in layers if layer is not None) for name, layers in further.items()},
         second={name: layer for name, layer in second.items() if layer is not None},
         facts={name: net.learned.numbers for name, net in nets.items()},
         rescaled={name: rescaled(nets[name].learned.history) for name in (UNCLIPPED, CLIPPED) if name in nets},
-        errors=errors,
-        diverged_pairs=diverged,
+        errors={name: np.array([pair[place].wrong for pair in answers]) for place, name in enumerate(SAID) if answers},
+        diverged_pairs=len(pairs) - len(kept),
+        training={name: compared.training_errors(nets[name].learned.history) for name in SAID if name in nets},
+        doubt=_doubt(kept),
         images=len(inputs.data.val),
+        judged=len(answers[0][0].labels) if answers else 0,
+        on=answers[0][0].on if answers else compared.ON_VALIDATION,
     )
+
+
+def _pairs(inputs: Inputs) -> list[list[Inputs]]:
+    """The two architectures, trained with each seed in turn."""
+    pairs: list[list[Inputs]] = []
+    while True:
+        pair = [net for name in SAID if (net := inputs.compared(name, len(pairs))) is not None]
+        if len(pair) < len(SAID):
+            return pairs
+        pairs.append(pair)
+
+
+def _doubt(pairs: Sequence[Sequence[Inputs]]) -> str:
+    """Why the errors of these pairs of nets are not compared; empty if they are."""
+    histories = {
+        name + (f" (seed {turn + 1} of {len(pairs)})" if len(pairs) > 1 else ""): pair[place].learned.history
+        for turn, pair in enumerate(pairs)
+        for place, name in enumerate(SAID)
+    }
+    return compared.not_comparable(histories)
 
 
 def rescaled(history: list[dict[str, Any]]) -> float:
     """Largest share of a layer's filters that clipping rescaled, each share a mean over an epoch; 0 if it never acted."""
     return max((share for epoch in history for share in epoch["clipped"].values()), default=0.0)
-
-
-def paired_errors(inputs: Inputs) -> tuple[dict[str, Float[np.ndarray, "seed image"]], int]:
-    """Which validation images each of the two architectures misclassifies, for every seed for which neither diverged.
-
-    Also returns the number of seeds for which one of them diverged.
-    """
-    labels = inputs.data.val.labels
-    pairs: list[list[Learned]] = []
-    while True:
-        pair = [net for name in SAID if (net := inputs.compared(name, len(pairs))) is not None]
-        if len(pair) < len(SAID):
-            break
-        pairs.append([net.learned for net in pair])
-    kept = [pair for pair in pairs if all(net.numbers["diverged"] is None for net in pair)]
-    errors = {
-        name: np.array([pair[place].logits.argmax(axis=1) != labels for pair in kept], dtype=np.float64)
-        for place, name in enumerate(SAID)
-        if kept
-    }
-    return errors, len(pairs) - len(kept)
 
 
 def weakest(result: Result) -> dict[str, Any] | None:
@@ -117,22 +146,21 @@ def _clipping(result: Result, rng: np.random.Generator) -> Verdict:
         return not_tested(claim, why)
     if not all(name in result.first for name in names):
         return not_tested(claim, "layer 1 does not read the image")
-    why = _diverged(result, *names)
-    if not why and result.rescaled[CLIPPED] == 0:
+    if why := _diverged(result, *names):
+        return not_tested(claim, why)
+    if result.rescaled[CLIPPED] == 0:
         epochs = result.facts[CLIPPED]["finished_epochs"]
-        why = f"clipping never acted in {epochs} epoch{'s' * (epochs != 1)}" + (
-            ": the two nets are the same" if _same(result) else ""
-        )
-        return Verdict(claim, (), why)  # a net differs from itself by zero, and that has no interval
+        why = f"clipping never acted in {epochs} epoch{'s' * (epochs != 1)}"
+        return not_tested(claim, why + (": the two nets are the same" if _same(result) else ""))
     energies = [result.first[name].energy for name in names]
     leaders = [measured.leading(energy, LEADING) for energy in energies]
     shares = [measured.led_share(*pair) for pair in zip(energies, leaders, strict=True)]
-    gap = shares[0] - shares[1]
-    gap = gap[~np.isnan(gap)]
-    if not len(gap):
+    known = ~np.isnan(shares).any(axis=0)
+    if not known.any():
         return not_tested(claim, "no validation image excites layer 1 of both nets")
+    without, with_ = (share[known] for share in shares)
     name = f"energy in the strongest {len(leaders[0])} of {energies[0].shape[1]} filters: without clipping minus with"
-    return Verdict(claim, (mean_part(name, gap, rng),), why)
+    return Verdict(claim, (mean_part(name, without - with_, rng, unit=SHARE, most=1 - float(with_.mean())),))
 
 
 def _same(result: Result) -> bool:
@@ -148,43 +176,106 @@ def _dead(result: Result, rng: np.random.Generator) -> Verdict:
         return not_tested(claim, why)
     if not all(name in result.first for name in SAID):
         return not_tested(claim, "layer 1 does not read the image")
-    before, after = (result.first[name] for name in SAID)
-    likeness = [without_nan(measured.nearest_likeness(layer.filters)) for layer in (before, after)]
-    middle = [without_nan(measured.middle_share(layer.filters)) for layer in (before, after)]
-    if not all(len(values) for values in (*likeness, *middle)):
-        return not_tested(claim, "layer 1 of a net has no two filters")
-    parts = (
-        difference_part("dead filters: 11x11/4 minus 7x7/2", before.dead.astype(float), after.dead.astype(float), rng),
-        difference_part("likeness to the nearest filter: 11x11/4 minus 7x7/2", likeness[0], likeness[1], rng),
-        difference_part("middle frequencies: 7x7/2 minus 11x11/4", middle[1], middle[0], rng),
-    )
+    before, after = (_layers(result, name) for name in SAID)
+    parts = (_dead_part(before, after), _likeness_part(before, after), _middle_part(before, after, rng))
     return Verdict(claim, parts, _diverged(result, BEFORE, AFTER))
 
 
-def _likeness_resized(result: Result) -> dict[str, Any] | None:
-    """Similarity to the nearest filter, 11x11/4 minus 7x7/2, with all filters resized to the smaller side.
+def _layers(result: Result, name: str) -> list[FirstLayer]:
+    """Layer 1 of all nets of an architecture, one for each seed."""
+    return [result.first[name], *result.further[name]]
 
-    Not a part of the claim, which compares filters as they are. It is shown because the cosine of two filters with more
-    weights is lower by chance alone.
+
+def _dead_part(before: Sequence[FirstLayer], after: Sequence[FirstLayer]) -> Part:
+    """The difference of the shares of dead filters, with its exact interval."""
+    counts = [(sum(int(layer.dead.sum()) for layer in layers), _filters_of(layers)) for layers in (before, after)]
+    (dead, filters), (other_dead, others) = counts
+    low, high = exact_interval(dead, filters, other_dead, others, LEVEL)
+    return Part(
+        name="share of dead filters: 11x11/4 minus 7x7/2",
+        estimate=dead / filters - other_dead / others,
+        low=low,
+        high=high,
+        n=min(filters, others),
+        unit=SHARE,
+        most=1.0,
+        untested="" if dead or other_dead else _nothing_dead(filters, others),
+    )
+
+
+def _filters_of(layers: Sequence[FirstLayer]) -> int:
+    return sum(len(layer.filters) for layer in layers)
+
+
+def _nothing_dead(filters: int, others: int) -> str:
+    """That no filter is dead, and what this run could have shown."""
+    fewest = fewest_to_tell(filters, others, LEVEL)
+    could = (
+        f"with so many filters, {fewest} dead ones of 11x11/4 beside none of 7x7/2 would have told"
+        if fewest is not None
+        else "so few filters cannot tell, whatever the number of dead ones"
+    )
+    return f"no filter is dead, of {filters} with 11x11/4 and {others} with 7x7/2; {could}"
+
+
+def _likeness_part(before: Sequence[FirstLayer], after: Sequence[FirstLayer]) -> Part:
+    """The difference of the likenesses beyond chance, with a jackknife over the filters (Student's t).
+
+    A filter left out also changes the likeness of those to which it is the nearest: filters as independent units would make the
+    interval a third too narrow, this makes it up to a half too wide (simulated). The two architectures are independent, so
+    the squares of their errors add up.
     """
-    if not all(name in result.first for name in SAID):
-        return None
-    filters = [result.first[name].filters for name in SAID]
-    side = min(some.shape[1] for some in filters)
-    before, after = (without_nan(measured.nearest_likeness(measured.resized(some, side))) for some in filters)
-    if not len(before) or not len(after):
-        return None
-    part = difference_part("", before, after, np.random.default_rng(0))
-    if not np.isfinite([part.low, part.high]).all():
-        return None
-    return {
-        "side": side,
-        BEFORE: float(before.mean()),
-        AFTER: float(after.mean()),
-        "estimate": part.estimate,
-        "low": part.low,
-        "high": part.high,
-    }
+    name = "likeness to the nearest filter, beyond chance: 11x11/4 minus 7x7/2"
+    found = [_likeness(layers) for layers in (before, after)]
+    units = min(len(left_out) for _, _, left_out in found)
+    if units < FEWEST:
+        return Part(name, 0.0, float("-inf"), float("inf"), units)
+    (first, _, _), (second, second_chance, _) = found
+    errors = [np.square(left - left.mean()).sum() * (len(left) - 1) / len(left) for _, _, left in found]
+    error = float(np.sqrt(sum(errors)))
+    reach = float(scipy.stats.t.ppf((1 + LEVEL) / 2, units - 1)) * error
+    estimate = first - second
+    return Part(
+        name,
+        estimate,
+        estimate - reach,
+        estimate + reach,
+        units,
+        unit=COSINE,
+        se=error,
+        most=1 - second_chance - second,
+    )
+
+
+def _likeness(layers: Sequence[FirstLayer]) -> tuple[float, float, Float[np.ndarray, " filter"]]:
+    """Likeness to the nearest filter of the same net minus that of random filters, the latter, and the former without each.
+
+    Means over the filters of all nets; nothing is left out of a net without two filters that point somewhere.
+    """
+    nets = [(layer.filters, measured.comparable(layer.filters)) for layer in layers]
+    nets = [(filters, common) for filters, common in nets if len(common) >= FEWEST]
+    count = sum(len(common) for _, common in nets)
+    if not count:
+        return 0.0, 0.0, np.zeros(0)
+    total, chance, left_out = 0.0, 0.0, []
+    for filters, common in nets:
+        mean, without = measured.mean_likeness(common)
+        total += mean * len(common)
+        chance += measured.random_likeness(len(common), filters.shape[1]) * len(common)
+        left_out.append((mean * len(common), without * (len(common) - 1)))
+    each = np.concatenate([(total - own + without) / (count - 1) for own, without in left_out])
+    return (total - chance) / count, chance / count, each
+
+
+def _middle_part(before: Sequence[FirstLayer], after: Sequence[FirstLayer], rng: np.random.Generator) -> Part:
+    """The difference of the shares of energy in the middle frequencies."""
+    first, second = (
+        without_nan(np.concatenate([measured.middle_share(layer.filters) for layer in layers]))
+        for layers in (before, after)
+    )
+    name = "energy in the middle frequencies: 7x7/2 minus 11x11/4"
+    most = 1 - float(first.mean()) if len(first) else 1.0
+    return difference_part(name, second, first, rng, unit=SHARE, most=most)
 
 
 def _aliasing(result: Result, rng: np.random.Generator) -> Verdict:
@@ -195,7 +286,8 @@ def _aliasing(result: Result, rng: np.random.Generator) -> Verdict:
         return not_tested(claim, "layer 2 of a net responds to no validation image")
     before, after = (result.second[name].aliasing for name in SAID)
     name = "energy in the bands, logarithm of projection over patch: 11x11/4 minus 7x7/2"
-    return Verdict(claim, (difference_part(name, before, after, rng),), _diverged(result, BEFORE, AFTER))
+    part = difference_part(name, before, after, rng, unit=LOGARITHM)
+    return Verdict(claim, (part,), _diverged(result, BEFORE, AFTER))
 
 
 def _better(result: Result, rng: np.random.Generator) -> Verdict:
@@ -208,13 +300,18 @@ def _better(result: Result, rng: np.random.Generator) -> Verdict:
         return Verdict(claim, (), why)
     gap = result.errors[BEFORE] - result.errors[AFTER]
     seeds = len(gap)
+    about: dict[str, Any] = {
+        "unit": POINTS,
+        "most": 1 - float(result.errors[AFTER].mean()),
+        "untested": result.doubt,
+    }
     if seeds >= ARCHITECTURE:
         by_seed = gap.mean(axis=1)
         left_out = (by_seed.sum() - by_seed) / (seeds - 1)
         name = f"error of the architecture, {seeds} seeds: 11x11/4 minus 7x7/2"
-        return Verdict(claim, (jackknife_part(name, float(by_seed.mean()), left_out),), why)
+        return Verdict(claim, (jackknife_part(name, float(by_seed.mean()), left_out, **about),), why)
     which = "these trained nets" if seeds == 1 else f"these {seeds} pairs of trained nets"
-    return Verdict(claim, (mean_part(f"error of {which}: 11x11/4 minus 7x7/2", gap.mean(axis=0), rng),), why)
+    return Verdict(claim, (mean_part(f"error of {which}: 11x11/4 minus 7x7/2", gap.mean(axis=0), rng, **about),), why)
 
 
 def numbers(result: Result) -> dict[str, Any]:
@@ -226,7 +323,9 @@ def numbers(result: Result) -> dict[str, Any]:
         "nets": {name: _of_net(result, name) for name in SAID if name in result.facts},
         "grid": _grids(result),
         "same": _same(result),
-        "likeness_resized": _likeness_resized(result),
+        "judged": result.judged,
+        "on": result.on,
+        "doubt": result.doubt,
         "recipes": {name: _of_recipe(result, name) for name in (UNCLIPPED, CLIPPED) if name in result.facts},
     }
 
@@ -236,18 +335,21 @@ def _of_net(result: Result, name: str) -> dict[str, Any]:
     found: dict[str, Any] = {
         "said": SAID[name],
         **{key: facts[key] for key in ("epochs", "diverged", "parameters", "multiply_adds", "train_error", "top1")},
+        "quarters": result.training.get(name),
         "sides": {str(layer["layer"]): layer["convolved"] for layer in facts["layers"]},
     }
     if result.errors:
         found["error"] = float(result.errors[name].mean())
         found["error_by_seed"] = result.errors[name].mean(axis=1).tolist()
     if name in result.first:
-        layer = result.first[name]
+        layers = _layers(result, name)
+        likeness, chance, filters = _likeness(layers)
         found |= {
-            "filters": len(layer.filters),
-            "dead": int(layer.dead.sum()),
-            "likeness": mean_or_none(measured.nearest_likeness(layer.filters)),
-            "middle": mean_or_none(measured.middle_share(layer.filters)),
+            "filters": _filters_of(layers),
+            "dead": sum(int(layer.dead.sum()) for layer in layers),
+            "likeness": likeness if len(filters) else None,
+            "chance": chance,
+            "middle": mean_or_none(np.concatenate([measured.middle_share(layer.filters) for layer in layers])),
         }
     if name in result.second:
         second = result.second[name]
@@ -433,6 +535,7 @@ def _spectra_chart(result: Result) -> LineChart:
 
 def _table(result: Result) -> Table:
     found = {name: _of_net(result, name) for name in SAID if name in result.facts}
+    seeds = len(result.errors[AFTER]) if result.errors else 0
 
     def cell(net: Mapping[str, Any], key: str, text: str, times: float = 1) -> str:
         return "–" if net.get(key) is None else text.format(net[key] * times)
@@ -441,6 +544,7 @@ def _table(result: Result) -> Table:
         (
             net["said"] + (f" (diverged in epoch {net['diverged']})" if net["diverged"] is not None else ""),
             cell(net, "error", "{:.1f}", 100),
+            " → ".join(f"{100 * error:.1f}" for error in net["quarters"]) if net["quarters"] else "–",
             cell(net, "train_error", "{:.1f}", 100),
             cell(net, "multiply_adds", "{:.1f}", 1e-6),
             cell(net, "parameters", "{:,}"),
@@ -453,20 +557,23 @@ def _table(result: Result) -> Table:
     )
     return Table(
         title="The two architectures",
-        caption="Two comparison nets, trained on the same images with the same seed and schedule. Columns: top-1 error on "
-        "the validation and the training images (centre crops); multiply-adds for one image; parameters; of the filters of "
-        "layer 1, how many are dead, their mean cosine similarity to the nearest other filter, and their share of energy in "
-        "the middle frequencies; energy of layer-2 projections near 1/4 and 1/2 cycle per pixel as a multiple of their "
-        "patches' (geometric mean).",
+        caption="Two comparison nets, trained on the same images, crops and flips with the same schedule. Top-1 error on "
+        f"{result.judged} {result.on}, centre crops; error while training, with dropout, in the third and in the last quarter of the "
+        "epochs (a net is trained out if the second is at most one point lower); the trained net's error on the training "
+        "images, centre crops; multiply-adds for one image; dead filters of layer 1, their mean cosine similarity to the nearest "
+        "other beyond that of random filters, and their share of energy in the middle frequencies; energy of layer-2 "
+        "projections near 1/4 and 1/2 cycle per pixel as a multiple of their patches' (geometric mean)."
+        + (f" Errors and filters are of {seeds} seeds, all else is of the first." if seeds > 1 else ""),
         alt=f"A table with one row for each of {len(rows)} nets: errors, cost, dead filters, aliasing.",
         columns=(
             "layer 1",
-            "validation error (%)",
-            "training error (%)",
+            "error (%)",
+            "while training (%)",
+            "training images (%)",
             "multiply-adds (million)",
             "parameters",
             "dead filters",
-            "likeness to the nearest",
+            "likeness beyond chance",
             "middle frequencies (%)",
             "aliasing (times the patch)",
         ),

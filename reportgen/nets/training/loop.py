@@ -60,8 +60,8 @@ class Epoch:
     learning_rate: float  # after its last step
     train_loss: float  # mean over the epoch's steps, with dropout, on the crops it was trained on
     train_accuracy: float  # mean over the epoch's steps, as the loss
-    validation_loss: float  # after the epoch, centre crops
-    validation_accuracy: float
+    validation_loss: float | None  # after the epoch, centre crops; None where nobody watched it
+    validation_accuracy: float | None
     clipped: dict[str, float]  # layer: share of its filters that were rescaled, mean over the epoch's updates
 
 
@@ -72,8 +72,9 @@ class History:
     epochs: tuple[Epoch, ...] = ()
 
     def errors(self, settings: TrainingSettings) -> list[float]:
-        """The error after each epoch that the settings watch."""
-        return [1 - float(getattr(epoch, f"{settings.watched}_accuracy")) for epoch in self.epochs]
+        """The error after each epoch that the settings watch; NaN where nobody watched it."""
+        found = [getattr(epoch, f"{settings.watched}_accuracy") for epoch in self.epochs]
+        return [math.nan if accuracy is None else 1 - accuracy for accuracy in found]
 
     def as_json(self) -> dict[str, Any]:
         """As a document for JSON: `epochs`, one object each."""
@@ -112,6 +113,9 @@ class Plan:
     device: torch.device
     folder: Path  # where it is kept meanwhile
     world: World = ALONE  # the processes that train it together
+    watched: bool = (
+        True  # after every epoch by the validation images; False: where the schedule asks for it, and at the end
+    )
 
     @property
     def net(self) -> Architecture:
@@ -324,21 +328,32 @@ class _Run:
                     self.check(taken)
                     self.save_snapshot(self.snapshot_steps[done + step])
         self.check(taken)
-        validation = evaluate(self.net, plan.validation, plan.preprocessing, plan.device, world=plan.world)
-        validation_loss = cross_entropy(validation, plan.validation.labels)
-        if not math.isfinite(validation_loss):
-            self.stop(number, "its end, on the validation images", rate)
+        validation_loss, validation_accuracy = self.validate(number, rate) if self.watches(number) else (None, None)
         return Epoch(
             epoch=number,
             learning_rate=rate,
             train_loss=loss_sum.item() / len(plan.training.labels),
             train_accuracy=correct.item() / len(plan.training.labels),
             validation_loss=validation_loss,
-            validation_accuracy=float((validation.argmax(1) == plan.validation.labels).mean()),
+            validation_accuracy=validation_accuracy,
             clipped={name: total.item() / len(self.batches) for name, total in clipped.items()}
             if recipe.clip_rms
             else {},
         )
+
+    def watches(self, number: int) -> bool:
+        """Whether the validation images are looked at after an epoch."""
+        recipe = self.plan.recipe
+        return self.plan.watched or recipe.schedule == "plateau" or number == recipe.epochs
+
+    def validate(self, number: int, rate: float) -> tuple[float, float]:
+        """Loss and accuracy on the validation images; stops where the loss is not finite."""
+        plan = self.plan
+        logits = evaluate(self.net, plan.validation, plan.preprocessing, plan.device, world=plan.world)
+        loss = cross_entropy(logits, plan.validation.labels)
+        if not math.isfinite(loss):
+            self.stop(number, "its end, on the validation images", rate)
+        return loss, float((logits.argmax(1) == plan.validation.labels).mean())
 
     def step(self, images: Tensor, labels: Tensor, size: int) -> tuple[Tensor, Tensor]:
         """One update by this process's part of a batch of `size` images.

@@ -52,3 +52,30 @@ def test_filters_on_a_coarser_grid_are_means_over_areas() -> None:
     np.testing.assert_allclose(filters.resized(given, 7), expected, atol=1e-5)
     np.testing.assert_allclose(filters.resized(given, 11), given, atol=1e-6)
     np.testing.assert_allclose(filters.resized(given, 1)[:, 0, 0], given.mean((1, 2)), atol=1e-6)
+
+
+def test_the_likeness_without_each_filter_is_that_of_the_others() -> None:
+    given = filters.comparable(np.random.default_rng(1).normal(size=(9, 11, 11, 3)))
+    mean, without = filters.mean_likeness(given)
+    assert mean == pytest.approx(filters.nearest_likeness(given).mean())
+    slowly = [filters.nearest_likeness(np.delete(given, place, axis=0)).mean() for place in range(9)]
+    np.testing.assert_allclose(without, slowly)
+
+
+def test_comparable_filters_have_one_grid_no_mean_and_contrast() -> None:
+    given = np.random.default_rng(2).normal(size=(5, 11, 11, 3)) + 3
+    given[2] = 4.0  # of one value
+    found = filters.comparable(given)
+    assert found.shape == (4, 7, 7, 3)
+    np.testing.assert_allclose(found.mean(axis=(1, 2, 3)), 0, atol=1e-12)
+    assert filters.comparable(np.zeros((2, 7, 7, 3))).shape == (0, 7, 7, 3)
+
+
+def test_random_filters_are_as_alike_as_other_random_filters_of_their_number_and_size() -> None:
+    rng = np.random.default_rng(3)
+    for side in (7, 11):
+        again = [
+            filters.nearest_likeness(filters.comparable(rng.normal(size=(48, side, side, 3)))).mean() for _ in range(20)
+        ]
+        assert filters.random_likeness(48, side) == pytest.approx(np.mean(again), abs=0.005)
+    assert filters.random_likeness(48, 7) == pytest.approx(0.184, abs=0.005)  # docs/claims.md

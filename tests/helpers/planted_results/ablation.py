@@ -7,7 +7,7 @@ from planted import facts
 
 from reportgen.analyses.ablation.analysis import DEPTH, Ensemble, Result
 
-IMAGES = 1200  # of the default profile
+IMAGES = 3000  # of the default profile
 
 
 def result(
@@ -20,9 +20,29 @@ def result(
         for name, share in zip(DEPTH, errors, strict=True)
     }
     known = {name: facts(round(images * (1 - values.mean())), images) for name, values in wrong.items()}
-    return Result(facts=known | more, wrong=wrong, ensembles={DEPTH[0]: Ensemble(2, errors[0], None)}, images=images)
+    return planted(known | more, wrong, images, ensembles={DEPTH[0]: Ensemble(2, errors[0], None)})
+
+
+def planted(
+    facts: dict[str, Any],
+    wrong: dict[str, np.ndarray],
+    images: int = IMAGES,
+    doubt: str = "",
+    ensembles: dict[str, Ensemble] | None = None,
+) -> Result:
+    """Nets with these facts, wrong on these images, all of them trained out unless there is a `doubt`."""
+    return Result(
+        facts=facts,
+        wrong=wrong,
+        top5=dict.fromkeys(wrong),
+        training=dict.fromkeys(facts, (0.11, 0.105)),
+        doubt=doubt,
+        ensembles=ensembles or {},
+        images=images,
+        on="further images",
+    )
 
 
 def untrained() -> Result:
     """Of a run without comparison nets."""
-    return Result({}, {}, {}, IMAGES)
+    return planted({}, {})

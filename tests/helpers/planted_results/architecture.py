@@ -14,12 +14,17 @@ def result(diverged: int | None = 3, rescaled: float = 0.2) -> Result:
     ended = {UNCLIPPED: diverged, BEFORE: 4}
     return Result(
         first={UNCLIPPED: first_layer(0.31, rng), CLIPPED: first_layer(0.3, rng)},
+        further={BEFORE: (), AFTER: ()},
         second={},
         facts={name: facts(1000, VALIDATION, diverged=ended.get(name)) for name in (BEFORE, AFTER, UNCLIPPED, CLIPPED)},
         rescaled={UNCLIPPED: 0.0, CLIPPED: rescaled},
         errors={},
         diverged_pairs=1,
+        training={BEFORE: None, AFTER: (0.11, 0.1)},
+        doubt="",
         images=VALIDATION,
+        judged=0,
+        on="validation images",
     )
 
 

@@ -426,3 +426,31 @@ def test_evaluation_on_ten_crops_is_the_mean_probability():
 def test_reading_one_batch_ahead_keeps_the_order():
     batches = [torch.full((1,), number) for number in range(5)]
     assert [int(batch) for batch in one_ahead(iter(batches))] == [0, 1, 2, 3, 4]
+
+
+def test_a_training_that_nobody_watches_is_the_same_training(tmp_path):
+    watched = run(tmp_path / "watched")
+    unwatched = train(replace(planned(tmp_path / "unwatched"), watched=False))
+    assert [epoch.validation_loss for epoch in unwatched.epochs[:-1]] == [None, None]
+    assert unwatched.epochs[-1] == watched.epochs[-1]
+    assert [epoch.train_loss for epoch in unwatched.epochs] == [epoch.train_loss for epoch in watched.epochs]
+    last = "snapshots/epoch-003.safetensors"
+    assert (tmp_path / "watched" / last).read_bytes() == (tmp_path / "unwatched" / last).read_bytes()
+
+
+def test_a_plateau_is_watched_all_the_same(tmp_path):
+    found = train(replace(planned(tmp_path, SETTINGS["paper"]), watched=False))
+    assert all(epoch.validation_accuracy is not None for epoch in found.epochs)
+
+
+def test_nets_that_are_compared_get_the_same_images_crops_and_flips(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        training._Run, "step", lambda _run, images, labels, size: (seen[-1].append(images), torch.zeros(2))[1]
+    )
+    for place, net in enumerate((NET, replace(NET, first_filter=11, second_stride=1), replace(NET, removed=(3, 4)))):
+        seen.append([])
+        run(tmp_path / str(place), replace(QUICK, epochs=1), net=net)
+    assert len(seen[0]) == 3
+    for others in seen[1:]:
+        assert all(torch.equal(one, other) for one, other in zip(seen[0], others, strict=True))

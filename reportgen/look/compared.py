@@ -1,0 +1,54 @@
+"""What is asked of comparison nets before they are compared: that they are trained out, and alike (docs/claims.md)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from reportgen.look.inputs import Inputs, Judged
+
+LEAST_EPOCHS = 12
+FALL = 0.01  # of the training error, from one quarter of the epochs to the next: one point
+ON_VALIDATION = "validation images"
+
+
+def judged(net: Inputs) -> Judged:
+    """What a comparison net says of the images that are there to judge it; of the validation images where there are none."""
+    learned = net.learned
+    return learned.judged or Judged(learned.logits, net.data.val.labels, ON_VALIDATION)
+
+
+def training_errors(history: Sequence[Mapping[str, Any]]) -> tuple[float, float] | None:
+    """Mean training error of the third and of the last quarter of the epochs, as shares; None before the second epoch.
+
+    It is the error during training: with dropout, on the crops and flips of each epoch.
+    """
+    errors = [1 - epoch["train_accuracy"] for epoch in history]
+    quarter = max(1, len(errors) // 4)
+    if len(errors) < 2 * quarter:
+        return None
+    return float(np.mean(errors[-2 * quarter : -quarter])), float(np.mean(errors[-quarter:]))
+
+
+def not_trained_out(name: str, history: Sequence[Mapping[str, Any]]) -> str:
+    """Why a net does not count as trained out; empty if it does."""
+    if len(history) < LEAST_EPOCHS:
+        return f"{name} was trained for {len(history)} epoch{'s' * (len(history) != 1)}, and {LEAST_EPOCHS} are needed"
+    errors = training_errors(history)
+    assert errors is not None
+    before, last = errors
+    if before - last <= FALL + 1e-9:  # which is not a matter of the last bit
+        return ""
+    return (
+        f"{name} is not trained out: its training error was {before:.1%} in the third quarter of its epochs and "
+        f"{last:.1%} in the last, and it may fall by one point at most"
+    )
+
+
+def not_comparable(histories: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """Why the errors of these nets are not compared; empty if they are."""
+    lengths = {name: len(history) for name, history in histories.items()}
+    if len(set(lengths.values())) > 1:
+        said = ", ".join(f"{name} {epochs}" for name, epochs in lengths.items())
+        return f"the nets were trained for different numbers of epochs ({said})"
+    return "; ".join(why for name, history in histories.items() if (why := not_trained_out(name, history)))

@@ -1,0 +1,43 @@
+"""Memory that a process keeps: fewer page faults, the same numbers, and what the environment says stays."""
+
+import resource
+import sys
+
+import pytest
+from runs import REPOSITORY, python
+
+from reportgen.nets import threads
+
+FAULTS = """
+import resource, sys, torch
+from reportgen.nets.threads import keep_memory
+torch.set_num_threads(1)
+if sys.argv[1] == "keep":
+    assert keep_memory()
+def step():
+    return sum(float((torch.ones(2**21) * number).sum()) for number in range(20))
+step()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+print(step(), resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(not threads.keep_memory(), reason="only glibc has these settings")
+def test_memory_that_is_kept_costs_no_page_faults_and_changes_no_number() -> None:
+    found = {}
+    for how in ("keep", "leave"):
+        done = python("-c", FAULTS, how, cwd=REPOSITORY)
+        assert done.returncode == 0, done.stderr
+        total, faults = done.stdout.split()
+        found[how] = (total, int(faults))
+    assert found["keep"][0] == found["leave"][0]
+    assert found["keep"][1] <= found["leave"][1] / 10
+    assert found["leave"][1] > 20 * 2**23 / resource.getpagesize() / 2
+
+
+def test_settings_of_the_environment_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "1000000")
+    assert not threads.keep_memory()
+    monkeypatch.delenv("MALLOC_TRIM_THRESHOLD_")
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert not threads.keep_memory()
