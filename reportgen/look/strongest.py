@@ -358,7 +358,7 @@ def feature_maps(
 
 def searched(images: int, data: str = "") -> str:
     """From which images the nine are chosen, in words; `data`: the name of the data set."""
-    return f"all {images} validation images" + (f" of {data}" if data else "")
+    return f"all {images} validation images" + (f" ({data})" if data else "")
 
 
 def seen(kinds: Sequence[str]) -> str:

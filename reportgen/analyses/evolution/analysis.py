@@ -370,7 +370,7 @@ def figures(result: Result) -> dict[str, Figure]:
     if result.epochs is None or result.snapshots is None:
         return found
     number = f"all {result.images}" if result.images == result.training_images else f"{result.images} randomly drawn"
-    searched = f"{number} training images of {result.data}"
+    searched = f"{number} training images ({result.data})"
     for layer in result.layers.values():
         found[f"layer{layer.number}"] = _evolution(layer, result.epochs, searched)
     found["cka"] = _cka_chart(result, result.snapshots)
@@ -421,7 +421,7 @@ def _evolution(layer: Layer, epochs: Float[np.ndarray, " epoch"], searched: str)
     )
     return Evolution(
         title=f"Layer {layer.number} during training",
-        caption=f"The strongest activation over {searched} (the centre of each) of {len(maps)} feature maps "
+        caption=f"The strongest activation over {searched}, the centre of each, of {len(maps)} feature maps "
         f"of layer {layer.number}, drawn at random, after {'epoch' if len(epochs) == 1 else 'epochs'} "
         f"{', '.join(f'{epoch:g}' for epoch in epochs)}. {rows} An orange bar before a column says that another image took "
         "over since the column before: the picture jumps. Look for the column from which a row no longer changes.",
@@ -451,7 +451,7 @@ def _cka_chart(result: Result, snapshots: Float[np.ndarray, " snapshot"]) -> Lin
     return LineChart(
         title="How far the features are from their final state",
         caption="(a) Debiased linear CKA between a layer's features after each snapshot and those of the final net, on "
-        f"the same {result.compared} validation images of {result.data}: 1 for features that differ only by a rotation "
+        f"the same {result.compared} validation images ({result.data}): 1 for features that differ only by a rotation "
         "and a scale, about 0 for unrelated ones. Epoch 0 is the untrained net. Bands hold 95 % of the values under "
         "resampled images. "
         "(b) The same as a share of the way from the untrained net (0) to the final one (1, dashed); what lies below 0, "

@@ -59,7 +59,7 @@ def area(
     0 for features that are final at once, the length of the training for features that become so at the end alone.
     """
     left = 1 - progress(curves)
-    return ((left[..., 1:] + left[..., :-1]) / 2 * np.diff(epochs)).sum(axis=-1)
+    return np.asarray(((left[..., 1:] + left[..., :-1]) / 2 * np.diff(epochs)).sum(axis=-1))
 
 
 def measured(

@@ -180,7 +180,8 @@ def described(
     receptive = field_of(inputs, number)
     boxes: dict[tuple[int, int], tuple[int, int, int, int]] = {}
     known: dict[tuple[int, ...], int] = {}  # (image, box): where its description stands
-    found, order = [], np.zeros(len(patches), np.int64)
+    found: list[tuple[np.ndarray, np.ndarray]] = []
+    order = np.zeros(len(patches), np.int64)
     pixels, shown = np.zeros((0, 0, 3), np.uint8), -1
     for place in np.argsort(patches[:, 0], kind="stable"):  # image by image: each is read once
         image, row, column = patches[place].tolist()
@@ -332,6 +333,8 @@ def numbers(result: Result) -> dict[str, Any]:
                 "receptive_field": layer.sight.field,
                 "cut": layer.sight.cut,
                 "sight": layer.sight.words,
+                "most_seen": layer.sight.most,
+                "least_seen": layer.sight.least,
                 "dead_share": dead_share(layer.top),
                 "refusal": layer.refusal,
                 "agreement": _said(layer.agreement),

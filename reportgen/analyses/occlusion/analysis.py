@@ -15,6 +15,7 @@ from reportgen.claims import Verdict, mean_part, not_tested
 from reportgen.data.transforms import inner
 from reportgen.figures.kinds import Figure, ImageGrid, Points, Scatter
 from reportgen.look.inputs import Inputs
+from reportgen.look.strongest import searched
 
 EXAMPLES = 3  # images, as in figure 7
 MINIMUM = 50  # images that a verdict needs
@@ -40,6 +41,7 @@ class Result:
     genuineness: Genuineness | None
     gallery: UInt8[np.ndarray, "tile row column 3"] | None  # an image, the same image lit by what it costs, and so on
     refusal: str = ""  # why the layer's maps cannot be projected
+    searched: str = "all validation images"  # where a map's strongest activations were looked for
 
 
 def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Result:
@@ -70,6 +72,7 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
         genuineness=None if sweep is None else occlusions.genuineness(inputs, sweep, size),
         gallery=None if sweep is None else occlusions.gallery(inputs, sweep, size),
         refusal=inputs.no_projection(square.watched(inputs).number),
+        searched=searched(len(data.val), data.name),
     )
 
 
@@ -218,7 +221,7 @@ def figures(result: Result) -> dict[str, Figure]:
 
 def _caption(result: Result, example: Example, number: int) -> str:
     """What the five panels are; the full text stands only below the first of these figures."""
-    others = f"{len(example.sources) - 1} other validation images that excite it most"
+    others = f"{len(example.sources) - 1} others that excite it most of {result.searched}"
     edge = " The line is the object's edge." if example.outline.any() else ""
     projected = (
         f"That map's strongest activation, projected to pixels: in this image (boxed), and in the {others}; grey is zero, "

@@ -15,6 +15,7 @@ from reportgen.analyses.evolution import settling
 from reportgen.analyses.evolution.analysis import Result, Settings, Top
 from reportgen.analyses.evolution.settling import Likeness
 from reportgen.analyses.settings import load
+from reportgen.base.artifacts import write_arrays
 from reportgen.base.errors import UserError
 from reportgen.data.dataset import Dataset, Split
 from reportgen.data.transforms import Preprocessing
@@ -48,6 +49,7 @@ def build(folder: Path, nets: Mapping[float, ZFNet], train: Split, val: Split) -
     for epoch, net in nets.items():
         save_net(net, preprocessing, snapshot_path(folder / "net", epoch))
     save_net(nets[max(nets)], preprocessing, folder / "net" / "net.safetensors")
+    write_arrays(folder / "net" / "predictions.npz", {"logits": np.zeros((len(val), 3))})
     data = Dataset("colours", ("red", "green", "blue"), "", train, val, val)
     return Inputs(data, TrainedNet.in_folder(folder / "net", {}))
 
@@ -141,7 +143,7 @@ def test_what_is_said_of_each_cell(jumping: Result) -> None:
     figure = evolution.figures(jumping)["layer1"]
     assert "Map 0: the image changes 1 times, at the end green." in figure.alt
     assert "epochs 1, 2, 4" in figure.caption
-    assert "all 6 training images of colours" in figure.caption
+    assert "all 6 training images (colours)" in figure.caption
 
 
 def test_projections_are_the_deconvnets(tmp_path: Path) -> None:
@@ -184,7 +186,7 @@ def test_with_fewer_images_those_are_searched_and_it_is_said(tmp_path: Path) -> 
     assert (found.images, found.training_images) == (10, 50)
     drawn = np.sort(np.random.default_rng(0).choice(50, 10, replace=False))
     assert found.layers["layer1"].top.images[0, 0] == drawn[-1] != 49
-    assert "10 randomly drawn training images of colours" in evolution.figures(found)["layer1"].caption
+    assert "10 randomly drawn training images (colours)" in evolution.figures(found)["layer1"].caption
 
 
 @pytest.mark.parametrize(
