@@ -37,9 +37,11 @@ class Sight:
 
     @property
     def words(self) -> str:
-        """What the units see, where the whole image is shown: of some units, never of a layer whose units differ."""
+        """What the units see of the image: said of some units, never of a layer whose units differ."""
         if self.field is None:
             return "the receptive field is not known"
+        if self.cut:
+            return f"a unit sees at most {self.field} x {self.field} px of it"
         if self.least is None or self.most is None:
             return f"the receptive field ({self.field} px) is no smaller than the image"
         if self.least == 1:

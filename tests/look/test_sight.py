@@ -68,6 +68,7 @@ def test_a_layer_whose_units_differ_is_not_said_to_see_everything() -> None:
 
 def test_what_is_not_known_is_not_said() -> None:
     assert Sight(None, 88).words == "the receptive field is not known"
+    assert Sight(7, 88).words == "a unit sees at most 7 x 7 px of it"
     assert Sight(90, 88).words == "the receptive field (90 px) is no smaller than the image"
     assert Sight(90, 88, 0.93, 0.5).words == (
         "no unit sees more than 93% of it, a unit in a corner 50% of it (receptive field 90 px)"

@@ -118,7 +118,7 @@ def test_a_jump_is_marked_where_the_image_changed_and_nowhere_else(jumping: Resu
 def test_projections_show_the_colour_that_the_map_saw_then(jumping: Result) -> None:
     expected = {0: (RED, RED, GREEN), 1: (BLUE, BLUE, BLUE)}
     for layer in jumping.layers.values():
-        side = min(layer.field, SIDE)
+        side = min(layer.sight.field, SIDE)
         assert layer.pictures.projections.shape == (4, 3, side, side, 3)
         for map_, seen in expected.items():
             for column, colour in enumerate(seen):
