@@ -13,6 +13,7 @@ from reportgen.base.names import nearest
 from reportgen.figures import draw
 from reportgen.look import strongest
 from reportgen.look.inputs import Inputs
+from reportgen.look.sight import sight
 from reportgen.nets.threads import prepare
 from reportgen.pipeline.run import Pipeline
 
@@ -56,10 +57,9 @@ def _layer(pipeline: Pipeline, layer: str, maps: str) -> Iterator[Path]:
     top = _found(pipeline, number)
     if top is None:
         top = strongest.search(inputs, [number])[number]
-    receptive = strongest.field_side(inputs, number)
     pictures = strongest.picture_maps(inputs, number, top, chosen)
-    size, images = inputs.preprocessing.crop, len(inputs.data.val)
-    figure = strongest.feature_maps(number, pictures, receptive, size, images)
+    images = strongest.searched(len(inputs.data.val), inputs.data.name)
+    figure = strongest.feature_maps(number, pictures, sight(inputs, number), images)
     place = pipeline.build / EXTRA / f"layer{number}"
     with replace_folder(place) as folder:
         drawn = draw.draw({f"layer{number}": figure}, folder)

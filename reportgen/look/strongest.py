@@ -6,6 +6,7 @@ Zeiler & Fergus 2013, section 4. Several analyses show such pictures; each draws
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,18 +19,13 @@ from reportgen.data.dataset import Split
 from reportgen.data.sampling import evenly
 from reportgen.figures.kinds import FeatureMaps
 from reportgen.look.inputs import Inputs
-from reportgen.look.pictures import WholeImage, cut, grey_at_zero
+from reportgen.look.pictures import cut, grey_at_zero
+from reportgen.look.sight import Sight, field_of
 from reportgen.nets.world import World
 
 STRONGEST = 9
-COMPARED = 200  # images whose responses are kept, to match this net's maps with another's
-MIXING = (  # operations whose every output depends on the whole image
-    "GroupNorm",
-    "group_norm",
-    "MultiheadAttention",
-    "scaled_dot_product_attention",
-)
-DEAD = 0.05  # share of the median of a layer's maps' largest responses, below which a map is dead
+COMPARED = 200  # images whose responses are kept, for comparing this net with another
+DEAD = 0.05  # of the median of the largest responses of a layer's maps
 
 
 @dataclass(frozen=True)
@@ -68,23 +64,53 @@ def search(
 ) -> dict[int, Top]:
     """The `count` strongest activations of each map of the convolution layers, or only of the layers `numbers`.
 
-    Searches the validation set, or `split`, or only its `images`. Where several processes share the search, each takes
-    whole batches, the same ones that a single process would form, so that the results are the same.
+    The images are the validation set, or another split, or those of it that `images` names.
     """
-    names = {layer.number: layer.map for layer in convolutions(inputs) if numbers is None or layer.number in numbers}
     split = inputs.data.val if split is None else split
     searched = np.arange(len(split)) if images is None else images
-    own = searched[own_images(len(searched), inputs.batch, inputs.world)]
+    [found] = search_each(inputs, [searched], numbers, split, count)
+    return {number: top_of(parts) for number, parts in found.items()}
+
+
+def search_each(
+    inputs: Inputs,
+    sets: Sequence[Int[np.ndarray, " _image"]],
+    numbers: Collection[int] | None = None,
+    split: Split | None = None,
+    count: int = STRONGEST,
+) -> list[dict[int, list[probe.Strongest]]]:
+    """The strongest activations over each of several sets of images, apart: for every set and layer, what each process found.
+
+    Every image is run once. Where several processes share the search each takes whole batches, the same as one process
+    alone would form.
+    """
+    names = {layer.number: layer.map for layer in convolutions(inputs) if numbers is None or layer.number in numbers}
+    split, own, before = inputs.data.val if split is None else split, [], 0
+    for images in sets:
+        own.append(images[own_images(len(images), inputs.batch, inputs.world, before)])
+        before += -(-len(images) // inputs.batch)
     batches = track(
-        inputs.batches(split, own), f"search the strongest activations{_whose(inputs)}", len(own), step=inputs.batch
+        chain.from_iterable(inputs.batches(split, images) for images in own),
+        f"search the strongest activations{_whose(inputs)}",
+        sum(map(len, own)),
+        step=inputs.batch,
     )
-    found = probe.strongest(inputs.graph, list(names.values()), batches, count) if len(own) else {}
-    shares = inputs.world.gather({name: best.renumbered(own) for name, best in found.items()})
-    tops = {name: probe.merged([share[name] for share in shares if share]) for name in names.values()}
-    return {
-        number: Top(*(getattr(tops[name], part).numpy() for part in ("values", "images", "rows", "columns")))
-        for number, name in names.items()
-    }
+    found = []
+    for images in own:
+        next_ones = islice(batches, -(-len(images) // inputs.batch))
+        best = probe.strongest(inputs.graph, list(names.values()), next_ones, count) if len(images) else {}
+        found.append({name: one.renumbered(images) for name, one in best.items()})
+    shares = inputs.world.gather(found)
+    return [
+        {number: [share[place][name] for share in shares if share[place]] for number, name in names.items()}
+        for place in range(len(sets))
+    ]
+
+
+def top_of(parts: Sequence[probe.Strongest]) -> Top:
+    """The strongest activations of one layer's maps over the images of several searches together."""
+    best = probe.merged(parts)
+    return Top(*(getattr(best, part).numpy() for part in ("values", "images", "rows", "columns")))
 
 
 def _whose(inputs: Inputs) -> str:
@@ -94,10 +120,13 @@ def _whose(inputs: Inputs) -> str:
     return " of the untrained net" if inputs.epoch == 0 else f" of epoch {inputs.epoch:g}"
 
 
-def own_images(images: int, batch: int, world: World) -> Int[np.ndarray, " own"]:
-    """The indices of the images in this process's batches: batch i belongs to the process of rank i modulo their number."""
+def own_images(images: int, batch: int, world: World, before: int = 0) -> Int[np.ndarray, " own"]:
+    """The images of this process's batches: process i modulo their number computes the i-th batch.
+
+    `before`: how many batches there were before these.
+    """
     every = np.arange(images)
-    return every[every // batch % world.size == world.rank]
+    return every[(every // batch + before) % world.size == world.rank]
 
 
 def respond(inputs: Inputs) -> dict[int, Float[np.ndarray, "map image"]]:
@@ -115,22 +144,6 @@ def respond(inputs: Inputs) -> dict[int, Float[np.ndarray, "map image"]]:
 
 def convolutions(inputs: Inputs) -> list[Any]:
     return [layer for layer in inputs.layers if layer.kind == "convolution"]
-
-
-def field_of(inputs: Inputs, number: int) -> Any:
-    """The receptive field of a layer's maps; a `WholeImage` where it is the whole image or not known."""
-    name, crop = inputs.layer(number).map, inputs.preprocessing.crop
-    try:
-        return probe.receptive_field(inputs.graph, name)
-    except probe.Unsupported:
-        mixed = any(node.operation.what in MIXING for node in inputs.graph.below(name))
-        return WholeImage((crop, crop), known=mixed and not inputs.graph.unfollowed)
-
-
-def field_side(inputs: Inputs, number: int) -> int | None:
-    """Side of the receptive field of a layer's maps in pixels; None where it is not known."""
-    field = field_of(inputs, number)
-    return field.size[0] if getattr(field, "known", True) else None
 
 
 class View(NamedTuple):
@@ -297,27 +310,29 @@ def dead_share(top: Top) -> float:
 def feature_maps(
     number: int,
     pictures: Pictures,
-    receptive: int | None,
-    size: int,
-    images: int,
+    sight: Sight,
+    images: str,
     title: str = "",
     net: str = "",
     look_for: str = "what the nine have in common",
 ) -> FeatureMaps:
-    """Figure 2 for one layer; `receptive`: see `field_side`; `net`: words for the net, where it is not the report's own."""
-    if receptive is None:
-        cutting = "the receptive field is not known, so the whole image is shown"
-    elif receptive < size:
-        cutting = f"each patch is the {receptive} x {receptive} px receptive field of one activation; hatching lies outside the image"
-    else:
-        cutting = f"the receptive field ({receptive} px) covers the whole image, so the whole image is shown"
+    """Figure 2 for one layer, whose units see as `sight` says; `images`: which were searched (`searched`).
+
+    `net` says of which net, where it is not the report's own.
+    """
+    cutting = f"the whole image is shown: {sight.words}"
+    if sight.cut:
+        cutting = (
+            f"each patch is the {sight.field} x {sight.field} px receptive field of one activation; hatching lies "
+            "outside the image"
+        )
     of = f" of {net}" if net else ""
     projected = pictures.projections is not None
     what = (
-        f"Left of each pair: the nine strongest activations over {images} validation images, projected to pixels by the "
-        "deconvnet (grey is zero, one contrast for each map). Right: the image patches that caused them; "
+        f"Left of each pair: the nine strongest activations over {images}, projected to pixels by the "
+        "deconvnet (grey is zero, contrast alike within a map). Right: the image patches that caused them; "
         if projected
-        else f"The image patches that caused the nine strongest activations over {images} validation images; "
+        else f"The image patches that caused the nine strongest activations over {images}; "
     )
     return FeatureMaps(
         title=title or f"Layer {number}",
@@ -337,6 +352,11 @@ def feature_maps(
         notes=tuple(seen(kinds) for kinds in pictures.kinds),
         net=net,
     )
+
+
+def searched(images: int, data: str = "") -> str:
+    """From which images the nine are chosen, in words; `data`: the name of the data set."""
+    return f"all {images} validation images" + (f" ({data})" if data else "")
 
 
 def seen(kinds: Sequence[str]) -> str:

@@ -19,7 +19,8 @@ from reportgen.analyses.evolution.figure import Evolution
 from reportgen.base.artifacts import DOCUMENT, read_arrays, read_json
 from reportgen.figures.kinds import from_data
 from reportgen.look.inputs import Inputs
-from reportgen.look.strongest import field_side, view_side
+from reportgen.look.sight import Sight, sight
+from reportgen.look.strongest import view_side
 from reportgen.nets.sizes import sizes
 from reportgen.stages.plan import pipeline as planned
 
@@ -114,7 +115,7 @@ def test_maps_that_see_the_whole_image_evolve_as_whole_images(
     figures = from_data(read_json(place / "figures.json"), read_arrays(place / "figures.npz"), OWN_KINDS)
     assert said["epochs"] == [1, 2]
     assert [layer["number"] for layer in said["layers"]] == layers
-    assert all(layer["whole_image"] for layer in said["layers"])
+    assert not any(layer["cut"] for layer in said["layers"])
     for number in layers:
         assert view_side(Inputs.open(home / "build", "cpu"), number) == CROP
         figure = figures[f"layer{number}"]
@@ -143,9 +144,9 @@ def test_what_is_not_known_of_a_net_that_cannot_be_followed_is_not_told_as_known
     )
     features, evolution = words_of(page, "features"), words_of(page, "evolution")
     assert "How much of the image each value can see is not known, so whole images are shown." in features
-    assert "the receptive field is not known, so the whole image is shown" in features
+    assert "the whole image is shown: the receptive field is not known" in features
     assert "leaves grey" not in features
-    assert "Shown is the whole image, because the receptive field is not known." in evolution
+    assert "Shown is the whole image: the receptive field is not known." in evolution
     assert "No map of this net can be projected, so there is nothing to test: layer " in words_of(page, "sanity")
     for wrong in ("covers the whole image", "can see the whole image", "followed by a max pool", "sees all"):
         assert wrong not in page
@@ -155,9 +156,9 @@ def test_a_norm_over_the_whole_map_is_known_to_see_everything(home: Path, monkey
     kept(monkeypatch, home, "grouped")
     made(home, "features", MODEL="unusual:grouped")
     inputs = Inputs.open(home / "build", "cpu")
-    assert [field_side(inputs, number) for number in (1, 2)] == [CROP, CROP]
+    assert [sight(inputs, number) for number in (1, 2)] == [Sight(CROP, CROP, 1.0, 1.0)] * 2
     said = read_json(home / "build" / "features" / DOCUMENT)["numbers"]["layers"]
-    assert [(layer["receptive_field"], layer["whole_image"]) for layer in said] == [(CROP, True)] * 2
+    assert [(layer["receptive_field"], layer["cut"]) for layer in said] == [(CROP, False)] * 2
 
 
 def test_a_report_on_layers_3_and_5_speaks_of_layer_3_as_the_lowest(

@@ -35,8 +35,9 @@ from reportgen.claims import (
 from reportgen.figures.kinds import Figure, ImageGrid, LineChart, Panel, Series, Table
 from reportgen.look import compared
 from reportgen.look.inputs import Inputs
+from reportgen.look.sight import Sight
 from reportgen.look.statistics import mean_or_none, without_nan
-from reportgen.look.strongest import feature_maps, filter_pictures
+from reportgen.look.strongest import feature_maps, filter_pictures, searched
 
 BEFORE, AFTER = "krizhevsky", "zfnet"  # differences are 11x11/4 minus 7x7/2
 UNCLIPPED, CLIPPED = "paper-unclipped", "paper-clipped"
@@ -430,9 +431,8 @@ def figures(result: Result) -> dict[str, Figure]:
             found[f"{name}_layer2"] = feature_maps(
                 SECOND,
                 second.pictures,
-                second.field,
-                second.size,
-                result.images,
+                Sight(second.field, second.size),
+                searched(result.images),
                 title=f"{letter} Layer 2 of {SAID[name]}",
                 net=f"the net with {SAID[name]}",
                 look_for="a fine grid of four pixels in the projections that the patches do not have",

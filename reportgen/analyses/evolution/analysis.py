@@ -12,17 +12,24 @@ from reportgen.analyses.evolution import ENOUGH, Settings, cka, settling
 from reportgen.analyses.evolution.figure import Evolution
 from reportgen.analyses.evolution.settling import Likeness
 from reportgen.base.progress import track
-from reportgen.claims import RESAMPLES, Verdict, not_tested, resampled_part
+from reportgen.claims import RESAMPLES, Part, Unit, Verdict, not_tested, resampled_part
+from reportgen.claims.intervals import UNBOUNDED
 from reportgen.figures.kinds import Figure, LineChart, Panel, Series
 from reportgen.look import strongest
 from reportgen.look.inputs import Inputs
 from reportgen.look.pictures import grey_at_zero
-from reportgen.look.strongest import convolutions, field_side
+from reportgen.look.sight import Sight, sight
+from reportgen.look.strongest import convolutions
 from reportgen.nets.layers import feature_vectors
 
 COLUMNS = 10  # epochs that figure 4 shows at most; the paper has eight
-COMPARED = ((5, 1), (4, 2))  # pairs of layers: the claim says that the first settles later than the second
-TOP = 7  # a fully connected layer, whose features are followed as well
+COMPARED = ((5, 1), (4, 2))  # layers: the claim says that the first settles later than the second
+EPOCHS = Unit("epochs")
+SECONDARY = (
+    *(f"until progress stays at {mark:g} or above" for mark in settling.MARKS),
+    f"until CKA stays at {settling.PLAIN:g} or above",
+)  # the measures after T: printed beside the verdict
+TOP = 7  # the fully connected layer whose features are followed, too
 
 
 @dataclass(frozen=True)
@@ -54,8 +61,7 @@ class Layer:
     """How one convolution layer's maps evolve."""
 
     number: int
-    field: int | None  # side of its receptive field, pixels; None where it is not known
-    size: int  # side of the net's input, pixels
+    sight: Sight
     top: Top
     pictures: Pictures
     already_final: Float[np.ndarray, " epoch"]  # share of maps whose strongest image is that of the last epoch
@@ -70,7 +76,9 @@ class Result:
     likeness: dict[str, Likeness]  # "features1" ..
     epochs: Float[np.ndarray, " epoch"] | None  # figure 4's columns; None for a net without snapshots
     snapshots: Float[np.ndarray, " snapshot"] | None  # epochs; 0 is the untrained net
-    settled: dict[str, Float[np.ndarray, " resample"]]  # "settled1" ..: epochs; the layers that the claim compares
+    resampled: dict[str, Float[np.ndarray, "measure resample"]]  # "resampled1" ..: of layers that the claim compares
+    schedule: str  # of the learning rate: "cosine", "plateau", or empty where it is not known
+    data: str  # name of the data set
     images: int  # training images that were searched
     training_images: int
     compared: int  # validation images
@@ -82,7 +90,7 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
     searched = some(len(train), settings.images or len(train), rng)
     compared = some(len(val), settings.compared, rng)
     if len(inputs.epochs) < 2:
-        return Result({}, {}, None, None, {}, len(searched), len(train), len(compared))
+        return Result({}, {}, None, None, {}, "", inputs.data.name, len(searched), len(train), len(compared))
     epochs, snapshots = columns(inputs.epochs), np.array(inputs.epochs)
     followed = courses(inputs, compared)
     layers = evolve(inputs, settings.maps, epochs, searched, rng)
@@ -92,7 +100,9 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
         likeness={f"features{number}": found for number, found in likeness.items()},
         epochs=epochs,
         snapshots=snapshots,
-        settled=settle(followed, likeness, snapshots, rng) if len(compared) >= ENOUGH and snapshots[0] == 0 else {},
+        resampled=resample(followed, likeness, snapshots, rng) if len(compared) >= ENOUGH and snapshots[0] == 0 else {},
+        schedule=schedule([epoch["learning_rate"] for epoch in inputs.learned.history]),
+        data=inputs.data.name,
         images=len(searched),
         training_images=len(train),
         compared=len(compared),
@@ -136,8 +146,7 @@ def evolve(
         projections, patches = (np.concatenate(part, axis=1) for part in zip(*seen[number], strict=True))
         layers[f"layer{number}"] = Layer(
             number=number,
-            field=field_side(inputs, number),
-            size=inputs.preprocessing.crop,
+            sight=sight(inputs, number),
             top=top,
             pictures=describe(inputs, top, maps, epochs, _contrast(projections), patches),
             already_final=already_final(top),
@@ -211,17 +220,17 @@ def courses(inputs: Inputs, images: Int[np.ndarray, " compared"]) -> dict[int, c
     return {number: cka.Course.of(np.stack(of_epochs)) for number, of_epochs in grams.items()}
 
 
-def settle(
+def resample(
     followed: dict[int, cka.Course],
     likeness: dict[int, Likeness],
     snapshots: Float[np.ndarray, " snapshot"],
     rng: np.random.Generator,
-) -> dict[str, Float[np.ndarray, " resample"]]:
-    """The epoch at which each layer that the claim compares settles, for every resample of the images.
+) -> dict[str, Float[np.ndarray, "measure resample"]]:
+    """What is measured of the layers that the claim compares in every resample of the images.
 
-    Pairs in which a layer is missing or never settles are left out.
+    Leaves out pairs in which a layer is missing or was not changed by training.
     """
-    known = {number for number, found in likeness.items() if found.settled[0] is not None}
+    known = {number for number, found in likeness.items() if np.isfinite(found.area)}
     numbers = sorted({number for pair in COMPARED if known.issuperset(pair) for number in pair})
     if not numbers:
         return {}
@@ -229,7 +238,18 @@ def settle(
     drawn = settling.resamples(courses[0].images, RESAMPLES, rng)
     drawn = track(drawn, "resample the images", RESAMPLES, unit="resample", step=settling.BATCH)
     found = settling.resampled(courses, snapshots, drawn)
-    return {f"settled{number}": times for number, times in zip(numbers, found, strict=True)}
+    return {f"resampled{number}": measures for number, measures in zip(numbers, found, strict=True)}
+
+
+def schedule(rates: Sequence[float]) -> str:
+    """By which of the two schedules the learning rates of the epochs went; empty where they are not known.
+
+    A cosine falls at every epoch after its largest rate, a plateau only now and then.
+    """
+    after = np.array(rates[int(np.argmax(rates)) :]) if len(rates) else np.zeros(0)
+    if len(after) < 2:
+        return ""
+    return "cosine" if (np.diff(after) < 0).all() else "plateau"
 
 
 # --- the claim, and the numbers ----------------------------------------------------------------------------------------------
@@ -248,30 +268,45 @@ def _converge(result: Result) -> Verdict:
         return not_tested(claim, "there is no snapshot of the untrained net")
     if result.compared < ENOUGH:
         return not_tested(claim, f"only {result.compared} validation images: CKA wants {ENOUGH}")
-    parts, unknown = [], []
-    for late, early in COMPARED:
-        lacking = [why for number in (late, early) if (why := _undefined(result, number))]
-        if lacking:
-            unknown += lacking
-            continue
-        times = [result.likeness[f"features{number}"].settled[0] or 0.0 for number in (late, early)]
-        resampled = result.settled[f"settled{late}"] - result.settled[f"settled{early}"]
-        name = f"layer {late} minus layer {early}, epochs"
-        parts.append(resampled_part(name, times[0] - times[1], resampled, result.compared))
-    spoken = any(part.outcome == "contradicted" for part in parts)  # one contradicted part decides the claim
-    return Verdict(claim, tuple(parts), "" if spoken else "; ".join(unknown))
+    parts = tuple(_part(result, late, early) for late, early in COMPARED)
+    beside = tuple(
+        _difference(result, place, f"epochs {what}, layer {late} minus layer {early}", late, early)
+        for late, early in COMPARED
+        if not (_undefined(result, late) or _undefined(result, early))
+        for place, what in enumerate(SECONDARY, start=1)
+    )
+    return Verdict(claim, parts, beside=beside)
+
+
+def _part(result: Result, late: int, early: int) -> Part:
+    """T of one layer minus T of another."""
+    name = f"T, layer {late} minus layer {early}"
+    lacking = [why for number in (late, early) if (why := _undefined(result, number))]
+    if lacking:
+        return Part(name, 0.0, *UNBOUNDED, result.compared, unit=EPOCHS, untested=" and ".join(lacking))
+    return _difference(result, 0, name, late, early, most=float(np.asarray(result.snapshots)[-1]))
+
+
+def _difference(result: Result, place: int, name: str, late: int, early: int, **about: Any) -> Part:
+    """What is measured of one layer minus the same of another, for one of the measures."""
+    measures = [result.likeness[f"features{number}"].measures[place] for number in (late, early)]
+    resamples = [result.resampled[f"resampled{number}"][place] for number in (late, early)]
+    difference = resamples[0] - resamples[1]
+    return resampled_part(name, float(measures[0] - measures[1]), difference, result.compared, unit=EPOCHS, **about)
 
 
 def _undefined(result: Result, number: int) -> str:
-    """Why the epoch at which a layer settles is not defined; empty where it is."""
+    """Why T is not defined for a layer; empty where it is."""
     likeness = result.likeness.get(f"features{number}")
     if likeness is None:
         return f"the net has no layer {number}"
-    if likeness.settled[0] is not None:
+    if np.isfinite(likeness.area):
         return ""
     if np.isnan(likeness.cka[0]):
         return f"layer {number} gives every image the same features"
-    return f"layer {number} hardly changes in training: before it, its features have CKA {likeness.cka[0]:.3f} with the final"
+    return (
+        f"training hardly changed layer {number}: before it, its features have CKA {likeness.cka[0]:.3f} with the final"
+    )
 
 
 def numbers(result: Result) -> dict[str, Any]:
@@ -282,15 +317,20 @@ def numbers(result: Result) -> dict[str, Any]:
         "compared": result.compared,
         "epochs": [] if result.epochs is None else result.epochs.tolist(),
         "snapshots": [] if result.snapshots is None else result.snapshots.tolist(),
-        "mark": settling.SETTLED,
+        "data": result.data,
+        "schedule": result.schedule,
+        "marks": list(settling.MARKS),
+        "plain_mark": settling.PLAIN,
         "nearest": 1 - settling.CHANGED,
         "layers": [
             {
                 "number": layer.number,
                 "maps": len(layer.top.images),
                 "shown": layer.pictures.maps.tolist(),
-                "receptive_field": layer.field,
-                "whole_image": layer.field is None or layer.field >= layer.size,
+                "receptive_field": layer.sight.field,
+                "cut": layer.sight.cut,
+                "most_seen": layer.sight.most,
+                "least_seen": layer.sight.least,
                 "jumps": float(layer.top.jumped.sum(axis=1).mean()),
                 "already_final": _known(layer.already_final),
                 "refusal": layer.refusal,
@@ -311,10 +351,11 @@ def _spoken(result: Result, likeness: Likeness) -> dict[str, Any]:
         "cka": _known(curve),
         "dip": float(curve[0] - curve[lowest]) if known else None,
         "lowest_epoch": float(snapshots[lowest]) if known else None,
-        "plain": float(settling.stays(snapshots, curve)) if known else None,  # secondary: no verdict rests on it
-        "settled": likeness.settled[0],
-        "settled_low": likeness.settled[1],
-        "settled_high": likeness.settled[2],
+        "area": _known(likeness.measures[:1])[0],
+        "area_low": _known(likeness.ends[0, :1])[0],
+        "area_high": _known(likeness.ends[1, :1])[0],
+        "settled": _known(likeness.measures[1:-1]),  # secondary, as the next: no verdict rests on them
+        "plain": _known(likeness.measures[-1:])[0],
     }
 
 
@@ -328,7 +369,8 @@ def figures(result: Result) -> dict[str, Figure]:
     found: dict[str, Figure] = {}
     if result.epochs is None or result.snapshots is None:
         return found
-    searched = f"all {result.images}" if result.images == result.training_images else f"{result.images} randomly drawn"
+    number = f"all {result.images}" if result.images == result.training_images else f"{result.images} randomly drawn"
+    searched = f"{number} training images ({result.data})"
     for layer in result.layers.values():
         found[f"layer{layer.number}"] = _evolution(layer, result.epochs, searched)
     found["cka"] = _cka_chart(result, result.snapshots)
@@ -340,10 +382,11 @@ def figures(result: Result) -> dict[str, Figure]:
 def _already_final(result: Result, epochs: Float[np.ndarray, " epoch"], searched: str) -> LineChart:
     return LineChart(
         title="Maps whose strongest image is already the final one",
-        caption=f"For each layer, the share of its maps whose strongest activation over {searched} training images comes "
-        f"from the same image as after the last epoch, {epochs[-1]:g} (100 % there by definition); maps that respond to "
-        "nothing after the last epoch do not count. A layer whose curve rises early finds early what it responds to. This "
-        "is a stricter measure than CKA: two images that excite a map almost equally can change places until the end.",
+        caption=f"For each layer, the share of its maps whose strongest activation over {searched} is "
+        f"held by the same image as after the last epoch, epoch {epochs[-1]:g}, where the share is 100 % because "
+        "that is what is compared with; maps that respond to nothing then do not count. A layer whose curve rises early "
+        "has found what it looks for. The curve asks more than likeness does: two images that excite a map almost "
+        "alike can change places for ever.",
         alt="Curves over the epochs, from the first to the last but one: "
         + "; ".join(f"layer {layer.number} {_course(layer.already_final[:-1])}" for layer in result.layers.values())
         + ".",
@@ -366,10 +409,9 @@ def _evolution(layer: Layer, epochs: Float[np.ndarray, " epoch"], searched: str)
     """Figure 4 for one layer."""
     maps = layer.pictures.maps
     jumps = layer.top.jumped[maps].sum(axis=1)
-    field = layer.field
-    why = "is not known" if field is None else f"({field} px) holds it"
-    cutting = f"the whole image, because the receptive field {why}"
-    if field is not None and field < layer.size:
+    field = layer.sight.field
+    cutting = f"the whole image: {layer.sight.words}"
+    if layer.sight.cut:
         cutting = f"the {field} x {field} px that the activation depends on; hatching lies outside the image"
     rows = (
         f"Nothing is projected to pixels: {layer.refusal}. Shown is {cutting}."
@@ -379,7 +421,7 @@ def _evolution(layer: Layer, epochs: Float[np.ndarray, " epoch"], searched: str)
     )
     return Evolution(
         title=f"Layer {layer.number} during training",
-        caption=f"The strongest activation over {searched} training images (the centre of each) of {len(maps)} feature maps "
+        caption=f"The strongest activation over {searched}, the centre of each, of {len(maps)} feature maps "
         f"of layer {layer.number}, drawn at random, after {'epoch' if len(epochs) == 1 else 'epochs'} "
         f"{', '.join(f'{epoch:g}' for epoch in epochs)}. {rows} An orange bar before a column says that the strongest "
         "activation jumped to another image since the column before. Look for the column from which a row no longer changes.",
@@ -404,14 +446,17 @@ def _evolution(layer: Layer, epochs: Float[np.ndarray, " epoch"], searched: str)
 def _cka_chart(result: Result, snapshots: Float[np.ndarray, " snapshot"]) -> LineChart:
     likeness = list(result.likeness.values())
     spoken = (f"layer {layer.number} {_course(layer.cka)}" for layer in likeness)
+    told = ", ".join(f"{layer.area:.2g} for layer {layer.number}" for layer in likeness if np.isfinite(layer.area))
+    areas = f": {told}" if told else ""
     return LineChart(
         title="How far the features are from their final state",
-        caption=f"(a) Debiased linear CKA between a layer's features after each snapshot and those of the final net, on "
-        f"the same {result.compared} validation images: 1 for features that differ only by a rotation and a scale, about "
-        "0 for unrelated ones. Epoch 0 is the untrained net. Bands hold 95 % of the values over resampled images. "
-        "(b) The same as a share of the way from the untrained net (0) to the final one (1); values below 0, where the "
-        "features are less like the final ones than before training, are cut off. A layer settles where its curve crosses "
-        "the dashed line for the last time. Look whether lower layers cross it before upper ones.",
+        caption="(a) Debiased linear CKA between a layer's features after each snapshot and those of the final net, on "
+        f"the same {result.compared} validation images ({result.data}): 1 for features that differ only by a rotation "
+        "and a scale, about 0 for unrelated ones. Epoch 0 is the untrained net. Bands hold 95 % of the values under "
+        "resampled images. "
+        "(b) The same as a share of the way from the untrained net (0) to the final one (1, dashed); what lies below 0, "
+        "farther off than before training, is cut off. The area between a curve and the dashed line is the layer's T, in "
+        f"epochs{areas}. Look at whether the area grows with the layer.",
         alt=f"Curves of CKA from epoch {snapshots[0]:g} to the last snapshot but one: {'; '.join(spoken)}.",
         panels=(
             Panel(
@@ -428,7 +473,7 @@ def _cka_chart(result: Result, snapshots: Float[np.ndarray, " snapshot"]) -> Lin
                 "way to the final features (0-1)",
                 tuple(Series(f"layer {layer.number}", snapshots, settling.progress(layer.cka)) for layer in likeness),
                 y_range=(0.0, 1.05),
-                level=settling.SETTLED,
+                level=1.0,
             ),
         ),
     )

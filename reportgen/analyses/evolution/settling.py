@@ -1,4 +1,4 @@
-"""When features settle during training: the way from the untrained net's features to the final ones.
+"""How fast features settle during training: the way from the untrained net's features to the final ones.
 
 Likeness to the final features is debiased linear CKA, on the same images for every snapshot. Images are the independent
 units: they are resampled as weights.
@@ -8,11 +8,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from reportgen.analyses.evolution.cka import Course
 
-SETTLED = 0.9  # of the way from the untrained net's features to the final ones
+MARKS = (
+    0.8,
+    0.9,
+    0.95,
+)  # of the way from the untrained net's features to the final ones, and of CKA: secondary numbers
+PLAIN = 0.9  # CKA itself: secondary, too
 CHANGED = 1e-3  # 1 - CKA of the untrained with the final net: where training changed less, progress is not defined
 BAND = 1000  # resamples behind a band
 MIDDLE = (0.025, 0.975)  # quantiles: a band holds 95 % of the resamples
@@ -27,7 +32,13 @@ class Likeness:
     cka: Float[np.ndarray, " snapshot"]  # NaN where every image has the same features
     low: Float[np.ndarray, " snapshot"]
     high: Float[np.ndarray, " snapshot"]
-    settled: tuple[float | None, float | None, float | None]  # epoch, and the ends of its band; None: not defined
+    measures: Float[np.ndarray, " measure"]  # `measured`: NaN where they are not defined
+    ends: Float[np.ndarray, "2 measure"]  # of their bands
+
+    @property
+    def area(self) -> float:
+        """The area between progress and 1, in epochs; NaN where training changed nothing, or every image looks the same."""
+        return float(self.measures[0])
 
 
 def progress(curves: Float[np.ndarray, "*curve snapshot"]) -> Float[np.ndarray, "*curve snapshot"]:
@@ -40,15 +51,27 @@ def progress(curves: Float[np.ndarray, "*curve snapshot"]) -> Float[np.ndarray, 
         return np.where(way >= CHANGED, (curves - curves[..., :1]) / way, np.nan)
 
 
-def settled(
+def area(
     epochs: Float[np.ndarray, " snapshot"], curves: Float[np.ndarray, "*curve snapshot"]
 ) -> Float[np.ndarray, "*curve"]:
-    """The epoch from which `progress` stays at or above 0.9; NaN where it is not defined."""
-    return stays(epochs, progress(curves))
+    """T, in epochs: the area between `progress` and 1 from the first snapshot to the last, by the trapezoid rule.
+
+    0 for features that are final at once, the length of the training for features that become so at the end alone.
+    """
+    left = 1 - progress(curves)
+    return np.asarray(((left[..., 1:] + left[..., :-1]) / 2 * np.diff(epochs)).sum(axis=-1))
+
+
+def measured(
+    epochs: Float[np.ndarray, " snapshot"], curves: Float[np.ndarray, "*curve snapshot"]
+) -> Float[np.ndarray, "measure *curve"]:
+    """T, by which the claim is judged, and beside it the epochs from which progress stays at each mark, and CKA at 0.9."""
+    way = progress(curves)
+    return np.stack([area(epochs, curves), *(stays(epochs, way, mark) for mark in MARKS), stays(epochs, curves, PLAIN)])
 
 
 def stays(
-    epochs: Float[np.ndarray, " snapshot"], curves: Float[np.ndarray, "*curve snapshot"], mark: float = SETTLED
+    epochs: Float[np.ndarray, " snapshot"], curves: Float[np.ndarray, "*curve snapshot"], mark: float
 ) -> Float[np.ndarray, "*curve"]:
     """The epoch from which curves that end above the mark stay at or above it, interpolated linearly between snapshots.
 
@@ -65,42 +88,22 @@ def stays(
     return np.where(np.isnan(curves).any(axis=-1), np.nan, found)
 
 
-def settled_under(
-    course: Course, epochs: Float[np.ndarray, " snapshot"], weights: Float[np.ndarray, "resample image"]
-) -> Float[np.ndarray, " resample"]:
-    """When a layer settles under each set of weights: `settled` of ``course.curves(weights)``, at less cost.
-
-    The result depends on the last snapshot below the mark and the one after it, so each curve is followed back from the
-    end only as far as that snapshot.
-    """
-    under = course.under(weights)
-    curves = np.zeros((len(weights), len(course)))  # zero where it is not needed
-    curves[:, 0], curves[:, -1] = course.cka(0, under), 1
-    above: Bool[np.ndarray, " resample"] = np.ones(len(weights), dtype=bool)
-    for snapshot in range(len(course) - 2, 0, -1):
-        curves[above, snapshot] = course.cka(snapshot, under.part(above))
-        above &= progress(curves)[:, snapshot] >= SETTLED
-    return settled(epochs, curves)
-
-
 def likeness(number: int, course: Course, epochs: Float[np.ndarray, " snapshot"], rng: np.random.Generator) -> Likeness:
-    """A layer's curve with its band, and when it settles."""
+    """A layer's curve and what is measured on it, with their bands."""
     curve = course.curves(np.ones((1, course.images)))[0]
     band = course.curves(draw(course.images, BAND, rng))
     low, high = _middle(band)
-    times = (settled(epochs, curve), *_middle(settled(epochs, band)))
-    epoch, first, last = (float(time) if np.isfinite(time) else None for time in times)
-    return Likeness(number, curve, low, high, (epoch, first, last))
+    return Likeness(number, curve, low, high, measured(epochs, curve), _middle(measured(epochs, band).T))
 
 
 def resampled(
     courses: Sequence[Course],
     epochs: Float[np.ndarray, " snapshot"],
     batches: Iterable[Float[np.ndarray, "_some image"]],
-) -> Float[np.ndarray, "layer resample"]:
-    """When each layer settles under every set of weights; all layers are weighted alike."""
+) -> Float[np.ndarray, "layer measure resample"]:
+    """What is `measured` of each layer under every set of weights; all layers are weighted alike."""
     return np.concatenate(
-        [np.stack([settled_under(course, epochs, weights) for course in courses]) for weights in batches], axis=1
+        [np.stack([measured(epochs, course.curves(weights)) for course in courses]) for weights in batches], axis=2
     )
 
 

@@ -9,41 +9,43 @@ import skimage  # its parts load when they are first used
 from jaxtyping import Bool, Float, Int, UInt8
 
 from reportgen.analyses.features import Settings
-from reportgen.claims import Verdict, difference_part, mean_part, not_tested
+from reportgen.claims import SHARE, Part, Unit, Verdict, jackknife_part, not_tested
 from reportgen.figures.kinds import Figure, ImageGrid, LineChart, Panel, Series
 from reportgen.look.inputs import Inputs
-from reportgen.look.statistics import mean_or_none, without_nan
+from reportgen.look.left_out import LeftOut, deal, search_left_out
+from reportgen.look.sight import Sight, field_of, sight
 from reportgen.look.strongest import (
     STRONGEST,
     Pictures,
     Top,
     dead_share,
     feature_maps,
-    field_of,
-    field_side,
     first_filters,
     picture_maps,
     respond,
-    search,
+    searched,
 )
 
 HOG_SIDE = 32  # pixels; patches are compared at this size
-GROUPED = (2, 3, 4, 5)  # the layers that the claim `grouping` is about
+LIKENESS = Unit("of likeness (0-1)")
+GROUPED = (2, 3, 4, 5)  # the layers that the claim `grouping` speaks of
 
 
 @dataclass(frozen=True)
 class Layer:
-    """What one convolution layer's maps respond to."""
+    """What one convolution layer's maps respond to; the maps of the untrained net are found and counted in the same way."""
 
     number: int
-    field: int | None  # side of its receptive field, pixels; None where it is not known
-    size: int  # side of the net's input, pixels
+    sight: Sight
     top: Top
     pictures: Pictures
     agreement: Float[np.ndarray, " map"]  # share of same-class pairs among a map's nine images; NaN below two images
     untrained_agreement: Float[np.ndarray, " map"]
-    within: Float[np.ndarray, " map"]  # mean similarity of a map's patches to each other
-    between: Float[np.ndarray, " map"]  # mean similarity of a map's patches to those of other maps
+    agreement_without: Float[np.ndarray, " group"]  # mean over the maps, each group of images left out in turn
+    untrained_agreement_without: Float[np.ndarray, " group"]
+    within: Float[np.ndarray, " map"]  # similarity of a map's patches to each other
+    between: Float[np.ndarray, " map"]  # and to patches of other maps
+    gap_without: Float[np.ndarray, " group"]  # the first minus the second, mean over the maps
     responses: Float[np.ndarray, "map image"]  # largest response of each map to some validation images, evenly spaced
     refusal: str = ""  # why its activations cannot be projected; empty where they can
 
@@ -57,8 +59,9 @@ class Result:
     images_of_smallest_class: int  # validation images
     images: int  # validation images
     classes: int
-    unlabelled: int = 0  # images without a label: the net's prediction stands for it
-    untrained: bool = True  # whether the untrained net is known
+    data: str  # name of the data set
+    unlabelled: int = 0  # images whose class is what the net takes them for
+    untrained: bool = True  # whether the net as it was before training is known
 
 
 def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Result:
@@ -66,25 +69,30 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
     labels, known = inputs.data.val.labels, inputs.data.val.known
     if len(np.unique(labels[known])) == known.sum():  # no two images are of one class: nothing could agree
         known = np.zeros_like(known)
-    tops, untrained = share(inputs)
+    found, untrained = share(inputs, deal(len(labels), rng.spawn(1)[0]))
     responses = respond(inputs)
     layers = {}
-    for number, top in tops.items():
+    for number, nine in found.items():
+        top = nine.top
         count = min(settings.maps, len(top.values))
         chosen = np.sort(rng.choice(len(top.values), count, replace=False))
-        within, between = similarities(inputs, number, top)
+        agreement, agreement_without = agreements(nine, labels, known)
+        before, before_without = np.full(len(top.values), np.nan), np.full(len(nine.without), np.nan)
+        if untrained is not None:
+            before, before_without = agreements(untrained[number], labels, known)
+        within, between, gap_without = similarities(inputs, number, nine)
         layers[f"layer{number}"] = Layer(
             number=number,
-            field=field_side(inputs, number),
-            size=inputs.preprocessing.crop,
+            sight=sight(inputs, number),
             top=top,
             pictures=picture_maps(inputs, number, top, chosen),
-            agreement=same_class_share(top, labels, known),
-            untrained_agreement=same_class_share(untrained[number], labels, known)
-            if untrained is not None
-            else np.full(len(top.values), np.nan),
+            agreement=agreement,
+            untrained_agreement=before,
+            agreement_without=agreement_without,
+            untrained_agreement_without=before_without,
             within=within,
             between=between,
+            gap_without=gap_without,
             responses=responses[number],
             refusal=inputs.no_projection(number),
         )
@@ -94,18 +102,25 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
         images_of_smallest_class=_smallest(labels[inputs.data.val.known], len(inputs.data.classes), inputs.loaded),
         images=len(labels),
         classes=len(inputs.data.classes),
+        data=inputs.data.name,
         unlabelled=int((~inputs.data.val.known).sum()),
         untrained=untrained is not None,
     )
 
 
-def share(inputs: Inputs) -> tuple[dict[int, Top], dict[int, Top] | None]:
-    """The strongest activations of the net, and of the untrained net where it is known.
+def share(
+    inputs: Inputs, groups: Int[np.ndarray, " image"] | None = None
+) -> tuple[dict[int, LeftOut], dict[int, LeftOut] | None]:
+    """The strongest activations of the net, and of the untrained one where it is known, without each group of images.
 
-    Where several processes share the analysis, each of them calls this.
+    This is what several processes share: each of them calls it. The first one says which group each image is in.
     """
+    groups = inputs.world.gather(groups)[0]
+    if groups is None:
+        raise ValueError("the first process has not said which group each image is in")
     known = not inputs.loaded or 0 in inputs.epochs
-    return search(inputs), search(inputs.at_epoch(0)) if known else None
+    untrained = search_left_out(inputs.at_epoch(0), groups) if known else None
+    return search_left_out(inputs, groups), untrained
 
 
 def _smallest(labels: Int[np.ndarray, " image"], classes: int, loaded: bool) -> int:
@@ -114,36 +129,74 @@ def _smallest(labels: Int[np.ndarray, " image"], classes: int, loaded: bool) -> 
     return int((counts[counts > 0] if loaded else counts).min(initial=len(labels)))
 
 
+def agreements(
+    nine: LeftOut, labels: Int[np.ndarray, " image"], known: Bool[np.ndarray, " image"]
+) -> tuple[Float[np.ndarray, " map"], Float[np.ndarray, " group"]]:
+    """`same_class_share` of each map, and its mean over the maps without each group of images."""
+    without = [_mean(same_class_share(top, labels, known)) for top in nine.without]
+    return same_class_share(nine.top, labels, known), np.array(without)
+
+
 def same_class_share(
     top: Top, labels: Int[np.ndarray, " image"], known: Bool[np.ndarray, " image"] | None = None
 ) -> Float[np.ndarray, " map"]:
-    """Share of same-class pairs among each map's nine images, those of `known` class alone; NaN below two images."""
-    shares = np.full(len(top.images), np.nan)
-    for number, (images, active) in enumerate(zip(top.images, top.active, strict=True)):
-        chosen = images[active]
-        kinds = labels[chosen if known is None else chosen[known[chosen]]]
-        if len(kinds) > 1:
-            pairs = np.triu_indices(len(kinds), 1)
-            shares[number] = (kinds[pairs[0]] == kinds[pairs[1]]).mean()
-    return shares
+    """Share of same-class pairs among each map's nine images (those of `known` class); NaN for a map with fewer than two."""
+    counted = top.active if known is None else top.active & known[top.images]
+    kinds = labels[top.images]
+    first, second = np.triu_indices(top.images.shape[1], 1)
+    pairs = counted[:, first] & counted[:, second]
+    same = pairs & (kinds[:, first] == kinds[:, second])
+    return _share(same.sum(axis=1), pairs.sum(axis=1))
 
 
-def similarities(inputs: Inputs, number: int, top: Top) -> tuple[Float[np.ndarray, " map"], Float[np.ndarray, " map"]]:
-    """Mean similarity of each map's patches to each other, and to patches of the layer's other maps."""
+def similarities(
+    inputs: Inputs, number: int, nine: LeftOut
+) -> tuple[Float[np.ndarray, " map"], Float[np.ndarray, " map"], Float[np.ndarray, " group"]]:
+    """Mean similarity of each map's patches to each other, and to patches of the layer's other maps; and the mean over the
+    maps of the first minus the second without each group of images.
+
+    A patch is described once, whichever maps and however many of the nine it belongs to.
+    """
+    tops = (nine.top, *nine.without)
+    count = len(nine.top.values)
+    # An image enters a map's list at one place, the same in every list: (map, image) names a patch.
+    listed = [np.argwhere(top.active) for top in tops]
+    named = [
+        np.column_stack([one[:, 0], *(part[tuple(one.T)] for part in (top.images, top.rows, top.columns))])
+        for top, one in zip(tops, listed, strict=True)
+    ]
+    patches, places = np.unique(np.concatenate(named), axis=0, return_inverse=True)
+    chosen = np.zeros((len(tops), len(patches)), bool)
+    chosen[np.repeat(np.arange(len(tops)), [len(one) for one in named]), places.ravel()] = True
+    shapes, colours = described(inputs, number, patches[:, 1:])
+    within, between = compare(shapes, colours, patches[:, 0], patches[:, 1], chosen, count)
+    return within[0], between[0], np.array([_mean(gap) for gap in within[1:] - between[1:]])
+
+
+def described(
+    inputs: Inputs, number: int, patches: Int[np.ndarray, "patch 3"]
+) -> tuple[Float[np.ndarray, "patch hog"], Float[np.ndarray, "patch 3"]]:
+    """`describe` of the part of an image that a unit of a layer sees, for each (image, row, column)."""
     receptive = field_of(inputs, number)
-    maps, ranks = np.nonzero(top.active)
-    images = top.images[maps, ranks]
-    pixels: dict[int, np.ndarray] = {}
-    described = []
-    for map_, rank, image in zip(maps, ranks, images, strict=True):
-        if image not in pixels:
-            pixels[image] = inputs.pixels(inputs.data.val, int(image))
-        box = receptive.inside(int(top.rows[map_, rank]), int(top.columns[map_, rank]))
-        described.append(describe(pixels[image][box[0] : box[2], box[1] : box[3]]))
-    if not described:
-        return np.full(len(top.values), np.nan), np.full(len(top.values), np.nan)
-    shapes, colours = (np.stack(part) for part in zip(*described, strict=True))
-    return compare(shapes, colours, maps, images, len(top.values))
+    boxes: dict[tuple[int, int], tuple[int, int, int, int]] = {}
+    known: dict[tuple[int, ...], int] = {}  # (image, box): where its description stands
+    found: list[tuple[np.ndarray, np.ndarray]] = []
+    order = np.zeros(len(patches), np.int64)
+    pixels, shown = np.zeros((0, 0, 3), np.uint8), -1
+    for place in np.argsort(patches[:, 0], kind="stable"):  # image by image: each is read once
+        image, row, column = patches[place].tolist()
+        if (row, column) not in boxes:
+            boxes[row, column] = receptive.inside(row, column)
+        box = boxes[row, column]
+        if (image, *box) not in known:
+            pixels = pixels if image == shown else inputs.pixels(inputs.data.val, image)
+            shown, known[image, *box] = image, len(found)
+            found.append(describe(pixels[box[0] : box[2], box[1] : box[3]]))
+        order[place] = known[image, *box]
+    if not found:
+        return np.zeros((0, 1)), np.zeros((0, 3))
+    shapes, colours = (np.stack(part) for part in zip(*found, strict=True))
+    return shapes[order], colours[order]
 
 
 def describe(patch: UInt8[np.ndarray, "row column 3"]) -> tuple[Float[np.ndarray, " hog"], Float[np.ndarray, "3"]]:
@@ -158,35 +211,43 @@ def compare(
     colours: Float[np.ndarray, "patch 3"],
     maps: Int[np.ndarray, " patch"],
     images: Int[np.ndarray, " patch"],
+    chosen: Bool[np.ndarray, "choice patch"],
     count: int,
-) -> tuple[Float[np.ndarray, " map"], Float[np.ndarray, " map"]]:
-    """For each of `count` maps, the mean similarity of its patches to each other and to patches of other maps.
+) -> tuple[Float[np.ndarray, "choice map"], Float[np.ndarray, "choice map"]]:
+    """For each of `count` maps, the mean similarity of its patches within the map and to those of other maps.
 
-    Similarity is the mean of two numbers in [0, 1]: the cosine of the gradient histograms, and one minus the distance
-    between the mean colours, divided by that from black to white. Pairs from one image are left out; NaN without pairs.
+    Once for each choice of patches that are there at all. Similarity is the mean of two numbers in [0, 1]: the cosine of
+    the gradients' histograms, and one minus the distance of the mean colours over that from black to white. Pairs from one
+    image are left out; NaN where no pair is left.
     """
-    within, between = np.full(count, np.nan), np.full(count, np.nan)
-    for number in range(count):
+    within, between = np.full((len(chosen), count), np.nan), np.full((len(chosen), count), np.nan)
+    taken = chosen.astype(np.float64)
+    for number in np.unique(maps):
         own = maps == number
-        if not own.any():
-            continue
         shape = shapes[own] @ shapes.T
         colour = 1 - np.linalg.norm(colours[own][:, None] - colours[None], axis=2) / np.sqrt(3)
         similarity = (shape + colour) / 2
         apart = images[own][:, None] != images[None]
         for target, others in ((within, own), (between, ~own)):
-            chosen = apart & others[None]
-            if chosen.any():
-                target[number] = similarity[chosen].mean()
+            pairs = (apart & others).astype(np.float64)
+            sums, counts = (
+                ((values @ taken.T) * taken[:, own].T).sum(axis=0) for values in (pairs * similarity, pairs)
+            )
+            target[:, number] = _share(sums, counts)
     return within, between
+
+
+def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """One divided by the other; NaN where the other is zero."""
+    return np.where(whole > 0, part / np.where(whole > 0, whole, 1), np.nan)
 
 
 def judge(result: Result, rng: np.random.Generator) -> list[Verdict]:
     """The claims `hierarchy` and `grouping`."""
-    return [_hierarchy(result, rng), _grouping(result, rng)]
+    return [_hierarchy(result), _grouping(result)]
 
 
-def _hierarchy(result: Result, rng: np.random.Generator) -> Verdict:
+def _hierarchy(result: Result) -> Verdict:
     if result.unlabelled == result.images:
         return not_tested("hierarchy", "the images have no labels")
     if not result.untrained:
@@ -198,33 +259,68 @@ def _hierarchy(result: Result, rng: np.random.Generator) -> Verdict:
     first, last = layers[0], layers[-1]
     if len(result.layers) < 2:
         return not_tested("hierarchy", "the net has only one convolution layer")
-    deep, shallow, blank = (without_nan(part) for part in (last.agreement, first.agreement, last.untrained_agreement))
-    if not (len(deep) and len(shallow) and len(blank)):
-        return not_tested("hierarchy", "no map of a layer responds to two images")
+    deep, labelled = _mean(last.agreement), result.images - result.unlabelled
     return Verdict(
         "hierarchy",
         (
-            difference_part(f"layer {last.number} minus layer {first.number}", deep, shallow, rng),
-            difference_part(f"layer {last.number}, trained minus untrained", deep, blank, rng),
+            _part(
+                f"pairs of one class, layer {last.number} minus layer {first.number}",
+                deep - _mean(first.agreement),
+                last.agreement_without - first.agreement_without,
+                labelled,
+                SHARE,
+            ),
+            _part(
+                f"pairs of one class, layer {last.number}, trained minus untrained",
+                deep - _mean(last.untrained_agreement),
+                last.agreement_without - last.untrained_agreement_without,
+                labelled,
+                SHARE,
+            ),
         ),
     )
 
 
-def _grouping(result: Result, rng: np.random.Generator) -> Verdict:
-    parts = []
-    for layer in result.layers.values():
-        gap = without_nan(layer.within - layer.between)
-        if layer.number in GROUPED and len(gap):
-            parts.append(mean_part(f"layer {layer.number}", gap, rng))
+def _grouping(result: Result) -> Verdict:
+    parts = tuple(
+        _part(f"layer {layer.number}", _mean(layer.within - layer.between), layer.gap_without, result.images, LIKENESS)
+        for layer in result.layers.values()
+        if layer.number in GROUPED
+    )
     if not parts:
-        return not_tested("grouping", "no map of layers 2-5 responds to two images")
-    return Verdict("grouping", tuple(parts))
+        return not_tested("grouping", "the net has none of the convolution layers 2-5")
+    return Verdict("grouping", parts)
+
+
+def _part(name: str, estimate: float, without: Float[np.ndarray, " group"], images: int, unit: Unit) -> Part:
+    """A number of maps that share images; both likenesses and shares lie between 0 and 1, so no difference exceeds 1."""
+    silent = "" if np.isfinite(without).all() else "without a tenth of the images, no map responds to two images"
+    if np.isnan(estimate):
+        estimate, silent = 0.0, "no map of a layer responds to two images"
+    return jackknife_part(name, estimate, without, n=images, unit=unit, most=1.0, untested=silent)
+
+
+def _known(values: np.ndarray) -> np.ndarray:
+    return values[~np.isnan(values)]
+
+
+def _mean(values: np.ndarray) -> float:
+    """The mean over the maps of which the number is known; NaN where there are none."""
+    known = _known(values)
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def _said(values: np.ndarray) -> float | None:
+    """The same for JSON, which has no NaN."""
+    mean = _mean(values)
+    return mean if np.isfinite(mean) else None
 
 
 def numbers(result: Result) -> dict[str, Any]:
     """The numbers in the section's text and in the metrics."""
     return {
         "images": result.images,
+        "data": result.data,
         "chance": 1 / result.classes,
         "filters": 0 if result.filters is None else len(result.filters),
         "unlabelled": result.unlabelled,
@@ -234,14 +330,17 @@ def numbers(result: Result) -> dict[str, Any]:
                 "number": layer.number,
                 "maps": len(layer.top.values),
                 "shown": layer.pictures.maps.tolist(),
-                "receptive_field": layer.field,
-                "whole_image": layer.field is None or layer.field >= layer.size,
+                "receptive_field": layer.sight.field,
+                "cut": layer.sight.cut,
+                "sight": layer.sight.words,
+                "most_seen": layer.sight.most,
+                "least_seen": layer.sight.least,
                 "dead_share": dead_share(layer.top),
                 "refusal": layer.refusal,
-                "agreement": mean_or_none(layer.agreement),
-                "untrained_agreement": mean_or_none(layer.untrained_agreement),
-                "within": mean_or_none(layer.within),
-                "between": mean_or_none(layer.between),
+                "agreement": _said(layer.agreement),
+                "untrained_agreement": _said(layer.untrained_agreement),
+                "within": _said(layer.within),
+                "between": _said(layer.between),
             }
             for layer in result.layers.values()
         ],
@@ -265,9 +364,9 @@ def figures(result: Result) -> dict[str, Figure]:
         )
     for layer in result.layers.values():
         found[f"layer{layer.number}"] = feature_maps(
-            layer.number, layer.pictures, layer.field, layer.size, result.images
+            layer.number, layer.pictures, layer.sight, searched(result.images, result.data)
         )
-    if any(len(without_nan(layer.agreement)) for layer in result.layers.values()):
+    if any(len(_known(layer.agreement)) for layer in result.layers.values()):
         found["agreement"] = _agreement(result)
     found["similarity"] = _depth_chart(
         result,
@@ -301,7 +400,7 @@ def _depth_chart(
     depth = np.array([layer.number for layer in result.layers.values()], dtype=np.float64)
     series, spoken = [], []
     for index, (name, attribute) in enumerate(curves):
-        samples = [without_nan(getattr(layer, attribute)) for layer in result.layers.values()]
+        samples = [_known(getattr(layer, attribute)) for layer in result.layers.values()]
         samples = [sample if len(sample) else np.array([np.nan]) for sample in samples]
         mean = np.array([sample.mean() for sample in samples]) * scale
         low, high = (np.array([np.percentile(sample, part) for sample in samples]) * scale for part in (25, 75))

@@ -15,6 +15,7 @@ from reportgen.claims import PROBABILITY, SHARE, Part, Unit, Verdict, mean_part,
 from reportgen.data.transforms import inner
 from reportgen.figures.kinds import Figure, ImageGrid, Points, Scatter
 from reportgen.look.inputs import Inputs
+from reportgen.look.strongest import searched
 
 EXAMPLES = 3  # images, as in figure 7
 MINIMUM = 50  # images that a verdict needs
@@ -41,8 +42,8 @@ class Result:
     localisation: Localisation | None
     genuineness: Genuineness | None
     gallery: UInt8[np.ndarray, "tile row column 3"] | None  # an image, the same image lit by what it costs, and so on
-    validation: int = 0  # images in which a map's other activations are looked for
     refusal: str = ""  # why the layer's maps cannot be projected
+    searched: str = "all validation images"  # where a map's strongest activations were looked for
 
 
 def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Result:
@@ -72,8 +73,8 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
         localisation=None if sweep is None or objects is None else occlusions.localise(sweep, objects, size),
         genuineness=None if sweep is None else occlusions.genuineness(inputs, sweep, size, rng),
         gallery=None if sweep is None else occlusions.gallery(inputs, sweep, size),
-        validation=len(data.val),
         refusal=inputs.no_projection(square.watched(inputs).number),
+        searched=searched(len(data.val), data.name),
     )
 
 
@@ -284,9 +285,7 @@ def figures(result: Result) -> dict[str, Figure]:
 
 def _caption(result: Result, example: Example, number: int) -> str:
     """What the five panels are; the full text stands only below the first of these figures."""
-    others = (
-        f"{len(example.sources) - 1} other images that excite it most, of all {result.validation:,} validation images"
-    )
+    others = f"{len(example.sources) - 1} others that excite it most of {result.searched}"
     edge = " The line is the object's edge." if example.outline.any() else ""
     projected = (
         f"That map's strongest activation, projected to pixels: in this image (boxed), and in the {others}; grey is zero, "

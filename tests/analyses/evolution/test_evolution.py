@@ -15,13 +15,14 @@ from reportgen.analyses.evolution import settling
 from reportgen.analyses.evolution.analysis import Result, Settings, Top
 from reportgen.analyses.evolution.settling import Likeness
 from reportgen.analyses.settings import load
+from reportgen.base.artifacts import write_arrays
 from reportgen.base.errors import UserError
 from reportgen.data.dataset import Dataset, Split
 from reportgen.data.transforms import Preprocessing
 from reportgen.look.inputs import Inputs, TrainedNet
 from reportgen.nets.snapshots import save_net, snapshot_path
 from reportgen.nets.zfnet import ZFNet
-from reportgen.settings.recipes import Architecture
+from reportgen.settings.recipes import Architecture, TrainingSettings, learning_rate
 
 SIDE = 32  # pixels
 RED, GREEN, BLUE = range(3)
@@ -48,6 +49,7 @@ def build(folder: Path, nets: Mapping[float, ZFNet], train: Split, val: Split) -
     for epoch, net in nets.items():
         save_net(net, preprocessing, snapshot_path(folder / "net", epoch))
     save_net(nets[max(nets)], preprocessing, folder / "net" / "net.safetensors")
+    write_arrays(folder / "net" / "predictions.npz", {"logits": np.zeros((len(val), 3))})
     data = Dataset("colours", ("red", "green", "blue"), "", train, val, val)
     return Inputs(data, TrainedNet.in_folder(folder / "net", {}))
 
@@ -116,7 +118,7 @@ def test_a_jump_is_marked_where_the_image_changed_and_nowhere_else(jumping: Resu
 def test_projections_show_the_colour_that_the_map_saw_then(jumping: Result) -> None:
     expected = {0: (RED, RED, GREEN), 1: (BLUE, BLUE, BLUE)}
     for layer in jumping.layers.values():
-        side = min(layer.field, SIDE)
+        side = min(layer.sight.field, SIDE)
         assert layer.pictures.projections.shape == (4, 3, side, side, 3)
         for map_, seen in expected.items():
             for column, colour in enumerate(seen):
@@ -141,7 +143,7 @@ def test_what_is_said_of_each_cell(jumping: Result) -> None:
     figure = evolution.figures(jumping)["layer1"]
     assert "Map 0: the image changes 1 times, at the end green." in figure.alt
     assert "epochs 1, 2, 4" in figure.caption
-    assert "all 6 training images" in figure.caption
+    assert "all 6 training images (colours)" in figure.caption
 
 
 def test_projections_are_the_deconvnets(tmp_path: Path) -> None:
@@ -184,7 +186,7 @@ def test_with_fewer_images_those_are_searched_and_it_is_said(tmp_path: Path) -> 
     assert (found.images, found.training_images) == (10, 50)
     drawn = np.sort(np.random.default_rng(0).choice(50, 10, replace=False))
     assert found.layers["layer1"].top.images[0, 0] == drawn[-1] != 49
-    assert "10 randomly drawn training images" in evolution.figures(found)["layer1"].caption
+    assert "10 randomly drawn training images (colours)" in evolution.figures(found)["layer1"].caption
 
 
 @pytest.mark.parametrize(
@@ -230,27 +232,40 @@ def test_a_training_that_is_known_is_judged_as_it_was(
     monkeypatch.setattr(evolution, "RESAMPLES", 600)  # 20,000 take half a minute
     monkeypatch.setattr(settling, "BAND", 100)
     found = evolution.compute(training(tmp_path, lower, upper), Settings(), np.random.default_rng(0))
-    epochs = {number: found.likeness[f"features{number}"].settled[0] for number in (1, 2, 4, 5)}
-    for number, epoch in epochs.items():
-        assert epoch == pytest.approx((lower if number < 3 else upper) - 0.1, abs=0.01)
+    for number in (1, 2, 4, 5):  # a leap between two snapshots: nothing before it, half of the epoch in which it lies
+        leap = lower if number < 3 else upper
+        assert found.likeness[f"features{number}"].area == pytest.approx(leap - 0.5, abs=0.05)
+        assert found.likeness[f"features{number}"].measures[2] == pytest.approx(leap - 0.1, abs=0.01)
     [judged] = evolution.judge(found, np.random.default_rng(1))
     assert judged.verdict == verdict
-    assert [part.name for part in judged.parts] == ["layer 5 minus layer 1, epochs", "layer 4 minus layer 2, epochs"]
-    assert [part.n for part in judged.parts] == [500, 500]
-    assert judged.parts[0].estimate == pytest.approx(upper - lower, abs=0.01)
+    assert [part.name for part in judged.parts] == ["T, layer 5 minus layer 1", "T, layer 4 minus layer 2"]
+    assert {(part.n, part.unit, part.most) for part in judged.parts} == {(500, evolution.EPOCHS, 4.0)}
+    assert judged.parts[0].estimate == pytest.approx(upper - lower, abs=0.05)
+    assert [part.name for part in judged.beside[:4]] == [
+        "epochs until progress stays at 0.8 or above, layer 5 minus layer 1",
+        "epochs until progress stays at 0.9 or above, layer 5 minus layer 1",
+        "epochs until progress stays at 0.95 or above, layer 5 minus layer 1",
+        "epochs until CKA stays at 0.9 or above, layer 5 minus layer 1",
+    ]
+    assert len(judged.beside) == 8
+    for part in judged.beside[:3]:
+        assert part.estimate == pytest.approx(upper - lower, abs=0.05)
+        assert part.low <= part.estimate <= part.high
 
 
 def result(times: Mapping[int, float], spread: float = 0.2, seed: int = 0) -> Result:
-    """A result at the default's sample sizes, with layers that settle around these epochs."""
+    """A result at the default's sample sizes, with layers of these T."""
     rng = np.random.default_rng(seed)
     snapshots = np.array([0, 0.25, 0.5, 1, 2, 3, 4, 5, 6, 8, 12])
-    curve = 1 - np.exp(-snapshots)
+    curve, measures = 1 - np.exp(-snapshots), 2 + len(settling.MARKS)
     likeness = {
-        f"features{number}": Likeness(number, curve, curve, curve, (time, time - spread, time + spread))
+        f"features{number}": Likeness(
+            number, curve, curve, curve, np.full(measures, time), time + spread * np.array([[-1.0], [1]]).repeat(5, 1)
+        )
         for number, time in times.items()
     }
-    settled = {f"settled{number}": rng.normal(time, spread, 20_000) for number, time in times.items()}
-    return Result({}, likeness, snapshots[3:], snapshots, settled, 3600, 3600, 500)
+    resampled = {f"resampled{number}": rng.normal(time, spread, (measures, 20_000)) for number, time in times.items()}
+    return Result({}, likeness, snapshots[3:], snapshots, resampled, "cosine", "planted", 3600, 3600, 500)
 
 
 @pytest.mark.parametrize(
@@ -269,34 +284,70 @@ def test_the_claim_can_fall_either_way(times: dict[int, float], verdict: str) ->
     assert found.parts[0].estimate == pytest.approx(times[5] - times[1])
 
 
-def test_a_layer_that_hardly_changes_leaves_the_claim_undecided() -> None:
+def test_a_layer_that_hardly_changes_leaves_its_part_untested() -> None:
     planted_ = result({1: 2.0, 2: 3.0, 4: 6.0, 5: 7.0})
-    first = replace(planted_.likeness["features1"], cka=np.full(11, 0.9995), settled=(None, None, None))
+    unknown = np.full(5, np.nan)
+    first = replace(planted_.likeness["features1"], cka=np.full(11, 0.9995), measures=unknown)
     planted_ = replace(planted_, likeness=planted_.likeness | {"features1": first})
     [found] = evolution.judge(planted_, np.random.default_rng(1))
-    assert (found.verdict, len(found.parts)) == ("undecided", 1)
-    assert found.why == ("layer 1 hardly changes in training: before it, its features have CKA 1.000 with the final")
+    assert (found.verdict, [part.outcome for part in found.parts]) == ("undecided", ["not tested", "holds"])
+    said = "training hardly changed layer 1: before it, its features have CKA 1.000 with the final"
+    assert found.because == f"T, layer 5 minus layer 1: {said}"
+    assert len(found.beside) == 4  # of the other pair alone
     silent = replace(first, cka=np.full(11, np.nan))
     planted_ = replace(planted_, likeness=planted_.likeness | {"features1": silent})
     [found] = evolution.judge(planted_, np.random.default_rng(1))
-    assert found.why == "layer 1 gives every image the same features"
-    assert found.document()["parts"][0]["name"] == "layer 4 minus layer 2, epochs"
+    assert found.parts[0].why == "layer 1 gives every image the same features"
+    assert found.document()["parts"][0]["name"] == "T, layer 5 minus layer 1"
 
 
 def test_a_part_that_contradicts_is_enough_though_the_other_is_unknown() -> None:
     [found] = evolution.judge(result({1: 2.0, 2: 6.0, 4: 3.0}), np.random.default_rng(1))
-    assert (found.verdict, [part.outcome for part in found.parts]) == ("contradicted", ["contradicted"])
+    assert (found.verdict, [part.outcome for part in found.parts]) == ("contradicted", ["not tested", "contradicted"])
+    assert found.parts[0].why == "the net has no layer 5"
 
 
-def test_a_shallow_net_is_undecided_by_name() -> None:
+def test_a_shallow_net_is_not_tested_by_name() -> None:
     [found] = evolution.judge(result({1: 2.0, 2: 3.0}), np.random.default_rng(1))
-    assert (found.verdict, found.parts) == ("undecided", ())
-    assert found.why == "the net has no layer 5; the net has no layer 4"
+    assert found.verdict == "not tested"
+    assert [part.why for part in found.parts] == ["the net has no layer 5", "the net has no layer 4"]
+
+
+def test_a_run_that_could_have_shown_nothing_is_not_tested() -> None:
+    """The interval is wider than the training is long."""
+    [found] = evolution.judge(result({1: 2.0, 2: 2.0, 4: 6.0, 5: 7.0}, spread=5), np.random.default_rng(1))
+    assert found.verdict == "not tested"
+    assert "the number cannot be larger than 12: more images are needed" in found.because
+
+
+@pytest.mark.parametrize(
+    ("rates", "name"),
+    [
+        ([0.01, 0.02, 0.015, 0.01, 0.001, 0.0], "cosine"),
+        ([0.02, 0.02, 0.02, 0.002, 0.002], "plateau"),
+        ([0.02, 0.02], "plateau"),
+        ([0.02], ""),
+        ([], ""),
+    ],
+)
+def test_the_schedule_is_read_off_the_rates(rates: list[float], name: str) -> None:
+    assert evolution.schedule(rates) == name
+
+
+def test_the_schedule_of_a_training_is_recognised() -> None:
+    recipe = TrainingSettings(epochs=6)
+    for kind in ("cosine", "plateau"):
+        chosen = replace(recipe, schedule=kind)
+        rates = [
+            learning_rate(chosen, 10 * epoch - 1, 10, [0.9 - 0.1 * turn for turn in range(epoch)])
+            for epoch in range(1, 7)
+        ]
+        assert evolution.schedule(rates) == kind
 
 
 def test_with_fewer_than_500_images_it_is_not_tested(tmp_path: Path) -> None:
     found = evolution.compute(training(tmp_path, EARLY, LATE, images=96), Settings(), np.random.default_rng(0))
-    assert found.settled == {}
+    assert found.resampled == {}
     [judged] = evolution.judge(found, np.random.default_rng(1))
     assert (judged.verdict, judged.why) == ("not tested", "only 96 validation images: CKA wants 500")
     assert evolution.figures(found)["cka"]  # the curves are drawn all the same

@@ -9,3 +9,4 @@ FILE = 'dog/"><img src=x onerror=alert(1)>.jpg'
 VALIDATION, TRAINING = 1234, 3600  # images
 RIGHT = 1079  # of the validation images
 CROP = 88  # pixels
+DATA = "scenes & <more>"  # name of the data set

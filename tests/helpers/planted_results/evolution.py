@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from planted_results import CLASSES, CROP, FILE, TRAINING
+from planted_results import CLASSES, CROP, DATA, FILE, TRAINING
 from reportgen.analyses.evolution.analysis import COMPARED, Layer, Pictures, Result, Top, already_final
-from reportgen.analyses.evolution.settling import Likeness, settled
+from reportgen.analyses.evolution.settling import Likeness, measured
+from reportgen.look.sight import Sight
 
 EPOCHS, SNAPSHOTS = np.array([1.0, 2.0, 5.0]), np.array([0.0, 1.0, 2.0, 5.0])
 MAPS, SHOWN = 8, np.array([0, 7])
@@ -20,14 +21,18 @@ def result(cka: dict[int, tuple[float, ...]] = AGAINST, images: int = TRAINING, 
     """Layers with these curves; `images`: so many were searched; `refusal`: why nothing is projected."""
     likeness = {f"features{number}": like(number, np.array(curve)) for number, curve in cka.items()}
     compared = {number for pair in COMPARED for number in pair}
-    times = {number: likeness[f"features{number}"].settled[0] for number in sorted(compared)}
-    known = {number: time for number, time in times.items() if time is not None}
     return Result(
         layers={f"layer{number}": layer(number, side, refusal) for number, side in ((1, 7), (5, 67))},
         likeness=likeness,
         epochs=EPOCHS,
         snapshots=SNAPSHOTS,
-        settled={f"settled{number}": time + np.linspace(-0.02, 0.02, 100) for number, time in known.items()},
+        resampled={
+            f"resampled{number}": likeness[f"features{number}"].measures[:, None] + np.linspace(-0.02, 0.02, 100)
+            for number in sorted(compared)
+            if np.isfinite(likeness[f"features{number}"].area)
+        },
+        schedule="cosine",
+        data=DATA,
         images=images,
         training_images=TRAINING,
         compared=500,
@@ -36,14 +41,13 @@ def result(cka: dict[int, tuple[float, ...]] = AGAINST, images: int = TRAINING, 
 
 def loaded() -> Result:
     """Of a net that was not trained here."""
-    return replace(result(), layers={}, likeness={}, epochs=None, snapshots=None, settled={})
+    return replace(result(), layers={}, likeness={}, epochs=None, snapshots=None, resampled={}, schedule="")
 
 
 def like(number: int, cka: np.ndarray) -> Likeness:
-    """A layer's curve in a narrow band, and when it settles; nothing where every image has the same features."""
-    time = float(settled(SNAPSHOTS, cka))
-    ends = (None, None, None) if np.isnan(time) else (time, time - 0.02, time + 0.02)
-    return Likeness(number, cka, cka - 0.01, cka + 0.01, ends)
+    """A layer's curve in a narrow band, and what is measured on it; nothing where every image has the same features."""
+    measures = measured(SNAPSHOTS, cka)
+    return Likeness(number, cka, cka - 0.01, cka + 0.01, measures, np.stack([measures - 0.02, measures + 0.02]))
 
 
 def layer(number: int, side: int, refusal: str) -> Layer:
@@ -66,4 +70,4 @@ def layer(number: int, side: int, refusal: str) -> Layer:
         details=((FILE,) * 3,) * 2,
         kinds=kinds,
     )
-    return Layer(number, side, CROP, top, pictures, already_final(top), refusal)
+    return Layer(number, Sight(side, CROP), top, pictures, already_final(top), refusal)

@@ -2,13 +2,16 @@
 
 import numpy as np
 
-from planted_results import CLASSES, CROP, FILE, VALIDATION
+from planted_results import CLASSES, CROP, DATA, FILE, VALIDATION
 from reportgen.analyses.features.analysis import Layer, Result
+from reportgen.look.left_out import GROUPS
+from reportgen.look.sight import Sight
 from reportgen.look.strongest import STRONGEST, Pictures, Top
 
 MAPS, SHOWN = 48, 8  # of each layer: eighty tiles in all
 FIELDS = {1: 7, 2: 15, 3: 23, 4: 35, 5: 43}  # of the layers, pixels
 AGREEMENT = {1: 0.119, 2: 0.2, 3: 0.35, 4: 0.5, 5: 0.69}
+WITHOUT = np.linspace(-0.002, 0.002, GROUPS)  # by how much a number differs without each tenth of the images
 ALIKE = {1: 0.1, 2: 0.12, 3: 0.1, 4: 0.08, 5: -0.2}  # within a map, less that to other maps
 
 
@@ -21,6 +24,7 @@ def result(untrained: float = 0.1) -> Result:
         images_of_smallest_class=205,
         images=VALIDATION,
         classes=len(CLASSES),
+        data=DATA,
     )
 
 
@@ -35,14 +39,16 @@ def layer(number: int, untrained: float, rng: np.random.Generator) -> Layer:
     before = np.full(MAPS, np.nan) if number == 1 else untrained + 0.1 * spread
     return Layer(
         number=number,
-        field=FIELDS[number],
-        size=CROP,
+        sight=Sight(FIELDS[number], CROP),
         top=top,
         pictures=pictures(top, FIELDS[number], rng),
         agreement=AGREEMENT[number] + 0.1 * spread,
         untrained_agreement=before,
+        agreement_without=AGREEMENT[number] + WITHOUT,
+        untrained_agreement_without=np.full(GROUPS, before.mean()),
         within=0.5 + ALIKE[number] + 0.05 * spread,
         between=np.full(MAPS, 0.5),
+        gap_without=ALIKE[number] + WITHOUT,
         responses=rng.random((MAPS, 40)),
     )
 
