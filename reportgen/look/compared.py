@@ -40,8 +40,8 @@ def not_trained_out(name: str, history: Sequence[Mapping[str, Any]]) -> str:
     if before - last <= FALL + 1e-9:  # which is not a matter of the last bit
         return ""
     return (
-        f"{name} is not trained out: its training error was {before:.1%} in the third quarter of its epochs and "
-        f"{last:.1%} in the last, and it may fall by one point at most"
+        f"{name} is not trained out: its training error was {100 * before:.1f} % in the third quarter of its epochs and "
+        f"{100 * last:.1f} % in the last, and it may fall by one point at most"
     )
 
 

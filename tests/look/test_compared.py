@@ -24,7 +24,7 @@ def test_a_net_is_trained_out_if_its_error_falls_by_one_point_at_most() -> None:
     assert compared.not_trained_out("net", errors(0.10, 0.09)) == ""
     assert compared.not_trained_out("net", errors(0.10, 0.15)) == ""
     assert compared.not_trained_out("net", errors(0.10, 0.088)) == (
-        "net is not trained out: its training error was 10.0% in the third quarter of its epochs and 8.8% in the last, and it "
+        "net is not trained out: its training error was 10.0 % in the third quarter of its epochs and 8.8 % in the last, and it "
         "may fall by one point at most"
     )
 

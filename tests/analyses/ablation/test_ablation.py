@@ -193,7 +193,7 @@ def test_what_the_error_falls_by_bears_a_true_minus() -> None:
 
 def test_a_net_that_is_not_trained_out_is_named_and_nothing_is_judged() -> None:
     whole = result((0.2, 0.22, 0.25, 0.5))
-    why = "krizhevsky is not trained out: its training error was 9.0% in the third quarter"
+    why = "krizhevsky is not trained out: its training error was 9.0 % in the third quarter"
     found = judged(planted(whole.facts, whole.wrong, doubt=why))
     assert (found.verdict, found.because) == ("not tested", f"{found.parts[0].name}: {why}")
     assert found.parts[0].estimate > 0  # it is printed all the same
@@ -203,7 +203,9 @@ def test_a_net_that_is_not_trained_out_is_named_and_nothing_is_judged() -> None:
             for name in DEPTH
         }
     )
-    assert found_in(inputs).doubt.startswith("krizhevsky is not trained out: its training error was 10.0% in the third")
+    assert found_in(inputs).doubt.startswith(
+        "krizhevsky is not trained out: its training error was 10.0 % in the third"
+    )
 
 
 falling = (*[0.2] * 6, *[0.1] * 3, *[0.08] * 3)
