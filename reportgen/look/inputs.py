@@ -115,6 +115,9 @@ class Inputs:
     batch_size: int | None = None  # images forwarded at once; None: as many as the device likes
     workshop: Path | None = None  # a folder that outlives a kill, for what can be resumed
     nodes: tuple[str, ...] = ()  # what the user says the paper's layers are; empty: the rule
+    training_seed: int = (
+        0  # of the nets that an analysis trains itself; what it draws of the images does not depend on it
+    )
     world: World = ALONE  # the processes that share the search
 
     @classmethod
