@@ -7,7 +7,7 @@ import pytest
 import safetensors.torch
 import torchvision
 
-from reportgen.analyses.generalisation.by_layer import INPUTS, KINDS, components, fit
+from reportgen.analyses.generalisation.by_layer import INPUTS, components, fit
 from reportgen.analyses.generalisation.folds import draw_folds
 from reportgen.analyses.generalisation.frozen import learn
 from reportgen.analyses.generalisation.reading import Wanted, read
@@ -55,7 +55,7 @@ def test_frozen_features_serve_other_photographs_and_the_deeper_the_better(real_
     assert fitted[1] <= len(transfer.images) - 1
     found = fit(features, layers, fitted, transfer.images.labels, folds, 5, seeds)
     assert frozen.unfinished + found.unfinished == 0
-    svm = found.correct[:, KINDS.index("SVM")].mean(axis=(2, 3))  # "input layer"
+    svm = np.array([found.of(through, "SVM").mean(axis=(1, 2)) for through in INPUTS])  # "input layer"
     assert (svm[:, -1] > svm[:, 0] + 0.2).all()
     every = svm[INPUTS.index("all")]
     assert every[-1] >= every[2] >= every[0]

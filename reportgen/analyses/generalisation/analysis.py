@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from reportgen.analyses.generalisation import Settings, verdict
-from reportgen.analyses.generalisation.by_layer import INPUTS, KINDS, components, fit
+from reportgen.analyses.generalisation.by_layer import INPUTS, components, fit
 from reportgen.analyses.generalisation.comparison import Comparison
 from reportgen.analyses.generalisation.folds import draw_folds
 from reportgen.analyses.generalisation.from_scratch import train_folds
@@ -116,16 +116,20 @@ def numbers(result: Result) -> dict[str, Any]:
                 "side": layer.side,
                 "pooled": layer.pooled,
                 "features": layer.features,
+            }
+            for layer in by_layer.layers
+        ],
+        "classifiers": [
+            {
+                "kind": kind,
+                "layer": number,
                 **{
-                    through: {kind: spread(by_layer.correct[way, row, place]) for row, kind in enumerate(KINDS)}
-                    for way, through in enumerate(INPUTS)
-                },
-                "strengths": {
-                    through: {kind: by_layer.strengths[way, row, place].tolist() for row, kind in enumerate(KINDS)}
+                    through: spread(by_layer.correct[way, place])
+                    | {"strengths": by_layer.strengths[way, place].tolist()}
                     for way, through in enumerate(INPUTS)
                 },
             }
-            for place, layer in enumerate(by_layer.layers)
+            for place, (kind, number) in enumerate(by_layer.rows)
         ],
         "fits": by_layer.fits + frozen.fits,
         "unfinished": by_layer.unfinished + frozen.unfinished,

@@ -8,12 +8,13 @@ from threadpoolctl import threadpool_limits
 
 from reportgen.analyses.generalisation.components import Components, principal
 from reportgen.analyses.generalisation.folds import Folds
-from reportgen.analyses.generalisation.linear import Answers, Kind, classify, condensed, scaled
+from reportgen.analyses.generalisation.linear import Answers, Kind, classify, scaled
 from reportgen.analyses.generalisation.reading import Read, Wanted, read
 from reportgen.base.progress import track
+from reportgen.look.condensed import condensed
 from reportgen.look.inputs import Inputs
 
-KINDS: tuple[Kind, ...] = ("SVM", "softmax")
+SOFTMAX = (5, 7)  # table 7's layers with a softmax; every layer has an SVM
 INPUTS = ("equal", "all")  # as many numbers of each layer, and all that it has
 MOST_COMPONENTS = 256
 MOST_FITTED = 2000  # images that the components are fitted on; of more, so many are drawn
@@ -26,10 +27,15 @@ class ByLayer:
     layers: tuple[Read, ...]
     components: int  # of every layer, with equal inputs
     fitted_on: int  # images of the base set that they are the components of
-    correct: Bool[np.ndarray, "input kind layer fold test"]
-    strengths: Float[np.ndarray, "input kind layer fold"]  # the C that was chosen
+    rows: tuple[tuple[str, int], ...]  # classifier and number of the layer, as in table 7
+    correct: Bool[np.ndarray, "input row fold test"]
+    strengths: Float[np.ndarray, "input row fold"]  # the C that was chosen
     fits: int
     unfinished: int  # of them
+
+    def of(self, through: str, kind: str) -> Bool[np.ndarray, "layer fold test"]:
+        """What the classifiers of one kind get right, by layer from below: through ``equal`` inputs, or ``all``."""
+        return self.correct[INPUTS.index(through), [name == kind for name, _ in self.rows]]
 
 
 def components(inputs: Inputs, wanted: Wanted, rng: np.random.Generator) -> tuple[dict[int, Components], int, int]:
@@ -53,7 +59,7 @@ def fit(
     count: int,
     seeds: Int[np.ndarray, " fold"],
 ) -> ByLayer:
-    """Fit an SVM and a softmax to each layer, in each fold, through all its numbers and through equally many.
+    """Fit an SVM to each layer and a softmax to two, in each fold, through all their numbers and through equally many.
 
     `features`: of the images `folds.used`, by layer; `fitted`: what `components` returned.
     """
@@ -69,16 +75,19 @@ def fit(
         points = prepared(rows[train], rows[test])
         return classify(kind, points[0], labels[chosen], points[1], labels[folds.test], int(seeds[fold]))
 
-    turns, numbers = range(len(seeds)), [layer.number for layer in layers]
-    work = [(a, b, c, d) for a in INPUTS for b in KINDS for c in numbers for d in turns]
+    numbers = [layer.number for layer in layers]
+    rows: list[tuple[Kind, int]] = [("SVM", number) for number in numbers]
+    rows += [("softmax", number) for number in numbers if number in SOFTMAX]
+    work = [(through, *row, fold) for through in INPUTS for row in rows for fold in range(len(seeds))]
     with threadpool_limits(1):  # so small, they take six times as long on several threads that wait for each other
         answers = [ask(one) for one in track(work, "linear classifiers", unit="classifier")]
-    shape = (len(INPUTS), len(KINDS), len(numbers), len(seeds))
+    shape = (len(INPUTS), len(rows), len(seeds))
     correct = np.array([answer.correct for answer in answers])
     return ByLayer(
         layers=layers,
         components=shared,
         fitted_on=fitted_on,
+        rows=tuple(rows),
         correct=correct.reshape(*shape, correct.shape[1]),
         strengths=np.array([answer.strength for answer in answers]).reshape(shape),
         fits=sum(answer.fits for answer in answers),

@@ -14,11 +14,12 @@ from threadpoolctl import threadpool_limits
 
 from reportgen import probe
 from reportgen.analyses.generalisation.folds import Folds
-from reportgen.analyses.generalisation.linear import classify, condensed
+from reportgen.analyses.generalisation.linear import classify
 from reportgen.analyses.generalisation.reading import pooled
 from reportgen.base.progress import track
 from reportgen.data.dataset import Split
 from reportgen.data.reading import stored
+from reportgen.look.condensed import condensed
 from reportgen.look.inputs import Inputs
 from reportgen.nets.layers import PaperLayer
 from reportgen.probe.memory import by_batches

@@ -14,6 +14,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import LinearSVC
 
+from reportgen.look.condensed import spanned
+
 Kind = Literal["SVM", "softmax"]
 GRID = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)  # of C, which weighs errors against the size of the weights
 PARTS = 3  # of the training images, each left out in turn to choose C
@@ -29,40 +31,20 @@ class Answers:
     unfinished: int  # fits that had not converged when their iterations were used up
 
 
-def condensed(
-    train: Float[np.ndarray, "image feature"], test: Float[np.ndarray, "test feature"]
-) -> tuple[Float[np.ndarray, "image coordinate"], Float[np.ndarray, "test coordinate"]]:
-    """Both sets standardised by the training images, in as few coordinates as hold every inner product with those.
-
-    Features that are the same for all training images are left out. The others get mean 0 and deviation 1, and are
-    divided by the root of their number, so that one range of C fits layers of any size. A linear classifier whose
-    weights are penalised by their squares sees the inner products only: where there are more features than training
-    images, coordinates within the span of these give the same answers.
-    """
-    varies = np.ptp(train, axis=0) > 0
-    if not varies.any():
-        return np.zeros((len(train), 1)), np.zeros((len(test), 1))
-    train, test = (part[:, varies].astype(np.float64) for part in (train, test))
-    mean, scale = train.mean(axis=0), train.std(axis=0) * np.sqrt(train.shape[1])
-    train, test = (train - mean) / scale, (test - mean) / scale
-    if train.shape[1] <= len(train):
-        return train, test
-    span = np.linalg.qr(train.T)[0]
-    return train @ span, test @ span
-
-
 def scaled(
     train: Float[np.ndarray, "image component"], test: Float[np.ndarray, "test component"]
-) -> tuple[Float[np.ndarray, "image component"], Float[np.ndarray, "test component"]]:
+) -> tuple[Float[np.ndarray, "image coordinate"], Float[np.ndarray, "test coordinate"]]:
     """Both sets of principal components around the training images' mean, divided by one number for all of them.
 
-    The components keep their sizes relative to each other. The training images' squares sum to one on average, as those
-    of `condensed` do, so that one range of C fits both.
+    The components keep their sizes relative to each other, and are turned as `condensed` does. The training images'
+    squares sum to one on average, as those of `condensed` do, so that one range of C fits both.
     """
     mean = train.mean(axis=0, dtype=np.float64)
     train, test = train - mean, test - mean
     size = np.sqrt(np.square(train).sum(axis=1).mean())
-    return (train / size, test / size) if size > 0 else (np.zeros_like(train), np.zeros_like(test))
+    if size == 0:
+        return np.zeros((len(train), 1)), np.zeros((len(test), 1))
+    return spanned(train / size, test / size)
 
 
 def classify(

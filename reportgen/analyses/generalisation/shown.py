@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Bool
 
-from reportgen.analyses.generalisation.by_layer import INPUTS, KINDS
+from reportgen.analyses.generalisation.by_layer import INPUTS
 from reportgen.analyses.generalisation.comparison import Comparison
 from reportgen.analyses.generalisation.reading import MOST_FEATURES, Read
 from reportgen.claims import paper
@@ -159,11 +159,7 @@ def _training_table(found: Comparison) -> Table:
 
 def _by_layer(found: Comparison) -> LineChart:
     by_layer = found.by_layer
-    x = np.array([layer.number for layer in by_layer.layers], dtype=np.float64)
-    equal, every = (
-        tuple(_curve(kind, x, by_layer.correct[way, row]) for row, kind in enumerate(KINDS))
-        for way in range(len(INPUTS))
-    )
+    equal, every = (_curves(found, through) for through in INPUTS)
     titles = (f"{_components(found)} of every layer", "all of a layer’s numbers")
     return LineChart(
         title="Accuracy by the layer that is read",
@@ -171,19 +167,39 @@ def _by_layer(found: Comparison) -> LineChart:
         f"by the layer whose features it reads; {found.counts[-1]} training images of each class. In (a) every layer is "
         f"read through its first {_components(found)} over {by_layer.fitted_on:,} images that the net was validated on; in "
         "(b) through all its numbers, of which lower layers have many more. The claim is judged on (a). Mean of "
-        f"{by_layer.correct.shape[3]} folds, the band is one standard deviation over them on either side. In the "
+        f"{by_layer.correct.shape[2]} folds, the band is one standard deviation over them on either side. In the "
         "paper's numbers accuracy rises with depth, steeply at first and hardly at the end.",
         alt="Curves of accuracy by layer, through equal inputs: "
         + "; ".join(
-            f"{curve.name} from {curve.y[0]:.0f} % at layer {x[0]:.0f} to {curve.y[-1]:.0f} % at layer {x[-1]:.0f}"
+            f"{curve.name} from {curve.y[0]:.0f} % at layer {curve.x[0]:.0f} to {curve.y[-1]:.0f} % at layer {curve.x[-1]:.0f}"
             for curve in equal
         )
         + f"; chance is {100 / len(found.classes):.0f} %.",
         panels=tuple(
-            Panel(title, "layer", "test accuracy (%)", (*curves, _chance(found, x)), (0.0, 100.0), x_ticks=tuple(x))
+            Panel(
+                title,
+                "layer",
+                "test accuracy (%)",
+                (*curves, _chance(found, curves[0].x)),
+                (0.0, 100.0),
+                x_ticks=tuple(curves[0].x),
+            )
             for title, curves in zip(titles, (equal, every), strict=True)
         ),
     )
+
+
+def _curves(found: Comparison, through: str) -> list[Series]:
+    """Accuracy by layer of each kind of classifier."""
+    by_layer = found.by_layer
+    return [
+        _curve(
+            kind,
+            np.array([float(number) for name, number in by_layer.rows if name == kind]),
+            by_layer.of(through, kind),
+        )
+        for kind in dict.fromkeys(name for name, _ in by_layer.rows)
+    ]
 
 
 def _components(found: Comparison) -> str:
@@ -193,24 +209,24 @@ def _components(found: Comparison) -> str:
 
 def _by_layer_table(found: Comparison) -> Table:
     printed, by_layer = paper.LAYER_BY_LAYER, found.by_layer
+    layers = {layer.number: layer for layer in by_layer.layers}
     rows = [
         (
-            f"{kind}, layer{NO_BREAK}{layer.number}",
-            *(_printed(by_layer.correct[way, row, place]) for way in range(len(INPUTS))),
-            _reads(layer),
-            *(_text(*entries[kind, layer.number]) if (kind, layer.number) in entries else "–" for entries in printed.values()),
+            f"{kind}, layer{NO_BREAK}{number}",
+            *(_printed(by_layer.correct[way, place]) for way in range(len(INPUTS))),
+            _reads(layers[number]),
+            *(_text(*entries[kind, number]) if (kind, number) in entries else "–" for entries in printed.values()),
         )
-        for row, kind in enumerate(KINDS)
-        for place, layer in enumerate(by_layer.layers)
-    ]  # fmt: skip
+        for place, (kind, number) in enumerate(by_layer.rows)
+    ]
     return Table(
         title="Linear classifiers, layer by layer",
-        caption=f"Mean of the classes' accuracies in per cent, ± the standard deviation over {by_layer.correct.shape[3]} "
+        caption=f"Mean of the classes' accuracies in per cent, ± the standard deviation over {by_layer.correct.shape[2]} "
         f"folds, with {found.counts[-1]} training images of each class, one view of each. First with every layer read "
         f"through its first {_components(found)}, on which the claim is judged, then through all its numbers, as in the "
         "paper, whose accuracies on its own data stand beside. Maps that would give more than "
         f"{MOST_FEATURES:,} numbers were averaged down to a coarser grid.",
-        alt="Table: for an SVM and a softmax on each layer, the accuracy in this run through equally many inputs and "
+        alt="Table: for an SVM on each layer and a softmax on two, the accuracy in this run through equally many inputs and "
         "through all of the layer's numbers, how many these are, and the paper's accuracy on Caltech-101 and Caltech-256.",
         columns=(
             "classifier",

@@ -4,7 +4,6 @@ import numpy as np
 import scipy  # its statistics load when they are first used
 from jaxtyping import Bool, Float
 
-from reportgen.analyses.generalisation.by_layer import INPUTS, KINDS
 from reportgen.analyses.generalisation.comparison import Comparison
 from reportgen.analyses.generalisation.reading import COMPARED
 from reportgen.claims import POINTS, RESAMPLES, Part, Verdict, crossed_part, not_tested, resampled_part
@@ -60,9 +59,7 @@ def deeper(found: Comparison, rng: np.random.Generator) -> Verdict:
     if missing:
         return not_tested("deeper-is-better", f"the net has no layer {missing[0]}")
     equal, every = (
-        _climb(
-            name, found.by_layer.correct[INPUTS.index(through), KINDS.index("SVM")], numbers, found.overlaps[-1], rng
-        )
+        _climb(name, found.by_layer.of(through, "SVM"), numbers, found.overlaps[-1], rng)
         for through, name in (("equal", "SVM, equal inputs"), ("all", "SVM, all of a layer’s numbers"))
     )
     return Verdict("deeper-is-better", equal, beside=every)

@@ -16,7 +16,7 @@ from reportgen.analyses.generalisation import analysis as generalisation
 from reportgen.analyses.generalisation import from_scratch as scratch
 from reportgen.analyses.generalisation import shown
 from reportgen.analyses.generalisation.analysis import Result, Settings
-from reportgen.analyses.generalisation.by_layer import INPUTS, KINDS, ByLayer
+from reportgen.analyses.generalisation.by_layer import INPUTS, SOFTMAX, ByLayer
 from reportgen.analyses.generalisation.comparison import Comparison
 from reportgen.analyses.generalisation.from_scratch import Scratch
 from reportgen.analyses.generalisation.frozen import Frozen
@@ -85,17 +85,19 @@ def test_features_that_are_the_class_are_enough_from_one_image_a_class(seeing: R
     assert found.frozen.correct.shape == (2, 2, 18)
     assert found.frozen.correct.all()
     assert [layer.number for layer in found.by_layer.layers] == [1, 2, 7]
-    said = generalisation.numbers(seeing)["layers"]
-    for through in INPUTS:
-        assert said[2][through]["SVM"] == said[2][through]["softmax"] == {"mean": 1.0, "deviation": 0.0}
-    assert said[0]["all"]["SVM"]["mean"] < 0.8  # the same tint, hidden in three thousand noisy numbers
+    said = generalisation.numbers(seeing)["classifiers"]
+    assert [(one["kind"], one["layer"]) for one in said] == [("SVM", 1), ("SVM", 2), ("SVM", 7), ("softmax", 7)]
+    for one in said[2:]:
+        assert all(one[through]["mean"] == 1 and one[through]["deviation"] == 0 for through in INPUTS)
+    assert said[0]["all"]["mean"] < 0.8  # the same tint, hidden in three thousand noisy numbers
 
 
 def test_every_layer_is_read_through_as_many_components_as_the_smallest_has(seeing: Result) -> None:
     by_layer = found_in(seeing).by_layer
     assert (by_layer.components, by_layer.fitted_on) == (3, 12)  # layer 7 has three numbers
     assert [layer.features for layer in by_layer.layers] == [3072, 3072, 3]
-    np.testing.assert_array_equal(by_layer.correct[0, :, -1], by_layer.correct[1, :, -1])
+    for kind in ("SVM", "softmax"):
+        np.testing.assert_array_equal(by_layer.of("equal", kind)[-1], by_layer.of("all", kind)[-1])
 
 
 def test_no_fold_shares_an_image_where_there_are_enough(seeing: Result) -> None:
@@ -126,7 +128,7 @@ def test_a_net_that_ignores_its_input_is_at_chance() -> None:
     result = compute(looking_at_means(blind=True), images(12, tint=5))
     found = found_in(result)
     assert (found.frozen.correct.mean(axis=2) == 1 / 3).all()
-    assert (found.by_layer.correct.mean(axis=4) == 1 / 3).all()
+    assert (found.by_layer.correct.mean(axis=3) == 1 / 3).all()
     verdict = generalisation.judge(result, np.random.default_rng(1))[1]
     assert [part.estimate for part in verdict.parts] == [0, 0]
     assert verdict.verdict == "undecided"
@@ -198,7 +200,8 @@ def comparison(
     """A comparison with these answers: "count fold test" twice, and "layer fold test"."""
     none = np.zeros(scratch.shape[:2])
     classes, folds = tuple("abcdef"), linear.shape[1]
-    ways = (len(INPUTS), len(KINDS))
+    soft = [number for number in numbers if number in SOFTMAX]
+    correct = np.concatenate([linear, linear[[numbers.index(number) for number in soft]]])
     return Comparison(
         name="planted",
         classes=classes,
@@ -214,8 +217,9 @@ def comparison(
             layers=tuple(Read(number, 10, 3, 3) for number in numbers),
             components=256,
             fitted_on=1200,
-            correct=np.broadcast_to(linear, (*ways, *linear.shape)).copy(),
-            strengths=np.ones((*ways, len(numbers), folds)),
+            rows=(*(("SVM", number) for number in numbers), *(("softmax", number) for number in soft)),
+            correct=np.stack([correct] * len(INPUTS)),
+            strengths=np.ones((len(INPUTS), len(correct), folds)),
             fits=5,
             unfinished=0,
         ),
@@ -269,7 +273,10 @@ def test_generalises_can_fall_either_way(frozen: tuple, scratch: tuple, verdict:
     [
         (RISING, "holds"),
         (RISING[::-1], "contradicted"),
-        ((0.45, 0.95, 0.85, 0.75, 0.65, 0.55), "contradicted"),  # higher at the top than at the bottom, yet falling between
+        (
+            (0.45, 0.95, 0.85, 0.75, 0.65, 0.55),
+            "contradicted",
+        ),  # higher at the top than at the bottom, yet falling between
         ((0.70, 0.71, 0.70, 0.71, 0.70, 0.71), "undecided"),
     ],
 )
@@ -385,7 +392,7 @@ def test_the_tables_print_mean_and_deviation_over_folds_beside_the_papers() -> N
     assert layers[0][0] == "SVM, layer\u00a01"
     assert layers[0][1] == layers[0][2]  # planted alike, through equal inputs and through all numbers
     assert layers[0][4:] == ("44.8\u00a0±\u00a00.7", "24.6\u00a0±\u00a00.4")
-    assert layers[6][4:] == ("–", "–")  # the paper has no softmax on layer 1
+    assert [row[0] for row in layers[6:]] == ["softmax, layer\u00a05", "softmax, layer\u00a07"]
     assert layers[-1][4:] == ("85.4\u00a0±\u00a00.4", "72.6\u00a0±\u00a00.1")
 
 

@@ -104,9 +104,9 @@ def test_a_verdict_against_the_paper_is_discussed_by_its_reason(
 
 
 def test_a_lower_layer_that_serves_better_is_pointed_at(said_of: Callable[..., str]) -> None:
-    better, worse = (result(OVERTAKEN, ((1, 0.5), (4, middle), (7, 0.7))) for middle in (0.86, 0.76))
+    better, worse = (result(OVERTAKEN, ((1, 0.5), (5, middle), (7, 0.7))) for middle in (0.86, 0.76))
     said = said_of(better, "contradicted", "holds")
-    assert "Not all of its features need be at fault: a softmax on layer 4 gets 86.0 % right" in said
+    assert "Not all of its features need be at fault: a softmax on layer 5 gets 86.0 % right" in said
     assert "need be at fault" not in said_of(worse, "contradicted", "holds")
 
 

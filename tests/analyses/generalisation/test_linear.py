@@ -9,7 +9,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from reportgen.analyses.generalisation import linear
-from reportgen.analyses.generalisation.linear import classify, condensed
+from reportgen.analyses.generalisation.linear import classify
+from reportgen.look.condensed import condensed
 
 LABELS, TEST_LABELS = np.repeat(np.arange(3), 8), np.repeat(np.arange(3), 40)
 
@@ -158,4 +159,6 @@ def test_scaled_components_keep_their_proportions_and_have_squares_of_one() -> N
     ratio = train.std(axis=0) / points.std(axis=0)
     np.testing.assert_allclose(ratio, ratio[0])
     np.testing.assert_allclose((asked - points[0]) * ratio, test - train[0])
+    points, asked = linear.scaled(train[:2], test)  # fewer images than components
+    assert points.shape == (2, 2)
     assert not np.any(linear.scaled(np.ones((5, 3)), test)[1])

@@ -3,7 +3,7 @@
 import numpy as np
 
 from reportgen.analyses.generalisation.analysis import Result
-from reportgen.analyses.generalisation.by_layer import INPUTS, KINDS, ByLayer
+from reportgen.analyses.generalisation.by_layer import INPUTS, SOFTMAX, ByLayer
 from reportgen.analyses.generalisation.comparison import Comparison
 from reportgen.analyses.generalisation.from_scratch import Scratch
 from reportgen.analyses.generalisation.frozen import Frozen
@@ -28,8 +28,11 @@ def result(
 ) -> Result:
     """Accuracies by the number of images and by layer; so many fits and trainings that went otherwise than they should."""
     trainings = np.arange(len(counts) * FOLDS).reshape(len(counts), FOLDS)
-    ways = (len(INPUTS), len(KINDS), len(layers))
-    linear = np.stack([right(accuracy) for _, accuracy in layers])
+    accuracies = dict(layers)
+    rows = [("SVM", number) for number in accuracies] + [
+        ("softmax", number) for number in accuracies if number in SOFTMAX
+    ]
+    linear = np.stack([right(accuracies[number]) for _, number in rows])
     return Result(
         Comparison(
             name=name,
@@ -52,8 +55,9 @@ def result(
                 layers=tuple(Read(number, 8, 5, 5) for number, _ in layers),
                 components=200,
                 fitted_on=1200,
-                correct=np.broadcast_to(linear, (*ways[:2], *linear.shape)).copy(),
-                strengths=np.ones((*ways, FOLDS)),
+                rows=tuple(rows),
+                correct=np.stack([linear] * len(INPUTS)),
+                strengths=np.ones((len(INPUTS), len(rows), FOLDS)),
                 fits=1140,
                 unfinished=unfinished,
             ),
