@@ -76,6 +76,7 @@ def _images(settings: Settings) -> Iterator[Stage]:
         "reportgen.stages.transfer",
         ("data",),
         ("transfer", "data", "run"),
+        also=("reportgen.data.named",) if settings.transfer.named else (),
         doing="reading the images of other classes",
         files=user_files.transfer_images,
     )

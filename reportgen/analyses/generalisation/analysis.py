@@ -71,7 +71,10 @@ def _training_seeds(inputs: Inputs, seeds: np.ndarray) -> np.ndarray:
 def judge(result: Result, rng: np.random.Generator) -> list[Verdict]:
     """The claims `generalises` and `deeper-is-better`; the units are test images and draws of the training images."""
     if result.comparison is None:
-        why = "this run has no images of other classes: TRANSFER= names a folder with one folder for each class"
+        why = (
+            "this run has no images of other classes that show one thing each: TRANSFER= names a folder with one folder for "
+            "each class, or one of torchvision’s data sets"
+        )
         return [not_tested("generalises", why), not_tested("deeper-is-better", why)]
     return [verdict.generalises(result.comparison), verdict.deeper(result.comparison, rng)]
 

@@ -160,7 +160,7 @@ def _training_table(found: Comparison) -> Table:
 def _by_layer(found: Comparison) -> LineChart:
     by_layer = found.by_layer
     equal, every = (_curves(found, through) for through in INPUTS)
-    titles = (f"{_components(found)} of every layer", "all of a layer’s numbers")
+    titles = (f"{by_layer.components} components of every layer", "all of a layer’s numbers")
     return LineChart(
         title="Accuracy by the layer that is read",
         caption=f"Share of {len(found.labels)} test images that a linear classifier gets right, mean over the classes, "

@@ -113,7 +113,7 @@ def test_a_lower_layer_that_serves_better_is_pointed_at(said_of: Callable[..., s
 def test_without_other_images_the_section_says_so(said_of: Callable[..., str]) -> None:
     said = said_of(Result(None), "not tested", "not tested")
     assert "This run has no images of other classes for that test: TRANSFER= names a folder" in said
-    assert "This run has no images of other classes: TRANSFER= names a folder" in said
+    assert "This run has no images of other classes that show one thing each: TRANSFER= names a folder" in said
 
 
 def test_tables_are_numbered_apart_from_figures_and_named_so_where_they_are_referred_to(
