@@ -75,6 +75,10 @@ GENERALISATION: dict[str, dict[int, tuple[Spread, Spread]]] = {
 # Table 6: PASCAL 2012, mean accuracy in per cent: the paper's, and the two leaders'.
 PASCAL_MEAN = 79.0
 PASCAL_LEADERS = (74.3, 82.2)
+PASCAL_CLASSES = (
+    *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
+    *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
+)
 PASCAL_BEST_OF = (5, 20)  # number of classes on which the paper's net was best, number of all classes
 
 # Table 7: data set -> classifier and layer -> accuracy in per cent.

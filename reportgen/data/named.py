@@ -13,7 +13,7 @@ from PIL import Image
 
 from reportgen.base.errors import UserError
 from reportgen.data.folders import ImageFile, Listing, split
-from reportgen.settings.sections import NAMED_SETS, DataSettings
+from reportgen.settings.sections import NAMED_MULTILABEL, NAMED_SETS, DataSettings
 
 HOME = Path("data")  # torchvision's own root: the sets lie in folders of their own below it
 
@@ -26,12 +26,14 @@ class Named:
     folder: str  # below `HOME`, where torchvision looks for it
     splits: Mapping[str, Mapping[str, Any]]  # ours -> the arguments of the constructor
     downloads: bool = True  # torchvision knows where to get it
+    without: tuple[str, ...] = ()  # what torchvision counts as a class and is none
 
 
 SETS = {
     "CIFAR10": Named("CIFAR10", "cifar-10-batches-py", {"train": {"train": True}, "test": {"train": False}}),
     "STL10": Named("STL10", "stl10_binary", {"train": {"split": "train"}, "test": {"split": "test"}}),
     "Caltech101": Named("Caltech101", "caltech101", {"train": {}}),
+    "Caltech256": Named("Caltech256", "caltech256", {"train": {}}, without=("257.clutter",)),
     "Imagenette": Named("Imagenette", "imagenette2", {"train": {"split": "train"}, "val": {"split": "val"}}),
     "OxfordIIITPet": Named(
         "OxfordIIITPet", "oxford-iiit-pet", {"train": {"split": "trainval"}, "test": {"split": "test"}}
@@ -42,13 +44,21 @@ SETS = {
 assert tuple(SETS) == NAMED_SETS
 
 
-def list_named(settings: DataSettings, seed: int, loaded: bool) -> Listing:
-    """List a data set; for a `loaded` net only the images that nobody trains on, where the set tells them apart."""
+def list_named(settings: DataSettings, seed: int, loaded: bool, switch: str = "DATA") -> Listing:
+    """List a data set; for a `loaded` net only the images that nobody trains on, where the set tells them apart.
+
+    Raises UserError, which names the `switch`, where the set is not there and cannot be downloaded.
+    """
     named = SETS[settings.source]
     wanted = {name: arguments for name, arguments in named.splits.items() if not loaded or name != "train"}
-    opened = {name: _open(settings.source, named, arguments) for name, arguments in (wanted or named.splits).items()}
+    opened = {
+        name: _open(f"{switch}={settings.source}", named, arguments)
+        for name, arguments in (wanted or named.splits).items()
+    }
     classes = _classes(next(iter(opened.values())))
-    found = {name: _files(data, name, classes) for name, data in opened.items()}
+    kept = tuple(kind for kind in classes if kind not in named.without)
+    found = {name: _files(data, name, classes, kept) for name, data in opened.items()}
+    classes = kept
     if not loaded:
         return Listing(classes, split(found, {"val": settings.val_share, "test": settings.test_share}, seed))
     part = found.get("val") or found.get("test") or found["train"]
@@ -56,7 +66,22 @@ def list_named(settings: DataSettings, seed: int, loaded: bool) -> Listing:
     return Listing(classes, {"train": (), "val": files, "test": ()}, {"test": "val"})
 
 
-def _open(source: str, named: Named, arguments: Mapping[str, Any]) -> Any:
+def list_transfer(source: str) -> tuple[tuple[str, ...], tuple[ImageFile, ...]]:
+    """The classes and files of a data set for ``TRANSFER=``: those that nobody trains on, where the set tells them apart."""
+    listing = list_named(DataSettings(source=source), 0, loaded=True, switch="TRANSFER")
+    return listing.classes, listing.splits["val"]
+
+
+def voc_folder() -> Path:
+    """The folder of PASCAL VOC 2012 in its own layout; raises UserError where it is not there and cannot be downloaded."""
+    folder = HOME / "VOCdevkit" / NAMED_MULTILABEL
+    if not folder.is_dir():
+        named = Named("VOCDetection", f"VOCdevkit/{NAMED_MULTILABEL}", {})
+        _open(f"TRANSFER={NAMED_MULTILABEL}", named, {"year": "2012", "image_set": "trainval"})
+    return folder
+
+
+def _open(said_by: str, named: Named, arguments: Mapping[str, Any]) -> Any:
     kind = getattr(torchvision.datasets, named.kind)
     try:
         return kind(HOME, **arguments)
@@ -70,7 +95,7 @@ def _open(source: str, named: Named, arguments: Mapping[str, Any]) -> Any:
             reason = f"and torchvision cannot download it ({_first_line(error)})"
     place = HOME / named.folder
     raise UserError(
-        f"DATA={source}: it is not in {place}, {reason}: put it there as torchvision.datasets.{named.kind} reads it"
+        f"{said_by}: it is not in {place}, {reason}: put it there as torchvision.datasets.{named.kind} reads it"
     )
 
 
@@ -84,12 +109,14 @@ def _classes(data: Any) -> tuple[str, ...]:
     return tuple(name if isinstance(name, str) else name[0] for name in names)
 
 
-def _files(data: Any, part: str, classes: tuple[str, ...]) -> list[list[ImageFile]]:
-    """Every image of one part, class by class."""
-    found: list[list[ImageFile]] = [[] for _ in classes]
+def _files(data: Any, part: str, classes: tuple[str, ...], kept: tuple[str, ...]) -> list[list[ImageFile]]:
+    """Every image of one part, class by class, of the classes that are kept."""
+    found: list[list[ImageFile]] = [[] for _ in kept]
+    numbers = {kind: number for number, kind in enumerate(kept)}
     for index, label in enumerate(_labels(data)):
-        name = f"{classes[label]}/{part}-{index:06d}"
-        found[label].append(_file(data, index, name, label))
+        number = numbers.get(classes[label])
+        if number is not None:
+            found[number].append(_file(data, index, f"{classes[label]}/{part}-{index:06d}", number))
     return found
 
 

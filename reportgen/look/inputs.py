@@ -14,7 +14,7 @@ from reportgen import probe
 from reportgen.base.artifacts import DOCUMENT, read_arrays, read_json
 from reportgen.base.progress import track
 from reportgen.data.annotations import Annotations
-from reportgen.data.dataset import Dataset, Split, Transfer
+from reportgen.data.dataset import Dataset, Multilabel, Split, Transfer
 from reportgen.data.labels import as_seen
 from reportgen.data.reading import stored
 from reportgen.data.transforms import Preprocessing, inner
@@ -110,6 +110,10 @@ def _no_transfer() -> Transfer | None:
     return None
 
 
+def _no_multilabel() -> Multilabel | None:
+    return None
+
+
 def _none_compared(variant: str, turn: int) -> TrainedNet | None:
     return None
 
@@ -127,12 +131,15 @@ class Inputs:
     device_name: str = "cpu"
     open_annotations: Callable[[], Annotations] = _nothing_marked
     open_transfer: Callable[[], Transfer | None] = _no_transfer
+    open_multilabel: Callable[[], Multilabel | None] = _no_multilabel
     open_compared: Callable[[str, int], TrainedNet | None] = _none_compared
     data_numbers: dict[str, Any] = field(default_factory=dict)
     epoch: float | None = None  # None: the trained net
     batch_size: int | None = None  # images forwarded at once; None: the device's default
     workshop: Path | None = None  # a folder that survives a kill, for work that can be resumed
-    training_seed: int = 0  # of nets that an analysis trains
+    training_seed: int = (
+        0  # of the nets that an analysis trains itself; what it draws of the images does not depend on it
+    )
     nodes: tuple[str, ...] = ()  # the nodes that the user names as the paper's layers; empty: found by the rule
     world: World = ALONE  # the processes that share the search
 
@@ -162,6 +169,7 @@ class Inputs:
             device_name=device,
             open_annotations=partial(Annotations.open, place("annotations")),
             open_transfer=partial(Transfer.open, place("transfer")),
+            open_multilabel=partial(Multilabel.open, place("multilabel")),
             open_compared=partial(_compared, build, reads, within),
             data_numbers=_numbers(place("data")),
             workshop=workshop,
@@ -180,6 +188,7 @@ class Inputs:
         learned: Learned | None = None,
         compared: Mapping[tuple[str, int], "Inputs"] | None = None,
         kept: Mapping[float, torch.nn.Module] | None = None,
+        multilabel: Multilabel | None = None,
     ) -> "Inputs":
         """A net and images in memory; `compared`: comparison nets, `kept`: the net as it was after some epochs."""
         beside = {name: other.trained for name, other in (compared or {}).items()}
@@ -189,6 +198,7 @@ class Inputs:
             device_name=str(next(net.parameters()).device),
             open_annotations=lambda: annotations or _nothing_marked(),
             open_transfer=lambda: transfer,
+            open_multilabel=lambda: multilabel,
             open_compared=lambda variant, turn: beside.get((variant, turn)),
             batch_size=batch,
         )
@@ -229,6 +239,11 @@ class Inputs:
     def transfer(self) -> Transfer | None:
         """Images of classes that the net was not trained on; None where the run has none."""
         return self.open_transfer()
+
+    @cached_property
+    def multilabel(self) -> Multilabel | None:
+        """Images that show several objects at once; None where there are none."""
+        return self.open_multilabel()
 
     @cached_property
     def probabilities(self) -> Float[np.ndarray, "image class"]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from reportgen.base.artifacts import FileDigests, digest, read_json
 from reportgen.base.errors import UserError
 from reportgen.base.names import nearest
-from reportgen.settings.sections import NAMED_SETS, Settings
+from reportgen.settings.sections import NAMED_MULTILABEL, NAMED_SETS, Settings
 
 
 def images(settings: Settings, digests: FileDigests) -> str:
@@ -16,14 +16,15 @@ def images(settings: Settings, digests: FileDigests) -> str:
 
 def transfer_images(settings: Settings, digests: FileDigests) -> str:
     """Digest of the user's images of other classes."""
-    return _tree_digest(settings.transfer.source, "TRANSFER", digests)
+    source = settings.transfer.source
+    return source if settings.transfer.named else _tree_digest(source, "TRANSFER", digests)
 
 
 def _tree_digest(source: str, switch: str, digests: FileDigests) -> str:
     if source in ("", "scenes"):
         return source
     if not Path(source).is_dir():
-        near = nearest(source, NAMED_SETS) if switch == "DATA" else ""
+        near = nearest(source, NAMED_SETS if switch == "DATA" else (*NAMED_SETS, NAMED_MULTILABEL))
         raise UserError(
             f"{switch}={source}: no such folder{near}: give a folder with one folder of images for each class"
         )

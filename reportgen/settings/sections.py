@@ -52,7 +52,10 @@ class MachineSettings:
     gpus: Positive = 1  # processes that share training and search, each with a GPU, or on the CPU with DEVICE=cpu
 
 
-NAMED_SETS = ("CIFAR10", "STL10", "Caltech101", "Imagenette", "OxfordIIITPet", "ImageNet")  # torchvision's, by name
+NAMED_SETS = (  # torchvision's, by name
+    *("CIFAR10", "STL10", "Caltech101", "Caltech256", "Imagenette", "OxfordIIITPet", "ImageNet"),
+)
+NAMED_MULTILABEL = "VOC2012"  # torchvision's, whose images show several things: for TRANSFER= alone
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -177,7 +180,13 @@ class AnnotationSettings:
 class TransferSettings:
     """The data set on which the frozen features are tried."""
 
-    source: str = ""  # "scenes", or a folder with one folder of images for each class; empty: scenes with DATA=scenes
+    # "scenes"; a folder, with one for each class or in PASCAL VOC's layout; or a torchvision set. Empty: scenes with DATA=scenes
+    source: str = ""
+
+    @property
+    def named(self) -> bool:
+        """Whether `source` names a torchvision data set and not a folder of that name."""
+        return self.source in (*NAMED_SETS, NAMED_MULTILABEL) and not Path(self.source).is_dir()
 
 
 SECTIONS: dict[str, type] = {

@@ -40,7 +40,11 @@ SWITCHES = (
     ),
     Switch("PARTS", ("annotations", "parts"), "a COCO file with keypoints: the parts that are masked in figure 8"),
     Switch("MASKS", ("annotations", "masks"), "where the objects are: a COCO file, or a folder of mask PNGs"),
-    Switch("TRANSFER", ("transfer", "source"), "images of other classes: a folder with one folder for each class"),
+    Switch(
+        "TRANSFER",
+        ("transfer", "source"),
+        "images of other classes: a folder with one folder for each class, or torchvision's Caltech256, ...; VOC2012",
+    ),
     Switch("SEED", ("run", "seed"), "seed of everything random", "0"),
     Switch("TRAINING_SEED", ("training", "seed"), "seed of weights, batches and crops alone; default: SEED"),
     Switch(

@@ -77,6 +77,7 @@ def _images(settings: Settings) -> Iterator[Stage]:
         "reportgen.stages.transfer",
         ("data",),
         ("transfer", "data", "run"),
+        also=("reportgen.data.named",) if settings.transfer.named else (),
         doing="reading the images of other classes",
         files=user_files.transfer_images,
     )
@@ -185,7 +186,7 @@ def _judging(settings: Settings, compared: Iterable[variants.Compared], repeated
         ("data", "net", *(net.stage for net in compared), *judging, *again),
         sections,
         doing="judging the paper's claims",
-        given={} if settings.model.loaded else {"architecture": _architecture(settings)},
+        given={} if settings.model.loaded else {"architecture": asdict(_architecture(settings))},
         files=user_files.noise_files,
     )
 

@@ -1,5 +1,9 @@
-"""The transfer stage: images of classes that the net never saw, for tables 4, 5 and 7."""
+"""The transfer stage: images of classes that the net never saw, for tables 4, 5 and 7.
 
+Images that show several things, as PASCAL VOC's do, belong to no one class: they are for the multilabel stage alone.
+"""
+
+from importlib import import_module
 from pathlib import Path
 
 from reportgen.base.artifacts import DOCUMENT, digest, write_json
@@ -7,7 +11,9 @@ from reportgen.base.errors import UserError
 from reportgen.data.dataset import count_images
 from reportgen.data.folders import list_classes
 from reportgen.data.packing import Skipped, pack
+from reportgen.data.voc import is_voc
 from reportgen.pipeline.work import Work
+from reportgen.settings.sections import NAMED_MULTILABEL
 from reportgen.stages.scenes import drawn_scenes
 
 
@@ -18,8 +24,19 @@ def make(work: Work, folder: Path) -> None:
         write_json(folder / DOCUMENT, {"numbers": None})
         return
     drawn = source == "scenes"
-    root = drawn_scenes(work) / "transfer" if drawn else Path(source)
-    classes, files = list_classes(root, f"TRANSFER={source}")
+    if work.settings.transfer.named:
+        if source == NAMED_MULTILABEL:
+            write_json(folder / DOCUMENT, {"numbers": None})
+            return
+        name = source
+        classes, files = import_module("reportgen.data.named").list_transfer(source)
+    else:
+        root = drawn_scenes(work) / "transfer" if drawn else Path(source)
+        if is_voc(root):
+            write_json(folder / DOCUMENT, {"numbers": None})
+            return
+        name = "embedded scenes of classes that the net never saw" if drawn else root.resolve().name
+        classes, files = list_classes(root, f"TRANSFER={source}")
     skipped: Skipped = []
     kept, pixels = pack(folder, "transfer", files, work.settings.data.size, skipped)
     labels = [file.label for file in kept]
@@ -34,7 +51,7 @@ def make(work: Work, folder: Path) -> None:
                 f"TRANSFER={source}: no image of the class {kind} can be used ({why}): mend them, or remove the folder"
             )
     numbers = {
-        "name": "embedded scenes of classes that the net never saw" if drawn else root.resolve().name,
+        "name": name,
         "drawn": drawn,
         "classes": list(classes),
         "images": len(kept),

@@ -10,7 +10,7 @@ from torchvision.models import squeezenet1_1
 from reportgen.analyses.correspondence import analysis as correspondence
 from reportgen.analyses.evolution import analysis as evolution
 from reportgen.analyses.evolution import cka
-from reportgen.analyses.generalisation import transferring
+from reportgen.analyses.generalisation import reading
 from reportgen.analyses.invariance import distances
 from reportgen.data.annotations import Parts
 from reportgen.data.dataset import Dataset, Split
@@ -52,8 +52,9 @@ def test_figure_4_reads_the_vectors_of_figure_5(opened: Inputs) -> None:
 
 def test_the_tables_read_the_vectors_of_figure_5(opened: Inputs) -> None:
     val, expected = opened.data.val, of_figure_5(opened)
-    features, _, top = transferring.read(opened, val, np.arange(IMAGES))
-    assert top == 7
+    wanted = reading.Wanted.of(opened)
+    features, _ = reading.read(opened, wanted, val, np.arange(IMAGES), "")
+    assert wanted.top.number == 7
     np.testing.assert_allclose(features[7], expected, rtol=1e-6)
     parts = Parts(
         val.images,

@@ -37,6 +37,50 @@ def test_a_set_that_lies_there_is_used(tmp_path: Path, monkeypatch: pytest.Monke
     assert all(image.shape == (32, 32, 3) for image in images)
 
 
+def caltech256(root: Path) -> None:
+    """A data set in the form of Caltech-256, with two of its classes and what is no class."""
+    for label, kind in enumerate(("001.ak47", "002.american-flag", "257.clutter"), start=1):
+        folder = root / "data" / "caltech256" / "256_ObjectCategories" / kind
+        folder.mkdir(parents=True)
+        for index in range(1, 4):
+            Image.new("RGB", (40, 50), (60 * label, 0, 0)).save(folder / f"{label:03}_{index:04}.jpg")
+
+
+def test_caltech_256_is_read_without_its_clutter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    caltech256(tmp_path)
+    classes, files = named.list_transfer("Caltech256")
+    assert classes == ("001.ak47", "002.american-flag")
+    assert [file.label for file in files] == [0, 0, 0, 1, 1, 1]
+    images = [image for _, image in read_images(files, 32, lambda *_: pytest.fail("skipped"))]
+    assert [round(image[..., 0].mean() / 60) for image in images] == [1, 1, 1, 2, 2, 2]
+    listing = named.list_named(DataSettings(source="Caltech256"), 0, loaded=False)
+    assert listing.classes == classes
+
+
+def test_of_a_set_for_transfer_the_part_is_read_that_nobody_trains_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    imagenette(tmp_path)
+    classes, files = named.list_transfer("Imagenette")
+    assert classes == ("tench", "parachute")
+    assert {file.name.split("/")[1][:3] for file in files} == {"val"}
+
+
+def test_pascal_voc_is_found_where_torchvision_puts_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("torchvision.datasets.voc.download_and_extract_archive", _no_network)
+    with pytest.raises(UserError, match=r"^TRANSFER=VOC2012: it is not in data/VOCdevkit/VOC2012, .*no network here"):
+        named.voc_folder()
+    (tmp_path / "data" / "VOCdevkit" / "VOC2012").mkdir(parents=True)
+    assert named.voc_folder() == Path("data/VOCdevkit/VOC2012")
+
+
+def _no_network(*args: object, **more: object) -> None:
+    raise URLError("no network here")
+
+
 def test_for_training_the_missing_split_is_taken_from_the_training_images(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -49,17 +93,16 @@ def test_for_training_the_missing_split_is_taken_from_the_training_images(
     assert len(set(names)) == len(names)
 
 
+@pytest.mark.parametrize("switch", ["DATA", "TRANSFER"])
 @pytest.mark.parametrize("source", named.SETS)
-def test_a_set_that_cannot_be_had_names_its_place(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_set_that_cannot_be_had_names_its_place(
+    source: str, switch: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-
-    def unreachable(*args: object, **more: object) -> None:
-        raise URLError("no network here")
-
-    monkeypatch.setattr("urllib.request.urlopen", unreachable)
+    monkeypatch.setattr("urllib.request.urlopen", _no_network)
     with pytest.raises(UserError) as caught:
-        named.list_named(DataSettings(source=source), 0, loaded=True)
+        named.list_named(DataSettings(source=source), 0, loaded=True, switch=switch)
     said = str(caught.value)
-    assert said.startswith(f"DATA={source}: it is not in data")
+    assert said.startswith(f"{switch}={source}: it is not in data")
     assert "no network here" in said or source == "ImageNet"
     assert "\n" not in said

@@ -7,8 +7,10 @@ import pytest
 import safetensors.torch
 import torchvision
 
+from reportgen.analyses.generalisation.by_layer import INPUTS, components, fit
 from reportgen.analyses.generalisation.folds import draw_folds
-from reportgen.analyses.generalisation.transferring import KINDS, fit, read
+from reportgen.analyses.generalisation.frozen import learn
+from reportgen.analyses.generalisation.reading import Wanted, read
 from reportgen.data.dataset import Dataset, Split, Transfer
 from reportgen.data.decoding import read_image
 from reportgen.data.folders import list_classes
@@ -39,16 +41,21 @@ def test_frozen_features_serve_other_photographs_and_the_deeper_the_better(real_
     transfer = photographs(real_data / "caltech101" / "transfer", of_class=14, size=256)
     inputs = squeezenet(real_data, transfer)
     folds = draw_folds(transfer, (1, 5), 2, 0.5, np.random.default_rng(0))
-    features, layers, top = read(inputs, transfer.images, folds.used)
+    wanted = Wanted.of(inputs)
+    features, layers = read(inputs, wanted, transfer.images, folds.used, "")
     assert [layer.number for layer in layers] == [1, 2, 3, 4, 5, 7]
     assert all(layer.features <= 10_000 for layer in layers)
     assert layers[-1].features == 512
-    found = fit(features, layers, top, transfer.images.labels, folds, (1, 5), np.arange(2))
-    one, five = found["frozen"].mean(axis=(1, 2))
+    test, seeds = features[7][np.searchsorted(folds.used, folds.test)], np.arange(2)
+    frozen = learn(inputs, wanted.top, transfer.images, folds, (1, 5), test, seeds)
+    one, five = frozen.correct.mean(axis=(1, 2))
     assert 0.4 < one < five
     assert five > 0.7  # chance is 0.06
-    assert found["unfinished"] == 0
-    svm = found["linear"][KINDS.index("SVM")].mean(axis=(1, 2))
-    print(found["frozen"].mean(axis=(1, 2)), svm, found["linear"][1].mean(axis=(1, 2)))
-    assert svm[-1] > svm[0] + 0.2
-    assert svm[-1] >= svm[2] >= svm[0]
+    fitted = components(inputs, wanted, np.random.default_rng(0))
+    assert fitted[1] <= len(transfer.images) - 1
+    found = fit(features, layers, fitted, transfer.images.labels, folds, 5, seeds)
+    assert frozen.unfinished + found.unfinished == 0
+    svm = np.array([found.of(through, "SVM").mean(axis=(1, 2)) for through in INPUTS])  # "input layer"
+    assert (svm[:, -1] > svm[:, 0] + 0.2).all()
+    every = svm[INPUTS.index("all")]
+    assert every[-1] >= every[2] >= every[0]

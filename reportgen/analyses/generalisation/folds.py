@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from jaxtyping import Int
@@ -22,6 +23,11 @@ class Folds:
         """The training images of one fold, `count` of each class; a larger count holds a smaller one's."""
         return self.drawn[fold, :, :count].ravel()
 
+    def overlap(self, count: int) -> float:
+        """Which share of its images a fold of `count` a class has in common with another, mean over the pairs of folds."""
+        sets = [self.training(fold, count) for fold in range(len(self.drawn))]
+        return float(np.mean([np.isin(one, other).mean() for one, other in combinations(sets, 2)]))
+
     @property
     def used(self) -> Int[np.ndarray, " used"]:
         """Every image that is for testing or in a fold, ascending."""
@@ -33,7 +39,8 @@ def draw_folds(
 ) -> Folds:
     """Keep `test_share` of the smallest class, and as many of each, for testing; draw each fold from the rest.
 
-    Raises UserError as `check_sizes` does.
+    Folds share no image as long as the rest suffices: it is shuffled and dealt out, and shuffled anew when it no longer
+    holds a fold. Raises UserError as `check_sizes` does.
     """
     labels, kinds, most = transfer.images.labels, len(transfer.classes), max(counts)
     sizes = np.bincount(labels, minlength=kinds)
@@ -42,8 +49,17 @@ def draw_folds(
     pool = int(sizes.min()) - kept
     orders = [rng.permutation(np.flatnonzero(labels == label)) for label in range(kinds)]
     test = np.concatenate([order[:kept] for order in orders])
-    drawn = [[rng.permutation(order[kept:])[:most] for order in orders] for _ in range(folds)]
-    return Folds(test, np.array(drawn), pool)
+    drawn = [_dealt(order[kept:], most, folds, rng) for order in orders]
+    return Folds(test, np.stack(drawn, axis=1), pool)
+
+
+def _dealt(
+    pool: Int[np.ndarray, " image"], most: int, folds: int, rng: np.random.Generator
+) -> Int[np.ndarray, "fold place"]:
+    """So many of the pool for each fold, the same image twice in no two folds that one shuffling gives."""
+    at_once = len(pool) // most
+    shuffled = [rng.permutation(pool)[: at_once * most].reshape(at_once, most) for _ in range(-(-folds // at_once))]
+    return np.concatenate(shuffled)[:folds]
 
 
 def check_sizes(sizes: Mapping[str, int], counts: tuple[int, ...], test_share: float, source: str) -> None:

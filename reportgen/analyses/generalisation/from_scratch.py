@@ -5,20 +5,27 @@ only the images of the new data set. Several nets are trained at once, each by o
 times as fast as one net after another, and what a net becomes does not depend on the number of cores.
 """
 
-from collections.abc import Sequence
+import math
+import tempfile
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 
+import cv2
 import numpy as np
 import torch
-from jaxtyping import Bool, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 
+from reportgen.analyses.generalisation.folds import Folds
 from reportgen.base.progress import quiet, track
-from reportgen.data.dataset import Split
+from reportgen.data.dataset import Split, Transfer
+from reportgen.look.inputs import Inputs
 from reportgen.nets.training import loop as training
-from reportgen.settings.recipes import Architecture, TrainingSettings, plateaus
+from reportgen.nets.zfnet import ZFNet
+from reportgen.settings.recipes import SMALL, Architecture, TrainingSettings, plateaus
 
 VIEWS = 384  # images of one epoch, at the least: fewer images are seen several times in it, each time cropped anew
 RECIPE = TrainingSettings(
@@ -38,6 +45,8 @@ An epoch's error is that of the crops it was trained on. The learning rate falls
 error, or once two epochs in a row brought no lower one; when that has happened three times, training ends. The values
 were chosen for how surely and quickly the training images are learned by heart.
 """
+SMALL_SIDES = (40, 96)  # pixels, least and most: images for the small net, where the net itself cannot be trained anew
+LEAST_CROP = 36  # pixels: smaller ones leave nothing of the small net's last maps
 TRIES = 3  # a training that diverges begins again at a third of the learning rate
 
 
@@ -137,3 +146,71 @@ def train(
         settled=plateaus(settings, history.errors(settings)) >= settings.plateaus,
         restarts=restarts,
     )
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """The nets trained from scratch."""
+
+    same: bool  # of the architecture whose features are tried
+    crop: int  # pixels
+    correct: Bool[np.ndarray, "count fold test"]
+    updates: Int[np.ndarray, "count fold"]
+    loss: Float[np.ndarray, "count fold"]  # of the last epoch, nats, on the crops that were trained on
+    accuracy: Float[np.ndarray, "count fold"]  # of the last epoch, on the crops that were trained on
+    settled: Bool[np.ndarray, "count fold"]  # False: still improving when its epochs were used up
+    restarts: Int[np.ndarray, "count fold"]  # at a third of the learning rate, because training diverged
+
+
+def train_folds(
+    inputs: Inputs,
+    transfer: Transfer,
+    folds: Folds,
+    counts: tuple[int, ...],
+    epochs: int,
+    seeds: Int[np.ndarray, " fold"],
+) -> Scratch:
+    """Train the net's architecture on each fold, for each count; the small net of `recipes` where the net is not ours.
+
+    The small net's crops are as large a share of its images as those of the net itself.
+    """
+    same = isinstance(inputs.net, ZFNet)
+    stored, labels = transfer.images.images, transfer.images.labels
+    side = stored.shape[1] if same else int(np.clip(stored.shape[1], *SMALL_SIDES))
+    share = inputs.preprocessing.crop / stored.shape[1]
+    side = max(side, math.ceil(LEAST_CROP / share)) if not same else side
+    small = replace(SMALL, input_size=round(side * share), second_padding=1 if side > 64 else 2)
+    net = inputs.net.architecture if isinstance(inputs.net, ZFNet) else small
+    net = replace(net, classes=len(transfer.classes))
+
+    def images(indices: np.ndarray) -> np.ndarray:
+        chosen = np.asarray(stored[indices])
+        if side == stored.shape[1]:
+            return chosen
+        return np.stack([cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA) for image in chosen])
+
+    test = Split(images(folds.test), labels[folds.test], ("",) * len(folds.test))
+    with _room(inputs.workshop) as room:
+        tasks = [
+            Task(images(chosen), labels[chosen], int(seed), room / f"{count}-images-fold-{fold}")
+            for count in counts
+            for fold, seed in enumerate(seeds)
+            for chosen in [folds.training(fold, count)]
+        ]
+        trained = train_all(net, tasks, test, epochs, inputs.device)
+
+    def table(name: str) -> np.ndarray:
+        values = np.array([getattr(one, name) for one in trained])
+        return values.reshape(len(counts), len(seeds), *values.shape[1:])
+
+    return Scratch(same, net.input_size, *map(table, ("correct", "updates", "loss", "accuracy", "settled", "restarts")))
+
+
+@contextmanager
+def _room(workshop: Path | None) -> Iterator[Path]:
+    """The folder that outlives a kill, or a temporary one."""
+    if workshop is not None:
+        yield workshop
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)

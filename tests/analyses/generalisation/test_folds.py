@@ -55,3 +55,17 @@ def test_too_few_images_are_named_with_the_way_out() -> None:
         draw_folds(transfer(40, 1), (2,), 5, 0.5, np.random.default_rng(0))
     with pytest.raises(UserError, match="class 'class 1' has 0 images"):
         draw_folds(transfer(40, 0), (2,), 5, 0.5, np.random.default_rng(0))
+
+
+def test_folds_share_no_image_as_long_as_there_are_enough() -> None:
+    folds = draw_folds(transfer(20, 33, 21), (2, 5), 2, 0.5, np.random.default_rng(1))
+    assert folds.overlap(5) == folds.overlap(2) == 0
+    assert not set(folds.training(0, 5)) & set(folds.training(1, 5))
+
+
+def test_the_overlap_of_folds_is_the_share_that_two_have_in_common() -> None:
+    folds = draw_folds(transfer(20, 20), (2, 10), 4, 0.5, np.random.default_rng(1))
+    assert folds.overlap(10) == 1  # each fold takes the whole rest of each class
+    sets = [set(folds.training(fold, 2)) for fold in range(4)]
+    shared = [len(sets[a] & sets[b]) / 4 for a in range(4) for b in range(a)]
+    assert folds.overlap(2) == pytest.approx(np.mean(shared))

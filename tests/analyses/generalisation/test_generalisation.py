@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,8 +14,13 @@ from reportgen import claims
 from reportgen.analyses import settings
 from reportgen.analyses.generalisation import analysis as generalisation
 from reportgen.analyses.generalisation import from_scratch as scratch
-from reportgen.analyses.generalisation.analysis import Comparison, Result, Settings, rank_correlation
-from reportgen.analyses.generalisation.transferring import COMPARED, KINDS, Read, Scratch
+from reportgen.analyses.generalisation import shown
+from reportgen.analyses.generalisation.analysis import Result, Settings
+from reportgen.analyses.generalisation.by_layer import INPUTS, SOFTMAX, ByLayer
+from reportgen.analyses.generalisation.comparison import Comparison
+from reportgen.analyses.generalisation.from_scratch import Scratch
+from reportgen.analyses.generalisation.frozen import Frozen
+from reportgen.analyses.generalisation.reading import COMPARED, Read, Wanted, read
 from reportgen.base.errors import UserError
 from reportgen.claims import paper
 from reportgen.data.dataset import Dataset, Split, Transfer
@@ -46,7 +52,7 @@ def looking_at_means(blind: bool = False) -> nn.Module:
 
 
 def inputs(net: nn.Module, split: Split | None) -> Inputs:
-    some = images(1, 10)
+    some = images(4, 10)
     data = Dataset("base", ("a", "b", "c", "d"), "", some, some, some)
     transfer = None if split is None else Transfer("tinted noise", CLASSES, "", split)
     return Inputs.of(net, Preprocessing(32), data, transfer=transfer, batch=7)
@@ -76,17 +82,41 @@ def found_in(result: Result) -> Comparison:
 
 def test_features_that_are_the_class_are_enough_from_one_image_a_class(seeing: Result) -> None:
     found = found_in(seeing)
-    assert found.frozen.shape == (2, 2, 18)
-    assert found.frozen.all()
-    assert [layer.number for layer in found.layers] == [1, 2, 7]
-    said = generalisation.numbers(seeing)["layers"]
-    assert said[2]["SVM"] == said[2]["softmax"] == {"mean": 1.0, "deviation": 0.0}
-    assert said[0]["SVM"]["mean"] < 0.8  # the same tint, hidden in three thousand noisy numbers
+    assert found.frozen.correct.shape == (2, 2, 18)
+    assert found.frozen.correct.all()
+    assert [layer.number for layer in found.by_layer.layers] == [1, 2, 7]
+    said = generalisation.numbers(seeing)["classifiers"]
+    assert [(one["kind"], one["layer"]) for one in said] == [("SVM", 1), ("SVM", 2), ("SVM", 7), ("softmax", 7)]
+    for one in said[2:]:
+        assert all(one[through]["mean"] == 1 and one[through]["deviation"] == 0 for through in INPUTS)
+    assert said[0]["all"]["mean"] < 0.8  # the same tint, hidden in three thousand noisy numbers
 
 
-def test_layer_seven_of_the_softmax_is_the_frozen_one(seeing: Result) -> None:
-    found = found_in(seeing)
-    np.testing.assert_array_equal(found.frozen[-1], found.linear[KINDS.index("softmax"), -1])
+def test_every_layer_is_read_through_as_many_components_as_the_smallest_has(seeing: Result) -> None:
+    by_layer = found_in(seeing).by_layer
+    assert (by_layer.components, by_layer.fitted_on) == (3, 12)  # layer 7 has three numbers
+    assert [layer.features for layer in by_layer.layers] == [3072, 3072, 3]
+    for kind in ("SVM", "softmax"):
+        np.testing.assert_array_equal(by_layer.of("equal", kind)[-1], by_layer.of("all", kind)[-1])
+
+
+def test_no_fold_shares_an_image_where_there_are_enough(seeing: Result) -> None:
+    assert found_in(seeing).overlaps == (0.0, 0.0)
+
+
+def test_the_training_seed_moves_the_nets_from_scratch_alone() -> None:
+    given = inputs(looking_at_means(), images(12, tint=5))
+    seeds = [
+        found_in(generalisation.compute(replace(given, training_seed=seed), QUICK, np.random.default_rng(0)))
+        for seed in (0, 0, 1)
+    ]
+    first, again, other = seeds
+    np.testing.assert_array_equal(first.scratch.loss, again.scratch.loss)
+    assert (first.scratch.loss != other.scratch.loss).all()
+    for same in (again, other):
+        np.testing.assert_array_equal(first.labels, same.labels)
+        np.testing.assert_array_equal(first.by_layer.correct, same.by_layer.correct)
+        np.testing.assert_array_equal(first.frozen.correct, same.frozen.correct)
 
 
 def test_no_test_image_is_trained_on_and_every_class_has_as_many(seeing: Result) -> None:
@@ -97,8 +127,8 @@ def test_no_test_image_is_trained_on_and_every_class_has_as_many(seeing: Result)
 def test_a_net_that_ignores_its_input_is_at_chance() -> None:
     result = compute(looking_at_means(blind=True), images(12, tint=5))
     found = found_in(result)
-    assert (found.frozen.mean(axis=2) == 1 / 3).all()
-    assert (found.linear.mean(axis=3) == 1 / 3).all()
+    assert (found.frozen.correct.mean(axis=2) == 1 / 3).all()
+    assert (found.by_layer.correct.mean(axis=3) == 1 / 3).all()
     verdict = generalisation.judge(result, np.random.default_rng(1))[1]
     assert [part.estimate for part in verdict.parts] == [0, 0]
     assert verdict.verdict == "undecided"
@@ -111,7 +141,12 @@ def test_a_net_that_cannot_be_trained_anew_is_compared_with_the_small_one(seeing
     assert (scratch.same, scratch.crop) == (False, 36)  # the least side of its images is 40 px
     assert scratch.correct.shape == (2, 2, 18)
     assert not scratch.settled.any()  # after one epoch
-    assert "a small net that reads 36 px trained from scratch" in generalisation.figures(seeing)["by_count"].caption
+    captions = [generalisation.figures(seeing)[name].caption for name in ("by_count", "by_count_table")]
+    assert all("a small net that reads 36 px" in caption for caption in captions)
+    assert all("which sees the images smaller" in caption for caption in captions)
+    [generalises, _] = generalisation.judge(seeing, np.random.default_rng(1))
+    assert generalises.verdict == "not tested"
+    assert "another, smaller net that reads 36 px" in generalises.because
 
 
 def test_wide_layers_are_averaged_to_ten_thousand_numbers_at_most() -> None:
@@ -123,40 +158,28 @@ def test_wide_layers_are_averaged_to_ten_thousand_numbers_at_most() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return self.classifier(self.relu(self.conv(x)).flatten(1))
 
-    from reportgen.analyses.generalisation.transferring import read
-
     split = images(2, tint=5)
     given = inputs(Wide(), split)
     used = np.array([1, 4])
-    features, layers, top = read(given, split, used)
+    wanted = Wanted.of(given)
+    features, layers = read(given, wanted, split, used, "")
     assert layers[0] == Read(1, maps=40, side=32, pooled=15)
-    assert (layers[0].features, top, layers[-1]) == (9000, 7, Read(7, 40960, 1, 1))
+    assert (layers[0].features, wanted.top.number, layers[-1]) == (9000, 7, Read(7, 40960, 1, 1))
     batch = next(given.batches(split, used))
     with torch.no_grad():
         maps = torch.relu(given.net.conv(batch))
-    np.testing.assert_allclose(features[7][used], maps.flatten(1).numpy(), atol=1e-6)
-    grid = features[1][used].reshape(2, 40, 15, 15)
+    np.testing.assert_allclose(features[7], maps.flatten(1).numpy(), atol=1e-6)
+    grid = features[1].reshape(2, 40, 15, 15)
     np.testing.assert_allclose(grid[0, 3, 0, 0], maps[0, 3, :3, :3].mean(), atol=1e-6)  # 32/15 pixels, rounded outwards
-    assert not features[1][[0, 2, 3, 5]].any()
 
 
 def test_what_a_1x1_classifier_reads_is_averaged_over_its_places() -> None:
     net = nn.Sequential(nn.Conv2d(3, 5, 3), nn.ReLU(), nn.Conv2d(5, 2, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    from reportgen.analyses.generalisation.transferring import read
-
-    features, layers, top = read(inputs(net, None), images(1, 5), np.arange(3))
-    assert (top, layers[-1]) == (7, Read(7, 5, 30, 1))
+    given = inputs(net, None)
+    wanted = Wanted.of(given)
+    features, layers = read(given, wanted, images(1, 5), np.arange(3), "")
+    assert (wanted.top.number, layers[-1]) == (7, Read(7, 5, 30, 1))
     assert features[7].shape == (3, 5)
-
-
-def test_the_rank_correlation_is_spearmans_and_zero_without_differences() -> None:
-    from scipy.stats import spearmanr
-
-    rng = np.random.default_rng(0)
-    accuracy = rng.integers(0, 5, (30, 6)) / 5
-    wanted = [spearmanr(row, np.arange(6)).statistic for row in accuracy]
-    np.testing.assert_allclose(rank_correlation(accuracy), wanted)
-    np.testing.assert_array_equal(rank_correlation(np.array([[0.3] * 6, [0.3, *([0.3 + 1e-13] * 5)]])), [0, 0])
 
 
 # Verdicts
@@ -177,21 +200,29 @@ def comparison(
     """A comparison with these answers: "count fold test" twice, and "layer fold test"."""
     none = np.zeros(scratch.shape[:2])
     classes, folds = tuple("abcdef"), linear.shape[1]
+    soft = [number for number in numbers if number in SOFTMAX]
+    correct = np.concatenate([linear, linear[[numbers.index(number) for number in soft]]])
     return Comparison(
         name="planted",
         classes=classes,
         counts=counts,
         pool=50,
+        overlaps=(0.0,) * len(counts),
         labels=np.arange(linear.shape[2]) % 6,
         gallery=np.zeros((6, 4, 4, 3), np.uint8),
         gallery_classes=classes,
-        layers=tuple(Read(number, 10, 3, 3) for number in numbers),
         top=numbers[-1],
-        frozen=frozen,
-        linear=np.stack([linear] * 2),
-        strengths=np.ones((2, len(numbers), folds)),
-        fits=10,
-        unfinished=0,
+        frozen=Frozen(10, frozen, none + 1.0, fits=5, unfinished=0),
+        by_layer=ByLayer(
+            layers=tuple(Read(number, 10, 3, 3) for number in numbers),
+            components=256,
+            fitted_on=1200,
+            rows=(*(("SVM", number) for number in numbers), *(("softmax", number) for number in soft)),
+            correct=np.stack([correct] * len(INPUTS)),
+            strengths=np.ones((len(INPUTS), len(correct), folds)),
+            fits=5,
+            unfinished=0,
+        ),
         scratch=Scratch(True, 88, scratch, none.astype(int), none, none, none > -1, none.astype(int)),
     )
 
@@ -205,7 +236,7 @@ def planted(
     """A result at the default profile's sizes, with these accuracies."""
     loaded = settings.load({})
     default = loaded.sections["generalisation"]
-    assert (loaded.data.transfer * default.test_share * 6, default.folds) == (300, 5)
+    assert (round(loaded.data.transfer * default.test_share) * 6, default.folds) == (300, 5)
     rng = np.random.default_rng(0)
     answers = (right(np.array(shares), 300, 5, rng) for shares in (frozen, scratch, layers))
     return Result(comparison(*answers, counts=default.counts[: len(frozen)], numbers=numbers))
@@ -231,7 +262,10 @@ def test_generalises_can_fall_either_way(frozen: tuple, scratch: tuple, verdict:
     first, last = frozen[0] - scratch[0], frozen[-1] - scratch[-1]
     assert estimates == pytest.approx([first, last, first - last], abs=0.003)
     assert {part.n for part in found.parts} == {300}
-    assert found.parts[0].name == "2 a class, these trained nets: frozen minus from scratch"
+    assert found.parts[0].name == "2 a class: frozen features minus from scratch"
+    assert {part.unit for part in found.parts} == {claims.POINTS}
+    assert found.parts[0].most == pytest.approx(1 - scratch[0], abs=0.003)
+    assert all(part.se and part.se > 0 for part in found.parts)
 
 
 @pytest.mark.parametrize(
@@ -239,7 +273,10 @@ def test_generalises_can_fall_either_way(frozen: tuple, scratch: tuple, verdict:
     [
         (RISING, "holds"),
         (RISING[::-1], "contradicted"),
-        ((0.6, 0.9, 0.85, 0.8, 0.75, 0.7), "contradicted"),  # higher at the top than at the bottom, yet falling between
+        (
+            (0.45, 0.95, 0.85, 0.75, 0.65, 0.55),
+            "contradicted",
+        ),  # higher at the top than at the bottom, yet falling between
         ((0.70, 0.71, 0.70, 0.71, 0.70, 0.71), "undecided"),
     ],
 )
@@ -247,11 +284,23 @@ def test_deeper_is_better_can_fall_either_way(layers: tuple, verdict: str) -> No
     found = generalisation.judge(planted((0.7, 0.8, 0.9), (0.3, 0.5, 0.7), layers), np.random.default_rng(1))[1]
     assert (found.id, found.verdict) == ("deeper-is-better", verdict)
     assert found.parts[0].estimate == pytest.approx(layers[-1] - layers[0], abs=0.003)
+    assert [part.name for part in found.beside] == [
+        part.name.replace("equal inputs", "all of a layer’s numbers") for part in found.parts
+    ]
+
+
+def test_folds_of_the_same_images_say_nothing_of_other_images() -> None:
+    given = planted((0.7, 0.8, 0.9), (0.3, 0.5, 0.7), RISING)
+    same = replace(found_in(given), overlaps=(0.1, 0.5, 1.0))
+    generalises, deeper = generalisation.judge(Result(same), np.random.default_rng(1))
+    assert [part.outcome for part in generalises.parts] == ["holds", "not tested", "not tested"]
+    assert deeper.verdict == "not tested"
+    assert "give more images of each class" in deeper.because
 
 
 def exactly(printed: list[paper.Spread]) -> np.ndarray:
-    """Answers of one fold to a thousand images, so many per cent of them right."""
-    return np.stack([(np.arange(1000) < round(10 * spread.mean))[None] for spread in printed])
+    """Answers of two folds to a thousand images, so many per cent of them right."""
+    return np.stack([np.tile(np.arange(1000) < round(10 * spread.mean), (2, 1)) for spread in printed])
 
 
 TABLE_7 = paper.LAYER_BY_LAYER["Caltech-101, 30 a class"]
@@ -334,16 +383,17 @@ def test_the_tables_print_mean_and_deviation_over_folds_beside_the_papers() -> N
     result = planted((0.7, 0.8, 0.9), (0.3, 0.5, 0.7), RISING)
     found, drawn = found_in(result), generalisation.figures(result)
     rows = drawn["by_count_table"].rows
-    share = 100 * found.frozen[0].mean(axis=1)
+    share = 100 * found.frozen.correct[0].mean(axis=1)
     assert rows[0][:2] == ("this run", "2")
     assert rows[0][3] == f"{share.mean():.1f}\u00a0±\u00a0{share.std(ddof=1):.1f}"
     assert rows[3] == ("the paper, Caltech-101", "15", "22.8\u00a0±\u00a01.5", "83.8\u00a0±\u00a00.5", "+61.0")
     assert len(rows) == 3 + 6
     layers = drawn["by_layer_table"].rows
     assert layers[0][0] == "SVM, layer\u00a01"
-    assert layers[0][3:] == ("44.8\u00a0±\u00a00.7", "24.6\u00a0±\u00a00.4")
-    assert layers[6][3:] == ("–", "–")  # the paper has no softmax on layer 1
-    assert layers[-1][3:] == ("85.4\u00a0±\u00a00.4", "72.6\u00a0±\u00a00.1")
+    assert layers[0][1] == layers[0][2]  # planted alike, through equal inputs and through all numbers
+    assert layers[0][4:] == ("44.8\u00a0±\u00a00.7", "24.6\u00a0±\u00a00.4")
+    assert [row[0] for row in layers[6:]] == ["softmax, layer\u00a05", "softmax, layer\u00a07"]
+    assert layers[-1][4:] == ("85.4\u00a0±\u00a00.4", "72.6\u00a0±\u00a00.1")
 
 
 def test_a_loss_is_printed_with_a_true_minus() -> None:
@@ -364,11 +414,20 @@ def test_the_curves_have_bands_of_one_deviation_and_a_line_at_chance() -> None:
 
 
 def test_what_is_read_of_a_layer_is_said() -> None:
-    assert generalisation._reads(Read(7, 256, 1, 1)) == "256 units"
-    assert generalisation._reads(Read(3, 192, 5, 5)) == "192 maps of 5 × 5: 4,800 numbers"
-    assert generalisation._reads(Read(1, 48, 21, 14)) == "48 maps of 21 × 21, averaged to 14 × 14: 9,408 numbers"
+    assert shown._reads(Read(7, 256, 1, 1)) == "256 units"
+    assert shown._reads(Read(3, 192, 5, 5)) == "192 maps of 5 × 5: 4,800 numbers"
+    assert shown._reads(Read(1, 48, 21, 14)) == "48 maps of 21 × 21, averaged to 14 × 14: 9,408 numbers"
+
+
+def test_the_papers_rows_on_the_same_set_come_first_and_are_said_to_be() -> None:
+    given = planted((0.7, 0.8, 0.9), (0.3, 0.5, 0.7), RISING)
+    known = Result(replace(found_in(given), name="Caltech256"))
+    table = generalisation.figures(known)["by_count_table"]
+    assert [row[0] for row in table.rows[3:]] == ["the paper, Caltech-256"] * 4 + ["the paper, Caltech-101"] * 2
+    assert "rows on Caltech-256 are of the same photographs" in table.caption
+    assert "of many more classes" in generalisation.figures(given)["by_count_table"].caption
 
 
 def test_the_rules_stand_in_the_claims() -> None:
-    assert "Unit: test images" in claims.BY_ID["generalises"].rule
-    assert "Unit: test images" in claims.BY_ID["deeper-is-better"].rule
+    for name in ("generalises", "deeper-is-better"):
+        assert "Unit: test images and draws of the training images" in claims.BY_ID[name].rule

@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from reportgen.analyses.generalisation import linear
-from reportgen.analyses.generalisation.linear import classify, condensed
+from reportgen.analyses.generalisation.linear import classify
+from reportgen.look.condensed import condensed
 
 LABELS, TEST_LABELS = np.repeat(np.arange(3), 8), np.repeat(np.arange(3), 40)
 
@@ -88,9 +90,9 @@ def test_a_fit_that_does_not_converge_is_counted_and_does_not_warn(monkeypatch: 
 
 def test_other_warnings_are_not_swallowed(monkeypatch: pytest.MonkeyPatch) -> None:
     class Warning_(LogisticRegression):
-        def fit(self, X, y):
+        def fit(self, X, y, sample_weight):
             linear.warnings.warn("odd", UserWarning, stacklevel=1)
-            return super().fit(X, y)
+            return super().fit(X, y, sample_weight)
 
     monkeypatch.setattr(linear, "_classifier", lambda _: Warning_())
     points, asked = condensed(*clouds(5, 1.0))
@@ -102,3 +104,61 @@ def test_the_seed_decides() -> None:
     points, asked = condensed(*clouds(200, 0.08))
     found = [classify("SVM", points, LABELS, asked, TEST_LABELS, seed) for seed in (0, 0)]
     np.testing.assert_array_equal(found[0].correct, found[1].correct)
+
+
+@pytest.mark.parametrize("kind", ["SVM", "softmax"])
+def test_the_views_of_an_image_are_left_out_together(kind: linear.Kind, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[np.ndarray] = []
+    original = linear._classifier
+
+    def watched(kind: linear.Kind):
+        model = original(kind)
+        fit = model.fit
+
+        def noted(rows, labels, sample_weight):
+            kept.append(rows[:, 0])
+            return fit(rows, labels, sample_weight)
+
+        model.fit = noted
+        return model
+
+    monkeypatch.setattr(linear, "_classifier", watched)
+    images = np.repeat(np.arange(24.0), 4)  # four views of each image, whose first coordinate is the image's number
+    points = np.column_stack([images, np.random.default_rng(0).normal(size=(96, 3))])
+    classify(kind, points, np.repeat(LABELS, 4), points[:3], np.arange(3), seed=0, views=4)
+    assert len(kept) == len(linear.GRID) * linear.PARTS + 1
+    for rows in kept[:-1]:
+        numbers, times = np.unique(rows, return_counts=True)
+        assert len(numbers) == 16
+        assert set(times) == {4}
+
+
+def test_views_that_do_not_differ_change_no_answer() -> None:
+    points, asked = condensed(*clouds(40, 0.3))
+    once = classify("softmax", points, LABELS, asked, TEST_LABELS, seed=0)
+    often = classify("softmax", np.repeat(points, 5, axis=0), np.repeat(LABELS, 5), asked, TEST_LABELS, seed=0, views=5)
+    np.testing.assert_array_equal(once.correct, often.correct)
+    assert (often.strength, often.fits) == (once.strength, once.fits)
+
+
+def test_a_grid_that_is_warmly_started_chooses_what_one_fit_at_a_time_does() -> None:
+    points, asked = condensed(*clouds(60, 0.25))
+    found = classify("softmax", points, LABELS, asked, TEST_LABELS, seed=3)
+    folds = StratifiedKFold(linear.PARTS, shuffle=True, random_state=3)
+    grid = GridSearchCV(LogisticRegression(max_iter=5000), {"C": list(linear.GRID)}, cv=folds).fit(points, LABELS)
+    assert found.strength == grid.best_params_["C"]
+    np.testing.assert_array_equal(found.correct, grid.predict(asked) == TEST_LABELS)
+
+
+def test_scaled_components_keep_their_proportions_and_have_squares_of_one() -> None:
+    rng = np.random.default_rng(0)
+    train, test = (rng.normal(5, (9.0, 3.0, 1.0), (count, 3)) for count in (50, 20))
+    points, asked = linear.scaled(train, test)
+    assert np.square(points).sum(axis=1).mean() == pytest.approx(1)
+    np.testing.assert_allclose(points.mean(axis=0), 0, atol=1e-12)
+    ratio = train.std(axis=0) / points.std(axis=0)
+    np.testing.assert_allclose(ratio, ratio[0])
+    np.testing.assert_allclose((asked - points[0]) * ratio, test - train[0])
+    points, asked = linear.scaled(train[:2], test)  # fewer images than components
+    assert points.shape == (2, 2)
+    assert not np.any(linear.scaled(np.ones((5, 3)), test)[1])

@@ -2,8 +2,12 @@
 
 import numpy as np
 
-from reportgen.analyses.generalisation.analysis import Comparison, Result
-from reportgen.analyses.generalisation.transferring import Read, Scratch
+from reportgen.analyses.generalisation.analysis import Result
+from reportgen.analyses.generalisation.by_layer import INPUTS, SOFTMAX, ByLayer
+from reportgen.analyses.generalisation.comparison import Comparison
+from reportgen.analyses.generalisation.from_scratch import Scratch
+from reportgen.analyses.generalisation.frozen import Frozen
+from reportgen.analyses.generalisation.reading import Read
 
 CLASSES = ("a<b", "heron", "newt")
 TEST, FOLDS = 150, 5
@@ -19,26 +23,44 @@ def result(
     unsettled: int = 0,
     restarted: int = 0,
     same: bool = True,
+    overlap: float = 0.0,
+    name: str = "birds & beasts",
 ) -> Result:
     """Accuracies by the number of images and by layer; so many fits and trainings that went otherwise than they should."""
     trainings = np.arange(len(counts) * FOLDS).reshape(len(counts), FOLDS)
-    linear = np.stack([right(accuracy) for _, accuracy in layers])
+    accuracies = dict(layers)
+    rows = [("SVM", number) for number in accuracies] + [
+        ("softmax", number) for number in accuracies if number in SOFTMAX
+    ]
+    linear = np.stack([right(accuracies[number]) for _, number in rows])
     return Result(
         Comparison(
-            name="birds & beasts",
+            name=name,
             classes=CLASSES,
             counts=tuple(count for count, _, _ in counts),
             pool=50,
+            overlaps=(overlap,) * len(counts),
             labels=np.arange(TEST) % len(CLASSES),
             gallery=np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3), dtype=np.uint8),
             gallery_classes=CLASSES,
-            layers=tuple(Read(number, 8, 5, 5) for number, _ in layers),
             top=layers[-1][0],
-            frozen=np.stack([right(frozen) for _, frozen, _ in counts]),
-            linear=np.stack([linear, linear]),
-            strengths=np.ones((2, len(layers), FOLDS)),
-            fits=1330,
-            unfinished=unfinished,
+            frozen=Frozen(
+                views=10,
+                correct=np.stack([right(frozen) for _, frozen, _ in counts]),
+                strengths=np.ones(trainings.shape),
+                fits=190,
+                unfinished=0,
+            ),
+            by_layer=ByLayer(
+                layers=tuple(Read(number, 8, 5, 5) for number, _ in layers),
+                components=200,
+                fitted_on=1200,
+                rows=tuple(rows),
+                correct=np.stack([linear] * len(INPUTS)),
+                strengths=np.ones((len(INPUTS), len(rows), FOLDS)),
+                fits=1140,
+                unfinished=unfinished,
+            ),
             scratch=Scratch(
                 same=same,
                 crop=88,
