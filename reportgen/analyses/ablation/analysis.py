@@ -203,7 +203,7 @@ def _errors(result: Result, name: str) -> dict[str, Any]:
     whole = facts["diverged"] is None
     return {
         "train": facts["train_error"] if whole else None,
-        "quarters": result.training[name] if whole else None,
+        "quarters": list(result.training[name] or ()) if whole else [],
         "error": float(result.wrong[name].mean()) if whole else None,
         "top5": result.top5[name] if whole else None,
         "diverged": facts["diverged"],
@@ -230,8 +230,8 @@ def _cell(share: float | None) -> str:
     return NONE if share is None else f"{share * 100:.1f}"
 
 
-def _quarters(errors: tuple[float, float] | None) -> str:
-    return NONE if errors is None else " → ".join(map(_cell, errors))
+def _quarters(errors: Sequence[float]) -> str:
+    return " → ".join(map(_cell, errors)) or NONE
 
 
 def _says_top5(result: Result) -> bool:
@@ -247,7 +247,7 @@ def _table3(result: Result, base: str, said: str) -> Table:
         rows.append(
             (
                 row + _here(variant, net),
-                _quarters(net.get("quarters")),
+                _quarters(net.get("quarters", ())),
                 *(_cell(net.get(key)) for key in ("train", "error", *(("top5",) if top else ()))),
                 *(f"{value:.1f}" for value in printed),
             )

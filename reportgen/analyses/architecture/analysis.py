@@ -336,7 +336,7 @@ def _of_net(result: Result, name: str) -> dict[str, Any]:
     found: dict[str, Any] = {
         "said": SAID[name],
         **{key: facts[key] for key in ("epochs", "diverged", "parameters", "multiply_adds", "train_error", "top1")},
-        "quarters": result.training.get(name),
+        "quarters": list(result.training.get(name) or ()),
         "sides": {str(layer["layer"]): layer["convolved"] for layer in facts["layers"]},
     }
     if result.errors:
