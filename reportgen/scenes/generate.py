@@ -24,7 +24,7 @@ from reportgen.scenes.scene import (
 )
 from reportgen.scenes.species import SPECIES
 
-VERSION = 1  # of the generator: raised whenever the same seed gives different pictures
+VERSION = 2  # of the generator: raised whenever the same seed gives different pictures
 CLASSES_OF = {
     "train": TRAINING_CLASSES,
     "val": TRAINING_CLASSES,

@@ -10,7 +10,7 @@ from numpy import ndarray
 
 from reportgen.scenes import faces, plants, round_things, things
 from reportgen.scenes.background import draw_background
-from reportgen.scenes.clutter import draw_clutter
+from reportgen.scenes.clutter import draw_clutter, draw_in_front
 from reportgen.scenes.colour import Light, draw_light, draw_palette
 from reportgen.scenes.drawing import Drawing
 from reportgen.scenes.shading import Canvas, blurred, cast_shadow, lay_over, shaded
@@ -72,12 +72,13 @@ def draw_scene(kind: str, size: int, rng: np.random.Generator, wide: bool = Fals
     if size < SMALLEST_SIZE:
         raise ValueError(f"size={size}: use {SMALLEST_SIZE} pixels or more")
     view = View(size, wide_side(size) if wide else size)
-    background_rng, object_rng, camera_rng = rng.spawn(3)
+    background_rng, object_rng, camera_rng, front_rng = rng.spawn(4)
     light = draw_light(background_rng)
     canvas = draw_background(view, draw_palette(background_rng), light, background_rng)
     draw_clutter(canvas, view, light, background_rng)
     drawing = _DRAWERS[kind](view, object_rng)
     cover = _put(canvas, drawing, light)
+    cover *= 1 - draw_in_front(canvas, view, light, drawing.relief.pose, front_rng)
     picture = photograph(canvas, size, camera_rng)
     margin = (view.side - size) // 2
     inner = (slice(margin, margin + size), slice(margin, margin + size))

@@ -8,8 +8,18 @@ import cv2
 import numpy as np
 import pytest
 
-from reportgen.scenes import PARTS, SYMMETRIC_CLASSES, TRAINING_CLASSES, TRANSFER_CLASSES, draw_scene, generate
+from reportgen.scenes import (
+    PARTS,
+    SYMMETRIC_CLASSES,
+    TRAINING_CLASSES,
+    TRANSFER_CLASSES,
+    clutter,
+    draw_scene,
+    faces,
+    generate,
+)
 from reportgen.scenes.background import draw_background
+from reportgen.scenes.clutter import FREE, draw_in_front
 from reportgen.scenes.colour import draw_light, draw_palette
 from reportgen.scenes.generate import _run_lengths
 from reportgen.scenes.relief import Relief, blank
@@ -52,7 +62,7 @@ def test_every_class_is_drawn_with_its_mask(kind, size):
     assert found.image.dtype == np.uint8
     assert found.image.std() > 15
     assert found.mask.shape == (size, size)
-    assert 0.08 < found.mask.mean() < 0.80
+    assert 0.04 < found.mask.mean() < 0.80
     assert found.box == extent(found.mask)
     assert set(found.parts) == (set(PARTS) if kind in FACES else set())
     assert found.wide is None
@@ -65,11 +75,49 @@ def test_parts_lie_on_the_face_in_the_animals_own_order(kind):
         right, left, nose = (found.parts[name] for name in PARTS)
         for part in (right, left, nose):
             assert found.mask[int(part.y), int(part.x)]
-            assert 2 < part.diameter < 0.4 * 64
+            assert 1.5 < part.diameter < 0.4 * 64
         assert right.x < left.x
         assert nose.y > max(right.y, left.y)
         assert right.x < nose.x + left.diameter / 2
         assert nose.x < left.x + left.diameter / 2
+
+
+@pytest.mark.parametrize("kind", FACES)
+def test_parts_stay_in_the_frame_and_above_what_stands_in_front(kind):
+    for seed in range(40):
+        found = faces.draw_animal(kind, View(32, 32), np.random.default_rng(seed))
+        pose = found.relief.pose
+        for x, y, radius in found.parts.values():
+            assert max(abs(x), abs(y)) + radius < 88 / 96  # the net's crop of the picture
+            assert y + radius < pose.centre[1] + FREE * pose.scale
+
+
+def test_what_stands_in_front_covers_nothing_above_its_bound():
+    view, covered = View(64, 104), []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        pose = turned(0, 0, 0, 0.5, (float(rng.uniform(-0.4, 0.4)), float(rng.uniform(-0.4, 0.3))))
+        cover = draw_in_front(np.ones((3, 104, 104), np.float32), view, draw_light(rng), pose, rng)
+        bound = view.side / 2 + view.unit * (pose.centre[1] + FREE * pose.scale)
+        assert cover.max(initial=0) <= 1
+        assert not cover[: int(bound) - 1].any()
+        covered.append(cover.any())
+    assert 0.4 < np.mean(covered) < 0.9
+
+
+def test_a_mask_holds_only_what_is_visible(monkeypatch):
+    """Drawn without the things in front, the same picture has the larger mask; only what they cover is missing."""
+    drawn = {(kind, seed): scene(kind, seed, 64) for kind in ("dog", "owl", "mouse") for seed in range(8)}
+    monkeypatch.setattr(clutter, "IN_FRONT", (1.0, 0.0, 0.0))
+    hidden = 0
+    for (kind, seed), found in drawn.items():
+        bare = scene(kind, seed, 64)
+        lost = bare.mask & ~found.mask
+        hidden += lost.sum()
+        assert not (found.mask & ~bare.mask).any()
+        assert (found.image[lost] != bare.image[lost]).any(axis=1).mean() > 0.95 if lost.any() else True
+        assert found.parts == bare.parts
+    assert hidden > 500
 
 
 def how_much_darker(found, x: float, y: float, diameter: float) -> float:
@@ -158,8 +206,12 @@ def test_wide_view_shows_the_same_scene(kind):
 # ------------------------------------------------------------------------------------------- backgrounds, independence
 
 
-def test_what_lies_behind_does_not_depend_on_the_class():
-    """With the same randomness, pictures of two classes are equal wherever neither object nor its shadow is."""
+def test_what_lies_behind_does_not_depend_on_the_class(monkeypatch):
+    """With the same randomness, pictures of two classes are equal wherever neither object nor its shadow is.
+
+    What stands in front of the object stands where the object is; the rest does not.
+    """
+    monkeypatch.setattr(clutter, "IN_FRONT", (1.0, 0.0, 0.0))
     size, compared = 64, 0
     reach = np.ones((2 * (size // 5) + 1, 2 * (size // 5) + 1), np.uint8)
     for seed in range(3):
