@@ -277,7 +277,7 @@ def figures(result: Result) -> dict[str, Figure]:
         if known.any():
             labels = ("drop, another map's covered (%)", "drop, own projection covered (%)")
             x, y = result.genuineness.other_drop[known] * 100, result.genuineness.peak_drop[known] * 100
-            panels.append(Points("the same, against another map's", *labels, x, y))
+            panels.append(Points("own map against another", *labels, x, y))
     if panels:
         found["claims"] = _claims(result, tuple(panels))
     return found
@@ -397,7 +397,7 @@ def _claims(result: Result, panels: tuple[Points, ...]) -> Scatter:
         known = np.isfinite(genuine.other_drop)
         if known.any():
             captions.append(
-                "the same loss above that with the square over most of the energy of another map's projection, which lies in the "
+                "the same drop, against the drop with the square over most of the energy of another map's projection, in the "
                 f"same receptive field and clear of the first square ({known.sum()} images)"
             )
             more = int((genuine.peak_drop > genuine.other_drop)[known].sum())
