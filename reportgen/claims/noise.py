@@ -109,7 +109,7 @@ def pooled(own: Noise | None, prior: Noise | None) -> Noise | None:
 def of_training(
     verdict: Verdict, noises: Mapping[str, Noise | None], again: Iterable[Mapping[str, float]] = ()
 ) -> Verdict | None:
-    """The verdict on training this way; None if the noise of a judged part is unknown.
+    """The verdict on training this way; None if the noise of a judged part is unknown, or no part is judged.
 
     `again`: the estimates, by part, of the trainings beside the net's own; the estimate is then the mean of all.
     """
@@ -125,7 +125,7 @@ def of_training(
         shift = float(np.mean(values)) - part.estimate
         moved = replace(part, estimate=part.estimate + shift, low=part.low + shift, high=part.high + shift)
         parts.append(moved.trained_again(noise, len(values)))
-    return replace(verdict, parts=tuple(parts))
+    return replace(verdict, parts=tuple(parts)) if any(not part.untested for part in parts) else None
 
 
 def judged(

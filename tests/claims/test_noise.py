@@ -62,6 +62,7 @@ def test_gates_and_untested_claims_stay() -> None:
     untested = document(part(0.0, 0.0, untested="nothing is dead"))
     assert noise.judged(untested, {})["verdict"] == "not tested"
     assert noise.judged(untested, {})["parts"][0]["why"] == "nothing is dead"
+    assert noise.judged(untested, {})["of"] == "net"
 
 
 def test_own_trainings_and_a_file_are_pooled() -> None:

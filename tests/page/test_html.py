@@ -185,7 +185,7 @@ def test_every_claim_has_its_row_and_verdict_in_words(page: Page, report: Path):
         [row] = re.findall(rf'<tr id="claim-{claim.id}">.*?</tr>', text, re.DOTALL)
         verdict = expected.get(claim.id, "not tested")
         assert re.search(
-            rf'<span class="badge {verdict.replace(" ", "-")}"><span aria-hidden="true">.</span> {verdict}<', row
+            rf'<span class="badge {verdict.replace(" ", "-")}"><span aria-hidden="true">.</span> {verdict}[<:]', row
         )
         why = {
             "localises": "It is not known where the objects lie in the test images.",
@@ -227,7 +227,7 @@ def test_a_verdict_says_what_decided_it(replanted: Replant, tmp_path: Path):
     html.write(build, tmp_path / "report", RUN, FAKED)
     text = unescape((tmp_path / "report" / "index.html").read_text())
     for claim, why in (
-        ("hierarchy", "The interval spans the bound: layer 5, trained minus untrained."),
+        ("hierarchy", "The interval spans the bound: pairs of one class, layer 5, trained minus untrained."),
         ("grouping", "The interval lies beyond the bound: layer 5."),
         ("clipping", "Clipping never acted in 12 epochs."),
     ):

@@ -51,7 +51,7 @@ def test_it_says_what_was_measured(page: Page) -> None:
         "Of the 400 maps drawn for this, 25 % have their peak on the first square",
         "wherever its peak lies, the own projection costs 9.5 points of activity more",
         "covering the object costs 2.5 and covering what lies around it −0.25: a difference of 2.7",
-        "of all 1,234 validation images",
+        "of all 1,234 validation images (drawn scenes)",
     ):
         assert said in text, said
     assert "no better than that guess" in text  # the overlap is below that of a square in the middle

@@ -23,7 +23,7 @@ def result(**more: Any) -> Result:
         "rule": "drawn by the seed",
         "examples": {"example1": example()},
         "chosen": 1,
-        "validation": VALIDATION,
+        "searched": f"all {VALIDATION:,} validation images (drawn scenes)",
         "known": True,
         "sweep": sweep(),
         "localisation": localisation(),
