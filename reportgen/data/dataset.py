@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Int, UInt8
+from jaxtyping import Bool, Int, Int8, UInt8
 
 from reportgen.base.artifacts import DOCUMENT, read_json
 from reportgen.data.decoding import Files, Images
 
 SPLITS = ("train", "val", "test")
 WIDE = "test-wide"
+JUDGING = "judging"
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,50 @@ class Transfer:
             return None
         images = open_split(folder, "transfer", document["names"])
         return cls(numbers["name"], tuple(numbers["classes"]), numbers["fingerprint"], images)
+
+
+@dataclass(frozen=True)
+class MultiSplit:
+    """Images of one part of a multi-label set, and what each of them shows."""
+
+    images: UInt8[np.ndarray, "image row column 3"]  # whole images, squeezed to a square
+    labels: Int8[np.ndarray, "image class"]  # 1 present, 0 absent, -1 neither: `reportgen.data.voc.Listing.labels`
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Multilabel:
+    """Images that show several objects at once, as PASCAL VOC's do (Zeiler & Fergus 2013, section 5.2, table 6)."""
+
+    name: str
+    classes: tuple[str, ...]
+    fingerprint: str
+    train: MultiSplit
+    test: MultiSplit
+
+    @classmethod
+    def open(cls, folder: Path) -> "Multilabel | None":
+        """Map what the multilabel stage wrote; None where the run has no such set."""
+        document = read_json(folder / DOCUMENT)
+        numbers = document["numbers"]
+        if numbers is None:
+            return None
+        parts = {
+            part: MultiSplit(
+                np.load(folder / f"{part}.npy", mmap_mode="r"), np.load(folder / f"{part}-labels.npy"), tuple(names)
+            )
+            for part, names in document["names"].items()
+        }
+        return cls(numbers["name"], tuple(numbers["classes"]), numbers["fingerprint"], **parts)
+
+
+def open_judging(folder: Path) -> Split | None:
+    """Map what the judging stage wrote; None where there are no images but those of the data set."""
+    document = read_json(folder / DOCUMENT)
+    return None if document["numbers"] is None else open_split(folder, JUDGING, document["names"])
 
 
 def open_split(folder: Path, name: str, names: Sequence[str], files: Files | None = None) -> Split:

@@ -14,7 +14,7 @@ from reportgen import probe
 from reportgen.base.artifacts import DOCUMENT, read_arrays, read_json
 from reportgen.base.progress import track
 from reportgen.data.annotations import Annotations
-from reportgen.data.dataset import Dataset, Split, Transfer
+from reportgen.data.dataset import Dataset, Multilabel, Split, Transfer
 from reportgen.data.labels import as_seen
 from reportgen.data.reading import stored
 from reportgen.data.transforms import Preprocessing, inner
@@ -92,6 +92,10 @@ def _no_transfer() -> Transfer | None:
     return None
 
 
+def _no_multilabel() -> Multilabel | None:
+    return None
+
+
 def _none_compared(variant: str, turn: int) -> TrainedNet | None:
     return None
 
@@ -109,6 +113,7 @@ class Inputs:
     device_name: str = "cpu"
     open_annotations: Callable[[], Annotations] = _nothing_marked
     open_transfer: Callable[[], Transfer | None] = _no_transfer
+    open_multilabel: Callable[[], Multilabel | None] = _no_multilabel
     open_compared: Callable[[str, int], TrainedNet | None] = _none_compared
     data_numbers: dict[str, Any] = field(default_factory=dict)
     epoch: float | None = None  # None: the trained net
@@ -128,6 +133,7 @@ class Inputs:
             device_name=device,
             open_annotations=partial(Annotations.open, build / "annotations"),
             open_transfer=partial(Transfer.open, build / "transfer"),
+            open_multilabel=partial(Multilabel.open, build / "multilabel"),
             open_compared=partial(_compared, build, reads),
             data_numbers=_numbers(build / "data"),
             workshop=workshop,
@@ -145,6 +151,7 @@ class Inputs:
         learned: Learned | None = None,
         compared: Mapping[tuple[str, int], "Inputs"] | None = None,
         kept: Mapping[float, torch.nn.Module] | None = None,
+        multilabel: Multilabel | None = None,
     ) -> "Inputs":
         """A net and images in memory, with comparison nets and the nets of some epochs."""
         beside = {name: other.trained for name, other in (compared or {}).items()}
@@ -154,6 +161,7 @@ class Inputs:
             device_name=str(next(net.parameters()).device),
             open_annotations=lambda: annotations or _nothing_marked(),
             open_transfer=lambda: transfer,
+            open_multilabel=lambda: multilabel,
             open_compared=lambda variant, turn: beside.get((variant, turn)),
             batch_size=batch,
         )
@@ -194,6 +202,11 @@ class Inputs:
     def transfer(self) -> Transfer | None:
         """Images of classes that the net was not trained on; None where there are none."""
         return self.open_transfer()
+
+    @cached_property
+    def multilabel(self) -> Multilabel | None:
+        """Images that show several objects at once; None where there are none."""
+        return self.open_multilabel()
 
     @cached_property
     def probabilities(self) -> Float[np.ndarray, "image class"]:

@@ -79,6 +79,23 @@ def _images(settings: Settings) -> Iterator[Stage]:
         doing="reading the images of other classes",
         files=user_files.transfer_images,
     )
+    yield Stage(
+        "multilabel",
+        "reportgen.stages.multilabel",
+        (),
+        ("transfer", "data", "run"),
+        doing="reading the images of several objects",
+        files=user_files.transfer_images,
+    )
+    if not settings.model.loaded:
+        yield Stage(
+            "judging",
+            "reportgen.stages.judging",
+            (),
+            ("data", "run"),
+            rooms=TRAINED,
+            doing="reading further images, to judge comparison nets on",
+        )
 
 
 def _trained_net(settings: Settings) -> Stage:
@@ -163,7 +180,7 @@ def _comparison(net: variants.Compared, settings: Settings) -> Stage:
     return Stage(
         net.stage,
         "reportgen.stages.compare",
-        ("data",),
+        ("data", "judging"),
         ("data", "compute"),
         rooms=TRAINED,
         doing=f"training {net.variant.name} for comparison",

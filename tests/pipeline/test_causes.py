@@ -13,6 +13,7 @@ from reportgen.stages.plan import pipeline
 TRAINED = ("net", "compare/")  # stages that train
 # What a trained net's bytes depend on: docs/decisions/what-a-net-depends-on.md.
 LEARNING = ("nets", "data", "scenes", "stages/net.py", "stages/compare.py", "stages/data.py", "stages/scenes.py")
+LEARNING += ("stages/judging.py",)  # whose images a comparison net is asked about
 LEARNING += ("settings/recipes.py", "settings/variants.py")
 ENDS = {"page", "pdf"}
 NOT_OF_A_STAGE = ("/preflight.py", "/maps.py")  # read at every call: what would end a run late, what compares reports
