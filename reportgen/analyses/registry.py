@@ -16,6 +16,7 @@ NAMES = (
     "correspondence",
     "ablation",
     "generalisation",
+    "pascal",
     "sanity",
 )
 

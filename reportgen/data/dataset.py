@@ -17,6 +17,7 @@ from reportgen.data.decoding import Files, Images
 
 SPLITS = ("train", "val", "test")
 WIDE = "test-wide"
+JUDGING = "judging"
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,12 @@ class Multilabel:
             for part, names in document["names"].items()
         }
         return cls(numbers["name"], tuple(numbers["classes"]), numbers["fingerprint"], **parts)
+
+
+def open_judging(folder: Path) -> Split | None:
+    """Map what the judging stage wrote; None where there are no images but those of the data set."""
+    document = read_json(folder / DOCUMENT)
+    return None if document["numbers"] is None else open_split(folder, JUDGING, document["names"])
 
 
 def open_split(folder: Path, name: str, names: Sequence[str], files: Files | None = None) -> Split:

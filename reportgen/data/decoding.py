@@ -25,15 +25,18 @@ class Unreadable(Exception):
     """Why a file cannot be used, in a few words."""
 
 
-def read_image(path: Path, size: int) -> UInt8[np.ndarray, "row column 3"]:
+def read_image(path: Path, size: int, whole: bool = False) -> UInt8[np.ndarray, "row column 3"]:
     """Read any image as an RGB square: turned upright, shorter side scaled to `size`, centre cut (section 3).
 
-    Grey, palette, CMYK and 16-bit images become RGB; what is transparent becomes white. Raises Unreadable.
+    With `whole` nothing is cut: both sides are scaled to `size`, and what is not square is squeezed. Grey, palette, CMYK
+    and 16-bit images become RGB; what is transparent becomes white. Raises Unreadable.
     """
-    return read_picture(lambda: Image.open(path), size)
+    return read_picture(lambda: Image.open(path), size, whole)
 
 
-def read_picture(opened: Callable[[], Image.Image], size: int) -> UInt8[np.ndarray, "row column 3"]:
+def read_picture(
+    opened: Callable[[], Image.Image], size: int, whole: bool = False
+) -> UInt8[np.ndarray, "row column 3"]:
     """`read_image` of an image that may lie in no file of its own."""
     # WeasyPrint and others allow truncated files to the whole process, on import: half a picture would be an image.
     ImageReader.LOAD_TRUNCATED_IMAGES = False
@@ -43,7 +46,7 @@ def read_picture(opened: Callable[[], Image.Image], size: int) -> UInt8[np.ndarr
                 raise Unreadable(f"{image.width}x{image.height} pixels are more than {MOST_PIXELS:,}")
             image.draft("RGB", (2 * size, 2 * size))  # a JPEG is decoded no larger than needed
             upright = ImageOps.exif_transpose(image)
-            return np.asarray(_square(_rgb(upright), size))
+            return np.asarray(_squeezed(_rgb(upright), size) if whole else _square(_rgb(upright), size))
     except Image.UnidentifiedImageError:
         raise Unreadable("not an image") from None
     except Image.DecompressionBombError:
@@ -71,6 +74,10 @@ def _square(image: Image.Image, size: int) -> Image.Image:
         image = image.resize((width, height), Image.Resampling.BICUBIC)
     left, top = (width - size) // 2, (height - size) // 2
     return image.crop((left, top, left + size, top + size))
+
+
+def _squeezed(image: Image.Image, size: int) -> Image.Image:
+    return image if image.size == (size, size) else image.resize((size, size), Image.Resampling.BICUBIC)
 
 
 class Files:

@@ -196,15 +196,17 @@ def _files(folder: Path, kind: str, label: int) -> list[ImageFile]:
 
 
 def read_images(
-    files: Iterable[ImageFile], size: int, skip: Callable[[ImageFile, str], None]
+    files: Iterable[ImageFile], size: int, skip: Callable[[ImageFile, str], None], whole: bool = False
 ) -> Iterator[tuple[ImageFile, UInt8[np.ndarray, "row column 3"]]]:
-    """Read files in order on all cores; what cannot be read goes to `skip` with the reason."""
+    """Read files in order on all cores, `whole` or the square in their middle; what cannot be read goes to `skip`."""
 
     def read(file: ImageFile) -> tuple[ImageFile, np.ndarray | Unreadable]:
         if file.picture is None and readable(str(file.path)) != str(file.path):
             return file, Unreadable("its name is not UTF-8: rename it")
         try:
-            return file, read_picture(file.picture, size) if file.picture else read_image(file.path, size)
+            if file.picture is not None:
+                return file, read_picture(file.picture, size, whole)
+            return file, read_image(file.path, size, whole)
         except Unreadable as error:
             return file, error
 

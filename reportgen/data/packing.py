@@ -14,13 +14,19 @@ Skipped = list[dict[str, str]]  # {"file", "reason"}
 
 
 def pack(
-    folder: Path, name: str, files: Sequence[ImageFile], size: int, skipped: Skipped, store: bool = True
+    folder: Path,
+    name: str,
+    files: Sequence[ImageFile],
+    size: int,
+    skipped: Skipped,
+    store: bool = True,
+    whole: bool = False,
 ) -> tuple[list[ImageFile], str]:
     """Decode files into ``<name>.npy`` (uint8 "image row column 3"), and write their labels to ``<name>-labels.npy``.
 
-    Returns the readable files, in the order of the arrays, and a digest of their pixels; unreadable files are added to
-    `skipped` with the reason. Without `store` the files are still decoded, to check them and for the digest, but no
-    ``<name>.npy`` is written.
+    Returns the files that can be read, which the arrays hold in this order, and a digest of their pixels; the others are
+    added to `skipped` with the reason. Without `store` the files are read all the same, but no ``<name>.npy`` is written.
+    With `whole` they are squeezed to a square, otherwise cut.
     """
     kept: list[ImageFile] = []
     pixels = hashlib.sha256()
@@ -30,16 +36,16 @@ def pack(
 
     place, shape = folder / f"{name}.npy", (len(files), size, size, 3)
     packed = np.lib.format.open_memmap(place, mode="w+", dtype=np.uint8, shape=shape) if store else None
-    for file, image in track(read_images(files, size, skip), f"decode {name}", len(files)):
+    for file, image in track(read_images(files, size, skip, whole), f"decode {name}", len(files)):
         if packed is not None:
             packed[len(kept)] = image
         pixels.update(image.data)
         kept.append(file)
-    if packed is not None and len(kept) < len(files):  # some files were skipped, so the array is too long
-        whole = place.with_suffix(".whole")
-        shorter = np.lib.format.open_memmap(whole, mode="w+", dtype=np.uint8, shape=(len(kept), *shape[1:]))
+    if packed is not None and len(kept) < len(files):  # files were skipped: write the array again at its true length
+        rewritten = place.with_suffix(".whole")
+        shorter = np.lib.format.open_memmap(rewritten, mode="w+", dtype=np.uint8, shape=(len(kept), *shape[1:]))
         for start in range(0, len(kept), 1024):
             shorter[start : start + 1024] = packed[start : min(start + 1024, len(kept))]
-        shutil.move(whole, place)
+        shutil.move(rewritten, place)
     np.save(folder / f"{name}-labels.npy", np.asarray([file.label for file in kept], dtype=np.int64))
     return kept, pixels.hexdigest()[:16]

@@ -1,18 +1,16 @@
 """Generating the default data set, in files that common tools read: image folders, mask pictures, COCO annotations."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from itertools import product
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 from numpy import ndarray
 
+from reportgen.scenes.files import results_of, write_picture
 from reportgen.scenes.scene import (
     PARTS,
     SYMMETRIC_CLASSES,
@@ -30,16 +28,11 @@ CLASSES_OF = {
     "val": TRAINING_CLASSES,
     "test": TRAINING_CLASSES,
     "transfer": TRANSFER_CLASSES,
+    "judging": TRAINING_CLASSES,  # the last, so that the others' pictures stay what they were
 }
 WIDE_SPLITS = ("val", "test")
+BARE_SPLITS = ("judging",)  # pictures without masks and annotations
 _ALL_CLASSES = TRAINING_CLASSES + TRANSFER_CLASSES
-_PNG = [
-    cv2.IMWRITE_PNG_COMPRESSION,
-    1,
-    cv2.IMWRITE_PNG_STRATEGY,
-    cv2.IMWRITE_PNG_STRATEGY_RLE,
-]  # quick, and small enough
-_CHUNK = 8  # pictures handed to a process at a time
 
 Annotation = dict[str, Any]
 
@@ -66,12 +59,13 @@ def generate(
 ) -> None:
     """Draw the data set into the folder `root`; a seed gives the same bytes with any number of `workers`.
 
-    `size`: side of the pictures, pixels. `per_class`: split (train, val, test, transfer) -> pictures of each class.
+    `size`: side of the pictures, pixels. `per_class`: split (train, val, test, transfer, judging) -> pictures of each class.
     `progress`, e.g. `reportgen.base.progress.track`, gets the results as they come, a label and their number.
 
     Written: `<split>/<class>/<class>_00000.png`, `masks/<split>/...` (0 or 255), `wide/<split>/...` for val and test
     (the same scenes through a window 1.6 times as wide), `annotations/<split>.json` (COCO, whose `file_name` is
-    relative to `root`; `part_sizes` are the parts' diameters in pixels), and `about.json`.
+    relative to `root`; `part_sizes` are the parts' diameters in pixels), and `about.json`. Of the split judging there
+    are the pictures alone.
     """
     unknown = sorted(set(per_class) - set(CLASSES_OF))
     if unknown:
@@ -82,38 +76,31 @@ def generate(
         for kind, number in product(CLASSES_OF[split], range(count))
     ]
     _make_folders(root, per_class)
-    with _results(partial(_draw, root, size, seed), jobs, workers) as results:
+    with results_of(partial(_draw, root, size, seed), jobs, workers) as results:
         shown = results if progress is None else progress(results, "drawing scenes", len(jobs))
         drawn = list(zip(jobs, shown, strict=True))
-    for split in per_class:
+    for split in _marked(per_class):
         text = json.dumps(_coco(split, size, [(job, found) for job, found in drawn if job.split == split]))
         (root / "annotations" / f"{split}.json").write_text(text, encoding="utf-8")
     (root / "about.json").write_text(json.dumps(_about(size, per_class, seed), indent=2) + "\n", encoding="utf-8")
 
 
+def _marked(per_class: Mapping[str, int]) -> list[str]:
+    """The splits whose objects are marked."""
+    return [split for split in per_class if split not in BARE_SPLITS]
+
+
 def _make_folders(root: Path, per_class: Mapping[str, int]) -> None:
-    (root / "annotations").mkdir(parents=True, exist_ok=True)
+    if _marked(per_class):
+        (root / "annotations").mkdir(parents=True, exist_ok=True)
     for split in per_class:
-        tops = [root / split, root / "masks" / split]
+        tops = [root / split]
+        if split not in BARE_SPLITS:
+            tops.append(root / "masks" / split)
         if split in WIDE_SPLITS:
             tops.append(root / "wide" / split)
         for top, kind in product(tops, CLASSES_OF[split]):
             (top / kind).mkdir(parents=True, exist_ok=True)
-
-
-@contextmanager
-def _results(draw: Callable[[Job], Annotation], jobs: list[Job], workers: int) -> Iterator[Iterator[Annotation]]:
-    """`draw` of each job, in order, with `workers` processes; they are spawned, since the caller may hold torch's threads."""
-    if workers <= 1:
-        threads = cv2.getNumThreads()
-        cv2.setNumThreads(1)
-        try:
-            yield map(draw, jobs)
-        finally:
-            cv2.setNumThreads(threads)
-        return
-    with get_context("spawn").Pool(workers, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
-        yield pool.imap(draw, jobs, chunksize=_CHUNK)
 
 
 def generator_of(seed: int, job: Job) -> np.random.Generator:
@@ -123,20 +110,16 @@ def generator_of(seed: int, job: Job) -> np.random.Generator:
 
 
 def _draw(root: Path, size: int, seed: int, job: Job) -> Annotation:
-    """Draw one picture, write its files, return its annotation without ids."""
+    """Draw one picture, write its files, return its annotation without ids; an empty one where nothing is marked."""
     wide = job.split in WIDE_SPLITS
     scene = draw_scene(job.kind, size, generator_of(seed, job), wide)
-    _write(root / job.split / job.name, scene.image)
-    _write(root / "masks" / job.split / job.name, scene.mask.astype(np.uint8) * 255)
+    write_picture(root / job.split / job.name, scene.image)
+    if job.split in BARE_SPLITS:
+        return {}
+    write_picture(root / "masks" / job.split / job.name, scene.mask.astype(np.uint8) * 255)
     if scene.wide is not None:
-        _write(root / "wide" / job.split / job.name, scene.wide)
+        write_picture(root / "wide" / job.split / job.name, scene.wide)
     return _annotation(scene)
-
-
-def _write(path: Path, picture: ndarray) -> None:
-    stored = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
-    if not cv2.imwrite(str(path), stored, _PNG):
-        raise OSError(f"{path}: could not be written")
 
 
 def _annotation(scene: Scene) -> Annotation:

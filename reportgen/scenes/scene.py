@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Float, UInt8
 from numpy import ndarray
 
 from reportgen.scenes import faces, plants, round_things, things
@@ -13,7 +13,7 @@ from reportgen.scenes.background import draw_background
 from reportgen.scenes.clutter import draw_clutter, draw_in_front
 from reportgen.scenes.colour import Light, draw_light, draw_palette
 from reportgen.scenes.drawing import Drawing
-from reportgen.scenes.shading import Canvas, blurred, cast_shadow, lay_over, shaded
+from reportgen.scenes.shading import Canvas, Layer, blurred, cast_shadow, lay_over, shaded
 from reportgen.scenes.space import View, clipped
 
 TRAINING_CLASSES = ("dog", "cat", "owl", "panda", "fox", "bear", "wheel", "clock", "flower", "house", "mug", "sailboat")
@@ -23,7 +23,7 @@ PARTS = ("right_eye", "left_eye", "nose")
 WIDER = 1.6  # side of the wide view divided by the normal view's
 SMALLEST_SIZE = 32
 
-_DRAWERS: dict[str, Callable[[View, np.random.Generator], Drawing]] = {
+DRAWERS: dict[str, Callable[[View, np.random.Generator], Drawing]] = {
     **faces.DRAWERS,
     **round_things.DRAWERS,
     **things.DRAWERS,
@@ -67,8 +67,8 @@ def draw_scene(kind: str, size: int, rng: np.random.Generator, wide: bool = Fals
     photographs, so a net trained on these pictures is not stable to rotation. The background does not depend on the
     object's class: one generator draws the background, another the object.
     """
-    if kind not in _DRAWERS:
-        raise ValueError(f"class {kind!r}: use one of {', '.join(_DRAWERS)}")
+    if kind not in DRAWERS:
+        raise ValueError(f"class {kind!r}: use one of {', '.join(DRAWERS)}")
     if size < SMALLEST_SIZE:
         raise ValueError(f"size={size}: use {SMALLEST_SIZE} pixels or more")
     view = View(size, wide_side(size) if wide else size)
@@ -76,8 +76,8 @@ def draw_scene(kind: str, size: int, rng: np.random.Generator, wide: bool = Fals
     light = draw_light(background_rng)
     canvas = draw_background(view, draw_palette(background_rng), light, background_rng)
     draw_clutter(canvas, view, light, background_rng)
-    drawing = _DRAWERS[kind](view, object_rng)
-    cover = _put(canvas, drawing, light)
+    drawing = DRAWERS[kind](view, object_rng)
+    cover = put_layer(canvas, shaded(drawing.relief, light), light, view.unit)
     cover *= 1 - draw_in_front(canvas, view, light, drawing.relief.pose, front_rng)
     picture = photograph(canvas, size, camera_rng)
     margin = (view.side - size) // 2
@@ -92,12 +92,13 @@ def draw_scene(kind: str, size: int, rng: np.random.Generator, wide: bool = Fals
     )
 
 
-def _put(canvas: Canvas, drawing: Drawing, light: Light) -> ndarray:
-    """Put the object and its shadows on the canvas, in place; returns its coverage."""
+def put_layer(canvas: Canvas, layer: Layer | None, light: Light, unit: float) -> Float[ndarray, "row column"]:
+    """Put an object and its shadows on the canvas, in place; returns its coverage.
+
+    `unit`: pixels per scene unit where the object was drawn.
+    """
     cover = np.zeros(canvas.shape[1:], dtype=np.float32)
-    layer = shaded(drawing.relief, light)
     if layer is not None:
-        unit = drawing.relief.view.unit
         cast_shadow(canvas, layer, light, 0.13 * unit, 0.38)
         cast_shadow(canvas, layer, light, 0.035 * unit, 0.32)
         lay_over(canvas, layer)

@@ -69,6 +69,9 @@ class DataSettings:
     val: Positive = 100
     test: Positive = 100
     transfer: Positive = 60  # scenes of each class that the net never sees
+    judge: Positive = 250  # further scenes of each class, for judging comparison nets alone
+    multi_train: Positive = 300  # scenes with several objects each, of all classes
+    multi_test: Positive = 300
     val_share: Share = 0.15  # of a folder that has no val/ of its own
     test_share: Share = 0.15
     pack: bool = (

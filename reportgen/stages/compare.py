@@ -1,4 +1,7 @@
-"""The stage of one comparison net: train it, and see what it says of the validation and the training images.
+"""The stage of one comparison net: train it, and see what it says of validation, training and further images.
+
+The further images (`reportgen.stages.judging`) are what it is judged on; a user's data has none, and there the test
+images take their place.
 
 A training that diverges does not end the report: the paper's recipe without clipping may. The net is then the one that
 the last finished epoch left, and the artefact says in which epoch the loss was no longer finite.
@@ -10,10 +13,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import nn
 
 from reportgen.base.artifacts import DOCUMENT, digest_file, read_json, write_arrays, write_json
 from reportgen.base.progress import say
+from reportgen.data.dataset import open_judging
 from reportgen.data.sampling import evenly
 from reportgen.nets.snapshots import load_net, save_net
 from reportgen.nets.training import loop as training
@@ -55,7 +60,17 @@ def make(work: Work, folder: Path) -> None:
     some = evenly(len(data.train), TRAIN_EVALUATED)
     guesses = training.evaluate(net, data.train, plan.preprocessing, plan.device, chosen=some).argmax(axis=1)
     right = guesses == data.train.labels[some]
-    write_arrays(folder / "predictions.npz", {"logits": logits, "labels": data.val.labels, "train_right": right})
+    further = open_judging(work.input("judging"))
+    judged = data.test if further is None else further
+    answers = training.evaluate(net, judged, plan.preprocessing, plan.device).astype(np.float32)
+    arrays = {
+        "logits": logits,
+        "labels": data.val.labels,
+        "train_right": right,
+        "judged_logits": answers,
+        "judged_labels": judged.labels,
+    }
+    write_arrays(folder / "predictions.npz", arrays)
     numbers: dict[str, Any] = {
         "variant": _variant(work).name,
         "seed": plan.seed,
@@ -69,6 +84,9 @@ def make(work: Work, folder: Path) -> None:
         "layers": [shape._asdict() for shape in plan.architecture.shapes()],
         "train_error": float(1 - right.mean()),
         "train_images": len(some),
+        "judged_error": float((answers.argmax(axis=1) != judged.labels).mean()),
+        "judged_images": len(judged),
+        "judged_on": "test images" if further is None else "further images",
         **accuracy(logits, data.val.labels),
     }
     write_json(folder / DOCUMENT, {"numbers": numbers})

@@ -81,6 +81,24 @@ def _images(settings: Settings) -> Iterator[Stage]:
         doing="reading the images of other classes",
         files=user_files.transfer_images,
     )
+    yield Stage(
+        "multilabel",
+        "reportgen.stages.multilabel",
+        (),
+        ("transfer", "data", "run"),
+        also=("reportgen.data.named",) if settings.transfer.named else (),
+        doing="reading the images of several objects",
+        files=user_files.transfer_images,
+    )
+    if not settings.model.loaded:
+        yield Stage(
+            "judging",
+            "reportgen.stages.judging",
+            (),
+            ("data", "run"),
+            rooms=TRAINED,
+            doing="reading further images, to judge comparison nets on",
+        )
 
 
 def _trained_net(settings: Settings) -> Stage:
@@ -235,7 +253,7 @@ def _comparison(net: variants.Compared, settings: Settings) -> Stage:
     return Stage(
         net.stage,
         "reportgen.stages.compare",
-        ("data", "net") if same else ("data",),
+        ("data", "judging", "net") if same else ("data", "judging"),
         ("data", "compute"),
         rooms=TRAINED,
         doing=f"{'asking' if same else 'training'} {net.variant.name} for comparison",

@@ -16,7 +16,7 @@ from small_nets import TINY
 from reportgen.analyses import settings
 from reportgen.base.artifacts import DOCUMENT, read_json
 from reportgen.data.dataset import SPLITS, Dataset, Split
-from reportgen.data.decoding import Files
+from reportgen.data.decoding import Files, read_image
 from reportgen.data.folders import ImageFile, Listing
 from reportgen.data.packing import pack
 from reportgen.data.reading import stored
@@ -210,3 +210,23 @@ def test_images_without_a_file_are_packed_all_the_same(tmp_path: Path, monkeypat
     opened = Dataset.open(tmp_path / "build")
     assert isinstance(opened.val.images, np.memmap)
     assert isinstance(opened.test.images, Files)
+
+
+def test_a_whole_image_is_squeezed_and_not_cut(tmp_path: Path) -> None:
+    """Left third red, the rest blue: in the square the border stays at a third; the square from the middle holds less red."""
+    wide = np.zeros((60, 120, 3), np.uint8)
+    wide[:, :40, 0] = wide[:, 40:, 2] = 255
+    Image.fromarray(wide).save(tmp_path / "wide.png")
+    Image.fromarray(wide.transpose(1, 0, 2)).save(tmp_path / "tall.png")
+    whole = read_image(tmp_path / "wide.png", 60, whole=True)
+    assert whole.shape == (60, 60, 3)
+    np.testing.assert_array_equal(whole[:, :18], [[[255, 0, 0]] * 18] * 60)
+    np.testing.assert_array_equal(whole[:, 22:], [[[0, 0, 255]] * 38] * 60)
+    assert (read_image(tmp_path / "wide.png", 60)[..., 0] > 127).mean() == pytest.approx(10 / 60, abs=0.02)
+    np.testing.assert_array_equal(read_image(tmp_path / "tall.png", 60, whole=True), whole.transpose(1, 0, 2))
+
+
+def test_what_is_square_already_is_the_same_whole(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (SIZE, SIZE, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "square.png")
+    np.testing.assert_array_equal(read_image(tmp_path / "square.png", SIZE, whole=True), noise)

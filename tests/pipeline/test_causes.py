@@ -14,6 +14,7 @@ TRAINED = ("net", "compare/")  # stages that train
 # What a trained net's bytes depend on: docs/decisions/what-a-net-depends-on.md.
 LEARNING = ("nets", "data", "scenes", "stages/net.py", "stages/compare.py", "stages/train.py")
 LEARNING += ("stages/data.py", "stages/scenes.py", "settings/recipes.py", "settings/variants.py")
+LEARNING += ("stages/judging.py",)  # whose images a comparison net is asked about
 ENDS = {"page", "pdf"}
 NOT_OF_A_STAGE = ("/preflight.py", "/maps.py")  # read at every call: what would end a run late, what compares reports
 

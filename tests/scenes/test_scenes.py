@@ -309,6 +309,13 @@ def test_same_bytes_with_one_and_two_workers(drawn, tmp_path):
     assert [name for name in one if one[name] != two[name]] == []
 
 
+def test_further_images_are_pictures_alone_and_change_no_others(drawn, tmp_path):
+    generate(tmp_path, SIZE, COUNTS | {"judging": 1}, seed=3)
+    one, more = files(drawn), files(tmp_path)
+    assert set(more) - set(one) == {f"judging/{kind}/{kind}_00000.png" for kind in TRAINING_CLASSES}
+    assert [name for name in one if one[name] != more[name]] == ["about.json"]
+
+
 def test_another_seed_draws_other_pictures(drawn, tmp_path):
     generate(tmp_path, SIZE, {"transfer": 1}, seed=4)
     for kind in TRANSFER_CLASSES:
@@ -383,5 +390,5 @@ def test_progress_sees_every_picture(tmp_path):
 
 
 def test_an_unknown_split_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"per_class names .'holdout'.: use train, val, test, transfer"):
+    with pytest.raises(ValueError, match=r"per_class names .'holdout'.: use train, val, test, transfer, judging"):
         generate(tmp_path, 32, {"holdout": 1}, seed=0)

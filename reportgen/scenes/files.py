@@ -1,0 +1,42 @@
+"""Writing many pictures, drawn by several processes."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TypeVar
+
+import cv2
+from numpy import ndarray
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+_PNG = [
+    cv2.IMWRITE_PNG_COMPRESSION,
+    1,
+    cv2.IMWRITE_PNG_STRATEGY,
+    cv2.IMWRITE_PNG_STRATEGY_RLE,
+]  # quick, and small enough
+_CHUNK = 8  # pictures handed to a process at a time
+
+
+@contextmanager
+def results_of(draw: Callable[[Job], Result], jobs: Sequence[Job], workers: int) -> Iterator[Iterator[Result]]:
+    """`draw` of each job, in order, with `workers` processes; they are spawned, since the caller may hold torch's threads."""
+    if workers <= 1:
+        threads = cv2.getNumThreads()
+        cv2.setNumThreads(1)
+        try:
+            yield map(draw, jobs)
+        finally:
+            cv2.setNumThreads(threads)
+        return
+    with get_context("spawn").Pool(workers, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+        yield pool.imap(draw, jobs, chunksize=_CHUNK)
+
+
+def write_picture(path: Path, picture: ndarray) -> None:
+    """Write a picture, RGB or grey, as PNG."""
+    stored = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+    if not cv2.imwrite(str(path), stored, _PNG):
+        raise OSError(f"{path}: could not be written")
