@@ -9,7 +9,7 @@ from typing import Any
 
 import jinja2
 import pytest
-from fake_build import FAKED, RUN, Printed, compute, draw, make_build
+from fake_build import FAKED, RUN, Printed, compute, draw, judge, make_build
 from runs import once
 
 from reportgen.base.artifacts import read_json, write_json
@@ -81,6 +81,7 @@ def replanted(build: Path, tmp_path: Path) -> Callable[[str, Any], Path]:
         shutil.rmtree(copy / "drawn" / name)  # what is drawn anew must not be written through a link
         compute(copy, name, result)
         draw(copy, name)
+        judge(copy, [one.name for one in FAKED])
         return copy
 
     return replant

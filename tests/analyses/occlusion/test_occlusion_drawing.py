@@ -197,7 +197,7 @@ def test_several_panels_of_points_are_lettered():
 def test_what_opens_the_page_is_cut_out_with_all_its_words(tmp_path: Path):
     """Title, ticks and labels of (a) and (d), and the bar of (d), but nothing of the panels beside them."""
     drawn = draw_any({"example1": sample()}, tmp_path)["example1"]
-    [told] = story(Content({}, {}, {}, (Section("occlusion", "", {}, {"example1": drawn}),), ()))
+    [told] = story(Content({}, {}, {}, (Section("occlusion", "", {}, {"example1": drawn}),), (), {}))
     figure = drawing.compose_occlusion(sample())
     panels = by_title(figure)
     [bar] = [axes for axes in figure.axes if axes.get_ylabel() == "probability (%)"]
