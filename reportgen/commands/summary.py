@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reportgen.base.artifacts import read_json
+from reportgen.page.conclusion import conclusion
+from reportgen.page.filters import interval
 from reportgen.pipeline.run import Pipeline
 
 
@@ -32,17 +34,12 @@ def lines(pipeline: Pipeline, took: Mapping[str, float], seconds: float) -> Iter
     untested = len(metrics["claims"]) - len(verdicts)
     if untested:
         yield f"{untested} of the paper's {len(metrics['claims'])} claims are not tested: the report says why"
+    yield conclusion(metrics["claims"], bool(model.get("loaded")))
     yield f"report: {pipeline.report / 'index.html'}"
     pdf = pipeline.report / "report.pdf"
     yield f"        {pdf}" if pdf.exists() else "        no PDF: see above"
 
 
 def _measured(claim: Mapping[str, Any]) -> str:
-    """The estimate with its interval, or why there is none."""
-    if claim["estimate"] is None:
-        return str(claim["why"])
-    return f"{claim['estimate']:.3g} [{_end(claim['low'])}, {_end(claim['high'])}]"
-
-
-def _end(value: float | None) -> str:
-    return "unbounded" if value is None else f"{value:.3g}"
+    """The estimate with its interval and unit, or why there is none."""
+    return str(claim["why"]) if claim["estimate"] is None else interval(claim)

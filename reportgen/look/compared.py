@@ -30,25 +30,29 @@ def training_errors(history: Sequence[Mapping[str, Any]]) -> tuple[float, float]
     return float(np.mean(errors[-2 * quarter : -quarter])), float(np.mean(errors[-quarter:]))
 
 
-def not_trained_out(name: str, history: Sequence[Mapping[str, Any]]) -> str:
-    """Why a net does not count as trained out; empty if it does."""
-    if len(history) < LEAST_EPOCHS:
-        return f"{name} was trained for {len(history)} epoch{'s' * (len(history) != 1)}, and {LEAST_EPOCHS} are needed"
-    errors = training_errors(history)
-    assert errors is not None
-    before, last = errors
-    if before - last <= FALL + 1e-9:  # which is not a matter of the last bit
-        return ""
-    return (
-        f"{name} is not trained out: its training error was {100 * before:.1f} % in the third quarter of its epochs and "
-        f"{100 * last:.1f} % in the last, and it may fall by one point at most"
-    )
-
-
 def not_comparable(histories: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     """Why the errors of these nets are not compared; empty if they are."""
     lengths = {name: len(history) for name, history in histories.items()}
     if len(set(lengths.values())) > 1:
         said = ", ".join(f"{name} {epochs}" for name, epochs in lengths.items())
         return f"the nets were trained for different numbers of epochs ({said})"
-    return "; ".join(why for name, history in histories.items() if (why := not_trained_out(name, history)))
+    epochs = max(lengths.values(), default=LEAST_EPOCHS)
+    if epochs < LEAST_EPOCHS:
+        return f"the nets were trained for {epochs} epoch{'s' * (epochs != 1)}, and {LEAST_EPOCHS} are needed"
+    falling = [said for name, history in histories.items() if (said := _falling(name, history))]
+    if not falling:
+        return ""
+    return (
+        f"after {epochs} epochs the nets are not trained out: from the third to the last quarter of the epochs the training "
+        f"error may fall by one point at most, and it fell in {', '.join(falling)}"
+    )
+
+
+def _falling(name: str, history: Sequence[Mapping[str, Any]]) -> str:
+    """How far the training error of a net that is not trained out still fell; empty for one that is."""
+    errors = training_errors(history)
+    assert errors is not None
+    before, last = errors
+    if before - last <= FALL + 1e-9:  # which is not a matter of the last bit
+        return ""
+    return f"{name} from {100 * before:.1f} to {100 * last:.1f} %"

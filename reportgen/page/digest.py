@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reportgen.page.changes import Changes, Difference, Moved, VerdictChange
+from reportgen.page.conclusion import conclusion
 from reportgen.page.filters import interval
 from reportgen.page.template import SIGNS
 
@@ -18,7 +19,8 @@ ARROWS = {"better": "▲", "worse": "▼", "new": "＋", "lost": "－"}
 
 def of_one(now: Mapping[str, Any]) -> str:
     """The claims of one report, for when there is no older report to compare it with."""
-    lines = [f"### reportgen: {_name(now)}", "", _subject(now), ""]
+    said = conclusion(now["claims"], bool(now["model"].get("loaded")))
+    lines = [f"### reportgen: {_name(now)}", "", _subject(now), "", said, ""]
     if now["model"].get("warning"):
         lines += [f"**Warning:** {_cell(now['model']['warning'])}", ""]
     lines += ["| | claim | verdict | measured |", "|---|---|---|---|"]

@@ -75,6 +75,8 @@ def interval(part: Mapping[str, Any]) -> str:
     """An estimate with its interval and unit, ``58 [49, 66] points``; an end that is None is open: ``0.58 [−∞, ∞]``."""
     unit = part.get("unit") or {"words": "", "scale": 1}
     scale = unit["scale"]
+    if part["estimate"] is None:
+        raise ValueError("None is no number: say in the template what stands where there is none")
     low = "−∞" if part["low"] is None else number(part["low"] * scale)
     high = "∞" if part["high"] is None else number(part["high"] * scale)
     words = f"{NO_BREAK}{unit['words']}" if unit["words"] else ""

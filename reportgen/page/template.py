@@ -13,6 +13,7 @@ from reportgen.analyses.settings import said
 from reportgen.base.errors import UserError
 from reportgen.figures.cutouts import own_maps
 from reportgen.figures.kinds import KINDS
+from reportgen.page.conclusion import conclusion
 from reportgen.page.content import VERDICTS, Content, Section
 from reportgen.page.filters import FILTERS, NO_BREAK
 from reportgen.page.headline import layers, story, strip
@@ -43,6 +44,7 @@ def render(content: Content, page: str, pictures: str, folder: Path | None = Non
         "data": content.data,
         "claims": content.claims,
         "noise": content.noise,
+        "conclusion": conclusion(content.claims, bool(content.net.get("loaded"))),
         "verdicts": counts,
         "signs": SIGNS,
         "layers": layers(content),

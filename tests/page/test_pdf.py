@@ -60,8 +60,9 @@ def test_it_has_a_title_page_an_abstract_and_contents_with_page_numbers(reader: 
     assert "Looking into zfnet" in first
     second = " ".join(words_of(reader.pages[1]).split())
     assert "Abstract" in second
-    assert "one holds, one is contradicted and two are undecided" in second
-    assert "0.571 [0.535, 0.607], n = 48" in second
+    assert "one holds, one is contradicted and one is undecided" in second
+    assert "59 [57.5, 60.5] points, n = 1,234" in second
+    assert "REPEATS=3 measures by how much" in second
     contents = " ".join(words_of(page) for page in reader.pages[1:3])
     assert "Contents" in contents
     number = next(
