@@ -71,24 +71,32 @@ def day(seconds: int | None) -> str:
     return f"{moment.day} {moment:%B %Y}"
 
 
-def interval(part: Mapping[str, Any]) -> str:
-    """An estimate with its interval and unit, ``58 [49, 66] points``; an end that is None is open: ``0.58 [−∞, ∞]``."""
-    unit = part.get("unit") or {"words": "", "scale": 1}
-    scale = unit["scale"]
+def bounds(part: Mapping[str, Any]) -> str:
+    """An estimate with its interval, in its unit but without its words: ``58 [49, 66]``; an end that is None is open."""
+    scale = (part.get("unit") or {"scale": 1})["scale"]
     if part["estimate"] is None:
         raise ValueError("None is no number: say in the template what stands where there is none")
     low = "−∞" if part["low"] is None else number(part["low"] * scale)
     high = "∞" if part["high"] is None else number(part["high"] * scale)
-    words = f"{NO_BREAK}{unit['words']}" if unit["words"] else ""
-    return f"{number(part['estimate'] * scale)} [{low}, {high}]{words}"
+    return f"{number(part['estimate'] * scale)} [{low}, {high}]"
+
+
+def words(part: Mapping[str, Any]) -> str:
+    """The words of a part's unit, such as ``points of accuracy``; empty for a plain number."""
+    return str((part.get("unit") or {"words": ""})["words"])
+
+
+def interval(part: Mapping[str, Any]) -> str:
+    """An estimate with its interval and unit, ``58 [49, 66] points``; an end that is None is open: ``0.58 [−∞, ∞]``."""
+    return f"{bounds(part)} {words(part)}".rstrip()
 
 
 def in_unit(value: float | None, part: Mapping[str, Any]) -> str:
     """A number in the unit of a part, such as the smallest effect that it could have shown."""
     if value is None:
         return "unknown"
-    unit = part.get("unit") or {"words": "", "scale": 1}
-    return number(value * unit["scale"], 2) + (f"{NO_BREAK}{unit['words']}" if unit["words"] else "")
+    scale = (part.get("unit") or {"scale": 1})["scale"]
+    return f"{number(value * scale, 2)} {words(part)}".rstrip()
 
 
 def times(factor: Mapping[str, Any], digits: int = 2) -> str:
@@ -135,6 +143,8 @@ FILTERS = {
         capital,
         sentence,
         day,
+        bounds,
+        words,
         interval,
         in_unit,
         times,

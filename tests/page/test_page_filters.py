@@ -50,6 +50,16 @@ def test_what_was_not_measured_is_no_number():
         words.interval({"estimate": None, "low": None, "high": None})
 
 
+def test_a_number_has_the_unit_of_its_part():
+    part = {"estimate": 0.58, "low": None, "high": 0.66, "unit": {"words": "points of accuracy", "scale": 100}}
+    assert words.interval(part) == "58 [−∞, 66] points of accuracy"
+    assert (words.bounds(part), words.words(part)) == ("58 [−∞, 66]", "points of accuracy")
+    assert words.in_unit(0.0123, part) == "1.2 points of accuracy"
+    assert words.in_unit(None, part) == "unknown"
+    plain = {"estimate": 0.58, "low": 0.49, "high": 0.66}  # of an older report
+    assert words.interval(plain) == "0.58 [0.49, 0.66]"
+
+
 def test_a_factor_has_its_interval_or_says_that_there_is_none():
     assert words.times({"estimate": 1.9, "low": 1.612, "high": 2.3}) == "1.9 [1.6, 2.3]"
     assert words.times({"estimate": 1.9, "low": None, "high": None}) == "1.9 (too few to give an interval)"
