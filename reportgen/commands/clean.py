@@ -6,11 +6,12 @@ from pathlib import Path
 from reportgen.base.artifacts import DOCUMENT
 from reportgen.base.progress import say
 from reportgen.commands.figures import EXTRA
+from reportgen.commands.noise import FILE as NOISE
 from reportgen.page.html import remove_report
 from reportgen.settings.sections import Settings
 from reportgen.settings.variants import FAMILY
 from reportgen.stages.plan import stages
-from reportgen.stages.scenes import HOME
+from reportgen.stages.scenes import DRAWN, HOME
 
 
 def remove(settings: Settings, build: Path, report: Path) -> None:
@@ -22,11 +23,13 @@ def remove(settings: Settings, build: Path, report: Path) -> None:
         build / "stamps",
         build / "drawn",
         build / FAMILY,
+        build / "repeats",
+        build / NOISE,
         *build.glob("work-*"),
         *build.glob("verify-*"),
         build / "timings.json",
     ]
-    ours += [place for place in HOME.glob("scenes-*") if (place / DOCUMENT).exists()]
+    ours += [place for kind in DRAWN for place in HOME.glob(f"{kind}-*") if (place / DOCUMENT).exists()]
     for place in ours:
         if place.is_dir():
             shutil.rmtree(place)

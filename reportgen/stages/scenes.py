@@ -11,13 +11,15 @@ from reportgen.data.dataset import JUDGING
 from reportgen.pipeline.work import Work
 
 HOME = Path("data")  # the drawn scenes land here, where a user finds them
+SCENES, MULTILABEL = "scenes", "multilabel"
+DRAWN = (SCENES, JUDGING, MULTILABEL)  # how the names of their folders begin
 
 
 def drawn_scenes(work: Work) -> Path:
     """The embedded scenes of these settings, drawn unless they lie there already."""
     settings = work.settings.data
     counts = {"train": settings.train, "val": settings.val, "test": settings.test, "transfer": settings.transfer}
-    return _drawn(work, "scenes", counts, scenes.generate)
+    return _drawn(work, SCENES, counts, scenes.generate)
 
 
 def drawn_judging(work: Work) -> Path:
@@ -29,7 +31,7 @@ def drawn_multilabel(work: Work) -> Path:
     """Scenes with several objects, in VOC's layout; drawn unless they lie there already."""
     settings = work.settings.data
     counts = {"train": settings.multi_train, "val": settings.multi_test}
-    return _drawn(work, "multilabel", counts, scenes.generate_multilabel)
+    return _drawn(work, MULTILABEL, counts, scenes.generate_multilabel)
 
 
 def _drawn(work: Work, name: str, counts: Mapping[str, int], generate: Callable[..., None]) -> Path:

@@ -17,9 +17,10 @@ from reportgen.stages.plan import pipeline as planned
 
 
 def pipeline(tiny: Run, folder: Path, **switches: str) -> Pipeline:
-    """A pipeline whose data are those of the tiny run."""
+    """A pipeline whose images and net are those of the tiny run."""
     (folder / "build").mkdir()
-    (folder / "build" / "data").symlink_to(tiny.build / "data")
+    for name in ("data", "judging", "net"):
+        (folder / "build" / name).symlink_to(tiny.build / name)
     return planned(settings.load({"PROFILE": "tiny", **switches}), folder / "build", folder / "report")
 
 
@@ -37,7 +38,7 @@ def test_the_artefact_says_what_the_net_does(tiny: Run) -> None:
 
 
 def test_a_training_that_diverges_is_recorded_with_its_epoch(tiny: Run, tmp_path: Path) -> None:
-    made = pipeline(tiny, tmp_path, TRAINING_LEARNING_RATE="1e12", TRAINING_WARM_UP="0", COMPARE_EPOCHS="2")
+    made = pipeline(tiny, tmp_path, TRAINING_LEARNING_RATE="1e12", TRAINING_WARM_UP="0", COMPARE_EPOCHS="3")
     made.make("compare/zfnet")
     folder = made.build / "compare" / "zfnet"
     numbers = read_json(folder / DOCUMENT)["numbers"]
@@ -95,7 +96,7 @@ def copied(tiny: Run, folder: Path, **switches: str) -> Pipeline:
 
 def remake(made: Pipeline) -> tuple[str, dict[str, dict[str, str]]]:
     """Make the two analyses and the page again; the page's text and the verdicts."""
-    for name in ("architecture", "ablation", "drawn/architecture", "drawn/ablation", "page"):
+    for name in ("architecture", "ablation", "drawn/architecture", "drawn/ablation", "claims", "page"):
         made.make(name)
     claims = read_json(made.report / "metrics.json")["claims"]
     return (made.report / "index.html").read_text(), {claim["id"]: claim for claim in claims}
@@ -111,9 +112,10 @@ def test_nets_that_diverged_do_not_end_the_report(tiny: Run, tmp_path: Path) -> 
     page, claims = remake(made)
     assert "as is (diverged in epoch 1)" in page
     assert "was no longer finite in epoch 1" in page
-    assert claims["clipping"]["why"] == "training of paper-unclipped diverged in epoch 1"
+    assert "training of paper-unclipped diverged in epoch 1" in claims["clipping"]["why"]
     for name in ("clipping", "fewer-dead-features", "less-aliasing", "better-architecture", "depth-matters"):
-        assert claims[name]["verdict"] == "undecided", name
+        assert claims[name]["verdict"] in ("undecided", "not tested"), name
+        assert claims[name]["why"], name
 
 
 def test_a_report_with_few_comparison_nets_says_what_it_cannot_test(tiny: Run, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from small_nets import TINY
 
 from reportgen import probe
 from reportgen.data.dataset import Split
@@ -12,7 +13,7 @@ from reportgen.data.transforms import Preprocessing
 from reportgen.nets.snapshots import load_net, save_net
 from reportgen.nets.training.loop import Plan, finished, mean_image, train
 from reportgen.nets.zfnet import ZFNet, initialise
-from reportgen.settings.recipes import TINY, TrainingSettings
+from reportgen.settings.recipes import TrainingSettings
 
 CROP = TINY.input_size
 

@@ -40,7 +40,7 @@ def test_the_table_of_the_ten_dogs(inputs: Inputs) -> None:
     found = correspondence.compute(inputs, correspondence.Settings(draws=2), np.random.default_rng(0))
     assert len(found.names) == 10
     assert found.left_out == ()
-    assert len(found.pairs) == 45
+    assert len(found.pairing.pairs) == 45
     assert {name: layer.entries for name, layer in found.layers.items()} == {"layer5": 256 * 13 * 13, "layer7": 512}
     table = correspondence.figures(found)["table1"]
     assert [row[0] for row in table.rows[:3]] == ["right eye", "left eye", "nose"]
