@@ -31,8 +31,8 @@ def test_memory_that_is_kept_costs_no_page_faults_and_changes_no_number() -> Non
         total, faults = done.stdout.split()
         found[how] = (total, int(faults))
     assert found["keep"][0] == found["leave"][0]
-    assert found["keep"][1] <= found["leave"][1] / 10
-    assert found["leave"][1] > 20 * 2**23 / resource.getpagesize() / 2
+    touched = 20 * 2**23 / resource.getpagesize()  # pages that the step's tensors fill
+    assert found["keep"][1] < touched / 20  # how many the other has depends on the kernel's huge pages
 
 
 def test_settings_of_the_environment_stay(monkeypatch: pytest.MonkeyPatch) -> None:
