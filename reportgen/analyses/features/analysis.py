@@ -14,6 +14,7 @@ from reportgen.figures.kinds import Figure, ImageGrid, LineChart, Panel, Series
 from reportgen.look.inputs import Inputs
 from reportgen.look.left_out import LeftOut, deal, search_left_out
 from reportgen.look.sight import Sight, field_of, sight
+from reportgen.look.statistics import mean_or_none, without_nan
 from reportgen.look.strongest import (
     STRONGEST,
     Pictures,
@@ -300,20 +301,10 @@ def _part(name: str, estimate: float, without: Float[np.ndarray, " group"], imag
     return jackknife_part(name, estimate, without, n=images, unit=unit, most=1.0, untested=silent)
 
 
-def _known(values: np.ndarray) -> np.ndarray:
-    return values[~np.isnan(values)]
-
-
 def _mean(values: np.ndarray) -> float:
     """The mean over the maps of which the number is known; NaN where there are none."""
-    known = _known(values)
+    known = without_nan(values)
     return float(known.mean()) if len(known) else float("nan")
-
-
-def _said(values: np.ndarray) -> float | None:
-    """The same for JSON, which has no NaN."""
-    mean = _mean(values)
-    return mean if np.isfinite(mean) else None
 
 
 def numbers(result: Result) -> dict[str, Any]:
@@ -337,10 +328,10 @@ def numbers(result: Result) -> dict[str, Any]:
                 "least_seen": layer.sight.least,
                 "dead_share": dead_share(layer.top),
                 "refusal": layer.refusal,
-                "agreement": _said(layer.agreement),
-                "untrained_agreement": _said(layer.untrained_agreement),
-                "within": _said(layer.within),
-                "between": _said(layer.between),
+                "agreement": mean_or_none(layer.agreement),
+                "untrained_agreement": mean_or_none(layer.untrained_agreement),
+                "within": mean_or_none(layer.within),
+                "between": mean_or_none(layer.between),
             }
             for layer in result.layers.values()
         ],
@@ -366,7 +357,7 @@ def figures(result: Result) -> dict[str, Figure]:
         found[f"layer{layer.number}"] = feature_maps(
             layer.number, layer.pictures, layer.sight, searched(result.images, result.data)
         )
-    if any(len(_known(layer.agreement)) for layer in result.layers.values()):
+    if any(len(without_nan(layer.agreement)) for layer in result.layers.values()):
         found["agreement"] = _agreement(result)
     found["similarity"] = _depth_chart(
         result,
@@ -400,7 +391,7 @@ def _depth_chart(
     depth = np.array([layer.number for layer in result.layers.values()], dtype=np.float64)
     series, spoken = [], []
     for index, (name, attribute) in enumerate(curves):
-        samples = [_known(getattr(layer, attribute)) for layer in result.layers.values()]
+        samples = [without_nan(getattr(layer, attribute)) for layer in result.layers.values()]
         samples = [sample if len(sample) else np.array([np.nan]) for sample in samples]
         mean = np.array([sample.mean() for sample in samples]) * scale
         low, high = (np.array([np.percentile(sample, part) for sample in samples]) * scale for part in (25, 75))
