@@ -150,19 +150,15 @@ class Inputs:
         device: str,
         workshop: Path | None = None,
         reads: Collection[str] | None = None,
-        within: str = "",
         training_seed: int = 0,
+        place: Callable[[str], Path] | None = None,
     ) -> "Inputs":
         """The artefacts in a build folder.
 
-        `reads`: the stages whose artefacts may be opened, None: all of them. `within`: of a repeated training, the folder
-        of its stages.
+        `reads`: the stages whose artefacts may be opened, None: all of them. `place`: where the artefact of a stage lies, if
+        not below `build` under the stage's name.
         """
-
-        def place(stage: str) -> Path:
-            own = within + stage
-            return build / (own if reads is not None and own in reads else stage)
-
+        place = place or build.joinpath
         return cls(
             data=as_seen(Dataset.open(place("data")), place("net")),
             trained=TrainedNet.in_folder(place("net"), _numbers(place("net"))),
@@ -170,7 +166,7 @@ class Inputs:
             open_annotations=partial(Annotations.open, place("annotations")),
             open_transfer=partial(Transfer.open, place("transfer")),
             open_multilabel=partial(Multilabel.open, place("multilabel")),
-            open_compared=partial(_compared, build, reads, within),
+            open_compared=partial(_compared, place, reads),
             data_numbers=_numbers(place("data")),
             workshop=workshop,
             training_seed=training_seed,
@@ -329,9 +325,11 @@ def _numbers(folder: Path) -> dict[str, Any]:
     return read_json(folder / DOCUMENT)["numbers"]
 
 
-def _compared(build: Path, reads: Collection[str] | None, within: str, variant: str, turn: int) -> TrainedNet | None:
-    """A comparison net of a build folder; None where there is none or it may not be opened."""
-    stage = within + variants.stage_name(variant, turn)
-    if (reads is not None and stage not in reads) or not (build / stage / DOCUMENT).exists():
+def _compared(
+    place: Callable[[str], Path], reads: Collection[str] | None, variant: str, turn: int
+) -> TrainedNet | None:
+    """A comparison net; None where there is none or it may not be opened."""
+    stage = variants.stage_name(variant, turn)
+    if (reads is not None and stage not in reads) or not (place(stage) / DOCUMENT).exists():
         return None
-    return TrainedNet.in_folder(build / stage, _numbers(build / stage))
+    return TrainedNet.in_folder(place(stage), _numbers(place(stage)))

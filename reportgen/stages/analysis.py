@@ -39,9 +39,8 @@ def opened(work: Work) -> Iterator[Inputs]:
     """What the analysis examines, together with the other processes where there are any."""
     prepare(work.settings.compute)
     settings, stage = work.settings, work.stage
-    inputs = Inputs.open(
-        work.build, settings.compute.device, work.workshop, stage.inputs, stage.within, settings.training_seed
-    )
+    reads = {name.removeprefix(stage.within) for name in stage.inputs}
+    inputs = Inputs.open(work.build, settings.compute.device, work.workshop, reads, settings.training_seed, work.input)
     with joined() as world:
         yield replace(inputs, nodes=settings.layers.nodes, world=world)
 

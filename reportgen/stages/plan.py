@@ -36,9 +36,7 @@ def stages(settings: Settings) -> dict[str, Stage]:
     compared = () if loaded else variants.compared(settings.compare.variants, settings.compare.seeds)
     found = [
         *_images(settings),
-        _loaded_net() if loaded else _trained_net(settings),
-        *(_comparison(net, settings) for net in compared),
-        *(_computing(analysis, _present(analysis.reads, compared)) for analysis in registry.ANALYSES),
+        *_examined(settings, compared, registry.ANALYSES),
         *(_drawing(analysis) for analysis in registry.ANALYSES),
         *(repeated := list(_repeated(settings, compared))),
         _judging(settings, compared, repeated),
@@ -99,6 +97,15 @@ def _images(settings: Settings) -> Iterator[Stage]:
             rooms=TRAINED,
             doing="reading further images, to judge comparison nets on",
         )
+
+
+def _examined(
+    settings: Settings, compared: Iterable[variants.Compared], analyses: Iterable[Analysis]
+) -> Iterator[Stage]:
+    """The net, the nets that it is compared with, and what these analyses compute on them."""
+    yield _loaded_net() if settings.model.loaded else _trained_net(settings)
+    yield from (_comparison(net, settings) for net in compared)
+    yield from (_computing(analysis, _present(analysis.reads, compared)) for analysis in analyses)
 
 
 def _trained_net(settings: Settings) -> Stage:
@@ -162,14 +169,7 @@ def _repeated(settings: Settings, compared: Iterable[variants.Compared]) -> Iter
     for turn, again in enumerate(_further(settings), start=1):
         within = f"repeats/{turn}/"
         judging = [analysis for analysis in registry.ANALYSES if analysis.claims]
-        model = [_loading()] if again.model.loaded else []
-        net = _loaded_net() if again.model.loaded else _trained_net(again)
-        family = [
-            *model,
-            net,
-            *(_comparison(other, again) for other in compared),
-            *(_computing(analysis, _present(analysis.reads, compared)) for analysis in judging),
-        ]
+        family = [*([_loading()] if again.model.loaded else []), *_examined(again, compared, judging)]
         own = {stage.name for stage in family}
         for stage in family:
             yield replace(
