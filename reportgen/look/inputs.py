@@ -21,7 +21,7 @@ from reportgen.data.transforms import Preprocessing, inner
 from reportgen.look.probabilities import softmax
 from reportgen.nets.device import resolve_device
 from reportgen.nets.layers import PaperLayer, paper_layers
-from reportgen.nets.snapshots import load_net, snapshots
+from reportgen.nets.snapshots import NET, load_net, snapshots
 from reportgen.nets.world import ALONE, World
 from reportgen.probe import Graph
 from reportgen.probe.memory import by_batches
@@ -79,7 +79,7 @@ class TrainedNet:
         """The artefact of a stage that trained or loaded a net."""
         return cls(
             numbers,
-            partial(load_net, folder / "net.safetensors"),
+            partial(load_net, folder / NET),
             partial(Learned.open, folder, numbers),
             {epoch: partial(load_net, path) for epoch, path in snapshots(folder).items()},
         )

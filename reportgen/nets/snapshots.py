@@ -17,6 +17,7 @@ from reportgen.data.transforms import Preprocessing
 from reportgen.nets.build import build
 from reportgen.nets.zfnet import ZFNet
 
+NET = "net.safetensors"  # the file of a net in the artefact of the stage that made it
 SNAPSHOTS = "snapshots"
 
 

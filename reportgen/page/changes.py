@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import scipy
 
-from reportgen.claims import LEVEL, influence_key
+from reportgen.claims import LEVEL, influence_key, noise
 
 Metrics = Mapping[str, Any]  # what metrics.json holds
 Influences = tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]]  # of the older report and of this one
-ACCURACY = "validation images right"
+*_, ACCURACY = noise.ACCURACY
 ROUNDING = 1e-6  # relative: smaller differences are no change
 Z = NormalDist().inv_cdf((1 + LEVEL) / 2)
 RANK = {"contradicted": 0, "undecided": 1, "holds": 2}
@@ -109,6 +109,12 @@ class Changes:
     def turned(self) -> tuple[VerdictChange, ...]:
         """The verdicts that changed beyond noise, for better or worse."""
         return tuple(change for change in self.verdicts if self._founded(change, self.moved))
+
+    @property
+    def unfounded(self) -> tuple[VerdictChange, ...]:
+        """The verdicts that changed although no number behind them changed beyond sampling."""
+        known = (*self.turned, *self.undecidable)
+        return tuple(change for change in self.verdicts if change not in known)
 
     @property
     def _down(self) -> tuple[VerdictChange, ...]:

@@ -124,7 +124,6 @@ def _render(
     rows = [{"pair": pair, "now": files[pair.layer][pair.now]} for pair in pairs]
     return environment.get_template("compare.html.j2").render(
         changes=found,
-        noise=[change for change in found.verdicts if change not in (*found.turned, *found.undecidable)],
         unknown=digest.UNKNOWN,
         before=before,
         now=now,

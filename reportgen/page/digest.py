@@ -49,11 +49,10 @@ def of_changes(found: Changes, before: Mapping[str, Any], now: Mapping[str, Any]
         lines += [*_moves(found.moved), ""]
     if found.unclear:
         lines += [f"**{UNKNOWN}**", "", *_turned(found.undecidable), "", *_moves(found.unclear), ""]
-    noise = [change for change in found.verdicts if change not in (*found.turned, *found.undecidable)]
-    if noise or found.within:
-        said = f"{len(noise)} verdicts and {len(found.within)} numbers differ within noise"
+    if found.unfounded or found.within:
+        said = f"{len(found.unfounded)} verdicts and {len(found.within)} numbers differ within noise"
         lines += [f"<details><summary>{said}</summary>", ""]
-        lines += [*_turned(noise), "", *_moves(found.within), "", "</details>", ""]
+        lines += [*_turned(found.unfounded), "", *_moves(found.within), "", "</details>", ""]
     if overall:
         said = ", ".join(f"layer {layer} {value:.2f}" for layer, value in overall.items())
         lines += [f"Feature maps matched by their responses, mean correlation: {said}.", ""]

@@ -225,6 +225,11 @@ class Settings:
         return self.sections["noise"]
 
     @property
+    def transfer_source(self) -> str:
+        """Where the images for the frozen features come from; the scenes bring their own. Empty: there are none."""
+        return self.transfer.source or ("scenes" if self.data.source == "scenes" else "")
+
+    @property
     def training_seed(self) -> int:
         """The seed of weights, batches and crops."""
         return self.run.seed if self.training.seed is None else self.training.seed

@@ -20,7 +20,7 @@ from reportgen.base.artifacts import DOCUMENT, digest_file, read_json, write_arr
 from reportgen.base.progress import say
 from reportgen.data.dataset import open_judging
 from reportgen.data.sampling import evenly
-from reportgen.nets.snapshots import load_net, save_net
+from reportgen.nets.snapshots import NET, load_net, save_net
 from reportgen.nets.training import loop as training
 from reportgen.pipeline.work import Work
 from reportgen.settings.recipes import Architecture, TrainingSettings
@@ -28,7 +28,6 @@ from reportgen.settings.variants import BY_NAME, Variant
 from reportgen.stages.net import accuracy
 from reportgen.stages.train import planned, train, train_along
 
-NET = "net.safetensors"
 TRAIN_EVALUATED = 1_200  # of more training images, so many evenly spread are evaluated
 
 

@@ -21,7 +21,7 @@ from reportgen.data.sampling import evenly
 from reportgen.data.transforms import Preprocessing
 from reportgen.nets.device import resolve_device
 from reportgen.nets.loading import IMAGENET_DEVIATION, IMAGENET_MEAN
-from reportgen.nets.snapshots import SNAPSHOTS, load_net
+from reportgen.nets.snapshots import NET, SNAPSHOTS, load_net
 from reportgen.nets.threads import prepare
 from reportgen.nets.training import loop as training
 from reportgen.pipeline.work import Work
@@ -41,10 +41,10 @@ def make(work: Work, folder: Path) -> None:
     known = read_json(work.input("model") / DOCUMENT)
     data = Dataset.open(work.input("data"))
     device = resolve_device(work.settings.compute.device)
-    _link(work.input("model") / "net.safetensors", folder / "net.safetensors")
+    _link(work.input("model") / NET, folder / NET)
     if (work.input("model") / SNAPSHOTS).is_dir():
         shutil.copytree(work.input("model") / SNAPSHOTS, folder / SNAPSHOTS, copy_function=_link)
-    net, preprocessing = load_net(folder / "net.safetensors")
+    net, preprocessing = load_net(folder / NET)
     net = net.to(device)
     outputs = known["numbers"]["outputs"]
     mapping, classes = map_folders(data.classes, [ClassName(**entry) for entry in known["classes"]], outputs)
@@ -66,7 +66,7 @@ def make(work: Work, folder: Path) -> None:
         "final_loss": None,
         **known["numbers"],
         "loaded": True,
-        "weights_digest": digest_file(folder / "net.safetensors"),
+        "weights_digest": digest_file(folder / NET),
         "mapped": mapping.how,
         "unmapped": list(mapping.unmapped),
         "unlabelled_images": int((labels == UNKNOWN).sum()),

@@ -14,7 +14,7 @@ from reportgen.base.progress import say
 from reportgen.nets.build import build, in_one_line
 from reportgen.nets.checkpoints import fit, read_state
 from reportgen.nets.loading import Loaded, load
-from reportgen.nets.snapshots import save_net, snapshot_path
+from reportgen.nets.snapshots import NET, save_net, snapshot_path
 from reportgen.pipeline.work import Work
 from reportgen.probe import Graph
 
@@ -31,7 +31,7 @@ def make(work: Work, folder: Path) -> None:
     if loaded.classes and len(loaded.classes) != outputs:
         said_by = f"CLASSES={model.classes}" if model.classes else f"WEIGHTS={model.weights}"
         raise UserError(f"{said_by}: {len(loaded.classes)} classes, but the net {model.name} has {outputs}")
-    save_net(loaded.net, loaded.preprocessing, folder / "net.safetensors", loaded.description)
+    save_net(loaded.net, loaded.preprocessing, folder / NET, loaded.description)
     epochs = list(_snapshots(Path(model.snapshots), loaded, folder, model.name)) if model.snapshots else []
     numbers = {
         "name": model.name,

@@ -19,7 +19,7 @@ SPLITS = {"train": "train", "test": "val"}  # the set's parts and VOC's, whose o
 def make(work: Work, folder: Path) -> None:
     """Write the set as `reportgen.data.dataset.Multilabel` opens it; without one, say so."""
     settings = work.settings
-    source = settings.transfer.source or ("scenes" if settings.data.source == "scenes" else "")
+    source = settings.transfer_source
     name, said_by = f"PASCAL VOC ({source})", f"TRANSFER={source}"
     if source == "scenes":
         root, name = drawn_multilabel(work), "embedded scenes with several objects"

@@ -12,7 +12,7 @@ from reportgen.base.artifacts import DOCUMENT, digest_file, write_arrays, write_
 from reportgen.data.dataset import Dataset
 from reportgen.data.sampling import evenly
 from reportgen.data.transforms import Preprocessing
-from reportgen.nets.snapshots import SNAPSHOTS, load_net, save_net, snapshot_path, snapshots
+from reportgen.nets.snapshots import NET, SNAPSHOTS, load_net, save_net, snapshot_path, snapshots
 from reportgen.nets.training import loop as training
 from reportgen.pipeline.work import Work
 from reportgen.settings.recipes import Architecture, TrainingSettings
@@ -46,7 +46,7 @@ def make(work: Work, folder: Path) -> None:
     trained, preprocessing = load_net(last)
     # its classes and their images' size, so that WEIGHTS= can load it elsewhere
     about: dict[str, Any] = {"classes": list(data.classes), "size": work.settings.data.size}
-    save_net(trained, preprocessing, folder / "net.safetensors", **about)
+    save_net(trained, preprocessing, folder / NET, **about)
     write_json(folder / training.HISTORY, history.as_json())
     logits = training.evaluate(trained.to(plan.device), data.val, preprocessing, plan.device)
     write_arrays(folder / "predictions.npz", {"logits": logits, "labels": data.val.labels})
@@ -56,7 +56,7 @@ def make(work: Work, folder: Path) -> None:
         "architecture": jsonable(asdict(plan.net)),
         "name": work.settings.model.name,
         "weights": "trained here",
-        "weights_digest": digest_file(folder / "net.safetensors"),
+        "weights_digest": digest_file(folder / NET),
         "loaded": False,
         "warning": None,
         "unmapped": [],

@@ -19,22 +19,16 @@ from reportgen.stages.scenes import drawn_scenes
 
 def make(work: Work, folder: Path) -> None:
     """Write the transfer set as `reportgen.data.dataset.Transfer` opens it; without one, say so."""
-    source = work.settings.transfer.source or ("scenes" if work.settings.data.source == "scenes" else "")
-    if not source:
+    source, named = work.settings.transfer_source, work.settings.transfer.named
+    drawn = source == "scenes"
+    if not source or (source == NAMED_MULTILABEL if named else not drawn and is_voc(Path(source))):
         write_json(folder / DOCUMENT, {"numbers": None})
         return
-    drawn = source == "scenes"
-    if work.settings.transfer.named:
-        if source == NAMED_MULTILABEL:
-            write_json(folder / DOCUMENT, {"numbers": None})
-            return
+    if named:
         name = source
         classes, files = import_module("reportgen.data.named").list_transfer(source)
     else:
         root = drawn_scenes(work) / "transfer" if drawn else Path(source)
-        if is_voc(root):
-            write_json(folder / DOCUMENT, {"numbers": None})
-            return
         name = "embedded scenes of classes that the net never saw" if drawn else root.resolve().name
         classes, files = list_classes(root, f"TRANSFER={source}")
     skipped: Skipped = []
