@@ -60,7 +60,7 @@ def make(work: Work, folder: Path) -> None:
             "numbers": {
                 "trainings": 1 + len(places),
                 "source": source,
-                "known": known is not None and any(claim["of"] == "training" for claim in claims),
+                "known": any(claim["of"] == "training" for claim in claims),
                 "top1_tau": top1.tau if top1 else None,
             },
             "fingerprints": prints,

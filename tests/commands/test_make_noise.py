@@ -90,6 +90,8 @@ def test_noise_that_was_measured_judges_the_next_report(tmp_path: Path) -> None:
     short = {"GENERALISATION_EPOCHS": "1", "GENERALISATION_FOLDS": "2", "GENERALISATION_COUNTS": "1,2"}
     lines: list[str] = []
     measure(plan(tmp_path, **trainings({"SEEDS": "3"}), **short), 1, lines.append)
+    own = read_json(tmp_path / "build" / "claims" / DOCUMENT)["numbers"]
+    assert (own["trainings"], own["source"], own["known"]) == (3, "", True)  # known by this run's own trainings alone
     path = tmp_path / "build" / FILE
     found = noise.read(path, "it")
     assert found.about["trainings"] == 3
@@ -101,7 +103,7 @@ def test_noise_that_was_measured_judges_the_next_report(tmp_path: Path) -> None:
     claims = {claim["id"]: claim for claim in read_json(tmp_path / "build" / "claims" / DOCUMENT)["claims"]}
     assert claims["grouping"]["of"] == "training"
     assert claims["grouping"]["parts"][0]["tau"] > 0
-    other = plan(tmp_path, NOISE=str(path), EPOCHS="2", **short)  # another recipe: unknown
+    other = plan(tmp_path, NOISE=str(path), EPOCHS="3", **short)  # another recipe: unknown
     other.make_due(["claims"])
     claims = {claim["id"]: claim for claim in read_json(tmp_path / "build" / "claims" / DOCUMENT)["claims"]}
     assert claims["grouping"]["of"] == "net"
