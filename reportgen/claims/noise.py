@@ -1,7 +1,7 @@
 """Training noise: how much a claim's numbers differ between trainings that differ in the training seed alone.
 
-``make noise`` measures it into a file; the package brings the files of two profiles. Each analysis' numbers are kept under
-a fingerprint of all that they depend on but the training seed: where it differs, the noise is unknown.
+``make noise`` measures it into a file; the package brings the files of two profiles. Beside each analysis' numbers stand the
+settings that they depend on, all but the training seed: where these differ, the noise is unknown.
 """
 
 import json
@@ -25,7 +25,10 @@ SHIPPED = Path(__file__).parent / "noise_of"  # measured by the project, by prof
 ACCURACY = ("net", "accuracy", "validation images right")  # analysis, claim and part under which the accuracy is kept
 
 Estimates = Mapping[str, Mapping[str, float]]  # claim -> part -> estimate, of one training
+Conditions = Mapping[str, Mapping[str, Any]]  # section -> setting -> value
+Estimated = Mapping[str, Mapping[str, Noise]]  # claim -> part -> its noise
 _FROZEN = ConfigDict(extra="forbid")
+_UNKNOWN = object()  # what equals no setting's value
 
 
 @dataclass(frozen=True, config=_FROZEN)
@@ -41,7 +44,7 @@ class Spread:
 class OfAnalysis:
     """The spread of the numbers of one analysis."""
 
-    fingerprint: str
+    conditions: dict[str, dict[str, Any]]  # under which it was measured: section -> setting -> value
     claims: dict[str, dict[str, Spread]]  # claim -> part
 
 
@@ -53,13 +56,30 @@ class Measured:
     about: dict[str, str | int | float | None]  # how it was measured: for people
     analyses: dict[str, OfAnalysis]
 
-    def of(self, analysis: str, fingerprint: str, claim: str, part: str) -> Noise | None:
-        """The noise of a number; None where it is unknown."""
-        found = self.analyses.get(analysis)
-        if found is None or found.fingerprint != fingerprint or part not in found.claims.get(claim, {}):
-            return None
-        spread = found.claims[claim][part]
-        return Noise(spread.tau, spread.trainings - 1)
+    def under(self, conditions: Mapping[str, Conditions], usual: Conditions) -> dict[str, Estimated]:
+        """What it says of the analyses, by name, that it was measured for under these conditions of each."""
+        return {
+            name: {
+                claim: {part: Noise(spread.tau, spread.trainings - 1) for part, spread in parts.items()}
+                for claim, parts in found.claims.items()
+            }
+            for name, found in self.analyses.items()
+            if name in conditions and same(found.conditions, conditions[name], usual)
+        }
+
+
+def same(one: Conditions, other: Conditions, usual: Conditions) -> bool:
+    """Whether two sets of conditions are the same; a setting that one of them does not name is at its usual value there.
+
+    So noise stays known when reportgen learns a new setting, and becomes unknown when an old one gets another usual value.
+    """
+    for section in {*one, *other}:
+        first, second = one.get(section, {}), other.get(section, {})
+        for name in {*first, *second}:
+            beyond = usual.get(section, {}).get(name, _UNKNOWN)
+            if first.get(name, beyond) != second.get(name, beyond):
+                return False
+    return True
 
 
 def read(path: Path, said_by: str) -> Measured:

@@ -67,8 +67,8 @@ def _measured(pipeline: Pipeline, document: Mapping[str, Any]) -> dict[str, Any]
         "schema": SCHEMA,
         "about": about,
         "analyses": {
-            name: {"fingerprint": fingerprint, "claims": document["spread"].get(name, {})}
-            for name, fingerprint in document["fingerprints"].items()
+            name: {"conditions": conditions, "claims": document["spread"].get(name, {})}
+            for name, conditions in document["conditions"].items()
         },
     }
 

@@ -9,7 +9,9 @@ from reportgen.analyses.registry import ANALYSES, Analysis
 from reportgen.base.artifacts import DOCUMENT, digest, read_json, write_json
 from reportgen.claims import Noise, noise
 from reportgen.pipeline.work import Work
-from reportgen.settings.sections import Settings
+from reportgen.scenes.generate import VERSION as SCENES
+from reportgen.settings.recipes import Architecture
+from reportgen.settings.sections import Settings, jsonable
 from reportgen.settings.variants import FAMILY
 
 LOADED = ("name", "classes")  # of the section model: two checkpoints of one loaded net share these
@@ -32,13 +34,13 @@ def make(work: Work, folder: Path) -> None:
     ]
     _, accuracy, right = noise.ACCURACY
     own["net"] = noise.spread([{accuracy: {right: top}} for top in tops])
-    prints = fingerprints(settings, data, work.stage.given.get("architecture"))
-    known, source = _known(settings, prints)
+    measured_under = conditions(settings, data, work.stage.given.get("architecture"))
+    known, source = _known(settings, measured_under)
 
     def noise_of(name: str, claim: str, part: str) -> Noise | None:
         spread = own[name].get(claim, {}).get(part)
         measured = Noise(spread.tau, spread.trainings - 1) if spread else None
-        return noise.pooled(measured, known.of(name, prints[name], claim, part) if known else None)
+        return noise.pooled(measured, known.get(name, {}).get(claim, {}).get(part))
 
     read_by = {analysis.name: _nets(analysis, work.stage.inputs) for analysis in judging}
     digests = {stage: _numbers(work.build / stage).get("weights_digest") for nets in read_by.values() for stage in nets}
@@ -63,7 +65,7 @@ def make(work: Work, folder: Path) -> None:
                 "known": any(claim["of"] == "training" for claim in claims),
                 "top1_tau": top1.tau if top1 else None,
             },
-            "fingerprints": prints,
+            "conditions": measured_under,
             "spread": {name: _plain(found) for name, found in own.items()},
         },
     )
@@ -98,38 +100,48 @@ def _numbers(folder: Path) -> dict[str, Any]:
     return read_json(folder / DOCUMENT)["numbers"]
 
 
-def fingerprints(settings: Settings, data: Mapping[str, Any], architecture: Mapping[str, Any] | None) -> dict[str, str]:
-    """By analysis: a digest of all that its numbers depend on but the training seed, the device and the code.
+def conditions(
+    settings: Settings, data: Mapping[str, Any], architecture: Mapping[str, Any] | None
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """By analysis: all settings, by section, that its numbers depend on, but the training seed, the device and the code.
 
-    ``net``: of what the accuracy depends on. `data`: the numbers of the data's artefact.
+    ``net``: what the accuracy depends on. `data`: the numbers of the data's artefact.
     """
     sections = settings.document()
-    images = sections["data"] | ({} if settings.data.source == "scenes" else {"fingerprint": data["fingerprint"]})
+    images = {"fingerprint": data["fingerprint"]} if settings.data.source != "scenes" else {"scenes": SCENES}
+    shared = {"data": sections["data"] | images, "layers": sections["layers"]}
     if settings.model.loaded:
-        net = {name: sections["model"][name] for name in LOADED}
+        shared["model"] = {name: sections["model"][name] for name in LOADED}
     else:
-        training = {name: value for name, value in sections["training"].items() if name != "seed"}
-        net = {"architecture": architecture, "training": training}
-    shared = {"data": images, "net": net, "layers": sections["layers"]}
+        shared["architecture"] = jsonable(architecture or {})
+        shared["training"] = {name: value for name, value in sections["training"].items() if name != "seed"}
 
     def beside(analysis: Analysis) -> dict[str, Any]:
         families = {read.partition("/")[0] for read in analysis.reads}
         return {name: sections[name] for name in ("compare", "transfer", "annotations") if name in families}
 
     of_analyses = {
-        analysis.name: digest(shared | beside(analysis) | {"analysis": sections[analysis.name]})
+        analysis.name: shared | beside(analysis) | {analysis.name: sections[analysis.name]}
         for analysis in ANALYSES
         if analysis.claims
     }
-    return of_analyses | {"net": digest(shared)}
+    return of_analyses | {"net": shared}
 
 
-def _known(settings: Settings, prints: Mapping[str, str]) -> tuple[noise.Measured | None, str]:
-    """The noise that was measured elsewhere, and where it comes from: the user's file, or the first shipped one that fits."""
+def usual(settings: Settings) -> dict[str, dict[str, Any]]:
+    """The values, by section, that settings have where nothing else is said."""
+    found = {name: jsonable(asdict(type(section)())) for name, section in settings.sections.items()}
+    return found | {"architecture": jsonable(asdict(Architecture()))}
+
+
+def _known(
+    settings: Settings, measured_under: Mapping[str, noise.Conditions]
+) -> tuple[dict[str, noise.Estimated], str]:
+    """The noise that was measured elsewhere, by analysis, and its source: the user's file, or the first shipped one that fits."""
     if settings.noise.file:
-        return noise.read(Path(settings.noise.file), f"NOISE={settings.noise.file}"), f"NOISE={settings.noise.file}"
+        source = f"NOISE={settings.noise.file}"
+        return noise.read(Path(settings.noise.file), source).under(measured_under, usual(settings)), source
     for path in noise.shipped():
-        found = noise.read(path, str(path))
-        if any(found.analyses[name].fingerprint == prints[name] for name in prints if name in found.analyses):
+        if found := noise.read(path, str(path)).under(measured_under, usual(settings)):
             return found, f"measured by reportgen on its profile {path.stem}"
-    return None, ""
+    return {}, ""

@@ -102,19 +102,33 @@ FILE = {
     "schema": 1,
     "about": {"trainings": 20},
     "analyses": {
-        "features": {"fingerprint": "f", "claims": {"grouping": {"layer 2": {"tau": 0.1, "mean": 1, "trainings": 20}}}}
+        "features": {
+            "conditions": {"data": {"size": 96}},
+            "claims": {"grouping": {"layer 2": {"tau": 0.1, "mean": 1, "trainings": 20}}},
+        }
     },
 }
 
 
-def test_noise_is_known_only_under_its_fingerprint(tmp_path: Path) -> None:
+def test_noise_is_known_only_under_its_conditions(tmp_path: Path) -> None:
     path = tmp_path / "noise.json"
     path.write_text(json.dumps(FILE))
     found = noise.read(path, "NOISE=noise.json")
-    assert found.of("features", "f", "grouping", "layer 2") == Noise(0.1, 19)
-    assert found.of("features", "other", "grouping", "layer 2") is None
-    assert found.of("features", "f", "grouping", "layer 3") is None
-    assert found.of("evolution", "f", "grouping", "layer 2") is None
+    known = {"features": {"grouping": {"layer 2": Noise(0.1, 19)}}}
+    assert found.under({"features": {"data": {"size": 96}}}, {}) == known
+    assert found.under({"features": {"data": {"size": 95}}}, {}) == {}
+    assert found.under({"evolution": {"data": {"size": 96}}}, {}) == {}
+    later = {"features": {"data": {"size": 96, "grey": False}}}  # a setting that the file does not know yet
+    assert found.under(later, {"data": {"grey": False}}) == known
+    assert found.under(later, {"data": {"grey": True}}) == {}
+
+
+def test_a_setting_that_one_side_does_not_name_is_at_its_usual_value() -> None:
+    usual = {"data": {"size": 64}, "net": {"width": 8}}
+    assert noise.same({"data": {"size": 64}}, {}, usual)
+    assert not noise.same({"data": {"size": 96}}, {}, usual)
+    assert not noise.same({"data": {"colour": "grey"}}, {}, usual)  # one that is there no more
+    assert noise.same({"data": {"size": 96}}, {"data": {"size": 96}, "net": {"width": 8}}, usual)
 
 
 @pytest.mark.parametrize(
