@@ -1,4 +1,4 @@
-"""Ablation (Zeiler & Fergus 2013, section 5.1, tables 2 and 3; table 6 as the paper printed it).
+"""Ablation (Zeiler & Fergus 2013, section 5.1, tables 2 and 3).
 
 Each variant is a separate net, trained from scratch on one schedule (`reportgen.settings.variants`). Their errors stand beside
 the paper's, which were measured on ImageNet; only the differences within a column can be compared.
@@ -19,7 +19,7 @@ ANALYSIS = Analysis(
     "ablation",
     "What the net can do without",
     Settings,
-    figures=("table3_krizhevsky", "extra", "table3_zfnet", "table2", "table6"),
+    figures=("table3_krizhevsky", "extra", "table3_zfnet", "table2"),
     claims=("depth-matters",),
     reads=("data", "net", "compare"),
 )

@@ -1,4 +1,4 @@
-"""Ablation (Zeiler & Fergus 2013, section 5.1, tables 2 and 3; table 6 as the paper printed it)."""
+"""Ablation (Zeiler & Fergus 2013, section 5.1, tables 2 and 3)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -214,7 +214,7 @@ def _errors(result: Result, name: str) -> dict[str, Any]:
 
 
 def figures(result: Result) -> dict[str, Figure]:
-    """Tables 3, 2 and 6, and how much error removing layers adds."""
+    """Tables 3 and 2, and how much error removing layers adds."""
     found: dict[str, Figure] = {
         "table3_krizhevsky": _table3(result, "krizhevsky", "Krizhevsky’s net"),
         "table3_zfnet": _table3(result, "zfnet", "the paper’s own net"),
@@ -222,7 +222,6 @@ def figures(result: Result) -> dict[str, Figure]:
     if all(name in result.wrong for name in DEPTH):
         found["extra"] = _extra_chart(result)
     found["table2"] = _table2(result)
-    found["table6"] = _table6()
     return found
 
 
@@ -363,20 +362,4 @@ def _table2(result: Result) -> Table:
         table
         if result.facts
         else _quoted(table, 1 + top, "Errors in per cent of single nets and of averages of several")
-    )
-
-
-def _table6() -> Table:
-    low, high = paper.PASCAL_LEADERS
-    best, classes = paper.PASCAL_BEST_OF
-    return Table(
-        title="PASCAL 2012, not reproduced",
-        caption="The paper’s numbers, for completeness: mean accuracy over the classes of PASCAL VOC 2012 of a softmax "
-        "trained on the features of the paper’s ImageNet net. This report has no such images and does not reproduce them.",
-        alt=f"A table: the paper's mean of {paper.PASCAL_MEAN}, the two leaders' {low} and {high}.",
-        columns=("method", "mean accuracy (%)", f"best on how many of {classes} classes"),
-        rows=(
-            ("the paper, frozen features and a new softmax", f"{paper.PASCAL_MEAN:.1f}", str(best)),
-            ("the leaders of the challenge", f"{low:.1f}, {high:.1f}", NONE),
-        ),
     )

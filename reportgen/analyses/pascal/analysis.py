@@ -180,6 +180,7 @@ def numbers(result: Result) -> dict[str, Any]:
         "pascal": is_pascal(found),
         "paper": paper.PASCAL_MEAN,
         "leaders": list(paper.PASCAL_LEADERS),
+        "best_of": list(paper.PASCAL_BEST_OF),
     }
 
 
