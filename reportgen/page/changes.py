@@ -75,6 +75,7 @@ class Changes:
     settings: tuple[Difference, ...]
     versions: tuple[Difference, ...]
     facts: tuple[Difference, ...]
+    code: tuple[Difference, ...] = ()  # the commits
 
     @property
     def moved(self) -> tuple[Moved, ...]:
@@ -129,6 +130,13 @@ class Changes:
         return change.id in names or (change.gated and ACCURACY in {one.name for one in moved}) or change.gone
 
     @property
+    def causes(self) -> tuple[Difference, ...]:
+        """What was changed, as opposed to what changed with it: settings first, then data, versions and code."""
+        sections = {one.name.partition(".")[0] for one in self.settings}
+        data = () if "data" in sections else tuple(one for one in self.facts if one.name == "data fingerprint")[:1]
+        return (*self.settings, *data, *self.versions, *self.code)
+
+    @property
     def any(self) -> bool:
         """Whether anything differs."""
         differs = any(one.now["estimate"] != one.before["estimate"] for one in self.numbers)
@@ -167,6 +175,7 @@ def changes(
         settings=tuple(_differences(_flat(before["run"]["settings"]), _flat(now["run"]["settings"]))),
         versions=tuple(_differences(before["run"]["versions"], now["run"]["versions"])),
         facts=tuple(_differences(_facts(before), _facts(now))),
+        code=tuple(_differences(_code(before), _code(now))),
     )
 
 
@@ -253,6 +262,11 @@ def _facts(metrics: Metrics) -> dict[str, Any]:
     names = {"data": data["name"], "data fingerprint": data["fingerprint"], "classes": len(data["classes"])}
     images = {f"{split} images": count for split, count in data["images"].items()}
     return names | images | {"net": model["name"], "weights": model["weights"], "parameters": model["parameters"]}
+
+
+def _code(metrics: Metrics) -> dict[str, str]:
+    commit, sign, changed = (metrics["run"]["commit"] or "").partition("-")
+    return {"code": commit[:12] + sign + changed}
 
 
 def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -124,6 +124,7 @@ def _render(
     rows = [{"pair": pair, "now": files[pair.layer][pair.now]} for pair in pairs]
     return environment.get_template("compare.html.j2").render(
         changes=found,
+        first_line=digest.first_line(found, before, now),
         unknown=digest.UNKNOWN,
         before=before,
         now=now,

@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reportgen.page.changes import Changes, Difference, Moved, VerdictChange
+from reportgen.page.changes import ACCURACY, Changes, Difference, Moved, VerdictChange
 from reportgen.page.conclusion import conclusion
 from reportgen.page.filters import interval
 from reportgen.page.template import SIGNS
 
 MOST_ROWS = 40  # of each kind of difference
+MOST_CAUSES = 4  # named in the first line
+LONGEST_VALUE = 40  # characters, in the first line
 LONGEST = 60_000  # characters; GitHub takes 65,536
 UNKNOWN = (
     "The weights differ, and how much training again changes these numbers is unknown, so nobody can say whether they "
@@ -42,7 +44,7 @@ def _subject(now: Mapping[str, Any]) -> str:
 
 def of_changes(found: Changes, before: Mapping[str, Any], now: Mapping[str, Any], overall: Mapping[int, float]) -> str:
     """What changed between two reports."""
-    lines = [f"### reportgen: {_name(before)} → {_name(now)}", "", _summary(found), ""]
+    lines = [f"**{_cell(first_line(found, before, now))}**", "", _summary(found), ""]
     if found.turned:
         lines += [*_turned(found.turned), ""]
     if found.moved:
@@ -71,6 +73,39 @@ def of_changes(found: Changes, before: Mapping[str, Any], now: Mapping[str, Any]
                 "",
             ]
     return _cut("\n".join(lines).rstrip() + "\n")
+
+
+def first_line(found: Changes, before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Accuracy then and now, and what was changed: who reads no further knows whether to."""
+    return f"{_accuracies(found, before, now)} {_causes(found)}"
+
+
+def _accuracies(found: Changes, before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    old, new = (report["model"]["top1"] for report in (before, now))
+    if old is None or new is None:
+        return "Accuracy unknown (no labels)." if new is None else f"Accuracy {new:.1%} (unknown before)."
+    if old == new:
+        return f"Accuracy {new:.1%}, as before."
+    within = any(one.name == ACCURACY for one in found.within)
+    return f"Accuracy {100 * old:.1f} → {100 * new:.1f} %{' (within noise)' if within else ''}."
+
+
+def _causes(found: Changes) -> str:
+    """What was changed; of long values and of many changes, the beginning."""
+    causes = found.causes
+    if not causes:
+        return "Nothing was changed: the same settings, data, versions and code."
+    said = [f"{_plainly(one.name)} {_short(one.before)} → {_short(one.now)}" for one in causes[:MOST_CAUSES]]
+    more = len(causes) - len(said)
+    return f"Changed: {'; '.join(said)}{f'; and {more} more' if more else ''}."
+
+
+def _plainly(name: str) -> str:
+    return name.replace(".", " ").replace("_", " ")
+
+
+def _short(value: str) -> str:
+    return value if len(value) <= LONGEST_VALUE else value[: LONGEST_VALUE - 1] + "…"
 
 
 def _turned(changes: Sequence[VerdictChange]) -> list[str]:
@@ -104,7 +139,7 @@ def _name(report: Mapping[str, Any]) -> str:
 
 def _summary(found: Changes) -> str:
     if not found.any:
-        return "Nothing changed."
+        return "No verdict and no number changed."
     counts = {direction: sum(change.direction == direction for change in found.turned) for direction in ARROWS}
     said = [f"{count} {direction}" for direction, count in counts.items() if count]
     verdicts = f"Verdicts: {', '.join(said)}." if said else "No verdict changed beyond noise."

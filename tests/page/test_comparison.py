@@ -43,7 +43,34 @@ def test_a_report_is_no_different_from_itself(older: dict[str, Any]) -> None:
     found = changes(older, older)
     assert not found.any
     assert len(found.numbers) == 7  # six parts of claims that have an interval, and the accuracy
-    assert "Nothing changed." in digest.of_changes(found, older, older, {})
+    text = digest.of_changes(found, older, older, {})
+    assert "Nothing was changed: the same settings, data, versions and code." in text.splitlines()[0]
+    assert "No verdict and no number changed." in text
+
+
+def test_the_first_line_is_the_accuracy_and_what_was_changed(older: dict[str, Any]) -> None:
+    older["model"] |= {"top1": 0.581, "labelled_images": 1000, "top1_tau": 0.01, "weights_digest": "a"}
+    older["run"] |= {"commit": "a" * 40}
+    newer = copy.deepcopy(older)
+    newer["model"] |= {"top1": 0.265, "weights_digest": "b"}
+    newer["run"] |= {"commit": "b" * 40 + "-dirty"}
+    newer["run"]["settings"]["training"] = {"epochs": 4, "seed": None}
+    older["run"]["settings"]["training"] = {"epochs": 10, "seed": None}
+    said = digest.first_line(changes(older, newer), older, newer)
+    assert said == ("Accuracy 58.1 → 26.5 %. Changed: training epochs 10 → 4; code aaaaaaaaaaaa → bbbbbbbbbbbb-dirty.")
+    newer["model"] |= {"top1": 0.579}
+    assert "58.1 → 57.9 % (within noise)" in digest.first_line(changes(older, newer), older, newer)
+    newer["model"] |= {"top1": None}
+    assert digest.first_line(changes(older, newer), older, newer).startswith("Accuracy unknown (no labels).")
+
+
+def test_many_and_long_changes_are_cut_in_the_first_line(older: dict[str, Any]) -> None:
+    newer = copy.deepcopy(older)
+    older["run"]["settings"] = {"data": {f"field_{place}": "x" * 100 for place in range(6)}}
+    newer["run"]["settings"] = {"data": {f"field_{place}": "y" for place in range(6)}}
+    said = digest.first_line(changes(older, newer), older, newer)
+    assert "data field 0 " + "x" * 39 + "… → y" in said
+    assert said.endswith("and 2 more.")
 
 
 @pytest.mark.parametrize(
