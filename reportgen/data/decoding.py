@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Int, UInt8
 from PIL import Image, ImageOps
 from PIL import ImageFile as ImageReader
 
@@ -123,7 +123,29 @@ class Files:
             ) from None
 
 
-Images = UInt8[np.ndarray, "image row column 3"] | Files
+class Some:
+    """Some of the images of an array or of files, in place of an array of these: indexing reads only what it selects."""
+
+    dtype = np.dtype(np.uint8)
+
+    def __init__(self, images: "Images", chosen: Int[np.ndarray, " some"]) -> None:
+        self.images, self.chosen = images, chosen
+        self.shape: tuple[int, ...] = (len(chosen), *images.shape[1:])
+
+    def __len__(self) -> int:
+        return len(self.chosen)
+
+    @property
+    def nbytes(self) -> int:
+        """Of these images, once decoded."""
+        return int(np.prod(self.shape))
+
+    def __getitem__(self, index: Any) -> UInt8[np.ndarray, "..."]:
+        first, *inside = index if isinstance(index, tuple) else (index,)
+        return self.images[(self.chosen[first], *inside)]
+
+
+Images = UInt8[np.ndarray, "image row column 3"] | Files | Some
 """What stages read images from: an array, mostly mapped from disk, or the files themselves."""
 
 

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from reportgen.data.decoding import Files, Images
+from reportgen.data.decoding import Files, Images, Some
 from reportgen.data.transforms import as_tensor
 
 Item = TypeVar("Item")
@@ -27,7 +27,7 @@ def stored(
     read = (as_tensor(images[part]) for part in parts)
     if cuda:
         read = (pixels.pin_memory() for pixels in read)
-    waits = len(parts) > 1 and (cuda or isinstance(images, np.memmap | Files))
+    waits = len(parts) > 1 and (cuda or isinstance(images, np.memmap | Files | Some))
     for pixels in one_ahead(read) if waits else read:
         yield pixels.to(device, non_blocking=cuda)
 

@@ -9,6 +9,12 @@ def evenly(images: int, most: int) -> Int[np.ndarray, " chosen"]:
     return np.linspace(0, images - 1, min(images, most)).round().astype(np.int64)
 
 
+def evenly_of_each(labels: Int[np.ndarray, " image"], most: int) -> Int[np.ndarray, " chosen"]:
+    """The indices of all images of each class, or of `most` of them evenly spread over the class; ascending."""
+    of_class = (np.flatnonzero(labels == label) for label in np.unique(labels))
+    return np.sort(np.concatenate([indices[evenly(len(indices), most)] for indices in of_class]))
+
+
 def stratified(labels: Int[np.ndarray, " image"], count: int, rng: np.random.Generator) -> Int[np.ndarray, " drawn"]:
     """Draw `count` images, balanced over the classes as far as possible, in ascending order; all if there are fewer."""
     order = np.lexsort((rng.random(len(labels)), turns(labels, rng.permutation(len(labels)))))

@@ -194,6 +194,23 @@ PAPER_RECIPE = TrainingSettings(
 )
 """Zeiler & Fergus 2013, section 3.1. Its clipping radius belongs to inputs of about -128..128."""
 
+UNTIL_LEARNED = TrainingSettings(
+    dropout=0.0,
+    schedule="plateau",
+    watched="train",
+    patience=2,
+    anneal=0.3,
+    plateaus=3,
+    crops=False,
+    early_snapshots=(),
+)
+"""The default recipe, but for its end: for nets that are compared, once their training images taught them all they could.
+
+An epoch's error is that of the images it was trained on. The learning rate falls to 0.3 of it after an epoch without
+error, or once two epochs in a row brought no lower one; when that has happened three times, training ends. Dropout, crops
+and flips would keep the error from ever resting. Chosen by training error and time: docs/decisions/comparison-nets.md.
+"""
+
 RECIPES = {recipe.recipe: recipe for recipe in (TrainingSettings(), PAPER_RECIPE)}
 
 FIGURE_4_EPOCHS = (1, 2, 5, 10, 20, 30, 40, 64)

@@ -163,10 +163,11 @@ def _known_variant(name: str) -> str:
 
 @dataclass(frozen=True, config=STRICT)
 class CompareSettings:
-    """The comparison nets, which share one schedule and are compared only with each other."""
+    """The comparison nets, which share one recipe and are compared only with each other."""
 
-    epochs: Positive = 12
-    paper_epochs: Positive = 3  # of the two nets with the recipe `paper`, but no more than `epochs`
+    images: Annotated[int, Field(ge=0)] = 60  # training images of each class, or as many as there are; 0: all
+    epochs: Positive = 100  # the most: a net is done when its training error no longer falls
+    paper_epochs: Positive = 3  # of the two nets with the recipe `paper`
     seeds: Positive = 1  # for the two unchanged architectures; the other variants are trained once
     variants: tuple[Annotated[str, AfterValidator(_known_variant)], ...] = tuple(item.name for item in VARIANTS)
 

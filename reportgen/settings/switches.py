@@ -58,7 +58,7 @@ SWITCHES = (
     Switch(
         "COMPARE_EPOCHS",
         ("compare", "epochs"),
-        "epochs of each comparison net (with the paper's recipe at most COMPARE_PAPER_EPOCHS); default: the profile's",
+        "epochs of each comparison net at the most (with the paper's recipe COMPARE_PAPER_EPOCHS); default: the profile's",
     ),
     Switch(
         "SEEDS",

@@ -1,12 +1,12 @@
 """The comparison nets, as values: the paper's variants of two nets (Zeiler & Fergus 2013, figure 6, tables 2 and 3).
 
-They share one schedule and are compared only with each other. Nothing here imports torch.
+They share one recipe and are compared only with each other. Nothing here imports torch.
 """
 
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
-from reportgen.settings.recipes import PAPER_RECIPE, Architecture, Removable, TrainingSettings
+from reportgen.settings.recipes import PAPER_RECIPE, UNTIL_LEARNED, Architecture, Removable, TrainingSettings
 
 Base = Literal["zfnet", "krizhevsky"]
 FAMILY = "compare"  # their stages are named compare/<variant>
@@ -37,26 +37,17 @@ class Variant:
         return replace(base, name=self.name, widths=widths, fully_connected=(sixth, seventh), removed=self.removed)
 
     def training(self, given: TrainingSettings, epochs: int, paper_epochs: int) -> TrainingSettings:
-        """How it is trained: with the default recipe as the report's net is, or with the paper's recipe.
+        """How it is trained: until its training images teach it nothing more, or by the paper's recipe.
 
-        With the paper's recipe it is trained for `paper_epochs` or `epochs`, whichever is less. Only the last net is kept.
+        It ends after `epochs` (by the paper's recipe `paper_epochs`) at the latest. Only the last net is kept.
         """
         if self.recipe == "paper":
             radius = PAPER_RECIPE.clip_rms if self.clipped else 0.0
             recipe = replace(PAPER_RECIPE, clip_rms=radius, precision=given.precision)
-            epochs = min(paper_epochs, epochs)
+            epochs = paper_epochs
         else:
-            recipe = given if given.recipe == "default" else TrainingSettings(precision=given.precision)
+            recipe = replace(UNTIL_LEARNED, precision=given.precision)
         return replace(recipe, epochs=epochs, snapshots=(float(epochs),), early_snapshots=())
-
-
-def same_net(first: tuple[Architecture, TrainingSettings], second: tuple[Architecture, TrainingSettings]) -> bool:
-    """Whether two trainings with one seed end in the same net: all is equal but names, and which epochs are kept."""
-    alike = [
-        (replace(architecture, name=""), replace(training, snapshots=(), early_snapshots=()))
-        for architecture, training in (first, second)
-    ]
-    return alike[0] == alike[1]
 
 
 VARIANTS = (

@@ -5,38 +5,35 @@ images take their place.
 
 A training that diverges does not end the report: the paper's recipe without clipping may. The net is then the one that
 the last finished epoch left, and the artefact says in which epoch the loss was no longer finite.
-
-Where the report's own net has the same architecture, recipe and seed, nothing is trained: its net is this net.
 """
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch import nn
 
-from reportgen.base.artifacts import DOCUMENT, digest_file, read_json, write_arrays, write_json
+from reportgen.base.artifacts import DOCUMENT, digest_file, write_arrays, write_json
 from reportgen.base.progress import say
 from reportgen.data.dataset import open_judging
 from reportgen.data.sampling import evenly
-from reportgen.nets.snapshots import NET, load_net, save_net
+from reportgen.nets.snapshots import NET, save_net
 from reportgen.nets.training import loop as training
 from reportgen.pipeline.work import Work
-from reportgen.settings.recipes import Architecture, TrainingSettings
+from reportgen.settings.recipes import plateaus
 from reportgen.settings.variants import BY_NAME, Variant
 from reportgen.stages.net import accuracy
-from reportgen.stages.train import planned, train, train_along
+from reportgen.stages.train import Chosen, planned, train, train_along
 
 TRAIN_EVALUATED = 1_200  # of more training images, so many evenly spread are evaluated
 
 
-def chosen(work: Work, classes: int) -> tuple[Architecture, TrainingSettings, int]:
-    """The architecture, the recipe and the seed of the comparison net."""
+def chosen(work: Work, classes: int) -> Chosen:
+    """The comparison net."""
     settings, compare, variant = work.settings, work.settings.compare, _variant(work)
     base = settings.model.architecture(settings.data.crop, classes, variant.base)
     recipe = variant.training(settings.training, compare.epochs, compare.paper_epochs)
-    return variant.applied(base), recipe, work.stage.given["seed"]
+    return Chosen(variant.applied(base), recipe, work.stage.given["seed"], compare.images)
 
 
 def _variant(work: Work) -> Variant:
@@ -52,13 +49,13 @@ def make(work: Work, folder: Path) -> None:
     """Write the net, its history, what it says of every validation image and of the training images, its numbers."""
     work.forget_others()
     data, plan = planned(work, chosen, watched=False)
-    net, history, diverged = (_own if work.stage.given["own"] else _trained)(work, plan, folder)
+    net, history, diverged = _trained(plan, folder)
     write_json(folder / training.HISTORY, history.as_json())
     net = net.to(plan.device)
     logits = training.evaluate(net, data.val, plan.preprocessing, plan.device)
-    some = evenly(len(data.train), TRAIN_EVALUATED)
-    guesses = training.evaluate(net, data.train, plan.preprocessing, plan.device, chosen=some).argmax(axis=1)
-    right = guesses == data.train.labels[some]
+    some = evenly(len(plan.training.labels), TRAIN_EVALUATED)
+    guesses = training.evaluate(net, plan.training, plan.preprocessing, plan.device, chosen=some).argmax(axis=1)
+    right = guesses == plan.training.labels[some]
     further = open_judging(work.input("judging"))
     judged = data.test if further is None else further
     answers = training.evaluate(net, judged, plan.preprocessing, plan.device).astype(np.float32)
@@ -77,12 +74,13 @@ def make(work: Work, folder: Path) -> None:
         "recipe": plan.recipe.recipe,
         "epochs": plan.recipe.epochs,
         "finished_epochs": len(history.epochs),
+        "trained_out": 0 < plan.recipe.plateaus <= plateaus(plan.recipe, history.errors(plan.recipe)),
         "diverged": diverged,
         "parameters": plan.architecture.parameters,
         "multiply_adds": plan.architecture.multiply_adds,
         "layers": [shape._asdict() for shape in plan.architecture.shapes()],
         "train_error": float(1 - right.mean()),
-        "train_images": len(some),
+        "learned_from": len(plan.training.labels),
         "judged_error": float((answers.argmax(axis=1) != judged.labels).mean()),
         "judged_images": len(judged),
         "judged_on": "test images" if further is None else "further images",
@@ -91,7 +89,7 @@ def make(work: Work, folder: Path) -> None:
     write_json(folder / DOCUMENT, {"numbers": numbers})
 
 
-def _trained(work: Work, plan: training.Plan, folder: Path) -> tuple[nn.Module, training.History, int | None]:
+def _trained(plan: training.Plan, folder: Path) -> tuple[nn.Module, training.History, int | None]:
     """Train the net and keep it in the artefact's folder; with its history, and the epoch in which it diverged, if it did."""
     outcome = train(plan)
     diverged = outcome.epoch if isinstance(outcome, training.Diverged) else None
@@ -100,11 +98,3 @@ def _trained(work: Work, plan: training.Plan, folder: Path) -> tuple[nn.Module, 
     net, history = training.finished(plan)
     save_net(net, plan.preprocessing, folder / NET)
     return net, history, diverged
-
-
-def _own(work: Work, plan: training.Plan, folder: Path) -> tuple[nn.Module, training.History, None]:
-    """The report's own net, which is this one: the same file, and the same history. One that diverged has ended the report."""
-    own = work.input("net")
-    shutil.copyfile(own / NET, folder / NET)
-    net, _ = load_net(folder / NET)
-    return net, training.History.from_json(read_json(own / training.HISTORY)), None

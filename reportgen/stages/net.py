@@ -15,18 +15,17 @@ from reportgen.data.transforms import Preprocessing
 from reportgen.nets.snapshots import NET, SNAPSHOTS, load_net, save_net, snapshot_path, snapshots
 from reportgen.nets.training import loop as training
 from reportgen.pipeline.work import Work
-from reportgen.settings.recipes import Architecture, TrainingSettings
 from reportgen.settings.sections import jsonable
-from reportgen.stages.train import planned, train, train_along
+from reportgen.stages.train import Chosen, planned, train, train_along
 
 TOP = 5
 TEN_CROPPED = 500  # of more validation images, so many evenly spread are also shown in the paper's ten crops
 
 
-def chosen(work: Work, classes: int) -> tuple[Architecture, TrainingSettings, int]:
-    """The architecture, the recipe and the seed of the report's own net."""
+def chosen(work: Work, classes: int) -> Chosen:
+    """The report's own net."""
     settings = work.settings
-    return settings.model.architecture(settings.data.crop, classes), settings.training, settings.training_seed
+    return Chosen(settings.model.architecture(settings.data.crop, classes), settings.training, settings.training_seed)
 
 
 def assist(work: Work) -> None:

@@ -233,14 +233,9 @@ def _published() -> Iterator[Stage]:
 
 
 def _comparison(net: variants.Compared, settings: Settings) -> Stage:
-    """The stage of one comparison net; it depends only on the settings that change this net.
-
-    Where the report's own net has the same architecture, recipe and seed, the two are one net: trained once.
-    """
+    """The stage of one comparison net; it depends only on the settings that change this net."""
     model, compare = settings.model, settings.compare
     training = net.variant.training(settings.training, compare.epochs, compare.paper_epochs)
-    own = (_architecture(settings), settings.training)
-    same = net.turn == 0 and variants.same_net((_architecture(settings, net.variant), training), own)
     given = {
         "variant": asdict(net.variant),
         "seed": settings.training_seed + net.turn,
@@ -248,17 +243,17 @@ def _comparison(net: variants.Compared, settings: Settings) -> Stage:
         "training": asdict(training),
         "architecture": asdict(_architecture(settings, net.variant)),
         "machine": {"gpus": settings.machine.gpus},
-        "own": same,
+        "images": compare.images,
     }
     return Stage(
         net.stage,
         "reportgen.stages.compare",
-        ("data", "judging", "net") if same else ("data", "judging"),
+        ("data", "judging"),
         ("data", "compute"),
         rooms=TRAINED,
-        doing=f"{'asking' if same else 'training'} {net.variant.name} for comparison",
+        doing=f"training {net.variant.name} for comparison",
         given=given,
-        shared=not same,
+        shared=True,
     )
 
 

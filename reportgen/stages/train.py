@@ -5,8 +5,11 @@ Each of the two says what it trains (a `Choose`); opening the images and trainin
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import NamedTuple
 
-from reportgen.data.dataset import Dataset
+from reportgen.data.dataset import Dataset, Split
+from reportgen.data.decoding import Some
+from reportgen.data.sampling import evenly_of_each
 from reportgen.nets.device import resolve_device
 from reportgen.nets.threads import prepare
 from reportgen.nets.training import loop as training
@@ -14,30 +17,46 @@ from reportgen.nets.world import joined
 from reportgen.pipeline.work import Work
 from reportgen.settings.recipes import Architecture, TrainingSettings
 
-# From a stage's work and the number of classes: the architecture, the recipe and the seed of what it trains.
-Choose = Callable[[Work, int], tuple[Architecture, TrainingSettings, int]]
+
+class Chosen(NamedTuple):
+    """What a stage trains."""
+
+    architecture: Architecture
+    recipe: TrainingSettings
+    seed: int
+    images: int = 0  # training images of each class; 0: all
+
+
+Choose = Callable[[Work, int], Chosen]  # from a stage's work and the number of classes
 
 
 def planned(work: Work, choose: Choose, watched: bool = True) -> tuple[Dataset, training.Plan]:
-    """The images, and the plan of a training on them that keeps its state in the stage's workshop.
+    """The images, and the plan of a training on them, or on some, that keeps its state in the stage's workshop.
 
     `watched`: whether the validation images are looked at after each epoch.
     """
     prepare(work.settings.compute)
     data, crop = Dataset.open(work.input("data")), work.settings.data.crop
-    architecture, recipe, seed = choose(work, len(data.classes))
+    chosen = choose(work, len(data.classes))
+    images = _some(data.train, chosen.images) if chosen.images else data.train
     plan = training.Plan(
-        architecture=architecture,
-        training=data.train,
+        architecture=chosen.architecture,
+        training=images,
         validation=data.val,
-        preprocessing=training.input_preprocessing(recipe, data.train.images, crop),
-        recipe=recipe,
-        seed=seed,
+        preprocessing=training.input_preprocessing(chosen.recipe, images.images, crop),
+        recipe=chosen.recipe,
+        seed=chosen.seed,
         device=resolve_device(work.settings.compute.device),
         folder=work.workshop,
         watched=watched,
     )
     return data, plan
+
+
+def _some(split: Split, of_each: int) -> Split:
+    """At most so many images of each class."""
+    indices = evenly_of_each(split.labels, of_each)
+    return Split(Some(split.images, indices), split.labels[indices], tuple(split.names[index] for index in indices))
 
 
 def train(plan: training.Plan) -> training.History | training.Diverged:

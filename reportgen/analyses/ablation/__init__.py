@@ -1,6 +1,6 @@
 """Ablation (Zeiler & Fergus 2013, section 5.1, tables 2 and 3).
 
-Each variant is a separate net, trained from scratch on one schedule (`reportgen.settings.variants`). Their errors stand beside
+Each variant is a separate net, trained from scratch by one rule (`reportgen.settings.variants`). Their errors stand beside
 the paper's, which were measured on ImageNet; only the differences within a column can be compared.
 """
 

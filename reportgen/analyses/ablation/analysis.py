@@ -55,7 +55,6 @@ class Result:
     facts: dict[str, dict[str, Any]]  # what each net's stage wrote of it
     wrong: dict[str, Float[np.ndarray, " image"]]  # 1 where a net is wrong on a judged image; without diverged nets
     top5: dict[str, float | None]  # error among the five most probable classes; None where it says little
-    training: dict[str, tuple[float, float] | None]  # training error in the third and the last quarter of the epochs
     doubt: str  # why the nets of the claim are not compared; empty if they are
     ensembles: dict[str, Ensemble]  # by the row of table 2, and of Krizhevsky's net by its name
     images: int  # by which the nets are judged
@@ -67,14 +66,13 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
     rows = [variant.name for variant in variants.VARIANTS if variant.row]
     nets = {name: net for name in rows if (net := inputs.compared(name)) is not None}
     answers = {name: compared.judged(net) for name, net in nets.items() if net.learned.numbers["diverged"] is None}
-    histories = {name: net.learned.history for name, net in nets.items()}
+    facts = {name: net.learned.numbers for name, net in nets.items()}
     some = next(iter(answers.values()), None)
     return Result(
-        facts={name: net.learned.numbers for name, net in nets.items()},
+        facts=facts,
         wrong={name: answer.wrong for name, answer in answers.items()},
         top5={name: top5(answer.logits, answer.labels) for name, answer in answers.items()},
-        training={name: compared.training_errors(history) for name, history in histories.items()},
-        doubt=compared.not_comparable({name: histories[name] for name in DEPTH if name in histories}),
+        doubt=compared.not_comparable({name: facts[name] for name in DEPTH if name in answers}),
         ensembles=_ensembles(inputs),
         images=len(inputs.data.val) if some is None else len(some.labels),
         on=compared.ON_VALIDATION if some is None else some.on,
@@ -167,7 +165,7 @@ def numbers(result: Result) -> dict[str, Any]:
     found: dict[str, Any] = {
         "images": result.images,
         "on": result.on,
-        "epochs": max((net["epochs"] for net in result.facts.values()), default=0),
+        "learned_from": max((net["learned_from"] for net in result.facts.values()), default=0),
         "doubt": result.doubt,
         "trained": len(result.facts),
         "variants": sum(len(rows) for rows in PAPER_ROWS.values()),
@@ -203,7 +201,7 @@ def _errors(result: Result, name: str) -> dict[str, Any]:
     whole = facts["diverged"] is None
     return {
         "train": facts["train_error"] if whole else None,
-        "quarters": list(result.training[name] or ()) if whole else [],
+        "epochs": facts["finished_epochs"] if whole else None,
         "error": float(result.wrong[name].mean()) if whole else None,
         "top5": result.top5[name] if whole else None,
         "diverged": facts["diverged"],
@@ -229,10 +227,6 @@ def _cell(share: float | None) -> str:
     return NONE if share is None else f"{share * 100:.1f}"
 
 
-def _quarters(errors: Sequence[float]) -> str:
-    return " → ".join(map(_cell, errors)) or NONE
-
-
 def _says_top5(result: Result) -> bool:
     return any(value is not None for value in result.top5.values())
 
@@ -246,7 +240,7 @@ def _table3(result: Result, base: str, said: str) -> Table:
         rows.append(
             (
                 row + _here(variant, net),
-                _quarters(net.get("quarters", ())),
+                str(net.get("epochs") or NONE),
                 *(_cell(net.get(key)) for key in ("train", "error", *(("top5",) if top else ()))),
                 *(f"{value:.1f}" for value in printed),
             )
@@ -255,15 +249,14 @@ def _table3(result: Result, base: str, said: str) -> Table:
     table = Table(
         title=f"Variants of {said}",
         caption=f"Errors in per cent of {said} and its variants. This run: {trained} of the {len(rows)} nets, trained from "
-        "scratch on the same images, crops and flips. While training: mean error in the third and in the last quarter of the "
-        "epochs, with dropout; a net is trained out if the second is at most one point lower. Then the trained net’s error on the "
-        f"training images and on {result.images} {result.on}, centre crops. A dash stands for what was not trained in this "
-        "profile, or cannot be said. The paper: ImageNet 2012. Read the differences within a column; the two data sets are "
-        "not alike.",
+        "scratch on the same images for as many epochs as each needs until its training error no longer falls. Errors are "
+        f"those on the training images and on {result.images} {result.on}, centre crops. A dash stands for what was not "
+        "trained in this profile, or cannot be said. The paper: ImageNet 2012. Read the differences within a column; the two "
+        "data sets are not alike.",
         alt=f"A table of {len(rows)} variants of {said}: errors of this run and of the paper.",
         columns=(
             "what was changed",
-            "while training",
+            "epochs",
             "training",
             "error",
             *(("error, top 5",) if top else ()),

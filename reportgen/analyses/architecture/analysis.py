@@ -60,7 +60,6 @@ class Result:
     rescaled: dict[str, float]  # recipe `paper`: largest share of any layer's filters that was rescaled in any epoch
     errors: dict[str, Float[np.ndarray, "seed image"]]  # of the two architectures: 1 where an image is got wrong
     diverged_pairs: int  # seeds with which one of the two did not train to the end; their errors are left out
-    training: dict[str, tuple[float, float] | None]  # training error in the third and the last quarter of the epochs
     doubt: str  # why the errors of the two are not compared; empty if they are
     images: int  # validation images
     judged: int  # images by which the nets' errors are judged
@@ -84,7 +83,6 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
         rescaled={name: rescaled(nets[name].learned.history) for name in (UNCLIPPED, CLIPPED) if name in nets},
         errors={name: np.array([pair[place].wrong for pair in answers]) for place, name in enumerate(SAID) if answers},
         diverged_pairs=len(pairs) - len(kept),
-        training={name: compared.training_errors(nets[name].learned.history) for name in SAID if name in nets},
         doubt=_doubt(kept),
         images=len(inputs.data.val),
         judged=len(answers[0][0].labels) if answers else 0,
@@ -104,12 +102,13 @@ def _pairs(inputs: Inputs) -> list[list[Inputs]]:
 
 def _doubt(pairs: Sequence[Sequence[Inputs]]) -> str:
     """Why the errors of these pairs of nets are not compared; empty if they are."""
-    histories = {
-        name + (f" (seed {turn + 1} of {len(pairs)})" if len(pairs) > 1 else ""): pair[place].learned.history
-        for turn, pair in enumerate(pairs)
-        for place, name in enumerate(SAID)
-    }
-    return compared.not_comparable(histories)
+    return compared.not_comparable(
+        {
+            name + (f" (seed {turn + 1} of {len(pairs)})" if len(pairs) > 1 else ""): pair[place].learned.numbers
+            for turn, pair in enumerate(pairs)
+            for place, name in enumerate(SAID)
+        }
+    )
 
 
 def rescaled(history: list[dict[str, Any]]) -> float:
@@ -335,8 +334,8 @@ def _of_net(result: Result, name: str) -> dict[str, Any]:
     facts = result.facts[name]
     found: dict[str, Any] = {
         "said": SAID[name],
-        **{key: facts[key] for key in ("epochs", "diverged", "parameters", "multiply_adds", "train_error", "top1")},
-        "quarters": list(result.training.get(name) or ()),
+        "epochs": facts["finished_epochs"],
+        **{key: facts[key] for key in ("diverged", "parameters", "multiply_adds", "train_error", "top1")},
         "sides": {str(layer["layer"]): layer["convolved"] for layer in facts["layers"]},
     }
     if result.errors:
@@ -544,7 +543,7 @@ def _table(result: Result) -> Table:
         (
             net["said"] + (f" (diverged in epoch {net['diverged']})" if net["diverged"] is not None else ""),
             cell(net, "error", "{:.1f}", 100),
-            " → ".join(f"{100 * error:.1f}" for error in net["quarters"]) if net["quarters"] else "–",
+            str(net["epochs"]),
             cell(net, "train_error", "{:.1f}", 100),
             cell(net, "multiply_adds", "{:.1f}", 1e-6),
             cell(net, "parameters", "{:,}"),
@@ -557,18 +556,17 @@ def _table(result: Result) -> Table:
     )
     return Table(
         title="The two architectures",
-        caption="Two comparison nets, trained on the same images, crops and flips with the same schedule. Top-1 error on "
-        f"{result.judged} {result.on}, centre crops; error while training, with dropout, in the third and in the last quarter of the "
-        "epochs (a net is trained out if the second is at most one point lower); the trained net's error on the training "
-        "images, centre crops; multiply-adds for one image; dead filters of layer 1, their mean cosine similarity to the nearest "
-        "other beyond that of random filters, and their share of energy in the middle frequencies; energy of layer-2 "
-        "projections near 1/4 and 1/2 cycle per pixel as a multiple of their patches' (geometric mean)."
+        caption="Two comparison nets, trained on the same images for as many epochs as each needs until its training error no "
+        f"longer falls. Top-1 error on {result.judged} {result.on} and on the training images, centre crops; "
+        "multiply-adds for one image; dead filters of layer 1, their mean cosine similarity to the nearest other beyond that "
+        "of random filters, and their share of energy in the middle frequencies; energy of layer-2 projections near 1/4 and "
+        "1/2 cycle per pixel as a multiple of their patches' (geometric mean)."
         + (f" Errors and filters are of {seeds} seeds, all else is of the first." if seeds > 1 else ""),
         alt=f"A table with one row for each of {len(rows)} nets: errors, cost, dead filters, aliasing.",
         columns=(
             "layer 1",
             "error (%)",
-            "while training (%)",
+            "epochs",
             "training images (%)",
             "multiply-adds (million)",
             "parameters",

@@ -12,7 +12,7 @@ from reportgen.analyses.invariance.curves import Curves
 from reportgen.analyses.invariance.geometry import Transformation, flat, transformed
 from reportgen.analyses.invariance.transformations import Plan
 from reportgen.base.progress import track
-from reportgen.data.decoding import Files
+from reportgen.data.decoding import Files, Some
 from reportgen.data.reading import one_ahead
 from reportgen.data.transforms import as_tensor
 from reportgen.look.inputs import Inputs
@@ -58,7 +58,7 @@ def responses(
 
 def through_views(
     inputs: Inputs,
-    source: UInt8[np.ndarray, "stored side side 3"] | Files,  # not `Images`: these are more than `images` names
+    source: UInt8[np.ndarray, "stored side side 3"] | Files | Some,  # not `Images`: these are more than `images` names
     images: Int[np.ndarray, " image"],
     plan: Plan,
 ) -> tuple[dict[str, Curves], Seen]:

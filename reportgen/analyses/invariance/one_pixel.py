@@ -13,7 +13,7 @@ from jaxtyping import Bool, Int, UInt8
 
 from reportgen import probe
 from reportgen.base.progress import track
-from reportgen.data.decoding import Files
+from reportgen.data.decoding import Files, Some
 from reportgen.data.reading import one_ahead
 from reportgen.data.transforms import as_tensor, inner
 from reportgen.look.inputs import Inputs
@@ -38,7 +38,7 @@ def moved(
 
 def answers_that_change(
     inputs: Inputs,
-    source: UInt8[np.ndarray, "stored side side 3"] | Files,
+    source: UInt8[np.ndarray, "stored side side 3"] | Files | Some,
     images: Int[np.ndarray, " image"],
 ) -> Bool[np.ndarray, "image direction"]:
     """Whether the most probable class is another one, for each image and each of the four directions."""

@@ -35,7 +35,6 @@ def planted(
         facts=facts,
         wrong=wrong,
         top5=dict.fromkeys(wrong),
-        training=dict.fromkeys(facts, (0.11, 0.105)),
         doubt=doubt,
         ensembles=ensembles or {},
         images=images,
