@@ -198,7 +198,7 @@ UNTIL_LEARNED = TrainingSettings(
     dropout=0.0,
     schedule="plateau",
     watched="train",
-    patience=2,
+    patience=3,
     anneal=0.3,
     plateaus=3,
     crops=False,
@@ -207,7 +207,7 @@ UNTIL_LEARNED = TrainingSettings(
 """The default recipe, but for its end: for nets that are compared, once their training images taught them all they could.
 
 An epoch's error is that of the images it was trained on. The learning rate falls to 0.3 of it after an epoch without
-error, or once two epochs in a row brought no lower one; when that has happened three times, training ends. Dropout, crops
+error, or once three epochs in a row brought no lower one; when that has happened three times, training ends. Dropout, crops
 and flips would keep the error from ever resting. Chosen by training error and time: docs/decisions/comparison-nets.md.
 """
 
