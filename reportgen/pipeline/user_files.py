@@ -62,7 +62,7 @@ def net_files(settings: Settings, digests: FileDigests) -> list[str]:
     weights = Path(model.weights)
     return [
         digests.of(weights) if weights.is_file() else model.weights,
-        _digest_of("CLASSES", model.classes, "a .csv or .json file", digests),
+        _digest_of("CLASSES", model.classes, "a text, .csv or .json file", digests),
         _digest_of("SNAPSHOTS", model.snapshots, "a folder of checkpoints", digests),
         digest([digests.of(path) for path in code]),
     ]

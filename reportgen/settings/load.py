@@ -111,8 +111,7 @@ def _check_model(model: ModelSettings, values: Mapping[str, Any], origin: Mappin
         near = nearest(model.name, OWN_NETS)
         raise UserError(f"{said_by}: only {' and '.join(OWN_NETS)} are trained here{near}: give {way}")
     for section, key in (
-        ("model", "classes"),
-        ("model", "snapshots"),
+        *(("model", key) for key in ("classes", "snapshots", "weights_key", "outputs", "entry", "patience")),
         ("noise", "weights"),
         *(("preprocessing", k) for k in values["preprocessing"]),
     ):

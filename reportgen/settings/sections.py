@@ -105,7 +105,15 @@ class ModelSettings:
 
     name: str = "zfnet"  # one of OWN_NETS; with weights also a torchvision classifier, or package.module:factory
     weights: str = ""  # a file, or DEFAULT or another torchvision name: the net is loaded; empty: the net is trained
-    classes: str = ""  # a .csv or .json file with the names of a loaded net's classes, in its order
+    weights_key: str = ""  # what stands before the weights' names, where a file has several sets: state_dict_ema
+    outputs: Literal["softmax", "sigmoid", "logit"] | None = (
+        None  # how to read a loaded net's outputs; None: see `Reading`
+    )
+    entry: str = ""  # of a dictionary, tuple or dataclass that a loaded net returns: the name or number of its outputs
+    patience: Annotated[float, Field(gt=0)] = (
+        120  # seconds that a loaded net's own code may take to build it, or to run once
+    )
+    classes: str = ""  # a file with the names of a loaded net's classes, in its order
     snapshots: str = ""  # a folder with a loaded net's checkpoints, epoch-<number>.safetensors, .pt or .pth
     widths: tuple[Positive, Positive, Positive, Positive, Positive] = (96, 256, 384, 384, 256)  # maps of layers 1-5
     fully_connected: tuple[Positive, Positive] = (4096, 4096)  # units of layers 6 and 7
