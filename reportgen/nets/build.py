@@ -26,6 +26,7 @@ from reportgen.nets.answers import answering
 from reportgen.nets.users_code import users_code
 from reportgen.nets.zfnet import ZFNet
 from reportgen.settings.recipes import OWN_NETS, Architecture
+from reportgen.settings.sections import FOLDER, TIMM
 
 WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 QUANTISED = ("torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized", "torch.nn.quantized", "torch.nn.intrinsic.q")
@@ -49,6 +50,10 @@ def make(name: str, arguments: Mapping[str, Any]) -> nn.Module:
     Raises UserError that names the net or the factory, with the factory's own error in one line.
     """
     with torch.random.fork_rng(devices=[]):  # modules draw weights from the global generator: leave it as it was
+        if name.startswith((TIMM, FOLDER)):
+            from reportgen.nets import zoo  # which needs this module
+
+            return zoo.make(name, arguments)
         return _from_factory(name, arguments) if ":" in name else _from_torchvision(name, arguments)
 
 

@@ -1,6 +1,6 @@
 """Loading a net that was trained elsewhere: the module, its weights, what it reads, and what its classes are called."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from reportgen.base.errors import UserError
 from reportgen.base.progress import say
 from reportgen.data.classes import ClassName, read_classes
 from reportgen.data.transforms import Channels, Preprocessing
+from reportgen.nets import zoo
 from reportgen.nets.answers import answering, entry_of
 from reportgen.nets.build import build, make, show_first, unborn
 from reportgen.nets.checkpoints import classes_of_head, fit, read_state
@@ -18,7 +19,7 @@ from reportgen.nets.presets import Preset, download, preset, preset_of_file
 from reportgen.nets.sizes import names_a_file, own_document
 from reportgen.nets.users_code import users_code
 from reportgen.settings.recipes import OWN_NETS
-from reportgen.settings.sections import ModelSettings, PreprocessingSettings
+from reportgen.settings.sections import FOLDER, TIMM, ModelSettings, PreprocessingSettings
 
 IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 COLOURS = 3
@@ -44,7 +45,19 @@ def load(model: ModelSettings, given: PreprocessingSettings, crop: int) -> Loade
         return _own(model, given, crop, named)
     arguments: dict[str, Any] = {}
     preset_: Preset | None = None
-    if model.weights == FACTORY and ":" in model.name:
+    if model.name.startswith((TIMM, FOLDER)):
+        preset_ = zoo.preset(model.name)
+        given_file = names_a_file(model.weights) and model.weights
+        arguments = preset_.arguments if preset_ else {}
+        if given_file:
+            net, arguments, first, key = _fitted(model, arguments, crop)
+            label = Path(model.weights).name + (f", {key}" if key else "")
+            if preset_ and arguments.get("num_classes") not in (None, len(preset_.classes)):
+                preset_ = replace(preset_, classes=())  # trained further, on other classes
+        else:
+            net, first, label = make(model.name, arguments), {}, preset_.label if preset_ else model.name
+            fit(net, zoo.weights(model.name), model.name, f"WEIGHTS={model.weights}")
+    elif model.weights == FACTORY and ":" in model.name:
         net, first = _made(model.name, arguments, crop)
         label = "the factory's own"
     elif names_a_file(model.weights) or ":" in model.name:
@@ -60,7 +73,7 @@ def load(model: ModelSettings, given: PreprocessingSettings, crop: int) -> Loade
         fit(net, download(model.name, model.weights), model.name, f"WEIGHTS={model.weights}")
     net, entry = _answering(net.eval(), model, crop)
     preprocessing, said_by = _preprocessing(preset_, given, crop)
-    classes = named or tuple(ClassName(name) for name in (preset_.classes if preset_ else ()))
+    classes = named or (preset_.classes if preset_ else ())
     description = {"model": {"name": model.name, "arguments": arguments, **first, **entry}}
     return Loaded(net, description, preprocessing, label, classes, said_by)
 
@@ -94,7 +107,9 @@ def _fitted(
     except UserError as error:
         if not first:
             raise
-        raise UserError(f"{error}; its lazy layers took their sizes from DATA_CROP={crop}: give that of its training") from None
+        raise UserError(
+            f"{error}; its lazy layers took their sizes from DATA_CROP={crop}: give that of its training"
+        ) from None
     return net, arguments, first, found.key
 
 
@@ -142,7 +157,7 @@ def _preprocessing(preset_: Preset | None, given: PreprocessingSettings, crop: i
     """What the net reads, and where that is known from."""
     usual = Preprocessing(crop, mean=IMAGENET_MEAN, deviation=IMAGENET_DEVIATION)
     if preset_ is not None:
-        usual = Preprocessing(crop, mean=preset_.mean, deviation=preset_.deviation)
+        usual = Preprocessing(crop, preset_.range, preset_.order, preset_.mean, preset_.deviation)
     stated = [key for key, value in asdict(given).items() if value not in (None, ())]
     if stated:
         return _overridden(usual, given), "the settings say so: " + ", ".join(stated)

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from reportgen.base.errors import UserError
 from reportgen.base.names import nearest
 from reportgen.settings.recipes import OWN_NETS, RECIPES
-from reportgen.settings.sections import OF_TRAINED_NETS, SECTIONS, ModelSettings, Settings, usual_sizes
+from reportgen.settings.sections import FOLDER, OF_TRAINED_NETS, SECTIONS, TIMM, ModelSettings, Settings, usual_sizes
 from reportgen.settings.switches import SWITCHES, Switch
 
 
@@ -104,8 +104,11 @@ def _check_model(model: ModelSettings, values: Mapping[str, Any], origin: Mappin
     """Raise UserError for an unknown net, and for settings that mix a loaded net with one that is trained here."""
     said_by = origin.get(("model", "name"), f"MODEL={model.name}")
     own = model.name in OWN_NETS
-    if not own and not model.name.replace(".", "").replace(":", "").isidentifier():
-        raise UserError(f"{said_by}: use {', '.join(OWN_NETS)}, a torchvision classifier, or package.module:factory")
+    bare = model.name.removeprefix(TIMM).replace(".", "").replace(":", "")
+    if not own and not bare.isidentifier() and not model.name.startswith(FOLDER):
+        raise UserError(
+            f"{said_by}: use {', '.join(OWN_NETS)}, a torchvision classifier, timm/NAME, hf/FOLDER, or package.module:factory"
+        )
     if not own and not model.loaded:
         way = "WEIGHTS=path to a state dict" + ("" if ":" in model.name else ", or WEIGHTS=DEFAULT for torchvision's")
         near = nearest(model.name, OWN_NETS)

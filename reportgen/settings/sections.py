@@ -52,6 +52,8 @@ class MachineSettings:
     gpus: Positive = 1  # processes that share training and search, each with a GPU, or on the CPU with DEVICE=cpu
 
 
+TIMM, FOLDER = "timm/", "hf/"  # how MODEL= begins for a net of timm, and for a folder that transformers wrote
+
 NAMED_SETS = (  # torchvision's, by name
     *("CIFAR10", "STL10", "Caltech101", "Caltech256", "Imagenette", "OxfordIIITPet", "ImageNet"),
 )
@@ -103,7 +105,7 @@ Channels = Annotated[tuple[float, ...], AfterValidator(_three_or_none)]
 class ModelSettings:
     """The net: trained here, or loaded with its weights."""
 
-    name: str = "zfnet"  # one of OWN_NETS; with weights also a torchvision classifier, or package.module:factory
+    name: str = "zfnet"  # one of OWN_NETS, a torchvision classifier, timm/NAME, hf/FOLDER, or package.module:factory
     weights: str = ""  # a file, or DEFAULT or another torchvision name: the net is loaded; empty: the net is trained
     weights_key: str = ""  # what stands before the weights' names, where a file has several sets: state_dict_ema
     outputs: Literal["softmax", "sigmoid", "logit"] | None = (
@@ -122,7 +124,7 @@ class ModelSettings:
     @property
     def loaded(self) -> bool:
         """Whether the net comes with its weights and is not trained here."""
-        return self.weights != ""
+        return self.weights != "" or self.name.startswith(FOLDER)
 
     def architecture(self, crop: int, classes: int, name: str = "") -> Architecture:
         """The net to train on crops of `crop` pixels; `name` chooses one of OWN_NETS in place of the settings' net."""

@@ -22,7 +22,7 @@ SWITCHES = (
     Switch(
         "MODEL",
         ("model", "name"),
-        "zfnet or krizhevsky; with WEIGHTS, a torchvision net or package.module:factory",
+        "zfnet or krizhevsky; with WEIGHTS, a torchvision net, timm/NAME or package.module:factory; hf/FOLDER",
         "zfnet",
     ),
     Switch(
