@@ -84,7 +84,8 @@ def _from_torchvision(name: str, arguments: Mapping[str, Any]) -> nn.Module:
     return torchvision.models.get_model(name, weights=None, **arguments)
 
 
-def _from_factory(name: str, arguments: Mapping[str, Any]) -> nn.Module:
+def factory_of(name: str) -> Any:
+    """What ``package.module:factory`` names: a function or class that gives a net, or a net."""
     module, _, attribute = name.partition(":")
     with _working_folder_importable():
         try:
@@ -99,6 +100,12 @@ def _from_factory(name: str, arguments: Mapping[str, Any]) -> nn.Module:
                 near = nearest(part, [known for known in vars(found) if not known.startswith("_")])
                 raise UserError(f"MODEL={name}: {module} has no '{attribute}'{near}")
             found = getattr(found, part)
+    return found
+
+
+def _from_factory(name: str, arguments: Mapping[str, Any]) -> nn.Module:
+    found = factory_of(name)
+    with _working_folder_importable():
         try:
             with users_code(f"MODEL={name}", "the factory"):
                 net = found if isinstance(found, nn.Module) else found(**arguments)

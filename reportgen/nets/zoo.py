@@ -12,6 +12,7 @@ from torch import nn
 from reportgen.base.errors import UserError
 from reportgen.base.names import nearest
 from reportgen.data.classes import ClassName
+from reportgen.data.transforms import Channels
 from reportgen.nets.build import in_one_line
 from reportgen.nets.checkpoints import State
 from reportgen.nets.presets import Preset
@@ -149,10 +150,11 @@ def _preset_of_folder(name: str) -> Preset:
     # It reads (pixel * factor - mean) / deviation, and here white is 1, or 255 where nothing is scaled.
     factor = 255 * float(said.get("rescale_factor", 1 / 255)) if said.get("do_rescale", True) else 1.0
     normal = said.get("do_normalize", "image_mean" in said)
-    mean, deviation = (
-        tuple(value / factor for value in ((said.get(key) or (0.5,) * 3) if normal else usual))
-        for key, usual in (("image_mean", (0.0,) * 3), ("image_std", (1.0,) * 3))
-    )
+
+    def channels(key: str, usual: float) -> Channels:
+        given = (said.get(key) or (0.5,) * 3) if normal else (usual,) * 3
+        return given[0] / factor, given[1] / factor, given[2] / factor
+
     labels = net.get("id2label") or {}
     names = [labels[key] for key in sorted(labels, key=int)]
     unnamed = all(text == f"LABEL_{index}" for index, text in enumerate(names))
@@ -160,8 +162,8 @@ def _preset_of_folder(name: str) -> Preset:
         label=name,
         size=stored,
         crop=crop,
-        mean=mean,
-        deviation=deviation,
+        mean=channels("image_mean", 0.0),
+        deviation=channels("image_std", 1.0),
         classes=() if unnamed else tuple(ClassName(str(text)) for text in names),
         arguments={"config": net},
         range=1.0 if said.get("do_rescale", True) else 255.0,

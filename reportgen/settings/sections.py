@@ -126,6 +126,11 @@ class ModelSettings:
         """Whether the net comes with its weights and is not trained here."""
         return self.weights != "" or self.name.startswith(FOLDER)
 
+    @property
+    def of_the_paper(self) -> bool:
+        """Whether the net is one of the paper's, of which variants can be compared."""
+        return self.name in OWN_NETS
+
     def architecture(self, crop: int, classes: int, name: str = "") -> Architecture:
         """The net to train on crops of `crop` pixels; `name` chooses one of OWN_NETS in place of the settings' net."""
         base = OWN_NETS[name or self.name]

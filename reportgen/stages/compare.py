@@ -70,6 +70,8 @@ def make(work: Work, folder: Path) -> None:
         "judged_labels": judged.labels,
     }
     write_arrays(folder / "predictions.npz", arrays)
+    architecture = plan.architecture
+    assert isinstance(architecture, Architecture)
     numbers: dict[str, Any] = {
         "variant": _variant(work).name,
         "seed": plan.seed,
@@ -78,9 +80,9 @@ def make(work: Work, folder: Path) -> None:
         "epochs": plan.recipe.epochs,
         "finished_epochs": len(history.epochs),
         "diverged": diverged,
-        "parameters": plan.architecture.parameters,
-        "multiply_adds": plan.architecture.multiply_adds,
-        "layers": [shape._asdict() for shape in plan.architecture.shapes()],
+        "parameters": architecture.parameters,
+        "multiply_adds": architecture.multiply_adds,
+        "layers": [shape._asdict() for shape in architecture.shapes()],
         "train_error": float(1 - right.mean()),
         "train_images": len(some),
         "judged_error": float((answers.argmax(axis=1) != judged.labels).mean()),

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from reportgen.data.dataset import Dataset
 from reportgen.nets.device import resolve_device
+from reportgen.nets.others import OtherNet
 from reportgen.nets.threads import prepare
 from reportgen.nets.training import loop as training
 from reportgen.nets.world import joined
@@ -15,7 +16,7 @@ from reportgen.pipeline.work import Work
 from reportgen.settings.recipes import Architecture, TrainingSettings
 
 # From a stage's work and the number of classes: the architecture, the recipe and the seed of what it trains.
-Choose = Callable[[Work, int], tuple[Architecture, TrainingSettings, int]]
+Choose = Callable[[Work, int], tuple[Architecture | OtherNet, TrainingSettings, int]]
 
 
 def planned(work: Work, choose: Choose, watched: bool = True) -> tuple[Dataset, training.Plan]:
