@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,11 @@ from jaxtyping import Int
 from reportgen.base.errors import UserError
 
 UNKNOWN = -1  # label of an image that has no class, or one that the net does not know
-HOW = "give CLASSES= a .csv with the columns index, name and (optionally) wnid, or a .json list of names"
+HOW = (
+    "give CLASSES= a text file with a name a line, a .csv with the columns index, name and (optionally) wnid, or a .json list "
+    "of names"
+)
+WNID = re.compile(r"n\d{8}$")
 
 
 @dataclass(frozen=True)
@@ -87,10 +92,13 @@ def _distinct(classes: Sequence[ClassName]) -> tuple[str, ...]:
 
 
 def read_classes(path: Path, said_by: str) -> tuple[ClassName, ...]:
-    """The names of a net's classes, in its order, from a table or a JSON file.
+    """The names of a net's classes, in its order, from a text, a table or a JSON file.
 
-    CSV: columns ``index``, ``name``, ``wnid`` (one of the last two may be left out). JSON: a list of names, or an object
-    of ``"index": "name"`` or ``"index": ["wnid", "name"]``. Raises UserError, beginning with `said_by`.
+    Text: a name a line, with its index before or behind it or without, or with a WordNet id before it. CSV: columns
+    ``index``, ``name``, ``wnid`` (one of the last two may be left out). JSON: a list of names, an object of
+    ``"index": "name"``, ``"index": ["wnid", "name"]`` or ``"name": index`` (torchvision's ``class_to_idx``), also below the
+    key ``class_to_idx``, ``idx_to_class``, ``classes`` or ``id2label`` (transformers' ``config.json``). Raises UserError,
+    beginning with `said_by`.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -98,31 +106,79 @@ def read_classes(path: Path, said_by: str) -> tuple[ClassName, ...]:
         reason = "no such file" if isinstance(error, FileNotFoundError) else "not a text file"
         raise UserError(f"{said_by}: {reason}: {HOW}") from None
     try:
-        found = _from_json(json.loads(text)) if path.suffix == ".json" else _from_table(text)
-        wanted = list(range(len(found)))
-        if not found or sorted(found) != wanted:
-            missing = next((index for index in wanted if index not in found), 0)
-            raise ValueError(f"class {missing} is missing: count from 0, without gaps" if found else "it is empty")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        kind = path.suffix.lower()
+        # A list of pairs, not a dictionary: in one, an index that is given twice would count once.
+        pairs = _from_json(text) if kind == ".json" else _from_table(text) if kind == ".csv" else _from_lines(text)
+        given = [index for index, _ in pairs]
+        if not pairs:
+            raise ValueError("it is empty")
+        twice = next((index for index in given if given.count(index) > 1), None)
+        if twice is not None:
+            raise ValueError(f"class {twice} is given twice")
+        missing = next((index for index in range(len(given)) if index not in given), None)
+        if missing is not None:
+            raise ValueError(f"class {missing} is missing: count from 0, without gaps")
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         what = f"no column '{error.args[0]}'" if isinstance(error, KeyError) else str(error)
         raise UserError(f"{said_by}: not a list of classes ({what}): {HOW}") from None
-    return tuple(found[index] for index in wanted)
+    return tuple(entry for _, entry in sorted(pairs, key=lambda pair: pair[0]))
 
 
-def _from_table(text: str) -> dict[int, ClassName]:
-    found = {}
+Pairs = list[tuple[int, ClassName]]
+
+
+def _from_table(text: str) -> Pairs:
+    found = []
     for row in csv.DictReader(text.splitlines()):
         cells = {key.strip().lower(): (value or "").strip() for key, value in row.items() if isinstance(key, str)}
         wnid = cells.get("wnid", "")
-        found[int(cells["index"])] = ClassName(cells["name"] if "name" in cells or not wnid else wnid, wnid)
+        found.append((int(cells["index"]), ClassName(cells["name"] if "name" in cells or not wnid else wnid, wnid)))
     return found
 
 
-def _from_json(document: Any) -> dict[int, ClassName]:
-    entries = (
-        enumerate(document) if isinstance(document, list) else ((int(key), value) for key, value in document.items())
-    )
-    return {
-        index: ClassName(value) if isinstance(value, str) else ClassName(str(value[1]), str(value[0]))
-        for index, value in entries
-    }
+def _from_lines(text: str) -> Pairs:
+    lines = [line.strip() for line in text.strip().splitlines()]
+    if "" in lines:
+        raise ValueError(f"line {lines.index('') + 1} is empty")
+    for pattern in (r"(?P<index>\d+)(?:\s*[:,]\s*|\s+)(?P<name>.+)", r"(?P<name>.+?)(?:\s*[:,]\s*|\s+)(?P<index>\d+)"):
+        matches = [re.fullmatch(pattern, line) for line in lines]
+        numbered = [(int(match["index"]), match["name"]) for match in matches if match]
+        if numbered and len(numbered) == len(lines) and min(numbered)[0] == 0 and max(numbered)[0] < len(lines):
+            return [(index, _of_words(name)) for index, name in numbered]
+    return [(index, _of_words(line)) for index, line in enumerate(lines)]
+
+
+def _of_words(text: str) -> ClassName:
+    """A name, after a WordNet id where there is one."""
+    first, _, rest = text.strip("'\"").partition(" ")
+    return ClassName(rest.strip() or first, first) if WNID.match(first) else ClassName(text.strip("'\""))
+
+
+def _from_json(text: str) -> Pairs:
+    document = json.loads(text, object_pairs_hook=_Object)
+    for key in ("id2label", "idx_to_class", "class_to_idx", "classes"):
+        found = document.get(key) if isinstance(document, _Object) else None
+        if isinstance(found, (_Object, list)):
+            document = found
+            break
+    if isinstance(document, list):
+        return [(index, _of_value(value)) for index, value in enumerate(document)]
+    if document.pairs and all(type(value) is int for _, value in document.pairs):  # True is no index
+        return [(value, ClassName(name)) for name, value in document.pairs]
+    return [(int(key), _of_value(value)) for key, value in document.pairs]
+
+
+def _of_value(value: Any) -> ClassName:
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    return _of_words(value) if isinstance(value, str) else ClassName(str(value[1]), str(value[0]))
+
+
+class _Object:
+    """A JSON object with all its pairs, also those of one key."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        self.pairs = pairs
+
+    def get(self, key: str) -> Any:
+        return next((value for name, value in self.pairs if name == key), None)

@@ -18,7 +18,7 @@ from reportgen.data.dataset import Dataset, Multilabel, Split, Transfer
 from reportgen.data.labels import as_seen
 from reportgen.data.reading import stored
 from reportgen.data.transforms import Preprocessing, inner
-from reportgen.look.probabilities import softmax
+from reportgen.look.probabilities import Reading, probabilities
 from reportgen.nets.device import resolve_device
 from reportgen.nets.layers import PaperLayer, paper_layers
 from reportgen.nets.snapshots import NET, load_net, snapshots
@@ -244,7 +244,16 @@ class Inputs:
     @cached_property
     def probabilities(self) -> Float[np.ndarray, "image class"]:
         """The net's class probabilities for every validation image."""
-        return softmax(self.learned.logits)
+        return self.as_probabilities(self.learned.logits)
+
+    @property
+    def reading(self) -> Reading:
+        """How the net's outputs are to be read."""
+        return self.net_numbers.get("reading", "softmax")
+
+    def as_probabilities(self, outputs: Float[np.ndarray, "*place output"]) -> Float[np.ndarray, "*place class"]:
+        """What the net gives, as probabilities of its classes."""
+        return probabilities(outputs, self.reading)
 
     def layer(self, number: int) -> PaperLayer:
         """The paper's layer with that number; raises KeyError where the net has none."""

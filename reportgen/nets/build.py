@@ -1,12 +1,14 @@
 """Building a net from its description in a file or a switch: one of ours, torchvision's, or the user's own factory.
 
 A net's *description* is a JSON-able document: ``{"architecture": {...}}`` for `reportgen.nets.zfnet.ZFNet`, or
-``{"model": {"name": "resnet18", "arguments": {...}}}`` for a torchvision classifier or ``package.module:factory``.
+``{"model": {"name": "resnet18", "arguments": {...}}}`` for a torchvision classifier or ``package.module:factory``. Two
+entries may stand beside the arguments: ``first``, the shape of an image that the net must see once before it has all its
+weights, and ``entry``, which part of what it returns are its outputs.
 """
 
 import copy
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -16,11 +18,15 @@ from weakref import WeakSet
 import torch
 from pydantic import TypeAdapter
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from reportgen.base.errors import UserError
 from reportgen.base.names import nearest
+from reportgen.nets.answers import answering
+from reportgen.nets.users_code import users_code
 from reportgen.nets.zfnet import ZFNet
 from reportgen.settings.recipes import OWN_NETS, Architecture
+from reportgen.settings.sections import FOLDER, TIMM
 
 WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 QUANTISED = ("torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized", "torch.nn.quantized", "torch.nn.intrinsic.q")
@@ -32,7 +38,10 @@ def build(description: Mapping[str, Any]) -> nn.Module:
     if "architecture" in description:
         return ZFNet(TypeAdapter(Architecture).validate_python(description["architecture"]))
     model = description["model"]
-    return make(model["name"], model.get("arguments", {}))
+    net = make(model["name"], model.get("arguments", {}))
+    if "first" in model:
+        show_first(net, model["name"], model["first"])
+    return answering(net, model.get("entry", ""))
 
 
 def make(name: str, arguments: Mapping[str, Any]) -> nn.Module:
@@ -41,6 +50,10 @@ def make(name: str, arguments: Mapping[str, Any]) -> nn.Module:
     Raises UserError that names the net or the factory, with the factory's own error in one line.
     """
     with torch.random.fork_rng(devices=[]):  # modules draw weights from the global generator: leave it as it was
+        if name.startswith((TIMM, FOLDER)):
+            from reportgen.nets import zoo  # which needs this module
+
+            return zoo.make(name, arguments)
         return _from_factory(name, arguments) if ":" in name else _from_torchvision(name, arguments)
 
 
@@ -71,21 +84,34 @@ def _from_torchvision(name: str, arguments: Mapping[str, Any]) -> nn.Module:
     return torchvision.models.get_model(name, weights=None, **arguments)
 
 
-def _from_factory(name: str, arguments: Mapping[str, Any]) -> nn.Module:
+def factory_of(name: str) -> Any:
+    """What ``package.module:factory`` names: a function or class that gives a net, or a net."""
     module, _, attribute = name.partition(":")
     with _working_folder_importable():
         try:
-            found: Any = import_module(module)
-        except (Exception, SystemExit) as error:
+            with users_code(f"MODEL={name}", f"importing {module}"):
+                found: Any = import_module(module)
+        except UserError:
+            raise
+        except Exception as error:
             raise UserError(f"MODEL={name}: importing {module} failed: {in_one_line(error)}") from error
         for part in attribute.split("."):
             if not hasattr(found, part):
                 near = nearest(part, [known for known in vars(found) if not known.startswith("_")])
                 raise UserError(f"MODEL={name}: {module} has no '{attribute}'{near}")
             found = getattr(found, part)
+    return found
+
+
+def _from_factory(name: str, arguments: Mapping[str, Any]) -> nn.Module:
+    found = factory_of(name)
+    with _working_folder_importable():
         try:
-            net = found if isinstance(found, nn.Module) else found(**arguments)
-        except (Exception, SystemExit) as error:
+            with users_code(f"MODEL={name}", "the factory"):
+                net = found if isinstance(found, nn.Module) else found(**arguments)
+        except UserError:
+            raise
+        except Exception as error:
             raise UserError(f"MODEL={name}: the factory failed: {in_one_line(error)}") from error
     if not isinstance(net, nn.Module):
         raise UserError(f"MODEL={name}: the factory gave a {type(net).__name__}, not a torch.nn.Module")
@@ -95,6 +121,37 @@ def _from_factory(name: str, arguments: Mapping[str, Any]) -> nn.Module:
         net = copy.deepcopy(net)
     _made.add(net)
     return net.float()  # of half or double precision: everything here is computed in single
+
+
+def unborn(net: nn.Module) -> bool:
+    """Whether some of the net's weights get their shapes from the first image that it sees (``nn.LazyLinear``)."""
+    return any(is_lazy(value) for value in (*net.parameters(), *net.buffers()))
+
+
+def show_first(net: nn.Module, name: str, shape: Sequence[int]) -> None:
+    """Show the net one black image (channel, row, column), so that it makes the weights that it makes on first sight."""
+    training = net.training
+    try:
+        with users_code(f"MODEL={name}", "its first image"), torch.no_grad():
+            net.eval()(torch.zeros(1, *shape))
+    except UserError:
+        raise
+    except Exception as error:
+        raise cannot_read(net, name, shape, error) from None
+    finally:
+        net.train(training)
+
+
+def cannot_read(net: nn.Module, name: str, shape: Sequence[int], error: BaseException) -> UserError:
+    """What to say of a net whose forward pass raises an error on an image of that shape (channel, row, column)."""
+    first = next((module for module in net.modules() if isinstance(module, nn.Conv2d)), None)
+    if first is not None and first.in_channels not in (0, shape[0]):  # 0: a lazy one
+        return UserError(
+            f"MODEL={name}: its first convolution takes {first.in_channels} channel(s), images have {shape[0]}: give a "
+            "factory that wraps the net and turns red, green and blue into what it reads: WEIGHTS= may stay the file of the "
+            "net itself"
+        )
+    return UserError(f"MODEL={name}: it cannot read {shape[1]} px images, DATA_CROP={shape[1]} ({in_one_line(error)})")
 
 
 def _unwrapped(net: nn.Module) -> nn.Module:

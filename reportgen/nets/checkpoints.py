@@ -1,4 +1,4 @@
-"""Weights in files: reading them without running anything, unwrapping what training scripts wrap around them.
+"""Weights in files: reading them without running anything, and putting them into a net.
 
 A file is a safetensors file, or a pickle that is read with ``weights_only=True``: anything else in a pickle is
 refused, and none of it runs.
@@ -7,7 +7,8 @@ refused, and none of it runs.
 import pickle
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +17,17 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from reportgen.base.errors import UserError
+from reportgen.base.progress import say
+from reportgen.nets.matching import Match, matches, strangers
 
-WRAPPINGS = ("state_dict", "model_state_dict", "model", "net")  # keys of a checkpoint below which the weights lie
-PREFIXES = ("module.", "model.", "net.")  # DataParallel's, and those of nets that hold the net
-COMPILED = "_orig_mod."  # torch.compile's, which may stand anywhere in a name
 NAMED = 3  # names in a message
-OPTIONAL = "num_batches_tracked"  # a counter that old checkpoints lack, and inference does not need
+DEEPEST = 8  # mappings in each other that are looked into
 
 State = dict[str, Tensor]
 
 
 def read_state(path: Path, said_by: str) -> State:
-    """The tensors of a checkpoint by name, unwrapped, on the CPU.
+    """The tensors of a checkpoint, on the CPU, by the way to each: ``state_dict/conv.weight`` lies in ``state_dict``.
 
     Raises UserError, beginning with `said_by`, for a file that is damaged, that holds no weights, or that carries code.
     """
@@ -39,14 +39,11 @@ def read_state(path: Path, said_by: str) -> State:
             raise UserError(f"{said_by}: not a safetensors file, or a damaged one ({error})") from None
     else:
         found = _read_pickle(path, said_by)
-    state = _tensors(found)
+    state = dict(_tensors(found))
     if not state:
         raise UserError(
             f"{said_by}: the file holds no weights: save the net's state dict, torch.save(net.state_dict(), ...)"
         )
-    for name, tensor in state.items():
-        if tensor.is_floating_point() and not tensor.isfinite().all():
-            raise UserError(f"{said_by}: {name} is not finite: the training that wrote this file had diverged")
     return state
 
 
@@ -83,65 +80,87 @@ def _read_pickle(path: Path, said_by: str) -> Any:
         ) from None
 
 
-def _tensors(found: Any) -> State:
-    """The named tensors of a checkpoint, below the wrappings that training scripts put around them."""
-    if not isinstance(found, Mapping):
-        return {}
-    for wrapping in WRAPPINGS:
-        if isinstance(found.get(wrapping), Mapping):
-            return _tensors(found[wrapping])
-    return {str(name): value for name, value in found.items() if isinstance(value, Tensor)}
+def _tensors(found: Any, way: str = "", depth: int = 0) -> Iterator[tuple[str, Tensor]]:
+    """The tensors of a checkpoint, in whatever mappings a training script put them, with the way to each."""
+    if isinstance(found, Mapping) and depth < DEEPEST:
+        for name, value in found.items():
+            if isinstance(value, Tensor):
+                yield f"{way}{name}", value
+            else:
+                yield from _tensors(value, f"{way}{name}/", depth + 1)
 
 
-def rename(state: State, wanted: Mapping[str, Any]) -> State:
-    """The weights under the net's own names: without the prefixes of compile, DataParallel and the like."""
-    renamed = {name.replace(COMPILED, ""): value for name, value in state.items()}
-    if any(
-        re.search(r"\.denselayer\d+\.(norm|conv)\.\d\.", name) for name in renamed
-    ):  # torchvision's DenseNets of 2017
-        pattern = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\.\w+)$")
-        renamed = {pattern.sub(r"\1\2", name): value for name, value in renamed.items()}
-    while not wanted.keys() & renamed.keys():
-        prefix = next((part for part in PREFIXES if all(name.startswith(part) for name in renamed)), None)
-        if prefix is None:
-            break
-        renamed = {name.removeprefix(prefix): value for name, value in renamed.items()}
-    return renamed
+@dataclass(frozen=True)
+class Fitted:
+    """What was found in a file for a net, beside its weights."""
+
+    key: str  # which of several sets of weights was taken; empty where there is one
+    said: tuple[str, ...]  # what the user should know, in lines
 
 
-def fit(net: nn.Module, state: State, name: str, said_by: str) -> None:
-    """Put the weights into the net, every one of them; raises UserError that says in one line what does not fit."""
-    wanted = net.state_dict()
-    state = rename(state, wanted)
-    missing = [key for key in wanted if key not in state and not key.endswith(OPTIONAL)]
-    unexpected = [key for key in state if key not in wanted]
-    if missing or unexpected:
-        parts = []
-        if missing:
-            parts.append(
-                f"{len(missing)} of the net's {len(wanted)} weights {_are(missing)} missing ({_some(missing)})"
-            )
-        if unexpected:
-            of = f"of the file's {len(state)} " if not missing else ""
-            parts.append(f"{len(unexpected)} {of}{_are(unexpected)} not the net's ({_some(unexpected)})")
-        raise UserError(f"{said_by} does not fit {name}: {', '.join(parts)}")
-    for key, value in wanted.items():
-        if key in state and state[key].shape != value.shape:
+def fit(net: nn.Module, state: State, name: str, said_by: str, key: str = "") -> Fitted:
+    """Put the weights into the net, every one of them, and say what was left out or chosen.
+
+    `key`: what stands before the weights' names in the file, where there are several sets. Raises UserError that says in
+    one line what does not fit.
+    """
+    wanted, found = net.state_dict(), matches(net, state, key, said_by)
+    match = found[0]
+    beside, inside = strangers(match, state)
+    if match.missing or inside:
+        raise UserError(f"{said_by} does not fit {name}: {_unfitting(match, state, wanted, beside, inside)}")
+    for here, there in match.names.items():
+        if state[there].shape != wanted[here].shape:
             raise UserError(
-                f"{said_by} does not fit {name}: {key} has shape {_shape(state[key])} in the file, {_shape(value)} in the net"
+                f"{said_by} does not fit {name}: {here} has shape {_shape(state[there])} in the file, {_shape(wanted[here])} "
+                "in the net"
             )
-    net.load_state_dict(state, strict=False)  # all but the counters were compared above
+        if state[there].is_floating_point() and not state[there].isfinite().all():
+            raise UserError(f"{said_by}: {here} is not finite: the training that wrote this file had diverged")
+    net.load_state_dict({here: state[there] for here, there in match.names.items()}, strict=False)
+    said = tuple(f"{said_by}: {line}" for line in _said(found, beside))
+    for line in said:
+        say(f"  {line}")
+    return Fitted(match.key if len(found) > 1 else "", said)
 
 
-def classes_of_head(net: nn.Module, state: State) -> int | None:
+def _said(found: list[Match], beside: list[str]) -> Iterator[str]:
+    match = found[0]
+    if len(found) > 1:
+        taken = f"{'averaged weights' if match.averaged else 'weights'} {match.key or 'without a key'}"
+        others = ", ".join(other.key for other in found[1:] if other.key) or "those that have no key"
+        yield f"taken were its {taken}; it also has {others}: WEIGHTS_KEY= chooses"
+    elif match.averaged:
+        yield f"it has only averaged weights, {match.key}, which were taken"
+    if beside:
+        yield f"{len(beside)} of its tensors {_are(beside)} not the net's and left out ({_some(beside)})"
+    if match.own:
+        yield f"it has the weights of {match.within.rstrip('.')}; as the factory made them stay {_some(match.own)}"
+
+
+def _unfitting(match: Match, state: State, wanted: Mapping[str, Tensor], beside: list[str], inside: list[str]) -> str:
+    parts = []
+    if match.missing:
+        missing = match.missing
+        parts.append(f"{len(missing)} of the net's {len(wanted)} weights {_are(missing)} missing ({_some(missing)})")
+    foreign = inside + beside
+    if foreign:
+        of = f"of the file's {len(match.names) + len(foreign)} " if not match.missing else ""
+        parts.append(f"{len(foreign)} {of}{_are(foreign)} not the net's ({_some(foreign)})")
+    if match.within and all(not name.startswith(match.within) for name in match.missing):
+        parts.append("what the factory sets itself must be a buffer, or frozen with requires_grad_(False)")
+    return ", ".join(parts)
+
+
+def classes_of_head(net: nn.Module, state: State, key: str, said_by: str) -> int | None:
     """How many classes the weights were made for, where only the last layer's rows differ from the net's; else None."""
-    wanted = net.state_dict()
-    state = rename(state, wanted)
-    if state.keys() ^ wanted.keys():
+    wanted, match = net.state_dict(), matches(net, state, key, said_by)[0]
+    if match.missing or match.own or strangers(match, state)[1]:
         return None
-    differing = [key for key in wanted if state[key].shape != wanted[key].shape]
-    rows = {(wanted[key].shape[0], state[key].shape[0]) for key in differing}
-    same_below = all(state[key].shape[1:] == wanted[key].shape[1:] and state[key].dim() for key in differing)
+    pairs = [(wanted[here], state[there]) for here, there in match.names.items()]
+    differing = [(mine, theirs) for mine, theirs in pairs if mine.shape != theirs.shape]
+    rows = {(mine.shape[0], theirs.shape[0]) for mine, theirs in differing if mine.dim() and theirs.dim()}
+    same_below = all(mine.dim() and mine.shape[1:] == theirs.shape[1:] for mine, theirs in differing)
     return next(iter(rows))[1] if len(rows) == 1 and same_below else None
 
 

@@ -1,22 +1,28 @@
 """Loading a net that was trained elsewhere: the module, its weights, what it reads, and what its classes are called."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from reportgen.base.errors import UserError
+from reportgen.base.progress import say
 from reportgen.data.classes import ClassName, read_classes
 from reportgen.data.transforms import Channels, Preprocessing
-from reportgen.nets.build import build, make
+from reportgen.nets import zoo
+from reportgen.nets.answers import answering, entry_of
+from reportgen.nets.build import build, make, show_first, unborn
 from reportgen.nets.checkpoints import classes_of_head, fit, read_state
 from reportgen.nets.presets import Preset, download, preset, preset_of_file
 from reportgen.nets.sizes import names_a_file, own_document
+from reportgen.nets.users_code import users_code
 from reportgen.settings.recipes import OWN_NETS
-from reportgen.settings.sections import ModelSettings, PreprocessingSettings
+from reportgen.settings.sections import FOLDER, TIMM, ModelSettings, PreprocessingSettings
 
 IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+COLOURS = 3
 FACTORY = "factory"  # WEIGHTS=factory: those that the user's factory gives its net
 
 
@@ -39,35 +45,88 @@ def load(model: ModelSettings, given: PreprocessingSettings, crop: int) -> Loade
         return _own(model, given, crop, named)
     arguments: dict[str, Any] = {}
     preset_: Preset | None = None
-    if model.weights == FACTORY and ":" in model.name:
-        net, label = make(model.name, arguments), "the factory's own"
+    if model.name.startswith((TIMM, FOLDER)):
+        preset_ = zoo.preset(model.name)
+        given_file = names_a_file(model.weights) and model.weights
+        arguments = preset_.arguments if preset_ else {}
+        if given_file:
+            net, arguments, first, key = _fitted(model, arguments, crop)
+            label = Path(model.weights).name + (f", {key}" if key else "")
+            if preset_ and arguments.get("num_classes") not in (None, len(preset_.classes)):
+                preset_ = replace(preset_, classes=())  # trained further, on other classes
+        else:
+            net, first, label = make(model.name, arguments), {}, preset_.label if preset_ else model.name
+            fit(net, zoo.weights(model.name), model.name, f"WEIGHTS={model.weights}")
+    elif model.weights == FACTORY and ":" in model.name:
+        net, first = _made(model.name, arguments, crop)
+        label = "the factory's own"
     elif names_a_file(model.weights) or ":" in model.name:
         preset_ = None if ":" in model.name else preset_of_file(model.name, model.weights)
-        net, arguments = _fitted(model, preset_.arguments if preset_ else {})
-        label = Path(model.weights).name
+        net, arguments, first, key = _fitted(model, preset_.arguments if preset_ else {}, crop)
+        label = Path(model.weights).name + (f", {key}" if key else "")
         if preset_ and arguments.get("num_classes", len(preset_.classes)) != len(preset_.classes):
             preset_ = None  # trained further, on other classes
     else:
         preset_ = preset(model.name, model.weights)
-        net, arguments, label = make(model.name, preset_.arguments), preset_.arguments, preset_.label
+        net, first = make(model.name, preset_.arguments), {}
+        arguments, label = preset_.arguments, preset_.label
         fit(net, download(model.name, model.weights), model.name, f"WEIGHTS={model.weights}")
+    net, entry = _answering(net.eval(), model, crop)
     preprocessing, said_by = _preprocessing(preset_, given, crop)
-    classes = named or tuple(ClassName(name) for name in (preset_.classes if preset_ else ()))
-    description = {"model": {"name": model.name, "arguments": arguments}}
-    return Loaded(net.eval(), description, preprocessing, label, classes, said_by)
+    classes = named or (preset_.classes if preset_ else ())
+    description = {"model": {"name": model.name, "arguments": arguments, **first, **entry}}
+    return Loaded(net, description, preprocessing, label, classes, said_by)
 
 
-def _fitted(model: ModelSettings, arguments: dict[str, Any]) -> tuple[nn.Module, dict[str, Any]]:
-    """The net with the weights of a file; a torchvision net takes as many classes as its last layer has there."""
+def _made(name: str, arguments: dict[str, Any], crop: int) -> tuple[nn.Module, dict[str, Any]]:
+    """The net, and how its description says that it must see an image first, where some of its weights have no shape."""
+    net = make(name, arguments)
+    if not unborn(net):
+        return net, {}
+    first = [COLOURS, crop, crop]
+    show_first(net, name, first)
+    return net, {"first": first}
+
+
+def _fitted(
+    model: ModelSettings, arguments: dict[str, Any], crop: int
+) -> tuple[nn.Module, dict[str, Any], dict[str, Any], str]:
+    """The net with the weights of a file; a torchvision net takes as many classes as its last layer has there.
+
+    With its arguments, what its description says of a first image, and which of several sets of weights was taken.
+    """
     said_by = f"WEIGHTS={model.weights}"
     state = read_state(_file(model.weights), said_by)
-    net = make(model.name, arguments)
-    count = classes_of_head(net, state) if ":" not in model.name else None
+    net, first = _made(model.name, arguments, crop)
+    count = classes_of_head(net, state, model.weights_key, said_by) if ":" not in model.name else None
     if count is not None:
         arguments = {**arguments, "num_classes": count}
         net = make(model.name, arguments)
-    fit(net, state, model.name, said_by)
-    return net, arguments
+    try:
+        found = fit(net, state, model.name, said_by, model.weights_key)
+    except UserError as error:
+        if not first:
+            raise
+        raise UserError(
+            f"{error}; its lazy layers took their sizes from DATA_CROP={crop}: give that of its training"
+        ) from None
+    return net, arguments, first, found.key
+
+
+def _answering(net: nn.Module, model: ModelSettings, crop: int) -> tuple[nn.Module, dict[str, str]]:
+    """The net, which returns its outputs alone, and what its description says of it, where it returned more."""
+    try:
+        with users_code(f"MODEL={model.name}", "running one image"), torch.no_grad():
+            answer = net(torch.zeros(1, COLOURS, crop, crop))
+    except UserError:
+        raise
+    except Exception:  # the stage that follows its forward pass says what is wrong
+        return net, {}
+    name = entry_of(answer, model.entry, f"MODEL={model.name}")
+    if not name:
+        return net, {}
+    say(f"  MODEL={model.name}: it returns several things: read as its outputs is the entry {name}")
+    return answering(net, name), {"entry": name}
 
 
 def _file(weights: str) -> Path:
@@ -88,7 +147,7 @@ def _own(model: ModelSettings, given: PreprocessingSettings, crop: int, named: t
     if crop != own.crop:
         raise UserError(f"DATA_CROP={crop}: the net in {path} reads {own.crop} px: leave DATA_CROP out")
     net = build(document)
-    fit(net, read_state(path, f"WEIGHTS={path}"), model.name, f"WEIGHTS={path}")
+    fit(net, read_state(path, f"WEIGHTS={path}"), model.name, f"WEIGHTS={path}", model.weights_key)
     classes = named or tuple(ClassName(name) for name in document.get("classes", ()))
     description = {"architecture": document["architecture"]}
     return Loaded(net.eval(), description, _overridden(own, given), path.name, classes, "its file says so")
@@ -98,7 +157,7 @@ def _preprocessing(preset_: Preset | None, given: PreprocessingSettings, crop: i
     """What the net reads, and where that is known from."""
     usual = Preprocessing(crop, mean=IMAGENET_MEAN, deviation=IMAGENET_DEVIATION)
     if preset_ is not None:
-        usual = Preprocessing(crop, mean=preset_.mean, deviation=preset_.deviation)
+        usual = Preprocessing(crop, preset_.range, preset_.order, preset_.mean, preset_.deviation)
     stated = [key for key, value in asdict(given).items() if value not in (None, ())]
     if stated:
         return _overridden(usual, given), "the settings say so: " + ", ".join(stated)

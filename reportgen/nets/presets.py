@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.error import URLError
 
 import torch
 
 from reportgen.base.errors import UserError
 from reportgen.base.names import nearest
+from reportgen.data.classes import ClassName
 from reportgen.data.transforms import Channels
 from reportgen.nets.build import check_classifier
 from reportgen.nets.checkpoints import State
@@ -16,15 +17,17 @@ from reportgen.nets.checkpoints import State
 
 @dataclass(frozen=True)
 class Preset:
-    """What torchvision says about its own weights."""
+    """What is said about a net's own weights by whoever publishes them."""
 
     label: str  # "SqueezeNet1_1_Weights.IMAGENET1K_V1"
     size: int  # pixels: the shorter side is scaled to this
     crop: int
     mean: Channels
     deviation: Channels
-    classes: tuple[str, ...]
+    classes: tuple[ClassName, ...]
     arguments: dict[str, Any]  # of the constructor
+    range: float = 1.0
+    order: Literal["RGB", "BGR"] = "RGB"
 
 
 def preset(name: str, weights: str) -> Preset:
@@ -50,7 +53,7 @@ def preset(name: str, weights: str) -> Preset:
         crop=transforms.crop_size[0],
         mean=tuple(transforms.mean),
         deviation=tuple(transforms.std),
-        classes=tuple(entry.meta["categories"]),
+        classes=tuple(ClassName(name) for name in entry.meta["categories"]),
         arguments=arguments,
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from reportgen.base.errors import UserError
 from reportgen.settings.recipes import OWN_NETS
-from reportgen.settings.sections import ModelSettings, usual_sizes
+from reportgen.settings.sections import FOLDER, TIMM, ModelSettings, usual_sizes
 
 FILES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 HUB_FILE = re.compile(r"-[0-9a-f]{8}\.pth$")  # torchvision's own end in a checksum
@@ -24,6 +24,11 @@ def sizes(model: ModelSettings) -> tuple[int, int]:
         document = own_document(Path(model.weights))
         crop = int(document["preprocessing"]["crop"])
         return int(document.get("size", crop)), crop
+    if model.name.startswith((TIMM, FOLDER)):
+        from reportgen.nets import zoo  # torch, as below
+
+        known = zoo.preset(model.name)
+        return (known.size, known.crop) if known else usual_sizes(model)
     file = names_a_file(model.weights)
     if ":" in model.name or (file and not HUB_FILE.search(model.weights)):
         return usual_sizes(model)

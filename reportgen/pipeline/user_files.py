@@ -4,8 +4,9 @@ from pathlib import Path
 
 from reportgen.base.artifacts import FileDigests, digest, read_json
 from reportgen.base.errors import UserError
+from reportgen.base.libraries import version
 from reportgen.base.names import nearest
-from reportgen.settings.sections import NAMED_MULTILABEL, NAMED_SETS, Settings
+from reportgen.settings.sections import FOLDER, NAMED_MULTILABEL, NAMED_SETS, TIMM, Settings
 
 
 def images(settings: Settings, digests: FileDigests) -> str:
@@ -62,10 +63,23 @@ def net_files(settings: Settings, digests: FileDigests) -> list[str]:
     weights = Path(model.weights)
     return [
         digests.of(weights) if weights.is_file() else model.weights,
-        _digest_of("CLASSES", model.classes, "a .csv or .json file", digests),
+        _digest_of("CLASSES", model.classes, "a text, .csv or .json file", digests),
         _digest_of("SNAPSHOTS", model.snapshots, "a folder of checkpoints", digests),
         digest([digests.of(path) for path in code]),
+        *_of_others(model.name, digests),
     ]
+
+
+def _of_others(name: str, digests: FileDigests) -> list[str]:
+    """What a net of timm or transformers depends on: the library's version, and the folder."""
+    if name.startswith(TIMM):
+        return [f"timm {version('timm')}"]
+    if not name.startswith(FOLDER):
+        return []
+    folder = name.removeprefix(FOLDER)
+    if not Path(folder).is_dir():
+        raise UserError(f"MODEL={name}: no such folder: give one that save_pretrained of transformers wrote")
+    return [f"transformers {version('transformers')}", digests.of_tree(Path(folder))]
 
 
 def _digest_of(switch: str, place: str, wanted: str, digests: FileDigests) -> str:

@@ -5,7 +5,8 @@ gives the shapes and shows which calls work in place.
 """
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -21,6 +22,7 @@ class Graph(Program):
     """A traced net. `trace` makes it; every function that takes a net takes it, too."""
 
     unfollowed = ""  # why only the modules of the forward pass are known (see `Watched`)
+    alone = ""  # why every image must run by itself: what the net gives for it depends on the others of a batch
 
     def __init__(self, module: fx.GraphModule, calls: Mapping[str, list[fx.Node]], example: Tensor) -> None:
         super().__init__(module, calls)
@@ -83,7 +85,9 @@ class Graph(Program):
         """This graph with the shapes for images of this size."""
         if tuple(images.shape[1:]) == self.input_shape:
             return self
-        return Graph(self.module, self._calls, images)
+        other = Graph(self.module, self._calls, images)
+        other.alone = self.alone
+        return other
 
     def run(
         self,
@@ -96,6 +100,12 @@ class Graph(Program):
         A later call may overwrite them in place. ``watch`` maps names to functions that get the output
         (image map row column); ``instead`` maps names to functions that get the node's inputs and replace its call.
         """
+        if self.alone and len(images) > 1:
+            if instead:
+                raise Unsupported(self.alone)
+            for name, outputs in self._one_by_one(images, watch).items():
+                watch[name](torch.cat(outputs))
+            return
         watchers: dict[fx.Node, list[Callable[[Tensor], object]]] = {}
         for name, watcher in watch.items():
             watchers.setdefault(self.find(name).fx, []).append(watcher)
@@ -116,6 +126,16 @@ class Graph(Program):
                 remaining -= {node}
                 for dead in self._dead_after[node]:
                     del values[dead]
+
+    def _one_by_one(self, images: Tensor, names: Iterable[str]) -> dict[str, list[Tensor]]:
+        found: dict[str, list[Tensor]] = {name: [] for name in names}
+
+        def keep(name: str, output: Tensor) -> None:
+            found[name].append(output.clone())
+
+        for image in images:
+            self.run(image[None], {name: partial(keep, name) for name in found})
+        return found
 
     def hooked(self, node: Node) -> bool:
         """Whether a user's hook may change the input or output of the node's module."""

@@ -100,8 +100,8 @@ def occlude_at(
     patch = square.to(graph.device).view(-1, 1, 1).expand(len(image), size, size)
     with torch.inference_mode(False), torch.no_grad():
         try:
-            if graph.unfollowed:
-                raise Unsupported(graph.unfollowed)
+            if graph.unfollowed or graph.alone:
+                raise Unsupported(graph.unfollowed or graph.alone)
             run = Incremental(graph, image, list(wanted.values()), corners, size)
             (clean, covered), _ = halved(partial(run.outputs, patch), run.most)
             whole = f"there is no rule for windows of {run.barrier}: after it, whole maps" if run.barrier else ""

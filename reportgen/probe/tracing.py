@@ -3,12 +3,14 @@
 The net itself stays unchanged: a structural copy in ``eval()`` that shares its weights is traced.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, fx, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from reportgen.probe import following, layouts
 from reportgen.probe.errors import ProbeError, Unsupported
@@ -42,6 +44,7 @@ def trace(net: "nn.Module | Graph", example: Float[Tensor, "image channel row co
     try:
         graph = Graph(module, tracer.calls, example)
         _check(graph, net)
+        graph.alone = _mixing(graph)
     except Tangled as error:
         return _watched(net, copied, example, error)
     return graph
@@ -57,17 +60,56 @@ def _check(graph: Graph, net: nn.Module) -> None:
     image = torch.rand((1, *graph.input_shape), generator=generator).to(graph.device)
     copied = following.eval_copy(net)
     try:
-        with layouts.AnyLayout(), torch.inference_mode(False), torch.no_grad():
+        with _without_autocast(), layouts.AnyLayout(), torch.inference_mode(False), torch.no_grad():
             expected = copied(image.clone())
         found = activations(graph, image, [graph.output])[graph.output]
     except Exception:  # several outputs, or a net that refuses noise: the example has run
         return
     if not isinstance(expected, Tensor):
         return
-    largest = float(expected.nan_to_num(0.0, 0.0, 0.0).abs().max())
-    near = partial(torch.allclose, rtol=0, atol=ROUNDING * largest, equal_nan=True)
-    if found.shape != expected.shape or not near(found, expected):
+    if found.shape != expected.shape or not _alike(found, expected):
         raise Tangled("torch.fx makes another net of it")
+
+
+def _mixing(graph: Graph) -> str:
+    """Why the images of a batch must run one by one; empty where they do not influence each other."""
+    generator = torch.Generator().manual_seed(1)
+    images = torch.rand((2, *graph.input_shape), generator=generator)
+    images[1] = images[1] * 0.3 + 0.6  # unlike the first: batch statistics of like images are alike
+    try:
+        name = graph.output
+        alone = torch.cat([activations(graph, image[None], [name])[name] for image in images])
+    except Exception:  # several outputs, or a net that refuses noise: the example has run
+        return ""
+    try:
+        together = activations(graph, images, [name])[name]
+    except Exception:
+        return "the net takes no two images at once"
+    if together.shape == alone.shape and _alike(together, alone):
+        return ""
+    norms = [name for name, module in graph.module.named_modules() if isinstance(module, _BatchNorm)]
+    own = [name for name in norms if graph.module.get_submodule(name).running_mean is None]
+    what = f"batch norm on batch statistics ({own[0]!r})" if own else "the net"
+    return f"{what} mixes the images of a batch"
+
+
+@contextmanager
+def _without_autocast() -> Iterator[None]:
+    """A net that asks for half precision computes in single precision, as its graph does: then the two must agree."""
+    entering, leaving = torch.autocast.__enter__, torch.autocast.__exit__
+    torch.autocast.__enter__ = lambda self: self  # type: ignore[method-assign]
+    torch.autocast.__exit__ = lambda *_: None  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        torch.autocast.__enter__, torch.autocast.__exit__ = entering, leaving  # type: ignore[method-assign]
+
+
+def _alike(found: Tensor, expected: Tensor) -> bool:
+    """Whether two outputs are the same but for rounding, whatever their types."""
+    found, expected = found.double(), expected.double()
+    largest = float(expected.nan_to_num(0.0, 0.0, 0.0).abs().max())
+    return torch.allclose(found, expected, rtol=0, atol=ROUNDING * largest, equal_nan=True)
 
 
 def _watched(net: nn.Module, copied: nn.Module, example: Tensor, error: Exception) -> Watched:

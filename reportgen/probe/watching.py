@@ -15,6 +15,8 @@ from reportgen.probe.graph import Graph
 from reportgen.probe.nodes import Node, storage
 from reportgen.probe.operations import Call, Image, Operation
 
+HALF = (torch.float16, torch.bfloat16)
+
 
 class Watched(Graph):
     """A net whose forward pass cannot be followed, for example because it branches on values: its modules are watched.
@@ -86,8 +88,8 @@ class Watched(Graph):
         found: dict[str, list[Tensor]] = {node: [] for node in names.values()}
 
         def keep(node: str, value: Tensor) -> None:
-            if node in found:
-                found[node].append(value.clone())
+            if node in found:  # under autocast values are of half precision, which NumPy may not know
+                found[node].append(value.float() if value.dtype in HALF else value.clone())
 
         for image in images:
             one = image[None].to(self.device).clone()

@@ -14,8 +14,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from reportgen.base.errors import UserError
 from reportgen.base.names import nearest
-from reportgen.settings.recipes import OWN_NETS, RECIPES
-from reportgen.settings.sections import OF_TRAINED_NETS, SECTIONS, ModelSettings, Settings, usual_sizes
+from reportgen.settings.recipes import ADAMW, OWN_NETS, RECIPES
+from reportgen.settings.sections import FOLDER, OF_TRAINED_NETS, SECTIONS, TIMM, ModelSettings, Settings, usual_sizes
 from reportgen.settings.switches import SWITCHES, Switch
 
 
@@ -104,20 +104,34 @@ def _check_model(model: ModelSettings, values: Mapping[str, Any], origin: Mappin
     """Raise UserError for an unknown net, and for settings that mix a loaded net with one that is trained here."""
     said_by = origin.get(("model", "name"), f"MODEL={model.name}")
     own = model.name in OWN_NETS
-    if not own and not model.name.replace(".", "").replace(":", "").isidentifier():
-        raise UserError(f"{said_by}: use {', '.join(OWN_NETS)}, a torchvision classifier, or package.module:factory")
+    bare = model.name.removeprefix(TIMM).replace(".", "").replace(":", "")
+    if not own and not bare.isidentifier() and not model.name.startswith(FOLDER):
+        raise UserError(
+            f"{said_by}: use {', '.join(OWN_NETS)}, a torchvision classifier, timm/NAME, hf/FOLDER, or package.module:factory"
+        )
     if not own and not model.loaded:
-        way = "WEIGHTS=path to a state dict" + ("" if ":" in model.name else ", or WEIGHTS=DEFAULT for torchvision's")
-        near = nearest(model.name, OWN_NETS)
-        raise UserError(f"{said_by}: only {' and '.join(OWN_NETS)} are trained here{near}: give {way}")
+        _check_other(values, origin)
     for section, key in (
-        ("model", "classes"),
-        ("model", "snapshots"),
+        *(("model", key) for key in ("classes", "snapshots", "weights_key", "outputs", "entry")),
         ("noise", "weights"),
         *(("preprocessing", k) for k in values["preprocessing"]),
     ):
         if values[section].get(key) and not model.loaded:
             raise UserError(f"{origin[section, key]}: this is for a net that is loaded: give WEIGHTS=, or leave it out")
+
+
+def _check_other(values: Mapping[str, Any], origin: Mapping[tuple[str, str], str]) -> None:
+    """Raise UserError for settings of the paper's nets, where another net is trained."""
+    training = values["training"]
+    of_papers = {
+        ("training", "recipe"): training["recipe"] == "paper",
+        ("training", "mean"): training["mean"] == "pixel",
+        ("training", "initialisation"): training["initialisation"] == "paper",
+        **dict.fromkeys((*OF_TRAINED_NETS, ("training", "dropout")), True),
+    }
+    for key, wrong in of_papers.items():
+        if wrong and key in origin and not origin[key].startswith(str(Path(__file__).parent)):
+            raise UserError(f"{origin[key]}: this is for the paper's nets (MODEL=zfnet): leave it out")
 
 
 def _begin_with_recipe(training: dict[str, Any], origin: Mapping[tuple[str, str], str]) -> None:
@@ -126,6 +140,9 @@ def _begin_with_recipe(training: dict[str, Any], origin: Mapping[tuple[str, str]
     if recipe not in RECIPES:
         said_by = origin["training", "recipe"]
         raise UserError(f"{said_by}: no such recipe{nearest(str(recipe), RECIPES)} ({', '.join(RECIPES)} exist)")
+    if training.get("optimiser") == "adamw":
+        for key, value in ADAMW.items():
+            training.setdefault(key, value)
     for key, value in asdict(RECIPES[recipe]).items():
         training.setdefault(key, value)
 

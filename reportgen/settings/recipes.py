@@ -4,7 +4,7 @@ Nothing here imports torch, so reading settings and drawing figure 3 need no tor
 """
 
 import math
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
@@ -154,6 +154,7 @@ class TrainingSettings:
     recipe: str = "default"
     epochs: Annotated[int, Field(ge=1)] = 12
     batch_size: Annotated[int, Field(ge=1)] = 32  # images
+    optimiser: Literal["sgd", "adamw"] = "sgd"  # adamw has its own learning rate and weight decay: `ADAMW`
     learning_rate: Annotated[float, Field(gt=0)] = 0.01
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     weight_decay: Annotated[float, Field(ge=0)] = 1e-2  # strong: the initial noise in layer 1 fades
@@ -210,6 +211,9 @@ An epoch's error is that of the images it was trained on. The learning rate fall
 error, or once three epochs in a row brought no lower one; when that has happened three times, training ends. Dropout, crops
 and flips would keep the error from ever resting. Chosen by training error and time: docs/decisions/comparison-nets.md.
 """
+
+ADAMW: dict[str, Any] = {"learning_rate": 1e-3, "weight_decay": 0.05}
+"""What TRAINING_OPTIMISER=adamw changes in a recipe: the usual values for small nets with norms or attention."""
 
 RECIPES = {recipe.recipe: recipe for recipe in (TrainingSettings(), PAPER_RECIPE)}
 

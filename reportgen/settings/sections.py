@@ -52,6 +52,8 @@ class MachineSettings:
     gpus: Positive = 1  # processes that share training and search, each with a GPU, or on the CPU with DEVICE=cpu
 
 
+TIMM, FOLDER = "timm/", "hf/"  # how MODEL= begins for a net of timm, and for a folder that transformers wrote
+
 NAMED_SETS = (  # torchvision's, by name
     *("CIFAR10", "STL10", "Caltech101", "Caltech256", "Imagenette", "OxfordIIITPet", "ImageNet"),
 )
@@ -103,9 +105,17 @@ Channels = Annotated[tuple[float, ...], AfterValidator(_three_or_none)]
 class ModelSettings:
     """The net: trained here, or loaded with its weights."""
 
-    name: str = "zfnet"  # one of OWN_NETS; with weights also a torchvision classifier, or package.module:factory
+    name: str = "zfnet"  # one of OWN_NETS, a torchvision classifier, timm/NAME, hf/FOLDER, or package.module:factory
     weights: str = ""  # a file, or DEFAULT or another torchvision name: the net is loaded; empty: the net is trained
-    classes: str = ""  # a .csv or .json file with the names of a loaded net's classes, in its order
+    weights_key: str = ""  # what stands before the weights' names, where a file has several sets: state_dict_ema
+    outputs: Literal["softmax", "sigmoid", "logit"] | None = (
+        None  # how to read a loaded net's outputs; None: see `Reading`
+    )
+    entry: str = ""  # of a dictionary, tuple or dataclass that a loaded net returns: the name or number of its outputs
+    patience: Annotated[float, Field(gt=0)] = (
+        120  # seconds that a loaded net's own code may take to build it, or to run once
+    )
+    classes: str = ""  # a file with the names of a loaded net's classes, in its order
     snapshots: str = ""  # a folder with a loaded net's checkpoints, epoch-<number>.safetensors, .pt or .pth
     widths: tuple[Positive, Positive, Positive, Positive, Positive] = (96, 256, 384, 384, 256)  # maps of layers 1-5
     fully_connected: tuple[Positive, Positive] = (4096, 4096)  # units of layers 6 and 7
@@ -114,7 +124,12 @@ class ModelSettings:
     @property
     def loaded(self) -> bool:
         """Whether the net comes with its weights and is not trained here."""
-        return self.weights != ""
+        return self.weights != "" or self.name.startswith(FOLDER)
+
+    @property
+    def of_the_paper(self) -> bool:
+        """Whether the net is one of the paper's, of which variants can be compared."""
+        return self.name in OWN_NETS
 
     def architecture(self, crop: int, classes: int, name: str = "") -> Architecture:
         """The net to train on crops of `crop` pixels; `name` chooses one of OWN_NETS in place of the settings' net."""

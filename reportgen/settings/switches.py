@@ -22,13 +22,19 @@ SWITCHES = (
     Switch(
         "MODEL",
         ("model", "name"),
-        "zfnet or krizhevsky; with WEIGHTS, a torchvision net or package.module:factory",
+        "zfnet or krizhevsky; with WEIGHTS, a torchvision net, timm/NAME or package.module:factory; hf/FOLDER",
         "zfnet",
     ),
     Switch(
         "WEIGHTS", ("model", "weights"), "load the net: a .safetensors, .pt or .pth file, or DEFAULT (torchvision's)"
     ),
-    Switch("CLASSES", ("model", "classes"), "a .csv or .json file with the names of the loaded net's classes"),
+    Switch("WEIGHTS_KEY", ("model", "weights_key"), "which weights of a file that holds several: state_dict_ema"),
+    Switch(
+        "OUTPUTS",
+        ("model", "outputs"),
+        "how to read the loaded net's outputs: softmax, sigmoid (each label by itself) or logit (one number, two classes)",
+    ),
+    Switch("CLASSES", ("model", "classes"), "a file with the names of the loaded net's classes: text, .csv or .json"),
     Switch(
         "SNAPSHOTS", ("model", "snapshots"), "a folder of the loaded net's checkpoints: epoch-1.pt, epoch-2.pt, ..."
     ),

@@ -69,6 +69,9 @@ def judged(
     if loaded and any(read.split("/")[0] == FAMILY for read in analysis.reads):
         why = "the net was loaded, and no net is trained here that could be compared with it"
         verdicts = [claims.not_tested(item.id, why) if item.not_tested else item for item in verdicts]
+    elif net.get("architecture", whose) is None and any(read.split("/")[0] == FAMILY for read in analysis.reads):
+        why = "not this net: it compares the paper's architectures, and this net is none of them"
+        verdicts = [claims.not_tested(item.id, why) if item.not_tested else item for item in verdicts]
     return verdicts
 
 

@@ -20,7 +20,7 @@ from reportgen.data.sampling import evenly
 from reportgen.nets.snapshots import NET, save_net
 from reportgen.nets.training import loop as training
 from reportgen.pipeline.work import Work
-from reportgen.settings.recipes import plateaus
+from reportgen.settings.recipes import Architecture, plateaus
 from reportgen.settings.variants import BY_NAME, Variant
 from reportgen.stages.net import accuracy
 from reportgen.stages.train import Chosen, planned, train, train_along
@@ -67,6 +67,8 @@ def make(work: Work, folder: Path) -> None:
         "judged_labels": judged.labels,
     }
     write_arrays(folder / "predictions.npz", arrays)
+    architecture = plan.architecture
+    assert isinstance(architecture, Architecture)
     numbers: dict[str, Any] = {
         "variant": _variant(work).name,
         "seed": plan.seed,
@@ -76,9 +78,9 @@ def make(work: Work, folder: Path) -> None:
         "finished_epochs": len(history.epochs),
         "trained_out": 0 < plan.recipe.plateaus <= plateaus(plan.recipe, history.errors(plan.recipe)),
         "diverged": diverged,
-        "parameters": plan.architecture.parameters,
-        "multiply_adds": plan.architecture.multiply_adds,
-        "layers": [shape._asdict() for shape in plan.architecture.shapes()],
+        "parameters": architecture.parameters,
+        "multiply_adds": architecture.multiply_adds,
+        "layers": [shape._asdict() for shape in architecture.shapes()],
         "train_error": float(1 - right.mean()),
         "learned_from": len(plan.training.labels),
         "judged_error": float((answers.argmax(axis=1) != judged.labels).mean()),

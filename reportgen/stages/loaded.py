@@ -2,12 +2,12 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int
 
 from reportgen import claims
@@ -19,6 +19,7 @@ from reportgen.data.dataset import Dataset, Split
 from reportgen.data.labels import SEEN, write_seen
 from reportgen.data.sampling import evenly
 from reportgen.data.transforms import Preprocessing
+from reportgen.look.probabilities import of_classes
 from reportgen.nets.device import resolve_device
 from reportgen.nets.loading import IMAGENET_DEVIATION, IMAGENET_MEAN
 from reportgen.nets.snapshots import NET, SNAPSHOTS, load_net
@@ -26,12 +27,12 @@ from reportgen.nets.threads import prepare
 from reportgen.nets.training import loop as training
 from reportgen.pipeline.work import Work
 from reportgen.stages.net import accuracy
+from reportgen.stages.reading import read
 
 NEAR_CHANCE = 0.1  # of the way from chance to perfect: a net that was trained on such images is further
 BETTER = 0.1  # share of the images by which another reading must be better to be offered
 TRIED = 200  # images on which other readings of the pixels are tried
 CAFFE_MEAN = (123.0, 117.0, 104.0)  # of the nets of that time, in 0..255, red first
-ROUNDING = 1e-3  # in a sum of probabilities, in half precision too
 LISTED = 8  # names in a line on standard error
 
 
@@ -50,13 +51,20 @@ def make(work: Work, folder: Path) -> None:
     mapping, classes = map_folders(data.classes, [ClassName(**entry) for entry in known["classes"]], outputs)
     same = read_json(work.input("data") / DOCUMENT)["same"]
     # What a net that branches on values looks at may be the batch: the probe, too, runs each image by itself.
-    batch = 1 if known["numbers"]["unfollowed"] else training.EVALUATION_BATCH
-    logits = training.evaluate(net, data.val, preprocessing, device, batch)
-    _check(logits, known["numbers"]["name"])
+    batch = 1 if known["numbers"]["unfollowed"] or known["numbers"]["alone"] else training.EVALUATION_BATCH
+    given = training.evaluate(net, data.val, preprocessing, device, batch)
+    _check(given, known["numbers"]["name"])
+    found = read(given, known["numbers"])
+    logits = of_classes(given, found.reading)
     labels = mapping.of(data.val.labels)
     guesses = {"val": logits.argmax(1)}
+
+    def guessed(split: Split, reads: Preprocessing, chosen: np.ndarray | None = None) -> np.ndarray:
+        answers = training.evaluate(net, split, reads, device, batch, chosen=chosen)
+        return of_classes(answers, found.reading).argmax(1)
+
     if "test" not in same:
-        guesses["test"] = training.evaluate(net, data.test, preprocessing, device, batch).argmax(1)
+        guesses["test"] = guessed(data.test, preprocessing)
     write_arrays(folder / "predictions.npz", {"logits": logits, "labels": labels})
     write_seen(folder / SEEN, mapping, classes, guesses)
     numbers: dict[str, Any] = {
@@ -66,31 +74,26 @@ def make(work: Work, folder: Path) -> None:
         "final_loss": None,
         **known["numbers"],
         "loaded": True,
+        "reading": found.reading,
+        "read_so": found.why,
         "weights_digest": digest_file(folder / NET),
         "mapped": mapping.how,
         "unmapped": list(mapping.unmapped),
         "unlabelled_images": int((labels == UNKNOWN).sum()),
         **_accuracy(logits, labels),
     }
-    numbers["warning"] = _warning(
-        numbers, lambda other: _right(net, data.val, labels, other, device, batch), preprocessing
-    )
+    numbers["warning"] = _warning(numbers, lambda other: _right(guessed, data.val, labels, other), preprocessing)
     _speak(mapping, numbers)
     write_json(folder / DOCUMENT, {"numbers": numbers})
 
 
 def _check(logits: Float[np.ndarray, "image class"], name: str) -> None:
-    """Raise UserError where a net gives no logits."""
+    """Raise UserError where what a net gives are no numbers."""
     finite = np.isfinite(logits).all(axis=1)
     if not finite.all():
         raise UserError(
             f"MODEL={name}: what it gives for {(~finite).sum()} of {len(logits)} images is not finite: check its weights, "
             "and what it reads (PREPROCESSING_RANGE, PREPROCESSING_MEAN, PREPROCESSING_DEVIATION)"
-        )
-    if (logits >= 0).all() and np.abs(logits.sum(axis=1) - 1).max() < ROUNDING:
-        raise UserError(
-            f"MODEL={name}: it gives probabilities, which sum to 1, and not logits: leave its last softmax out, or take "
-            "their logarithm"
         )
 
 
@@ -111,19 +114,11 @@ def _accuracy(logits: Float[np.ndarray, "image class"], labels: Int[np.ndarray, 
     return accuracy(logits[labelled], labels[labelled])
 
 
-def _right(
-    net: torch.nn.Module,
-    split: Split,
-    labels: np.ndarray,
-    preprocessing: Preprocessing,
-    device: torch.device,
-    batch: int,
-) -> float:
+def _right(guessed: Callable[..., np.ndarray], split: Split, labels: np.ndarray, preprocessing: Preprocessing) -> float:
     """Share of some labelled images that the net gets right when it reads them so."""
     labelled = np.flatnonzero(labels != UNKNOWN)
     chosen = labelled[evenly(len(labelled), TRIED)]
-    guesses = training.evaluate(net, split, preprocessing, device, batch, chosen=chosen).argmax(1)
-    return float((guesses == labels[chosen]).mean())
+    return float((guessed(split, preprocessing, chosen) == labels[chosen]).mean())
 
 
 def _warning(numbers: dict[str, Any], right: Any, preprocessing: Preprocessing) -> str | None:
@@ -168,6 +163,8 @@ def _others(given: Preprocessing) -> dict[str, Preprocessing]:
 
 def _speak(mapping: Mapping, numbers: dict[str, Any]) -> None:
     """What a user must know before reading the report, on standard error."""
+    if numbers["read_so"]:
+        say(f"  MODEL={numbers['name']}: {numbers['read_so']}")
     if mapping.unmapped:
         names = ", ".join(entry["folder"] for entry in mapping.unmapped[:LISTED])
         more = f" and {len(mapping.unmapped) - LISTED} more" if len(mapping.unmapped) > LISTED else ""

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -11,70 +11,111 @@ from reportgen import probe
 from reportgen.base.artifacts import DOCUMENT, write_json
 from reportgen.base.errors import UserError
 from reportgen.base.progress import say
-from reportgen.nets.build import build, in_one_line
+from reportgen.nets.behaviour import bounded, check_steady
+from reportgen.nets.build import build, cannot_read
 from reportgen.nets.checkpoints import fit, read_state
-from reportgen.nets.loading import Loaded, load
+from reportgen.nets.loading import COLOURS, Loaded, load
 from reportgen.nets.snapshots import NET, save_net, snapshot_path
+from reportgen.nets.users_code import patience, users_code
 from reportgen.pipeline.work import Work
 from reportgen.probe import Graph
+from reportgen.probe.layouts import AnyLayout
+from reportgen.settings.sections import ModelSettings
 
-LEAST_CLASSES = 2
-COLOURS = 3
+TWO = 2  # classes of a net that gives one number
 
 
 def make(work: Work, folder: Path) -> None:
     """Write the net and its snapshots as `reportgen.nets.snapshots.load_net` opens them, and what is known of them."""
     model, data = work.settings.model, work.settings.data
-    loaded = load(model, work.settings.preprocessing, data.crop)
-    graph = trace(model.name, loaded.net, data.crop)
-    outputs = _outputs(model.name, graph)
-    if loaded.classes and len(loaded.classes) != outputs:
+    with patience(model.patience):
+        loaded = load(model, work.settings.preprocessing, data.crop)
+        known = examine(model.name, loaded.net, data.crop)
+    classes = TWO if known.outputs == 1 else known.outputs
+    if loaded.classes and len(loaded.classes) != classes:
         said_by = f"CLASSES={model.classes}" if model.classes else f"WEIGHTS={model.weights}"
-        raise UserError(f"{said_by}: {len(loaded.classes)} classes, but the net {model.name} has {outputs}")
+        raise UserError(f"{said_by}: {len(loaded.classes)} classes, but the net {model.name} has {classes}")
+    if model.outputs == "logit" and known.outputs > 1:
+        raise UserError(
+            f"OUTPUTS=logit: MODEL={model.name} gives {known.outputs} numbers for an image: use softmax or sigmoid"
+        )
+    if model.outputs == "softmax" and known.outputs == 1:
+        raise UserError(f"OUTPUTS=softmax: MODEL={model.name} gives one number for an image: use logit")
     save_net(loaded.net, loaded.preprocessing, folder / NET, loaded.description)
-    epochs = list(_snapshots(Path(model.snapshots), loaded, folder, model.name)) if model.snapshots else []
+    epochs = list(_snapshots(Path(model.snapshots), loaded, folder, model)) if model.snapshots else []
     numbers = {
         "name": model.name,
         "weights": loaded.weights,
         "parameters": sum(value.numel() for value in loaded.net.parameters()),
-        "multiply_adds": multiply_adds(graph),
+        "multiply_adds": multiply_adds(known.graph),
         "preprocessing": loaded.preprocessing.as_json(),
         "preprocessing_from": loaded.preprocessing_from,
         "snapshots": sorted(epochs),
-        "outputs": outputs,
-        "unfollowed": graph.unfollowed,
+        "outputs": classes,
+        "asked_outputs": model.outputs,
+        "bounded": known.bounded,
+        "unfollowed": known.graph.unfollowed,
+        "alone": known.graph.alone,
     }
     write_json(folder / DOCUMENT, {"numbers": numbers, "classes": [asdict(entry) for entry in loaded.classes]})
 
 
+@dataclass(frozen=True)
+class Known:
+    """What is known of a net without an image of the user's."""
+
+    graph: Graph
+    outputs: int  # numbers that it gives for an image
+    bounded: bool  # whether they lie between 0 and 1 however strong the image
+
+
+def examine(name: str, net: torch.nn.Module, crop: int) -> Known:
+    """Follow the net, and run it on noise; raises UserError where it is none that images can be shown to.
+
+    `name`: the net, as in ``MODEL=``. The net is in eval().
+    """
+    shape = (COLOURS, crop, crop)
+    generator = torch.Generator().manual_seed(0)
+
+    def ask(image: torch.Tensor) -> torch.Tensor:
+        with AnyLayout(), torch.no_grad():
+            return net(image).double()
+
+    with users_code(f"MODEL={name}", "running one image"):
+        try:
+            check_steady(ask, net, torch.rand(1, *shape, generator=generator), name)
+        except UserError:
+            raise
+        except Exception:  # following it, below, says what is wrong
+            pass
+        graph = trace(name, net, crop)
+        return Known(graph, _outputs(name, graph), bounded(ask, shape))
+
+
 def trace(name: str, net: torch.nn.Module, crop: int) -> Graph:
     """The net as the probe sees it; raises UserError where it does not take one image of this size."""
+    shape = (COLOURS, crop, crop)
     try:
-        graph = probe.trace(net, torch.zeros(1, 3, crop, crop))
+        graph = probe.trace(net, torch.zeros(1, *shape))
     except probe.ProbeError as error:
         raise UserError(f"MODEL={name}: {error}") from None
     except Exception as error:  # whatever the user's forward pass raises
-        first = next((module for module in net.modules() if isinstance(module, torch.nn.Conv2d)), None)
-        if first is not None and first.in_channels != COLOURS:
-            raise UserError(
-                f"MODEL={name}: its first convolution takes {first.in_channels} channel(s), images have {COLOURS}: give a "
-                "factory that wraps the net and turns red, green and blue into what it reads"
-            ) from None
-        raise UserError(
-            f"MODEL={name}: it cannot read {crop} px images, DATA_CROP={crop} ({in_one_line(error)})"
-        ) from None
+        raise cannot_read(net, name, shape, error) from None
     if graph.unfollowed:
         say(f"  {graph.unfollowed}: no projections, and every image is run by itself, whole")
+    elif graph.alone:
+        say(f"  {graph.alone}: every image is run by itself, whole")
     return graph
 
 
 def _outputs(name: str, graph: Graph) -> int:
-    """How many classes the net tells apart; raises UserError where it does not give a logit for each of several."""
+    """How many numbers the net gives for an image; raises UserError where they are not one for each class."""
     try:
         shape = graph.shape(graph.output)
     except probe.ProbeError:
         raise UserError(
-            f"MODEL={name}: it returns several things: return the logits alone, from a factory that wraps the net"
+            f"MODEL={name}: it returns several things: return the numbers of the classes alone, from a factory that wraps the "
+            "net: WEIGHTS= may stay the file of the net itself"
         ) from None
     if shape == ():
         raise UserError(
@@ -82,11 +123,6 @@ def _outputs(name: str, graph: Graph) -> int:
         )
     if len(shape) != 1:
         raise UserError(f"MODEL={name}: it gives {shape} for an image, not one number for each class")
-    if shape[0] < LEAST_CLASSES:
-        raise UserError(
-            f"MODEL={name}: it gives one number for an image: give one for each class, of yes or no "
-            "torch.cat([-x, x], 1) / 2 of the number x"
-        )
     return shape[0]
 
 
@@ -100,7 +136,7 @@ def multiply_adds(graph: Graph) -> int:
     return total
 
 
-def _snapshots(source: Path, loaded: Loaded, folder: Path, name: str) -> Iterator[float]:
+def _snapshots(source: Path, loaded: Loaded, folder: Path, model: ModelSettings) -> Iterator[float]:
     """Keep every checkpoint of the user's folder as a snapshot; gives the epochs."""
     found = {
         path: re.fullmatch(r"epoch-(\d+(?:\.\d+)?)\.(safetensors|pt|pth)", path.name)
@@ -111,6 +147,7 @@ def _snapshots(source: Path, loaded: Loaded, folder: Path, name: str) -> Iterato
         raise UserError(f"SNAPSHOTS={source}: no checkpoints in it: name them epoch-1.pt, epoch-2.safetensors, ...")
     for path, epoch in named.items():
         net = build(loaded.description)
-        fit(net, read_state(path, f"SNAPSHOTS={path}"), name, f"SNAPSHOTS={path}")
+        said_by = f"SNAPSHOTS={path}"
+        fit(net, read_state(path, said_by), model.name, said_by, model.weights_key)
         save_net(net.eval(), loaded.preprocessing, snapshot_path(folder, epoch), loaded.description)
         yield epoch

@@ -12,10 +12,14 @@ from reportgen.base.artifacts import DOCUMENT, digest_file, write_arrays, write_
 from reportgen.data.dataset import Dataset
 from reportgen.data.sampling import evenly
 from reportgen.data.transforms import Preprocessing
+from reportgen.nets.others import OtherNet, other_net
 from reportgen.nets.snapshots import NET, SNAPSHOTS, load_net, save_net, snapshot_path, snapshots
 from reportgen.nets.training import loop as training
 from reportgen.pipeline.work import Work
+from reportgen.settings.recipes import Architecture
 from reportgen.settings.sections import jsonable
+from reportgen.stages.model import multiply_adds
+from reportgen.stages.model import trace as followed
 from reportgen.stages.train import Chosen, planned, train, train_along
 
 TOP = 5
@@ -25,7 +29,11 @@ TEN_CROPPED = 500  # of more validation images, so many evenly spread are also s
 def chosen(work: Work, classes: int) -> Chosen:
     """The report's own net."""
     settings = work.settings
-    return Chosen(settings.model.architecture(settings.data.crop, classes), settings.training, settings.training_seed)
+    if settings.model.of_the_paper:
+        net: Architecture | OtherNet = settings.model.architecture(settings.data.crop, classes)
+    else:
+        net = other_net(settings.model.name, classes, settings.data.crop)
+    return Chosen(net, settings.training, settings.training_seed)
 
 
 def assist(work: Work) -> None:
@@ -45,14 +53,14 @@ def make(work: Work, folder: Path) -> None:
     trained, preprocessing = load_net(last)
     # its classes and their images' size, so that WEIGHTS= can load it elsewhere
     about: dict[str, Any] = {"classes": list(data.classes), "size": work.settings.data.size}
-    save_net(trained, preprocessing, folder / NET, **about)
+    save_net(trained, preprocessing, folder / NET, training.described(plan.net), **about)
     write_json(folder / training.HISTORY, history.as_json())
     logits = training.evaluate(trained.to(plan.device), data.val, preprocessing, plan.device)
     write_arrays(folder / "predictions.npz", {"logits": logits, "labels": data.val.labels})
     numbers: dict[str, Any] = {
         **more_accuracy(trained, data, preprocessing, plan.device, logits),
         "recipe_settings": jsonable(asdict(plan.recipe)),
-        "architecture": jsonable(asdict(plan.net)),
+        "architecture": jsonable(asdict(plan.net)) if isinstance(plan.net, Architecture) else None,
         "name": work.settings.model.name,
         "weights": "trained here",
         "weights_digest": digest_file(folder / NET),
@@ -62,14 +70,22 @@ def make(work: Work, folder: Path) -> None:
         "recipe": plan.recipe.recipe,
         "precision": plan.recipe.precision,
         "epochs": len(history.epochs),
-        "parameters": plan.architecture.parameters,
-        "multiply_adds": plan.architecture.multiply_adds,
+        **_cost(plan, trained),
         "preprocessing": preprocessing.as_json(),
         "snapshots": sorted(snapshots(folder)),
         "final_loss": history.epochs[-1].validation_loss,
         **accuracy(logits, data.val.labels),
     }
     write_json(folder / DOCUMENT, {"numbers": numbers})
+
+
+def _cost(plan: training.Plan, net: torch.nn.Module) -> dict[str, int]:
+    if isinstance(plan.architecture, Architecture):
+        return {"parameters": plan.architecture.parameters, "multiply_adds": plan.architecture.multiply_adds}
+    graph = followed(plan.architecture.name, net.cpu(), plan.architecture.input_size)
+    cost = {"parameters": sum(value.numel() for value in net.parameters()), "multiply_adds": multiply_adds(graph)}
+    net.to(plan.device)
+    return cost
 
 
 def more_accuracy(

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from reportgen.analyses import registry
 from reportgen.analyses.base import Analysis
@@ -32,8 +33,12 @@ def pipeline(settings: Settings, build: Path, report: Path) -> Pipeline:
 
 def stages(settings: Settings) -> dict[str, Stage]:
     """Every stage of a run with these settings, by name, each after the stages it reads."""
-    loaded = settings.model.loaded  # a loaded net has no comparison nets
-    compared = () if loaded else variants.compared(settings.compare.variants, settings.compare.seeds)
+    loaded = settings.model.loaded  # it has no comparison nets, nor has another net than the paper's
+    compared = (
+        ()
+        if loaded or not settings.model.of_the_paper
+        else variants.compared(settings.compare.variants, settings.compare.seeds)
+    )
     found = [
         *_images(settings),
         *_examined(settings, compared, registry.ANALYSES),
@@ -88,7 +93,7 @@ def _images(settings: Settings) -> Iterator[Stage]:
         doing="reading the images of several objects",
         files=user_files.transfer_images,
     )
-    if not settings.model.loaded:
+    if not settings.model.loaded and settings.model.of_the_paper:
         yield Stage(
             "judging",
             "reportgen.stages.judging",
@@ -116,9 +121,16 @@ def _trained_net(settings: Settings) -> Stage:
         ("model", "training", "data", "run", "compute"),
         rooms=TRAINED,
         doing="training the net",
-        given={"machine": {"gpus": settings.machine.gpus}, "architecture": asdict(_architecture(settings))},
+        given={"machine": {"gpus": settings.machine.gpus}, "architecture": _what(settings)},
+        files=None if settings.model.of_the_paper else user_files.net_files,
         shared=True,
     )
+
+
+def _what(settings: Settings) -> dict[str, Any]:
+    """What is trained: the paper's architecture, or another net by its name."""
+    model = settings.model
+    return asdict(_architecture(settings)) if model.of_the_paper else {"name": model.name, "crop": settings.data.crop}
 
 
 def _architecture(settings: Settings, variant: variants.Variant | None = None) -> Architecture:
@@ -204,7 +216,7 @@ def _judging(settings: Settings, compared: Iterable[variants.Compared], repeated
         ("data", "net", *(net.stage for net in compared), *judging, *again),
         sections,
         doing="judging the paper's claims",
-        given={} if settings.model.loaded else {"architecture": asdict(_architecture(settings))},
+        given={} if settings.model.loaded else {"architecture": _what(settings)},
         files=user_files.noise_files,
     )
 

@@ -15,13 +15,20 @@ STAGES = ("data", "annotations", "transfer")  # that read the user's files
 
 
 def check_crop(settings: Settings) -> None:
-    """Raise UserError for crops larger than the images, and for crops too small for one of the nets to train."""
+    """Raise UserError for crops larger than the images, and for nets to train that cannot read such crops."""
     data, model = settings.data, settings.model
     if data.crop > data.size:
         raise UserError(
             f"DATA_CROP={data.crop}: larger than the stored images, DATA_SIZE={data.size}: use {data.size} or less"
         )
     if model.loaded:
+        return
+    if not model.of_the_paper:
+        from reportgen.nets.others import check_other  # torch: a command that computes nothing does without
+        from reportgen.nets.users_code import patience
+
+        with patience(model.patience):
+            check_other(model.name, data.crop)
         return
     variants = [BY_NAME[name] for name in settings.compare.variants]
     compared = [variant.applied(model.architecture(data.crop, 1, variant.base)) for variant in variants]

@@ -11,6 +11,7 @@ from reportgen.data.dataset import Dataset, Split
 from reportgen.data.decoding import Some
 from reportgen.data.sampling import evenly_of_each
 from reportgen.nets.device import resolve_device
+from reportgen.nets.others import OtherNet
 from reportgen.nets.threads import prepare
 from reportgen.nets.training import loop as training
 from reportgen.nets.world import joined
@@ -21,7 +22,7 @@ from reportgen.settings.recipes import Architecture, TrainingSettings
 class Chosen(NamedTuple):
     """What a stage trains."""
 
-    architecture: Architecture
+    architecture: Architecture | OtherNet
     recipe: TrainingSettings
     seed: int
     images: int = 0  # training images of each class; 0: all

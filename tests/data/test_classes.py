@@ -75,15 +75,56 @@ def test_a_table_and_json_files_say_the_same(tmp_path: Path) -> None:
     assert read_classes(tmp_path / "c.json", "") == read_classes(tmp_path / "d.csv", "")
 
 
+TWO = (ClassName("cat"), ClassName("dog"))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "classes"),
+    [
+        ("a.txt", "cat\ndog\n\n", TWO),
+        ("classes", "cat\r\ndog", TWO),
+        ("a.names", "1 dog\n0 cat", TWO),
+        ("a.txt", "0: 'cat'\n1: 'dog'", TWO),
+        ("a.txt", "cat 0\ndog 1", TWO),
+        ("a.txt", "7 up\n10 cc", (ClassName("7 up"), ClassName("10 cc"))),
+        (
+            "a.txt",
+            "n02123045 tabby, tabby cat\nn02085620 Chihuahua",
+            (ClassName("tabby, tabby cat", "n02123045"), ClassName("Chihuahua", "n02085620")),
+        ),
+        ("a.txt", "n02123045\nn02085620", (ClassName("n02123045", "n02123045"), ClassName("n02085620", "n02085620"))),
+        ("a.json", '{"dog": 1, "cat": 0}', TWO),
+        ("a.json", '{"class_to_idx": {"dog": 1, "cat": 0}, "epoch": 3}', TWO),
+        (
+            "config.json",
+            '{"model_type": "vit", "id2label": {"0": "cat", "1": "dog"}, "label2id": {"cat": 0, "dog": 1}}',
+            TWO,
+        ),
+        ("a.json", '{"classes": ["cat", "dog"]}', TWO),
+    ],
+)
+def test_lists_of_classes_as_people_have_them(name: str, text: str, classes: tuple, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text)
+    assert read_classes(tmp_path / name, "here") == classes
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
+        ("a.csv", "index,name\n0,cat\n0,dog\n", "here: not a list of classes (class 0 is given twice)"),
+        ("a.json", '{"0": "cat", "0": "dog"}', "here: not a list of classes (class 0 is given twice)"),
+        ("a.json", '{"0": "cat", "00": "dog"}', "here: not a list of classes (class 0 is given twice)"),
+        ("a.json", '{"cat": 0, "dog": 0}', "here: not a list of classes (class 0 is given twice)"),
+        ("a.json", '{"cat": 0, "dog": true}', "here: not a list of classes"),
+        ("a.txt", "cat\n\ndog", "here: not a list of classes (line 2 is empty)"),
+        ("a.txt", "", "here: not a list of classes (it is empty)"),
+        ("a.json", "[" * 5000, "here: not a list of classes"),
         ("a.csv", "wnid,name\nn1,cat\n", "here: not a list of classes (no column 'index')"),
         ("a.csv", "index,name\n0,cat\n2,dog\n", "here: not a list of classes (class 1 is missing"),
         ("a.csv", "index,name\nx,cat\n", "here: not a list of classes (invalid literal"),
         ("a.csv", "", "here: not a list of classes (it is empty)"),
         ("a.json", "{", "here: not a list of classes"),
-        ("a.json", '{"cat": 0}', "here: not a list of classes"),
+        ("a.json", '{"cat": 1}', "here: not a list of classes (class 0 is missing"),
         ("a.json", "3", "here: not a list of classes"),
     ],
 )

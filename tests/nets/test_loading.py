@@ -79,6 +79,25 @@ WRAPPINGS = {
     "without counters": lambda state: {
         name: value for name, value in state.items() if not name.endswith("num_batches_tracked")
     },
+    "network": lambda state: {"network": state, "optimizer": {"state": {0: {"exp_avg": torch.ones(3)}}}},
+    "weights": lambda state: {"weights": state, "loss": torch.tensor(0.3)},
+    "params": lambda state: {"params": state},
+    "a name of one's own": lambda state: {"epoch": 2, "generator_of_answers": {"weights": prefixed(state, "module.")}},
+    "averaged by timm": lambda state: {"epoch": 3, "state_dict_ema": state},
+    "averaged by torch": lambda state: {"n_averaged": torch.tensor(4), **prefixed(state, "module.")},
+    "averaged by torchvision": lambda state: {
+        "model_ema": {"n_averaged": torch.tensor(4), **prefixed(state, "module.")}
+    },
+    "a loss beside it": lambda state: {
+        "state_dict": {
+            **prefixed(state, "net."),
+            "criterion.pos_weight": torch.ones(3),
+            "criterion.weight": torch.ones(3, 4),
+        }
+    },
+    "a metric beside it": lambda state: {**state, "val_accuracy.tp": torch.ones(3), "temperature": torch.ones(())},
+    "a name for the net": lambda state: {"state_dict": prefixed(state, "backbone.body."), "epoch": 3},
+    "named as torch wants it": lambda state: {"optimizer": {"conv.weight": torch.zeros(4, 3, 3, 3)}, "model": state},
     "half precision": lambda state: {
         name: value.half() if value.is_floating_point() else value for name, value in state.items()
     },
@@ -101,11 +120,16 @@ def test_the_wrappings_of_training_scripts_come_off(wrapping: str, suffix: str, 
         assert same_weights(net, original)
 
 
+def fitted(net: nn.Module, state: dict, key: str = "") -> checkpoints.Fitted:
+    return checkpoints.fit(net, state, "small", "WEIGHTS=x.pt", key)
+
+
 def test_a_part_of_the_net_that_is_called_model_keeps_its_name() -> None:
-    net = nn.Sequential()
+    net, other = nn.Sequential(), nn.Sequential()
     net.add_module("model", small())
-    state = net.state_dict()
-    assert checkpoints.rename(state, state).keys() == state.keys()
+    other.add_module("model", Small())
+    assert fitted(other, net.state_dict()).said == ()
+    assert same_weights(net, other)
 
 
 def test_the_old_names_of_densenets_are_known() -> None:
@@ -113,7 +137,90 @@ def test_the_old_names_of_densenets_are_known() -> None:
     state = net.state_dict()
     old = {name.replace("norm1.", "norm.1.").replace("conv2.", "conv.2."): value for name, value in state.items()}
     assert old.keys() != state.keys()
-    assert checkpoints.rename(old, state).keys() == state.keys()
+    again = torchvision.models.densenet121(num_classes=2)
+    fitted(again, old)
+    assert same_weights(again, net)
+
+
+def test_what_is_beside_the_net_is_named_and_left_out() -> None:
+    state = small().state_dict()
+    found = fitted(Small(), {**prefixed(state, "state_dict/net."), "state_dict/criterion.pos_weight": torch.ones(3)})
+    assert found.said == ("WEIGHTS=x.pt: 1 of its tensors is not the net's and left out (criterion.pos_weight)",)
+    assert "(n_averaged)" in fitted(Small(), {"n_averaged": torch.ones(()), **prefixed(state, "module.")}).said[0]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"conv2.weight": (4, 4, 3, 3)}, {"head.scale": (3,)}, {"cls_token": (1, 1, 4)}],
+    ids=lambda more: next(iter(more)),
+)
+def test_a_part_of_another_net_is_not_left_out_as_if_it_were_beside_this_one(more: dict) -> None:
+    state = small().state_dict() | {name: torch.ones(shape) for name, shape in more.items()}
+    if "conv2.weight" in more:  # resnet18's weights are among resnet34's, with the same shapes
+        net = nn.Sequential(small())
+        state = {**net.state_dict(), "0.conv2.weight": torch.ones(4, 4, 3, 3)}
+    else:
+        net = small()
+    with pytest.raises(UserError, match=r"1 of the file's \d+ is not the net's"):
+        fitted(net, state)
+
+
+def test_of_raw_and_averaged_weights_it_says_which_it_took_and_the_key_chooses() -> None:
+    raw, averaged = (small().state_dict() for _ in range(2))
+    averaged["head.bias"] += 1
+    in_one = prefixed(raw, "net.") | prefixed(averaged, "ema_net.")
+    forms = {
+        "state_dict": prefixed(raw, "state_dict/") | prefixed(averaged, "state_dict_ema/"),
+        "model": prefixed(averaged, "model_ema/module.") | prefixed(raw, "model/"),
+        "state_dict.net": prefixed(in_one, "state_dict/"),
+    }
+    for key, state in forms.items():
+        net = Small()
+        found = fitted(net, state)
+        assert net.head.bias.equal(averaged["head.bias"])
+        assert found.said[0] == (
+            f"WEIGHTS=x.pt: taken were its averaged weights {found.key}; it also has {key}: WEIGHTS_KEY= chooses"
+        )
+        assert fitted(net, state, key).key == ""
+        assert net.head.bias.equal(raw["head.bias"])
+        assert "only averaged weights" in fitted(net, state, found.key).said[0]
+        assert net.head.bias.equal(averaged["head.bias"])
+    with pytest.raises(
+        UserError, match=r"WEIGHTS_KEY=ema: no such weights in it \(it has state_dict, state_dict_ema\)"
+    ):
+        fitted(Small(), forms["state_dict"], "ema")
+
+
+class Wrapper(nn.Module):
+    """What a user writes around a net that does not fit here, with weights of its own."""
+
+    def __init__(self, learns: bool = False) -> None:
+        super().__init__()
+        self.net = Small()
+        self.register_buffer("scale", torch.full((3, 1, 1), 2.0))
+        self.mix = nn.Conv2d(3, 3, 1, bias=False).requires_grad_(learns)
+
+    def forward(self, images):
+        return self.net(self.mix(images * self.scale))
+
+
+@pytest.mark.parametrize("form", ["bare", "state_dict", "DataParallel", "Lightning"])
+def test_a_net_within_a_wrapper_takes_the_file_of_the_net_itself(form: str, tmp_path: Path) -> None:
+    original, wrapper = small(), Wrapper()
+    path = saved(tmp_path / "net.pt", WRAPPINGS[form](original.state_dict()))
+    said = checkpoints.fit(wrapper, checkpoints.read_state(path, "here"), "wrapped", "here").said
+    assert same_weights(wrapper.net, original)
+    assert said == ("here: it has the weights of net; as the factory made them stay scale, mix.weight",)
+    whole = Wrapper()
+    assert fitted(whole, wrapper.state_dict()).said == ()  # and its own file, of course
+    assert same_weights(whole, wrapper)
+
+
+def test_a_part_around_the_net_that_was_to_be_learned_is_missing() -> None:
+    with pytest.raises(
+        UserError, match=r"1 of the net's 11 weights is missing \(mix.weight\), .*requires_grad_\(False\)"
+    ):
+        fitted(Wrapper(learns=True), small().state_dict())
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------
@@ -187,7 +294,7 @@ def test_a_file_without_weights_and_one_with_numbers_that_are_none(tmp_path: Pat
     state = small().state_dict()
     state["conv.weight"][0, 0, 0, 0] = torch.nan
     with pytest.raises(UserError, match=r"here: conv\.weight is not finite"):
-        checkpoints.read_state(saved(tmp_path / "b.pt", state), "here")
+        checkpoints.fit(Small(), state, "small", "here")
 
 
 def test_what_is_missing_or_not_the_nets_is_listed() -> None:

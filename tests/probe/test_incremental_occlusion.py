@@ -272,14 +272,27 @@ class OverTheBatch(nn.Module):
 def test_a_net_that_mixes_images_is_run_on_each_alone() -> None:
     net, image = OverTheBatch(), torch.rand(1, 6, 6)
     found = occlude(net, image, 2, 3, 0.0, ["truediv", "relu"])
-    assert found.whole == (
-        "layer 'truediv' reads a value computed from all images of a batch together: whole images, one by one"
-    )
+    assert found.whole == "the net mixes the images of a batch: whole images, one by one"
     places = torch.cartesian_prod(found.tops, found.lefts).tolist()
     expected = covered_one_by_one(lambda images: {"": net(images)}, image, 2, places, 0.0)[""]
     for layer in ("truediv", "relu"):
         assert_close(found.covered[layer].flatten(0, 1), expected, 1e-6)
         assert_close(found.clean[layer], net(image[None])[0].sum((1, 2)), 1e-6)
+
+
+@pytest.mark.parametrize("norm", [nn.BatchNorm2d(4, track_running_stats=False), OverTheBatch()])
+def test_every_image_of_a_net_that_mixes_images_runs_alone(norm: nn.Module) -> None:
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), norm, nn.ReLU(), nn.Conv2d(4, 2, 3)).eval()
+    images = torch.rand(3, 3, 12, 12) * torch.tensor([1.0, 3.0, 9.0]).view(3, 1, 1, 1)
+    graph = trace(net, images)
+    assert graph.alone
+    assert graph.at(torch.rand(1, 3, 14, 14)).alone
+    assert not trace(nn.Sequential(net[0], nn.BatchNorm2d(4), nn.ReLU()), images).alone
+    found = activations(graph, images, ["2", "3"])
+    with torch.no_grad():
+        for name, length in (("2", 3), ("3", 4)):
+            assert_close(found[name], torch.cat([net[:length](image[None]) for image in images]), 1e-6)
+        assert not torch.allclose(found["3"], net(images), atol=1e-3)
 
 
 class Branching(nn.Module):

@@ -13,6 +13,8 @@ from PIL import Image
 from runs import REPOSITORY, Run, here
 
 from reportgen.analyses import settings
+from reportgen.analyses.invariance.distances import responses
+from reportgen.analyses.occlusion import square
 from reportgen.analyses.registry import BY_NAME
 from reportgen.base.artifacts import DOCUMENT, read_json
 from reportgen.base.errors import UserError
@@ -25,6 +27,9 @@ from reportgen.stages.plan import pipeline as planned
 
 GUIDE = (REPOSITORY / "docs" / "your-own-net.md").read_text()
 CODE = """
+import collections
+import dataclasses
+import time
 import warnings
 
 import torch
@@ -85,6 +90,67 @@ def several():
     class Several(Brightness):
         def forward(self, images): return {"logits": super().forward(images)}
     return Several()
+def two_rows():
+    class TwoRows(Brightness):
+        def forward(self, images): return {"a": super().forward(images), "b": 2 - super().forward(images)}
+    return TwoRows()
+def nothing_at_all():
+    class Nothing(Brightness):
+        def forward(self, images): return "light"
+    return Nothing()
+class Answer(collections.namedtuple("Answer", "maps logits")): pass
+@dataclasses.dataclass
+class Output:
+    logits: torch.Tensor
+    maps: torch.Tensor
+def answering(give):
+    class Answering(Brightness):
+        def forward(self, images):
+            maps = self.act2(self.conv2(self.pool(self.act(self.conv(images)))))
+            return give(maps, self.head(maps.mean((2, 3))))
+    return Answering()
+def a_tuple(): return answering(lambda maps, logits: (maps, logits))
+def a_list(): return answering(lambda maps, logits: [logits])
+def a_named_tuple(): return answering(Answer)
+def a_dataclass(): return answering(lambda maps, logits: Output(logits, maps))
+def a_dictionary(): return answering(lambda maps, logits: {"aux": 0 * logits, "logits": logits, "maps": maps})
+def leaves():
+    class Leaves(Brightness):
+        def forward(self, images): raise SystemExit("enough")
+    return Leaves()
+def hangs():
+    class Hangs(Brightness):
+        def forward(self, images):
+            while True: time.sleep(1)
+    return Hangs()
+def dropping(): return heads(Always(0.1))
+class Always(nn.Dropout):
+    def forward(self, numbers): return nn.functional.dropout(numbers, self.p, True)
+def remembering():
+    class Remembering(Brightness):
+        seen = 0
+        def forward(self, images):
+            self.seen = 0.5 * self.seen + images.mean()
+            return super().forward(images) + self.seen
+    return Remembering()
+def batch_norm():
+    net = heads()
+    net.act = nn.Sequential(nn.BatchNorm2d(2, track_running_stats=False), nn.ReLU())
+    return net
+def under_autocast():
+    class Autocast(Brightness):
+        def forward(self, images):
+            with torch.autocast("cpu", torch.bfloat16): return super().forward(images)
+    return Autocast()
+def doubling():
+    class Doubling(Brightness):
+        def forward(self, images): return super().forward(images).double()
+    return Doubling()
+def labels(): return heads(nn.Sigmoid())
+def one_label(): return heads(Difference())
+def one_probability(): return heads(Difference(), nn.Sigmoid())
+class Difference(nn.Module):
+    def forward(self, logits): return logits[:, 1:] - logits[:, :1]
 def grey():
     net = heads()
     net.conv = nn.Conv2d(1, 2, 3)
@@ -331,17 +397,47 @@ def test_the_layers_that_the_user_names_are_looked_at(home: Path) -> None:
             "MODEL=brightness_net:squeezing: of one image it loses the axis of the batch: write flatten(1) where",
         ),
         (
-            {"MODEL": "brightness_net:several", "WEIGHTS": "factory"},
-            "MODEL=brightness_net:several: it returns several things: return the logits alone, from a factory that wraps",
+            {"MODEL": "brightness_net:nothing_at_all", "WEIGHTS": "factory"},
+            "MODEL=brightness_net:nothing_at_all: it returns a str without tensors: return a number for each class",
         ),
         (
-            {"MODEL": "brightness_net:one_number", "WEIGHTS": "factory"},
-            "MODEL=brightness_net:one_number: it gives one number for an image: give one for each class",
+            {"MODEL": "brightness_net:two_rows", "WEIGHTS": "factory"},
+            "MODEL=brightness_net:two_rows: it returns several things (a: 1x2, b: 1x2): say which holds a number for each "
+            "class, as in MODEL_ENTRY=a",
         ),
         (
-            {"MODEL": "brightness_net:probabilities", "WEIGHTS": "factory"},
-            "MODEL=brightness_net:probabilities: it gives probabilities, which sum to 1, and not logits: leave its last",
+            {"MODEL": "brightness_net:two_rows", "MODEL_ENTRY": "c"},
+            "MODEL_ENTRY=c: MODEL=brightness_net:two_rows returns no",
         ),
+        ({"MODEL_ENTRY": "c"}, "MODEL_ENTRY=c: MODEL=brightness_net:brightness returns one tensor: leave it out"),
+        (
+            {"OUTPUTS": "logit"},
+            "OUTPUTS=logit: MODEL=brightness_net:brightness gives 2 numbers for an image: use softmax",
+        ),
+        (
+            {"OUTPUTS": "softmax", "MODEL": "brightness_net:one_number", "WEIGHTS": "factory"},
+            "OUTPUTS=softmax: MODEL=brightness_net:one_number gives one number for an image: use logit",
+        ),
+        ({"OUTPUTS": "sigmoids"}, "OUTPUTS=sigmoids: input should be 'softmax', 'sigmoid' or 'logit'"),
+        (
+            {"MODEL": "brightness_net:leaves", "WEIGHTS": "factory"},
+            "MODEL=brightness_net:leaves: running one image failed: SystemExit: enough",
+        ),
+        (
+            {"MODEL": "brightness_net:hangs", "WEIGHTS": "factory", "MODEL_PATIENCE": "0.5"},
+            "MODEL=brightness_net:hangs: running one image did not end within 0.5 s: ",
+        ),
+        (
+            {"MODEL": "hanging:net", "WEIGHTS": "factory", "MODEL_PATIENCE": "0.5"},
+            "MODEL=hanging:net: importing hanging did not end within 0.5 s: let what trains or waits there run only with if "
+            '__name__ == "__main__", or allow more with MODEL_PATIENCE=5',
+        ),
+        ({"MODEL": "asking:net"}, "MODEL=asking:net: importing asking failed: EOFError"),
+        (
+            {"MODEL": "brightness_net:dropping", "WEIGHTS": "factory"},
+            "MODEL=brightness_net:dropping: it answers differently each time it sees the same image (",
+        ),
+        ({"MODEL": "brightness_net:remembering"}, "MODEL=brightness_net:remembering: it answers differently each time"),
         (
             {"MODEL": "brightness_net:grey", "WEIGHTS": "factory"},
             "MODEL=brightness_net:grey: its first convolution takes 1 channel(s), images have 3: give a factory",
@@ -369,8 +465,114 @@ def test_the_layers_that_the_user_names_are_looked_at(home: Path) -> None:
 def test_mistakes_are_named(home: Path, switches: dict[str, str], message: str) -> None:
     Path("three.json").write_text('["a", "b", "c"]')
     Path("empty").mkdir()
+    Path("hanging.py").write_text("import time\nwhile True:\n    try: time.sleep(1)\n    except Exception: pass\n")
+    Path("asking.py").write_text("input('proceed? ')")
     with pytest.raises(UserError, match=re.escape(message)):
         made(home, **switches)
+
+
+@pytest.mark.parametrize("kind", ["a_tuple", "a_list", "a_named_tuple", "a_dataclass", "a_dictionary"])
+def test_the_outputs_among_several_things_are_read_with_the_file_that_there_is(home: Path, kind: str) -> None:
+    made(home, "net", "occlusion", MODEL=f"brightness_net:{kind}", LAYERS="act,act2")
+    assert numbers(home)["top1"] == 1.0
+    assert numbers(home)["unfollowed"] == ""
+    made(home, MODEL="brightness_net:two_rows", MODEL_ENTRY="b")
+    assert numbers(home)["top1"] == 0.0
+
+
+def test_outputs_are_read_as_what_they_are(home: Path) -> None:
+    """The probabilities of a net do not depend on how much of a softmax or sigmoid it does itself."""
+    found = {}
+    weights = planted() | {"head.bias": torch.ones(2)}
+    torch.save(weights, "net.pt")
+    torch.save({name.replace("head.", "head.0."): value for name, value in weights.items()}, "heads.pt")
+    for kind, asked in [
+        *[
+            ("brightness", ""),
+            ("probabilities", ""),
+            ("one_label", ""),
+            ("one_label", "logit"),
+            ("one_probability", ""),
+        ],
+        *[("labels", ""), ("labels", "sigmoid"), ("brightness", "sigmoid")],
+    ]:
+        made(
+            home,
+            MODEL=f"brightness_net:{kind}",
+            OUTPUTS=asked,
+            WEIGHTS="net.pt" if kind == "brightness" else "heads.pt",
+        )
+        assert numbers(home)["top1"] == 1.0
+        inputs = Inputs.open(home / "build", "cpu")
+        image = next(inputs.batches(inputs.data.val))[0]
+        grid = square.slide(inputs, image, 8, 8)
+        assert np.allclose(grid.clean, inputs.probabilities[0], atol=1e-6)
+        seen = responses(inputs, inputs.data.val.images[:3, 2:34, 2:34], inputs.data.val.labels[:3])
+        assert np.allclose(seen.probability, inputs.probabilities[range(3), inputs.data.val.labels[:3]], atol=0.02)
+        found[kind, asked] = inputs.probabilities, numbers(home)["read_so"]
+    for kind in ("probabilities", "one_label", "one_probability"):
+        assert np.allclose(found[kind, ""][0], found["brightness", ""][0], atol=1e-6)
+        assert found[kind, ""][1]
+    assert np.allclose(found["labels", ""][0], found["brightness", "sigmoid"][0], atol=1e-6)
+    assert not np.allclose(found["brightness", "sigmoid"][0].sum(axis=1), 1, atol=1e-3)
+    assert found["labels", "sigmoid"][1] == found["labels", ""][1]
+    assert "lie between 0 and 1, as behind a sigmoid" in found["labels", ""][1]
+
+
+def test_images_that_would_influence_each_other_are_run_one_by_one(home: Path) -> None:
+    made(home, MODEL="brightness_net:batch_norm", WEIGHTS="factory")
+    said = numbers(home)
+    assert said["alone"] == "batch norm on batch statistics ('act.0') mixes the images of a batch"
+    inputs = Inputs.open(home / "build", "cpu")
+    images = next(inputs.batches(inputs.data.val))
+    with torch.no_grad():
+        one_by_one = torch.cat([inputs.net(image[None]) for image in images])
+        assert not torch.allclose(inputs.net(images), one_by_one, atol=1e-2)
+        covered = images[0].clone()
+        covered[:, :8, :8] = inputs.preprocessing.grey().view(3, 1, 1)
+        expected = inputs.as_probabilities(inputs.net(covered[None]).numpy())[0]
+    assert np.allclose(inputs.learned.logits, one_by_one.numpy(), atol=1e-5)
+    grid = square.slide(inputs, images[0], 8, 8)
+    assert np.allclose(grid.covered[0, 0], expected, atol=1e-6)
+    assert "batch statistics" in grid.whole
+
+
+@pytest.mark.parametrize("kind", ["under_autocast", "doubling"])
+def test_a_net_that_computes_in_another_type_is_followed_all_the_same(home: Path, kind: str) -> None:
+    made(home, "net", "occlusion", MODEL=f"brightness_net:{kind}", LAYERS="act,act2")
+    assert (numbers(home)["top1"], numbers(home)["unfollowed"]) == (1.0, "")
+
+
+def test_what_a_users_module_does_to_the_process_is_undone(home: Path) -> None:
+    code = (
+        "import os, torch, sys\ntorch.set_default_dtype(torch.float64)\ntorch.set_grad_enabled(False)\nos.chdir('/')\n"
+    )
+    Path("rude.py").write_text(code + "sys.argv.append('--x')\nfrom brightness_net import brightness\n")
+    made(home, MODEL="rude:brightness")
+    assert numbers(home)["top1"] == 1.0
+    assert (Path.cwd(), torch.get_default_dtype(), torch.is_grad_enabled()) == (home, torch.float32, True)
+    sys.argv.remove("--x")
+
+
+def test_lazy_layers_get_their_sizes_from_an_image(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("lazy.py").write_text(
+        "from torch import nn\n"
+        "def net(): return nn.Sequential(nn.LazyConv2d(2, 3), nn.LazyBatchNorm2d(), nn.ReLU(), nn.Flatten(), nn.LazyLinear(2))\n"
+    )
+    monkeypatch.delitem(sys.modules, "lazy", raising=False)
+    from importlib import import_module
+
+    monkeypatch.syspath_prepend(str(home))
+    net = import_module("lazy").net()
+    net(torch.zeros(2, 3, 32, 32))
+    torch.save(net.state_dict(), "lazy.pt")
+    made(home, "net", "features", MODEL="lazy:net", WEIGHTS="lazy.pt")
+    again = Inputs.open(home / "build", "cpu").net
+    assert all(value.equal(again.state_dict()[name]) for name, value in net.state_dict().items())
+    with pytest.raises(
+        UserError, match=r"its lazy layers took their sizes from DATA_CROP=36: give that of its training"
+    ):
+        made(home, MODEL="lazy:net", WEIGHTS="lazy.pt", DATA_CROP="36")
 
 
 def test_wrong_weights_are_found_before_any_image_is_decoded(home: Path) -> None:

@@ -12,7 +12,7 @@ from reportgen.claims import POINTS, Part, Verdict, jackknife_part, mean_part, n
 from reportgen.figures.kinds import BarChart, Figure, Table
 from reportgen.look import compared
 from reportgen.look.inputs import Inputs, Judged
-from reportgen.look.probabilities import softmax
+from reportgen.look.probabilities import probabilities as shares
 from reportgen.settings import variants
 
 AS_IS, WITHOUT_34, WITHOUT_67, WITHOUT_BOTH = (
@@ -113,7 +113,7 @@ def ensemble(inputs: Inputs, name: str, joined: tuple[str, ...] = ()) -> Ensembl
 def averaged(answers: Sequence[Judged]) -> Ensemble:
     """Nets whose probabilities for the same images are averaged."""
     labels = answers[0].labels
-    probabilities = np.mean([softmax(answer.logits) for answer in answers], axis=0)
+    probabilities = np.mean([shares(answer.logits) for answer in answers], axis=0)
     error = float((probabilities.argmax(axis=1) != labels).mean())
     return Ensemble(len(answers), error, top5(probabilities, labels))
 

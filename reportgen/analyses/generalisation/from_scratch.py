@@ -23,9 +23,10 @@ from reportgen.analyses.generalisation.folds import Folds
 from reportgen.base.progress import quiet, track
 from reportgen.data.dataset import Split, Transfer
 from reportgen.look.inputs import Inputs
+from reportgen.nets.others import OtherNet, other_net
 from reportgen.nets.training import loop as training
 from reportgen.nets.zfnet import ZFNet
-from reportgen.settings.recipes import SMALL, Architecture, TrainingSettings, plateaus
+from reportgen.settings.recipes import ADAMW, SMALL, Architecture, TrainingSettings, plateaus
 
 VIEWS = 384  # images of one epoch, at the least: fewer images are seen several times in it, each time cropped anew
 RECIPE = TrainingSettings(
@@ -73,7 +74,12 @@ class Trained:
 
 
 def train_all(
-    architecture: Architecture, tasks: Sequence[Task], test: Split, epochs: int, device: torch.device
+    architecture: Architecture | OtherNet,
+    tasks: Sequence[Task],
+    test: Split,
+    epochs: int,
+    device: torch.device,
+    recipe: TrainingSettings = RECIPE,
 ) -> list[Trained]:
     """Train a net for each task and test it on the test images, which no decision of the training uses.
 
@@ -84,9 +90,10 @@ def train_all(
 
     def one(task: Task) -> Trained:
         with quiet():
-            return train(architecture, task, test, epochs, device, given_up)
+            return train(architecture, task, test, epochs, device, given_up, recipe)
 
-    workers = threads if device.type == "cpu" else 1
+    # A net of the user's may draw random numbers, which threads would share.
+    workers = threads if device.type == "cpu" and isinstance(architecture, Architecture) else 1
     with torch.random.fork_rng(devices=[]), ThreadPoolExecutor(workers, initializer=_alone, initargs=(device,)) as pool:
         waiting = {pool.submit(one, task): place for place, task in enumerate(tasks)}
         try:
@@ -108,25 +115,26 @@ def _alone(device: torch.device) -> None:
 
 
 def train(
-    architecture: Architecture,
+    architecture: Architecture | OtherNet,
     task: Task,
     test: Split,
     epochs: int,
     device: torch.device,
     given_up: Event | None = None,
+    recipe: TrainingSettings = RECIPE,
 ) -> Trained:
-    """Train one net by `RECIPE`; its preprocessing is measured on its own images.
+    """Train one net by `recipe`; its preprocessing is measured on its own images.
 
     Raises Diverged where it diverges at the lowest learning rate that is tried, too.
     """
     count = len(task.labels)
-    settings = replace(RECIPE, epochs=epochs, batch_size=min(RECIPE.batch_size, count), snapshots=(float(epochs),))
+    settings = replace(recipe, epochs=epochs, batch_size=min(recipe.batch_size, count), snapshots=(float(epochs),))
     preprocessing = training.input_preprocessing(settings, task.images, architecture.input_size)
     images = Split(task.images, task.labels, ("",) * count)
     again = np.tile(np.arange(count), max(1, round(VIEWS / count)))
     views = Split(task.images[again], task.labels[again], ("",) * len(again))
     for restarts in range(TRIES):
-        settings = replace(settings, learning_rate=RECIPE.learning_rate / 3**restarts)
+        settings = replace(settings, learning_rate=recipe.learning_rate / 3**restarts)
         folder = task.folder / f"try-{restarts + 1}"
         plan = training.Plan(architecture, views, images, preprocessing, settings, task.seed, device, folder)
         try:
@@ -174,14 +182,21 @@ def train_folds(
 
     The small net's crops are as large a share of its images as those of the net itself.
     """
-    same = isinstance(inputs.net, ZFNet)
+    other = not inputs.loaded and inputs.net_numbers.get("architecture", "unknown") is None
+    same = isinstance(inputs.net, ZFNet) or other
     stored, labels = transfer.images.images, transfer.images.labels
     side = stored.shape[1] if same else int(np.clip(stored.shape[1], *SMALL_SIDES))
     share = inputs.preprocessing.crop / stored.shape[1]
     side = max(side, math.ceil(LEAST_CROP / share)) if not same else side
     small = replace(SMALL, input_size=round(side * share), second_padding=1 if side > 64 else 2)
-    net = inputs.net.architecture if isinstance(inputs.net, ZFNet) else small
-    net = replace(net, classes=len(transfer.classes))
+    net: Architecture | OtherNet
+    recipe, classes = RECIPE, len(transfer.classes)
+    if other:
+        net = other_net(inputs.net_numbers["name"], classes, round(side * share))
+        if inputs.net_numbers["recipe_settings"]["optimiser"] == "adamw":
+            recipe = replace(RECIPE, optimiser="adamw", **ADAMW)
+    else:
+        net = replace(inputs.net.architecture if isinstance(inputs.net, ZFNet) else small, classes=classes)
 
     def images(indices: np.ndarray) -> np.ndarray:
         chosen = np.asarray(stored[indices])
@@ -197,7 +212,7 @@ def train_folds(
             for fold, seed in enumerate(seeds)
             for chosen in [folds.training(fold, count)]
         ]
-        trained = train_all(net, tasks, test, epochs, inputs.device)
+        trained = train_all(net, tasks, test, epochs, inputs.device, recipe)
 
     def table(name: str) -> np.ndarray:
         values = np.array([getattr(one, name) for one in trained])

@@ -49,10 +49,10 @@ def responses(
     def outputs(some: torch.Tensor) -> tuple[torch.Tensor, ...]:
         found = probe.activations(inputs.graph, inputs.preprocessing.centre(some.to(inputs.device)), wanted)
         lowest, highest, logits = (found[name] for name in wanted)
-        return feature_vectors(first, lowest), feature_vectors(top, highest), logits.flatten(1).cpu().double()
+        return feature_vectors(first, lowest), feature_vectors(top, highest), logits.flatten(1).cpu()
 
     lowest, highest, logits = map(torch.cat, zip(*by_batches(outputs, [as_tensor(pixels)]), strict=True))
-    probabilities = logits.softmax(dim=1).numpy()
+    probabilities = inputs.as_probabilities(logits.numpy())
     return Seen(lowest, highest, probabilities[np.arange(len(labels)), labels], probabilities.argmax(axis=1))
 
 

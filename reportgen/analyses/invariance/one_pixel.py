@@ -17,6 +17,7 @@ from reportgen.data.decoding import Files, Some
 from reportgen.data.reading import one_ahead
 from reportgen.data.transforms import as_tensor, inner
 from reportgen.look.inputs import Inputs
+from reportgen.look.probabilities import of_classes
 from reportgen.probe.memory import by_batches
 
 DIRECTIONS = {"down": (1, 0), "up": (-1, 0), "right": (0, 1), "left": (0, -1)}  # rows down, columns to the right
@@ -46,7 +47,7 @@ def answers_that_change(
 
     def guesses(some: Any) -> Any:
         found = probe.activations(inputs.graph, inputs.preprocessing.centre(some.to(inputs.device)), [name])[name]
-        return found.flatten(1).argmax(dim=1).cpu().numpy()
+        return of_classes(found.flatten(1).cpu().numpy(), inputs.reading).argmax(axis=1)
 
     def answers(pixels: UInt8[np.ndarray, "image crop crop 3"]) -> Int[np.ndarray, " image"]:
         return np.concatenate(list(by_batches(guesses, [as_tensor(pixels)])))

@@ -15,7 +15,7 @@ from reportgen import probe
 from reportgen.data.dataset import Split
 from reportgen.look.inputs import Inputs
 from reportgen.look.pictures import grey_at_zero
-from reportgen.look.probabilities import softmax
+from reportgen.look.probabilities import of_classes
 from reportgen.look.strongest import convolutions, on_pixels
 from reportgen.nets.layers import PaperLayer
 
@@ -35,7 +35,8 @@ def answers(inputs: Inputs, split: Split) -> Int[np.ndarray, " image"]:
     name = inputs.graph.output
 
     def most_probable(batch: Tensor) -> np.ndarray:
-        return probe.activations(inputs.graph, batch, [name])[name].flatten(1).argmax(1).cpu().numpy()
+        outputs = probe.activations(inputs.graph, batch, [name])[name].flatten(1).cpu().numpy()
+        return of_classes(outputs, inputs.reading).argmax(1)
 
     return np.concatenate(list(inputs.each(most_probable, split)))
 
@@ -91,8 +92,8 @@ def slide(inputs: Inputs, image: Tensor, size: int, stride: int) -> Grid:
     return Grid(
         found.tops.numpy(),
         found.lefts.numpy(),
-        softmax(found.clean[output].cpu().numpy()),
-        softmax(found.covered[output].cpu().numpy()),
+        inputs.as_probabilities(found.clean[output].cpu().numpy()),
+        inputs.as_probabilities(found.covered[output].cpu().numpy()),
         found.clean[layer].cpu().numpy().astype(np.float64),
         found.covered[layer].cpu().numpy().astype(np.float64),
         found.whole,

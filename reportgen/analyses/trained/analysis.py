@@ -85,7 +85,7 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
 
 def _departures(inputs: Inputs) -> tuple[Departure, ...]:
     net = inputs.net_numbers
-    if "recipe_settings" not in net:  # it was loaded
+    if net.get("architecture") is None:  # it was loaded, or is none of the paper's
         return ()
     size, images = inputs.data.train.images.shape[1], len(inputs.data.train)
     return tuple(departures(net["recipe_settings"], net["architecture"], size, images))

@@ -1,6 +1,5 @@
 """Loading, cropping and flipping the training images, batch by batch."""
 
-import math
 from collections.abc import Iterator
 from typing import Protocol, runtime_checkable
 
@@ -40,9 +39,11 @@ class Batches:
         settings: TrainingSettings,
         device: torch.device,
         world: World,
+        least: int = 1,
     ) -> None:
+        """`least`: images; a last batch of fewer joins the one before it."""
         self.preprocessing, self.settings, self.device, self.world = preprocessing, settings, device, world
-        self.images = split.images
+        self.images, self.least = split.images, least
         self.side = split.images.shape[1]
         self.labels = torch.from_numpy(np.array(split.labels, dtype=np.int64))
         self.resident: Tensor | None = None
@@ -52,7 +53,14 @@ class Batches:
                 self.resident[start : start + 1024] = as_tensor(split.images[start : start + 1024]).to(device)
 
     def __len__(self) -> int:
-        return math.ceil(len(self.images) / self.settings.batch_size)
+        return len(self._parts(len(self.images)))
+
+    def _parts(self, images: int) -> list[range]:
+        size = self.settings.batch_size
+        found = [range(start, min(start + size, images)) for start in range(0, images, size)]
+        if len(found) > 1 and len(found[-1]) < self.least:
+            found[-2:] = [range(found[-2].start, images)]
+        return found
 
     def epoch(self, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor, int]]:
         """Every image once: pixels, labels and the size of the whole batch; `generator` draws order, crops and flips."""
@@ -65,8 +73,7 @@ class Batches:
         views, labels = views.to(self.device), self.labels[order].to(self.device)
         if self.resident is not None:
             order = order.to(self.device)
-        size = self.settings.batch_size
-        batches = [range(start, min(start + size, len(order))) for start in range(0, len(order), size)]
+        batches = self._parts(len(order))
         parts = [self._own(batch) for batch in batches]
         for batch, part, pixels in zip(batches, parts, self._stored([order[part] for part in parts]), strict=True):
             yield self.preprocessing.view(pixels, views.part(part)), labels[part], len(batch)

@@ -45,8 +45,8 @@ class Gradients:
         if self.world.size == 1 or self.steps <= FELT_OUT:
             found, self.most = halved(differentiate, self.most)
             for weights in self.net.parameters():
-                assert weights.grad is not None
-                self.world.total(weights.grad)
+                if weights.grad is not None:  # a frozen weight has none
+                    self.world.total(weights.grad)
         else:
             try:
                 found = differentiate(self.most, averaged=True)

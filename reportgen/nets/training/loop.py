@@ -27,10 +27,13 @@ from reportgen.base.progress import track
 from reportgen.data.decoding import Images
 from reportgen.data.reading import stored
 from reportgen.data.transforms import Preprocessing, measured
+from reportgen.nets.build import build
 from reportgen.nets.device import tf32
+from reportgen.nets.others import OtherNet
 from reportgen.nets.snapshots import SNAPSHOTS, load_net, save_net, snapshot_path, snapshots
 from reportgen.nets.training.batches import Batches, Split
 from reportgen.nets.training.gradients import Gradients
+from reportgen.nets.training.optimiser import optimiser
 from reportgen.nets.world import ALONE, World
 from reportgen.nets.zfnet import RESCALED_ON, ZFNet, initialise
 from reportgen.probe.fetching import Fetched
@@ -104,7 +107,7 @@ def mean_image(images: Images, preprocessing: Preprocessing, batch: int = 256) -
 class Plan:
     """A training: which net, on which images, how, and where."""
 
-    architecture: Architecture
+    architecture: Architecture | OtherNet
     training: Split
     validation: Split
     preprocessing: Preprocessing
@@ -118,8 +121,10 @@ class Plan:
     )
 
     @property
-    def net(self) -> Architecture:
-        """What is trained: the architecture with the recipe's dropout and mean."""
+    def net(self) -> Architecture | OtherNet:
+        """What is trained: the paper's architecture with the recipe's dropout and mean, or a net as it is."""
+        if isinstance(self.architecture, OtherNet):
+            return self.architecture
         return replace(self.architecture, dropout=self.recipe.dropout, mean_image=self.recipe.mean == "pixel")
 
 
@@ -164,7 +169,17 @@ def train(plan: Plan, given_up: Event | None = None) -> History:
     return history
 
 
-def finished(plan: Plan) -> tuple[ZFNet, History]:
+def unmade(net: Architecture | OtherNet) -> nn.Module:
+    """The net, its weights meaningless."""
+    return build(net.description) if isinstance(net, OtherNet) else ZFNet(net)
+
+
+def described(net: Architecture | OtherNet) -> dict[str, Any]:
+    """The description with which a file explains itself."""
+    return dict(net.description) if isinstance(net, OtherNet) else {"architecture": asdict(net)}
+
+
+def finished(plan: Plan) -> tuple[nn.Module, History]:
     """The net as the last finished epoch of `train` left it, on the CPU, with its history.
 
     For a training that diverged: before the first epoch is finished, that is the untrained net.
@@ -172,9 +187,8 @@ def finished(plan: Plan) -> tuple[ZFNet, History]:
     path = plan.folder / CHECKPOINT
     if not path.exists():
         untrained, _ = load_net(snapshot_path(plan.folder, 0))
-        assert isinstance(untrained, ZFNet)
         return untrained, History()
-    net = ZFNet(plan.net).to(memory_format=torch.channels_last)
+    net = unmade(plan.net).to(memory_format=torch.channels_last)
     checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     net.load_state_dict(checkpoint["net"])
     return net.eval(), History.from_json(json.loads(checkpoint["history"]))
@@ -205,14 +219,10 @@ class _Run:
             "seed": plan.seed,
             "labels": digest(np.ascontiguousarray(plan.training.labels).tobytes()),
         }
-        self.net = ZFNet(plan.net).to(memory_format=torch.channels_last).to(plan.device)
-        self.optimiser = torch.optim.SGD(
-            self.net.parameters(),
-            lr=recipe.learning_rate,
-            momentum=recipe.momentum,
-            weight_decay=recipe.weight_decay,
-        )
-        self.batches = Batches(plan.training, plan.preprocessing, recipe, plan.device, plan.world)
+        self.net = unmade(plan.net).to(memory_format=torch.channels_last).to(plan.device)
+        self.optimiser = optimiser(self.net, recipe)
+        least = 2 if isinstance(plan.net, OtherNet) else 1  # batch norm cannot be trained on one image
+        self.batches = Batches(plan.training, plan.preprocessing, recipe, plan.device, plan.world, least)
         self.finished: tuple[History, Any, Any] | None = None  # the last epoch, net and optimiser, if not on disk yet
         self.saved, self.saving = monotonic(), 0.0  # when, and how long it took
         kept = recipe.snapshots or (*recipe.early_snapshots, *snapshot_epochs(recipe.epochs))
@@ -263,13 +273,22 @@ class _Run:
             for stale in (plan.folder / CHECKPOINT, plan.folder / HISTORY, *snapshots(plan.folder).values()):
                 stale.unlink(missing_ok=True)
         generator = generator_for(plan.seed, "initial weights")
-        chosen = torch.randperm(len(plan.training.images), generator=generator)[:RESCALED_ON].sort().values.numpy()
-        images = plan.preprocessing.centre(plan.training.images[chosen])
-        if plan.net.mean_image:
-            self.net.mean_image.mean.copy_(mean_image(plan.training.images, plan.preprocessing))
-        initialise(self.net, plan.recipe.initialisation, generator, images.to(plan.device))
+        if isinstance(plan.net, OtherNet):
+            self.net.load_state_dict(plan.net.drawn(generator).state_dict())
+        else:
+            self.initialise_as_the_paper(generator, plan.net)
         self.save_snapshot(0)
         return History()
+
+    def initialise_as_the_paper(self, generator: torch.Generator, architecture: Architecture) -> None:
+        """Draw the initial weights of one of the paper's nets."""
+        plan = self.plan
+        assert isinstance(self.net, ZFNet)
+        chosen = torch.randperm(len(plan.training.images), generator=generator)[:RESCALED_ON].sort().values.numpy()
+        images = plan.preprocessing.centre(plan.training.images[chosen])
+        if architecture.mean_image:
+            self.net.mean_image.mean.copy_(mean_image(plan.training.images, plan.preprocessing))
+        initialise(self.net, plan.recipe.initialisation, generator, images.to(plan.device))
 
     def keep(self, history: History) -> None:
         """Keep a finished epoch: on disk, or in memory where that would take more than `KEEPING` of the time."""
@@ -298,7 +317,8 @@ class _Run:
     def save_snapshot(self, epoch: float | int) -> None:
         """Keep the net as it is now."""
         if self.writes:
-            save_net(self.net, self.plan.preprocessing, snapshot_path(self.plan.folder, epoch))
+            plan = self.plan
+            save_net(self.net, plan.preprocessing, snapshot_path(plan.folder, epoch), described(plan.net))
 
     def epoch(self, number: int, history: History) -> Epoch:
         """Train on every image once, then evaluate."""
@@ -373,7 +393,7 @@ class _Run:
         """Say that training diverged."""
         raise Diverged(
             f"training: the loss is no longer finite at epoch {epoch}, {where}, learning rate {rate:.3g}: "
-            f"lower LEARNING_RATE (for instance to {self.plan.recipe.learning_rate / 3:.1g}) and train again",
+            f"lower TRAINING_LEARNING_RATE (for instance to {self.plan.recipe.learning_rate / 3:.1g}) and train again",
             epoch,
         )
 

@@ -254,7 +254,7 @@ def test_a_diverging_loss_stops_with_the_way_out(tmp_path):
         run(tmp_path, wild)
     text = str(stopped.value)
     assert "at epoch 1, step 2 of 3, learning rate" in text or "at epoch 1, step 3 of 3, learning rate" in text
-    assert "lower LEARNING_RATE (for instance to 3e+11)" in text
+    assert "lower TRAINING_LEARNING_RATE (for instance to 3e+11)" in text
     assert not (tmp_path / training.CHECKPOINT).exists()
 
 

@@ -1,0 +1,77 @@
+"""How a net behaves on a few images of noise: whether its answers depend on the image alone, and in which range they lie."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from reportgen.base.errors import UserError
+
+AGAIN, AGAIN_AFTER_CHANCE = 3, 24  # how often an image is shown, and where the net draws random numbers
+SAME = 1e-5  # largest difference of two answers, as a share of the largest output
+SCALES = (1.0, 10.0, 100.0)  # of noise: logits grow with it, what a sigmoid or softmax gives does not
+EACH = 4  # images of a scale
+
+Ask = Callable[[Float[Tensor, "1 channel row column"]], Float[Tensor, "1 output"]]
+
+
+def check_steady(ask: Ask, net: nn.Module, image: Float[Tensor, "1 channel row column"], name: str) -> None:
+    """Raise UserError for a net that answers differently when it sees an image again.
+
+    `ask`: runs the net. Another image is shown between, because a net may remember.
+    """
+    with _drawing(net) as drawing:
+        first, other = ask(image), image.flip(-1) * 0.5
+    again = AGAIN_AFTER_CHANCE if drawing else AGAIN
+    largest = first.abs().max().item()
+    for _ in range(again):
+        ask(other)
+        apart = (ask(image) - first).abs().max().item()
+        if apart > SAME * largest:
+            who = f"{drawing[0]} draws random numbers" if drawing else "it draws random numbers, or remembers"
+            raise UserError(
+                f"MODEL={name}: it answers differently each time it sees the same image ({apart:.2g} apart, of "
+                f"{largest:.2g}): {who} also in eval(): give dropout training=self.training, or take the noise out in "
+                "the factory"
+            )
+
+
+@contextmanager
+def _drawing(net: nn.Module) -> Iterator[list[str]]:
+    """The modules that take numbers from torch's generator while the block runs; the innermost stands first."""
+    found: list[str] = []
+    before: dict[str, Tensor] = {}
+
+    def enter(name: str, module: nn.Module, given: object) -> None:
+        before[name] = torch.random.get_rng_state()
+
+    def leave(name: str, module: nn.Module, given: object, answer: object) -> None:
+        drew = name in before and not torch.random.get_rng_state().equal(before.pop(name))
+        if drew:
+            found.append(f"{name or 'its forward pass'} ({type(module).__name__})")
+
+    with ExitStack() as hooks:
+        for name, module in net.named_modules():
+            hooks.callback(module.register_forward_pre_hook(partial(enter, name)).remove)
+            hooks.callback(module.register_forward_hook(partial(leave, name)).remove)
+        yield found
+
+
+def bounded(ask: Ask, shape: tuple[int, ...]) -> bool:
+    """Whether all outputs lie between 0 and 1 however strong the images are, as behind a sigmoid or a softmax.
+
+    `shape`: channel, row, column of an image.
+    """
+    generator = torch.Generator().manual_seed(0)
+    for scale in SCALES:
+        for _ in range(EACH):
+            try:
+                outputs = ask(torch.randn(1, *shape, generator=generator) * scale)
+            except Exception:  # a net that takes no noise
+                return False
+            if not ((outputs >= 0) & (outputs <= 1)).all():
+                return False
+    return True

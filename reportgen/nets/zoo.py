@@ -1,0 +1,204 @@
+"""Nets of timm by name (``timm/resnet10t``) and of transformers by folder (``hf/path/to/folder``): both are optional."""
+
+import json
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from torch import nn
+
+from reportgen.base.errors import UserError
+from reportgen.base.names import nearest
+from reportgen.data.classes import ClassName
+from reportgen.data.transforms import Channels
+from reportgen.nets.build import in_one_line
+from reportgen.nets.checkpoints import State
+from reportgen.nets.presets import Preset
+from reportgen.settings.sections import FOLDER, TIMM
+
+IMAGENET_CROP = 224  # pixels, where nobody says
+
+
+def make(name: str, arguments: Mapping[str, Any]) -> nn.Module:
+    """The net of that name, its weights meaningless; raises UserError where its library is missing, or does not know it."""
+    return _of_timm(name, arguments) if name.startswith(TIMM) else _of_folder(name, arguments)
+
+
+def preset(name: str) -> Preset | None:
+    """What timm, or the folder, says of the net's own weights: what it reads, and what its classes are called."""
+    return _preset_of_timm(name) if name.startswith(TIMM) else _preset_of_folder(name)
+
+
+def weights(name: str) -> State:
+    """The net's own weights: from timm's cache or the hub, or from the folder."""
+    return _weights_of_timm(name) if name.startswith(TIMM) else dict(_read(name).state_dict())
+
+
+# --- timm ---------------------------------------------------------------------------------------------------------------
+
+
+def _timm(name: str) -> ModuleType:
+    return _library("timm", name)
+
+
+def _of_timm(name: str, arguments: Mapping[str, Any]) -> nn.Module:
+    timm, known = _timm(name), name.removeprefix(TIMM)
+    if not timm.is_model(known):
+        raise UserError(f"MODEL={name}: timm {timm.__version__} has no such net{nearest(known, timm.list_models())}")
+    try:
+        return timm.create_model(known, pretrained=False, **arguments)
+    except Exception as error:
+        raise UserError(f"MODEL={name}: timm cannot make it: {in_one_line(error)}") from error
+
+
+def _preset_of_timm(name: str) -> Preset | None:
+    timm, known = _timm(name), name.removeprefix(TIMM)
+    if not timm.is_model(known):
+        _of_timm(name, {})  # says so
+    said = timm.get_pretrained_cfg(known)
+    if said is None:
+        return None
+    crop = said.input_size[-1]
+    share = said.crop_pct or 1.0
+    label = f"timm/{said.architecture or known}{f'.{said.tag}' if said.tag else ''}"
+    return Preset(label, round(crop / share), crop, tuple(said.mean), tuple(said.std), _timms_classes(timm, said), {})
+
+
+def _timms_classes(timm: ModuleType, said: Any) -> tuple[ClassName, ...]:
+    if said.label_names:
+        return tuple(ClassName(str(label)) for label in said.label_names)
+    subset = timm.data.infer_imagenet_subset(said.to_dict())
+    if not subset:
+        return ()
+    info = timm.data.ImageNetInfo(subset)
+    described = zip(info.label_descriptions(), info.label_names(), strict=True)
+    return tuple(ClassName(text, wnid) for text, wnid in described)
+
+
+def _weights_of_timm(name: str) -> State:
+    timm, known = _timm(name), name.removeprefix(TIMM)
+    said = timm.get_pretrained_cfg(known)
+    if said is None or not said.has_weights:
+        raise UserError(f"WEIGHTS=DEFAULT: timm has no weights of {known}: give WEIGHTS=path to a state dict")
+    try:
+        return dict(timm.create_model(known, pretrained=True).state_dict())
+    except Exception as error:  # of timm, of the hub, of the network
+        place = said.hf_hub_id or said.url
+        raise UserError(
+            f"WEIGHTS=DEFAULT: the weights of {known} cannot be had from {place} ({in_one_line(error)}): download them "
+            "elsewhere and give WEIGHTS=path/to/model.safetensors"
+        ) from None
+
+
+# --- transformers -------------------------------------------------------------------------------------------------------
+
+
+def _read(name: str) -> nn.Module:
+    """The image classifier that `save_pretrained` wrote into a folder, with its weights."""
+    folder = _folder(name)
+    transformers = _library("transformers", name)
+    try:
+        net, told = transformers.AutoModelForImageClassification.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False, output_loading_info=True
+        )
+    except Exception as error:
+        raise UserError(
+            f"MODEL={name}: transformers cannot load an image classifier from it ({in_one_line(error)}): save it there with "
+            "save_pretrained"
+        ) from None
+    lacking = sorted(str(key) for key in told["missing_keys"])
+    if lacking:
+        raise UserError(
+            f"MODEL={name}: {len(lacking)} of its weights are missing ({', '.join(lacking[:3])}): save the whole classifier there"
+        )
+    return net.float()
+
+
+def _folder(name: str) -> Path:
+    folder = Path(name.removeprefix(FOLDER))
+    if not (folder / "config.json").is_file():
+        raise UserError(
+            f"MODEL={name}: no config.json in that folder: give one that save_pretrained of transformers wrote"
+        )
+    return folder
+
+
+def _of_folder(name: str, arguments: Mapping[str, Any]) -> nn.Module:
+    """The net of a configuration: the folder's, or the one in the arguments, with which a file explains itself."""
+    transformers = _library("transformers", name)
+    said = dict(arguments.get("config") or configuration(name))
+    try:
+        configured = transformers.AutoConfig.for_model(said.pop("model_type"), **said)
+        return transformers.AutoModelForImageClassification.from_config(configured).float()
+    except Exception as error:
+        raise UserError(f"MODEL={name}: transformers cannot make it: {in_one_line(error)}") from None
+
+
+def configuration(name: str) -> dict[str, Any]:
+    """What the folder's ``config.json`` says."""
+    return _json(name, "config.json")
+
+
+def _preset_of_folder(name: str) -> Preset:
+    net, said = configuration(name), _json(name, "preprocessor_config.json")
+    size = said.get("size") or net.get("image_size") or IMAGENET_CROP
+    stored = _side(size)
+    crop = _side(said["crop_size"]) if said.get("do_center_crop") and said.get("crop_size") else stored
+    stored = max(round(stored / said.get("crop_pct", 1)) if crop == stored else stored, crop)
+    # It reads (pixel * factor - mean) / deviation, and here white is 1, or 255 where nothing is scaled.
+    factor = 255 * float(said.get("rescale_factor", 1 / 255)) if said.get("do_rescale", True) else 1.0
+    normal = said.get("do_normalize", "image_mean" in said)
+
+    def channels(key: str, usual: float) -> Channels:
+        given = (said.get(key) or (0.5,) * 3) if normal else (usual,) * 3
+        return given[0] / factor, given[1] / factor, given[2] / factor
+
+    labels = net.get("id2label") or {}
+    names = [labels[key] for key in sorted(labels, key=int)]
+    unnamed = all(text == f"LABEL_{index}" for index, text in enumerate(names))
+    return Preset(
+        label=name,
+        size=stored,
+        crop=crop,
+        mean=channels("image_mean", 0.0),
+        deviation=channels("image_std", 1.0),
+        classes=() if unnamed else tuple(ClassName(str(text)) for text in names),
+        arguments={"config": net},
+        range=1.0 if said.get("do_rescale", True) else 255.0,
+        order="BGR" if said.get("do_flip_channel_order") else "RGB",
+    )
+
+
+def _json(name: str, file: str) -> dict[str, Any]:
+    path = _folder(name) / file
+    if not path.is_file():
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise UserError(
+            f"MODEL={name}: {path} is no JSON file ({in_one_line(error)}): save the net there again"
+        ) from None
+    if not isinstance(found, dict):
+        raise UserError(f"MODEL={name}: {path} holds no object: save the net there again")
+    return found
+
+
+def _side(size: Any) -> int:
+    """A side in pixels: of a number, a pair, ``{"height": ...}`` or ``{"shortest_edge": ...}``."""
+    if isinstance(size, Mapping):
+        size = size.get("shortest_edge") or size.get("height")
+    return int(size[0] if isinstance(size, (list, tuple)) else size)
+
+
+def _library(library: str, name: str) -> ModuleType:
+    """An optional library, which no import statement names: those count as needed by every net."""
+    try:
+        return import_module(library)
+    except ImportError as error:
+        raise UserError(
+            f"MODEL={name}: {library} is missing ({in_one_line(error)}): pip install {library}, or write its name into a file "
+            "and give REQUIREMENTS= that file"
+        ) from None

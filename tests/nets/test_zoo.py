@@ -1,0 +1,131 @@
+"""Nets of timm and transformers: what they read is what their libraries say, and they give the same as there."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from reportgen.base.errors import UserError
+from reportgen.data.classes import ClassName
+from reportgen.nets import loading
+from reportgen.nets.build import build
+from reportgen.nets.sizes import sizes
+from reportgen.nets.snapshots import load_net, save_net
+from reportgen.settings.sections import ModelSettings, PreprocessingSettings
+
+timm, transformers = pytest.importorskip("timm"), pytest.importorskip("transformers")
+NOTHING = PreprocessingSettings()
+
+
+def vit(folder: Path, **more: object) -> torch.nn.Module:
+    """A small transformer in a folder, as `save_pretrained` writes it."""
+    kind = transformers.ViTConfig(
+        hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32, image_size=32, patch_size=8,
+        id2label={0: "dark", 1: "light"}, label2id={"dark": 0, "light": 1},
+    )  # fmt: skip
+    net = transformers.ViTForImageClassification(kind).eval()
+    net.save_pretrained(folder)
+    said = {
+        "do_rescale": True,
+        "rescale_factor": 1 / 127.5,
+        "do_normalize": True,
+        "image_mean": [1, 1, 1],
+        "image_std": [0.5] * 3,
+    }
+    (folder / "preprocessor_config.json").write_text(json.dumps(said | {"size": {"height": 32, "width": 32}} | more))
+    return net
+
+
+def test_a_transformer_in_a_folder_gives_here_what_it_gives_there(tmp_path: Path) -> None:
+    net = vit(tmp_path / "vit")
+    model = ModelSettings(name=f"hf/{tmp_path}/vit")
+    assert sizes(model) == (32, 32)
+    found = loading.load(model, NOTHING, 32)
+    assert found.classes == (ClassName("dark"), ClassName("light"))
+    pixels = torch.randint(0, 256, (2, 32, 32, 3), dtype=torch.uint8)
+    read = found.preprocessing.normalise(pixels)
+    assert torch.allclose(read, (pixels.permute(0, 3, 1, 2) / 127.5 - 1) / 0.5, atol=1e-5)
+    save_net(found.net, found.preprocessing, tmp_path / "net.safetensors", found.description)
+    (tmp_path / "vit").rename(tmp_path / "elsewhere")  # the file explains itself
+    again, _ = load_net(tmp_path / "net.safetensors")
+    with torch.no_grad():
+        expected = net(read).logits
+        assert torch.allclose(found.net(read), expected, atol=1e-6)
+        assert torch.allclose(again(read), expected, atol=1e-5)
+
+
+def test_a_net_of_timm_reads_what_timm_says(tmp_path: Path) -> None:
+    original = timm.create_model("resnet10t", num_classes=3)
+    torch.save({"epoch": 2, "state_dict_ema": original.state_dict()}, tmp_path / "best.pth.tar")
+    model = ModelSettings(name="timm/resnet10t", weights=str(tmp_path / "best.pth.tar"))
+    said = timm.get_pretrained_cfg("resnet10t")
+    assert sizes(model) == (round(said.input_size[-1] / said.crop_pct), said.input_size[-1])
+    found = loading.load(model, NOTHING, 64)
+    assert found.description == {"model": {"name": "timm/resnet10t", "arguments": {"num_classes": 3}}}
+    assert found.classes == ()
+    assert (found.preprocessing.mean, found.preprocessing.deviation) == (said.mean, said.std)
+    assert build(found.description).num_classes == 3
+    images = torch.rand(2, 3, 64, 64)
+    with torch.no_grad():
+        assert torch.equal(found.net(images), original.eval()(images))
+
+
+def test_the_published_weights_of_timm_bring_their_classes(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, create = [], timm.create_model
+
+    def offline(name: str, pretrained: bool = False, **more: object) -> torch.nn.Module:
+        made.append((name, pretrained))
+        return create(name, **more)
+
+    monkeypatch.setattr(timm, "create_model", offline)
+    found = loading.load(ModelSettings(name="timm/resnet10t.c3_in1k", weights="DEFAULT"), NOTHING, 64)
+    assert ("resnet10t.c3_in1k", True) in made
+    assert len(found.classes) == 1000
+    assert found.classes[0].wnid == "n01440764"
+    assert found.weights == "timm/resnet10t.c3_in1k"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("timm/resnet10", "MODEL=timm/resnet10: timm .* has no such net; did you mean 'resnet10t'"),
+        (
+            "timm/resnet10t",
+            r"WEIGHTS=DEFAULT: the weights of resnet10t cannot be had from timm/.* \(OSError: no network\): download",
+        ),
+        ("hf/nowhere", "MODEL=hf/nowhere: no config.json in that folder: give one that save_pretrained"),
+        ("hf/broken", "MODEL=hf/broken: .*config.json is no JSON file"),
+        ("hf/headless", r"MODEL=hf/headless: \d+ of its weights are missing \(classifier"),
+    ],
+)
+def test_what_is_not_there_is_one_line(
+    name: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = timm.create_model
+
+    def unreachable(name: str, pretrained: bool = False, **more: object) -> torch.nn.Module:
+        if pretrained:
+            raise OSError("no network")
+        return create(name, **more)
+
+    monkeypatch.setattr(timm, "create_model", unreachable)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "config.json").write_text("{")
+    transformers.ViTModel(vit(tmp_path / "whole").config).save_pretrained(tmp_path / "headless")
+    with pytest.raises(UserError, match=message) as caught:
+        loading.load(ModelSettings(name=name, weights="DEFAULT"), NOTHING, 64)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("library", "name"), [("timm", "timm/resnet10t"), ("transformers", "hf/folder")])
+def test_a_library_that_is_not_installed(
+    library: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vit(tmp_path / "folder")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(UserError, match=rf"MODEL={name}: {library} is missing \(.*\): pip install {library}, or write"):
+        loading.load(ModelSettings(name=name, weights="DEFAULT"), NOTHING, 32)
