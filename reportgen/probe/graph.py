@@ -15,6 +15,7 @@ from reportgen.probe import following
 from reportgen.probe.errors import UnknownLayer, Unsupported
 from reportgen.probe.nodes import Node, Normaliser
 from reportgen.probe.program import Program
+from reportgen.probe.record.recording import leaf, recording
 
 
 class Graph(Program):
@@ -25,6 +26,8 @@ class Graph(Program):
     def __init__(self, module: fx.GraphModule, calls: Mapping[str, list[fx.Node]], example: Tensor) -> None:
         super().__init__(module, calls)
         self.input_shape = tuple(example.shape[1:])  # channel, row, column
+        self.input_type = example.dtype
+        self.ways: dict = {}  # which way down each layer has, once it is known (see `reportgen.probe.ways`)
         self._dead_after = following.last_uses(self._order)
         with torch.inference_mode(False), torch.no_grad():
             self.nodes: dict[str, Node] = Normaliser(self).nodes(example[:1])
@@ -116,6 +119,21 @@ class Graph(Program):
                 remaining -= {node}
                 for dead in self._dead_after[node]:
                     del values[dead]
+
+    def record(self, image: Tensor, layer: str) -> tuple[Tensor, Tensor]:
+        """Run one image (channel row column) up to a layer, recorded by torch: the image as a leaf, the layer's output."""
+        top = self.find(layer).fx
+        with recording(self.module):
+            pixels = leaf(image, self.device)
+            values: dict[fx.Node, Any] = {}
+            inputs = iter((pixels,))
+            for node in self._order:
+                values[node] = self.execute(node, values, inputs)
+                if node is top:
+                    break
+                for dead in self._dead_after[node]:
+                    del values[dead]
+        return pixels, values[top]
 
     def hooked(self, node: Node) -> bool:
         """Whether a user's hook may change the input or output of the node's module."""

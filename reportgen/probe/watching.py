@@ -14,6 +14,7 @@ from reportgen.probe.errors import Unsupported
 from reportgen.probe.graph import Graph
 from reportgen.probe.nodes import Node, storage
 from reportgen.probe.operations import Call, Image, Operation
+from reportgen.probe.record.recording import leaf, recording
 
 
 class Watched(Graph):
@@ -28,8 +29,8 @@ class Watched(Graph):
     def __init__(self, module: nn.Module, example: Tensor, reason: str) -> None:
         self.module = module  # type: ignore[assignment]  # what torch.fx could not make a GraphModule of
         self.unfollowed = reason
-        self.input_shape = tuple(example.shape[1:])
-        self.nodes = {}
+        self.input_shape, self.input_type = tuple(example.shape[1:]), example.dtype
+        self.nodes, self.ways = {}, {}
         self._calls, self.names = {}, {}
         image, holder, alive = example[:1].to(self.device).clone(), dict[int, str](), list[Tensor]()
 
@@ -101,7 +102,25 @@ class Watched(Graph):
                 raise Unsupported(f"layer {name!r} does not run for every image: {self.unfollowed}")
             watcher(torch.cat(found[names[name]]))
 
-    def _run_one(self, image: Tensor, reads: "_See", gives: "_See") -> Any:
+    def record(self, image: Tensor, layer: str) -> tuple[Tensor, Tensor]:
+        """Run the net on one image, recorded by torch: the image as a leaf, what the named module read or gave."""
+        wanted, found = self.find(layer).name, dict[str, Tensor]()
+
+        def keep(name: str, module: nn.Module, value: Tensor) -> None:
+            if name == wanted:
+                found[name] = value.clone()  # a later call may overwrite it
+
+        with recording(self.module):
+            pixels = leaf(image, self.device)
+            result = self._run_one(
+                pixels.clone(), lambda name, *rest: keep(f"{name}.input", *rest), keep, recorded=True
+            )
+            keep("(output).input", self.module, result)
+        if wanted not in found:
+            raise Unsupported(f"layer {layer!r} does not run for this image: {self.unfollowed}")
+        return pixels, found[wanted]
+
+    def _run_one(self, image: Tensor, reads: "_See", gives: "_See", recorded: bool = False) -> Any:
         """The net's output for one image; shows each leaf module's first argument and output, with the call's name."""
         turns: Counter[str] = Counter()
 
@@ -118,7 +137,7 @@ class Watched(Graph):
             turns[path] += 1
 
         leaves = [(path, module) for path, module in self.module.named_modules() if path and not [*module.children()]]
-        with ExitStack() as hooks, layouts.AnyLayout(), torch.inference_mode(False), torch.no_grad():
+        with ExitStack() as hooks, layouts.AnyLayout(), torch.inference_mode(False), torch.set_grad_enabled(recorded):
             for path, module in leaves:
                 hooks.callback(module.register_forward_pre_hook(partial(before, path)).remove)
                 hooks.callback(module.register_forward_hook(partial(after, path)).remove)
