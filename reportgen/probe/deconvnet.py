@@ -157,16 +157,21 @@ def unpool(net: nn.Module | Graph, image: Float[Tensor, "channel row column"], p
     return Unpooled(beneath, pooled.clone(), switches, unpooled[0])
 
 
-def _place(graph: Graph, unit: Activation) -> tuple[int, ...]:
-    """A unit's place in its layer's output for one image."""
-    return (unit.map, unit.row, unit.column)[: len(graph.shape(unit.layer))]
+def _place(graph: Graph, unit: Activation) -> int:
+    """A unit's place in its layer's flattened output for one image."""
+    layout, shape = graph.layout(unit.layer), graph.shape(unit.layer)
+    if layout is not None and layout.index is not None:
+        return int(layout.index[unit.map, unit.row, unit.column])
+    return unit.map if len(shape) == 1 else (unit.map * shape[1] + unit.row) * shape[2] + unit.column
 
 
 def _check_unit(graph: Graph, unit: Activation) -> None:
-    shape = graph.shape(unit.layer)
+    shape, why = graph.shape(unit.layer), graph.unknown(unit.layer)
+    if why:
+        raise Unsupported(why)
     place = (unit.map, unit.row, unit.column)
     limits = (*shape, 1, 1)[:3]
-    if len(shape) not in (1, 3) or not all(0 <= at < limit for at, limit in zip(place, limits, strict=True)):
+    if not all(0 <= at < limit for at, limit in zip(place, limits, strict=True)):
         raise ProbeError(f"{unit}: the layer's units are (map, row, column) below {limits}")
 
 
@@ -255,17 +260,17 @@ def _through_record(
     """Project units of one layer through torch's record of a forward pass; ``given`` values replace the units' own."""
     layer = units[0].layer
     record = record_of(graph, image, layer, smooth)
-    places = [(0, *_place(graph, unit)) for unit in units]
-    values = torch.stack([record.output[place].detach() for place in places]).cpu()
+    places = torch.tensor([_place(graph, unit) for unit in units])
+    values = record.output.detach().flatten().cpu()[places]
     _check_finite(units, values)
     values = values if given is None else given.to(values)
     active = values.nonzero().flatten().tolist()
     found: list[Projection | None] = [None] * len(units)
     if not active:
         return found
-    seeds = record.output.new_zeros(len(active), *record.output.shape)
-    for seed, index in zip(seeds, active, strict=True):
-        seed[places[index]] = values[index]
+    seeds = torch.zeros(len(active), record.output.numel(), dtype=values.dtype)
+    seeds[torch.arange(len(active)), places[active]] = values[active]
+    seeds = send(seeds, graph.device).view(-1, *record.output.shape)
     rows, columns = graph.input_shape[1:]
     for index, pixels in zip(active, record.project(seeds), strict=True):
         box, window = _boxes(graph, units[index])

@@ -97,6 +97,9 @@ def occlude_at(
         raise ProbeError(f"fill={square.tolist()}: use one value, or {len(image)}, one for each channel of the image")
     graph = trace(net, image[None])
     wanted = {name: graph.find(name).name for name in outputs}
+    for why in map(graph.unknown, outputs):
+        if why:
+            raise Unsupported(why)
     patch = square.to(graph.device).view(-1, 1, 1).expand(len(image), size, size)
     with torch.inference_mode(False), torch.no_grad():
         try:

@@ -7,7 +7,6 @@ more rules, and needs no net that can be followed.
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from reportgen.probe.errors import Unsupported
@@ -44,9 +43,7 @@ def _found(graph: Graph, layer: str, smooth: Smooth) -> Way:
             return Way("windows", tuple(through))
         return Way("none", refusal=f"layer {layer!r} does not depend on the image")
     try:
-        # The operations are the same for every image: noise, because on zeros a net might branch another way.
-        noise = torch.rand(graph.input_shape, generator=torch.Generator().manual_seed(0)).to(graph.input_type)
-        return Way("record", record_of(graph, noise, layer, smooth).through)
+        return Way("record", record_of(graph, graph.noise()[0], layer, smooth).through)  # alike for every image
     except Unsupported as error:
         return Way("none", refusal=str(error))
 

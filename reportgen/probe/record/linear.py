@@ -1,5 +1,7 @@
 """What is linear, or linear once this image has set its switches: torch's own gradient is the transposed operation."""
 
+import torch
+
 from reportgen.probe.record.base import Family, Recorded, Rule, only
 
 # Only the shape or the order of values changes, or some are left out or repeated.
@@ -44,7 +46,30 @@ def _grid_sample(recorded: Recorded) -> Rule:
     return Rule(held=frozenset({1})) if 1 in recorded.reads else Rule()
 
 
+def _copy_slices(recorded: Recorded) -> Rule | None:
+    """A part of a tensor changed in place: torch does not tell by what, so the gradient has to show it.
+
+    Linear is what adds another signal to the part, or lays one over it. What changes the part by itself, such as a ReLU, has
+    no rule: where all its values pass it would look like a sum with a constant.
+    """
+    if recorded.reads != (0, 1):
+        return None
+    whole, part = (recorded.parent(index).shape for index in (0, 1))
+    signal = torch.rand(recorded.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    like = recorded.node._input_metadata[0]
+    with torch.no_grad():
+        beneath, other = recorded.node(signal.to(like.device, like.dtype))[:2]
+    signal = signal.to(beneath)
+    added = whole == recorded.shape and torch.equal(beneath, signal)
+    laid_over = whole == recorded.shape and bool(((beneath == signal) | (beneath == 0)).all())
+    changed = signal if added else signal[beneath == 0]
+    same = other.numel() == changed.numel() if laid_over and not added else tuple(other.shape) == part
+    passed = same and bool(torch.isin(other, signal).all())
+    return Rule() if (added or laid_over) and passed else None
+
+
 LINEAR: Family = {
+    "CopySlices": _copy_slices,
     **only(*SHAPES, *_PADS, *_SUMS, *_SWITCHED, *_FOURIER),
     "GridSampler2D": _grid_sample,
     # Contrast normalisation, the identity on the way down: `contrast` puts the first in place of torch's own.
