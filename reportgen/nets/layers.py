@@ -17,9 +17,8 @@ from typing import Any, Literal
 import numpy as np
 
 from reportgen.base.errors import UserError
-from reportgen.probe import Graph, ProbeError
+from reportgen.probe import Graph, ProbeError, way_down
 from reportgen.probe.graph import Node
-from reportgen.probe.ways import way_down
 
 CONVOLUTIONS = 5  # the paper's number of convolution layers
 FILTERS = ("conv2d", "linear", "linear by place")  # kinds of operations

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor, fx
+from torch import Tensor, fx, nn
 
 from reportgen.probe import following
 from reportgen.probe.errors import UnknownLayer, Unsupported
@@ -170,11 +170,14 @@ class Graph(Program):
                 for dead in self._dead_after[node]:
                     del values[dead]
 
-    def record(self, image: Tensor, layer: str) -> tuple[Tensor, Tensor]:
-        """Run one image (channel row column) up to a layer, recorded by torch: the image as a leaf, the layer's output."""
+    def record(self, images: Tensor, layer: str, exactly: bool = False) -> tuple[Tensor, Tensor]:
+        """Run images up to a layer, recorded by torch: the images as a leaf, and the layer's output as the net gives it.
+
+        Contrast normalisation is recorded as the pass that it is on the way down, or ``exactly``.
+        """
         top = self.find(layer).fx
-        with recording(self.module):
-            pixels = leaf(image, self.device)
+        with recording(self.module, exactly):
+            pixels = leaf(images, self.device)
             values: dict[fx.Node, Any] = {}
             inputs = iter((pixels,))
             for node in self._order:
@@ -184,6 +187,22 @@ class Graph(Program):
                 for dead in self._dead_after[node]:
                     del values[dead]
         return pixels, values[top]
+
+    def parameters(self, node: Node) -> list[nn.Parameter]:
+        """The parameters that a node's call uses."""
+        return self._parameters(node.fx)
+
+    def _parameters(self, node: fx.Node) -> list[nn.Parameter]:
+        if node.op == "call_module":
+            return list(self._modules[str(node.target)].parameters())
+        found: list[nn.Parameter] = []
+        for read in node.all_input_nodes:
+            if read.op == "get_attr":
+                value = self.constant(read)
+                found += [value] if isinstance(value, nn.Parameter) else []
+            elif self.is_constant(read):
+                found += self._parameters(read)
+        return found
 
     def hooked(self, node: Node) -> bool:
         """Whether a user's hook may change the input or output of the node's module."""

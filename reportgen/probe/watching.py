@@ -76,6 +76,14 @@ class Watched(Graph):
         order = list(self.nodes.values())
         return order[order.index(self.find(name)) :: -1]
 
+    def parameters(self, node: Node) -> list[nn.Parameter]:
+        """The parameters of the module that a node is, and those that the modules around it hold themselves."""
+        path = node.name.partition("#")[0].removesuffix(".input")
+        parts = path.split(".") if path and not path.startswith("(") else []
+        around = [".".join(parts[:depth]) for depth in range(len(parts) + 1)]
+        held = [self.module.get_submodule(one).parameters(recurse=False) for one in around]
+        return [parameter for some in held for parameter in some]
+
     def returned(self) -> set[str]:
         """The outputs of blocks."""
         return {node.name for node in self.nodes.values() if isinstance(node.operation, Block)}
@@ -125,16 +133,16 @@ class Watched(Graph):
             self._run_one(noise.clone(), lambda name, *rest: note(f"{name}.input", *rest), note)
         return found
 
-    def record(self, image: Tensor, layer: str) -> tuple[Tensor, Tensor]:
-        """Run the net on one image, recorded by torch: the image as a leaf, what the named module read or gave."""
+    def record(self, images: Tensor, layer: str, exactly: bool = False) -> tuple[Tensor, Tensor]:
+        """Run the net on one image (a batch of one), recorded by torch: the image as a leaf, what the module read or gave."""
         wanted, found = self.find(layer).name, dict[str, Tensor]()
 
         def keep(name: str, module: nn.Module, value: Tensor) -> None:
             if name == wanted:
                 found[name] = value.clone()  # a later call may overwrite it
 
-        with recording(self.module):
-            pixels = leaf(image, self.device)
+        with recording(self.module, exactly):
+            pixels = leaf(images, self.device)
             result = self._run_one(
                 pixels.clone(), lambda name, *rest: keep(f"{name}.input", *rest), keep, recorded=True
             )

@@ -51,7 +51,7 @@ def _found(graph: Graph, layer: str, smooth: Smooth) -> Way:
 def record_of(graph: Graph, image: Tensor, layer: str, smooth: Smooth) -> Record:
     """The record of one image (channel row column) up to a layer; raises Unsupported where it cannot be made or read."""
     try:
-        pixels, output = graph.record(image, layer)
+        pixels, output = graph.record(image[None], layer)
     except RuntimeError as error:
         reason = str(error).strip().split("\n")[0]
         raise Unsupported(f"layer {layer!r} cannot be projected: torch cannot record the net ({reason})") from error

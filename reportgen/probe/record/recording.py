@@ -39,17 +39,21 @@ _MODULES = (nn.LocalResponseNorm, nn.CrossMapLRN2d)
 
 
 @contextmanager
-def recording(net: nn.Module) -> Iterator[None]:
-    """Meanwhile a forward pass of the net is recorded, operation by operation, if its image is a leaf that asks for it."""
+def recording(net: nn.Module, exactly: bool = False) -> Iterator[None]:
+    """Meanwhile a forward pass of the net is recorded, operation by operation, if its image is a leaf that asks for it.
+
+    Contrast normalisation is recorded as a pass, or ``exactly``.
+    """
 
     def pass_on(module: nn.Module, args: tuple, output: Tensor) -> Tensor:
         return PassedOn.apply(args[0], output.detach())
 
     with ExitStack() as stack:
         for module in net.modules():
-            if isinstance(module, _MODULES):
+            if isinstance(module, _MODULES) and not exactly:
                 stack.callback(module.register_forward_hook(pass_on).remove)
-        stack.enter_context(_OfFunctions())
+        if not exactly:
+            stack.enter_context(_OfFunctions())
         stack.enter_context(sdpa_kernel(SDPBackend.MATH))  # attention as products: fused, it takes one signal at a time
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
@@ -60,6 +64,6 @@ def recording(net: nn.Module) -> Iterator[None]:
         yield
 
 
-def leaf(image: Tensor, device: torch.device) -> Tensor:
-    """The image as a batch of one, from which a record begins."""
-    return image[None].detach().to(device).clone().requires_grad_()
+def leaf(images: Tensor, device: torch.device) -> Tensor:
+    """The images from which a record begins."""
+    return images.detach().to(device).clone().requires_grad_()
