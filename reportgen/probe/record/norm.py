@@ -45,11 +45,17 @@ def _group_norm(recorded: Recorded) -> Rule:
 
 
 def _batch_norm(recorded: Recorded) -> Rule:
-    """In ``eval()`` the gradient, gamma / sqrt(var + eps), is the rule; on statistics of its own it is an InstanceNorm."""
-    if not recorded.saved("training"):
-        return Rule()
+    """Times gamma / sqrt(var + eps) in ``eval()``; on statistics of this image it is an InstanceNorm.
+
+    torch's own gradient would be the rule in ``eval()``, but torch 2.15 takes the signal in another order on a CPU where it
+    comes from tokens (a view of transposed memory).
+    """
     rank = recorded.saved("input").dim()
-    factor = _weighted(recorded.saved("result2"), recorded.saved("weight")).view(1, -1, *[1] * (rank - 2))
+    shape = (1, -1, *[1] * (rank - 2))
+    if not recorded.saved("training"):
+        variance, eps = recorded.saved("running_var"), recorded.saved("eps", recorded.saved("epsilon"))
+        return Normalised(factor=_weighted((variance + eps).rsqrt(), recorded.saved("weight")).view(shape))
+    factor = _weighted(recorded.saved("result2"), recorded.saved("weight")).view(shape)
     return Normalised("InstanceNorm", factor=factor, together=(0, *range(2, rank)))
 
 

@@ -113,6 +113,7 @@ RULES: dict[str, tuple[Callable[..., Tensor], tuple[nn.Module, ...], tuple[str, 
     "contrast normalisation": (lambda x: F.local_response_norm(x, 3, 0.5), (), ()),
     "contrast normalisation as a module": (lambda x, norm: norm(x), (nn.LocalResponseNorm(3, 0.5),), ()),
     "BatchNorm": (lambda x, norm: norm(x), (nn.BatchNorm2d(6),), ()),
+    "BatchNorm under tokens": (lambda x, norm: norm(x).flatten(2).transpose(1, 2), (nn.BatchNorm2d(6),), ()),
     "BatchNorm of this image": (
         lambda x, norm: norm(x), (nn.BatchNorm2d(6, track_running_stats=False),), ("InstanceNorm",)
     ),
