@@ -47,7 +47,8 @@ def _layer(pipeline: Pipeline, layer: str, maps: str) -> Iterator[Path]:
     prepare(pipeline.settings.compute)
     pipeline.make_due(["net"])
     opened = Inputs.open(pipeline.build, pipeline.settings.compute.device)
-    inputs = replace(opened, nodes=pipeline.settings.layers.nodes)
+    layers = pipeline.settings.layers
+    inputs = replace(opened, nodes=layers.nodes, smooth=layers.smooth)
     counts = {item.number: inputs.graph.shape(item.map)[0] for item in strongest.convolutions(inputs)}
     if not layer.isdecimal() or int(layer) not in counts:
         known = ", ".join(str(number) for number in counts)

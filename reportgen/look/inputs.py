@@ -25,6 +25,7 @@ from reportgen.nets.snapshots import NET, load_net, snapshots
 from reportgen.nets.world import ALONE, World
 from reportgen.probe import Graph
 from reportgen.probe.memory import by_batches
+from reportgen.probe.record import Smooth
 from reportgen.settings import variants
 
 BATCH = {"cpu": 64, "cuda": 256}  # images forwarded at once: with fewer, a GPU waits for Python
@@ -141,6 +142,7 @@ class Inputs:
         0  # of the nets that an analysis trains itself; what it draws of the images does not depend on it
     )
     nodes: tuple[str, ...] = ()  # the nodes that the user names as the paper's layers; empty: found by the rule
+    smooth: Smooth = "factor"  # what GELU, SiLU and their kind do with a projection (see `LayerSettings`)
     world: World = ALONE  # the processes that share the search
 
     @classmethod
@@ -299,7 +301,11 @@ class Inputs:
 
     def no_projection(self, number: int) -> str:
         """Why the activations of a layer cannot be projected by the paper's rules; empty where they can."""
-        return probe.refusal(self.graph, self.layer(number).map)
+        return self.way(number).refusal
+
+    def way(self, number: int) -> probe.Way:
+        """How the activations of a layer are projected, and through what."""
+        return probe.way_down(self.graph, self.layer(number).map, self.smooth)
 
     @cached_property
     def layers(self) -> tuple[PaperLayer, ...]:

@@ -191,7 +191,7 @@ def on_pixels(
     An activation barely above zero in a batch can be zero here: the image is computed alone and rounds differently.
     """
     found = []
-    for projection in probe.project(inputs.graph, image, units):
+    for projection in probe.project(inputs.graph, image, units, smooth=inputs.smooth):
         signed = np.zeros((3, *image.shape[1:]), np.float32) if projection is None else projection.full().cpu().numpy()
         found.append(np.ascontiguousarray(inputs.preprocessing.red_first(signed.transpose(1, 2, 0))))
     return found

@@ -1,11 +1,13 @@
 """What the paper's "layer l" is in a net (the definitions stand in docs/claims.md).
 
 A *map* of layer l is its convolution's ReLU output, before pooling and normalisation; the *feature vector* of layer l
-is the block's output, after them. In a net that is not the paper's, layers 1-5 are five ReLU layers spread evenly over
-the depth of the convolutions, first and last included, and layer 7 is what the last linear layer (or 1x1 classifier)
-reads. Another activation function behind a convolution counts as a ReLU does; in a net without any, the convolutions
-themselves. Where a net has larger maps, maps of one row and column, such as channel gates, do not count.
-``LAYERS=`` overrides.
+is the block's output, after them. In a net that is not the paper's, layers 1-5 are the last activation of each resolution,
+and layer 7 is what the last linear layer (or 1x1 classifier) reads. With more resolutions than five, these are spread evenly
+over them, first and last included; with fewer, the fullest give further layers, spread evenly. Any activation function
+behind a convolution or linear layer counts as a ReLU does; in a net of attention the output of each block does (the sum
+with what went past it), and in a net without either the convolutions themselves. Only maps count: an output of which it is known
+what its maps, rows and columns are (`reportgen.probe.places`). Where a net has larger maps, maps of one row and column,
+such as channel gates, do not. ``LAYERS=`` overrides.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,10 +17,11 @@ from typing import Any, Literal
 import numpy as np
 
 from reportgen.base.errors import UserError
-from reportgen.probe import Graph, ProbeError
+from reportgen.probe import Graph, ProbeError, way_down
 from reportgen.probe.graph import Node
 
 CONVOLUTIONS = 5  # the paper's number of convolution layers
+FILTERS = ("conv2d", "linear", "linear by place")  # kinds of operations
 
 
 @dataclass(frozen=True)
@@ -77,12 +80,13 @@ def _own_layers(graph: Graph) -> Iterator[PaperLayer]:
 def _spread_layers(graph: Graph) -> Iterator[PaperLayer]:
     classifier = _classifier(graph)
     before = list(reversed(graph.below(classifier)))  # in the order of execution
-    rectified = _activated(graph, before)
-    if not rectified:
-        raise UserError("the net has no convolution below its classifier: there is no feature map to look at")
-    count = min(CONVOLUTIONS, len(rectified))
-    chosen = [rectified[round(place)] for place in np.linspace(0, len(rectified) - 1, count)]
-    for number, name in enumerate(chosen, start=1):
+    found = _candidates(graph, classifier, before)
+    if not found:
+        raise UserError(
+            "the net has no maps below its classifier, by convolutions or of tokens: there is nothing to look at"
+        )
+    chosen = chosen_by_resolution([graph.shape(name)[1:] for name in found], CONVOLUTIONS)
+    for number, name in enumerate((found[place] for place in chosen), start=1):
         yield PaperLayer(number, "convolution", _weights(graph, name), name, _block_end(graph, name))
     yield PaperLayer(7, "fully connected", classifier, graph.parents(classifier)[0], graph.parents(classifier)[0])
     yield PaperLayer(8, "softmax", classifier, classifier, classifier)
@@ -121,12 +125,50 @@ def _passed_by(graph: Graph, output: str, name: str) -> bool:
     return False
 
 
-def _activated(graph: Graph, before: Sequence[Node]) -> list[str]:
-    """The nodes that can be layers: ReLUs and other activation functions behind a convolution, else convolutions."""
-    spatial = [node for node in before[:-1] if node.spatial and node.kind in ("conv2d", "relu", "pointwise")]
-    maps = [node for node in spatial if node.shape[1] * node.shape[2] > 1] or spatial
-    activated = [node for node in maps if node.kind == "relu" or _follows_convolution(graph, node)]
+def chosen_by_resolution(resolutions: Sequence[tuple[int, ...]], count: int) -> list[int]:
+    """Which of the candidates, given by their resolutions in the order of execution, are the layers; ascending.
+
+    The last of each resolution. Of more resolutions than ``count`` some, spread evenly; of fewer, those with the most
+    candidates for each layer so far give one more, until there are ``count`` layers or no candidates left.
+    """
+    stages: dict[tuple[int, ...], list[int]] = {}
+    for place, resolution in enumerate(resolutions):
+        stages.setdefault(resolution, []).append(place)
+    groups = list(stages.values())
+    if len(groups) > count:
+        groups = [groups[round(place)] for place in np.linspace(0, len(groups) - 1, count)]
+    taken = [1] * len(groups)
+    while sum(taken) < min(count, sum(map(len, groups))):
+        spare = [len(group) / have if have < len(group) else 0.0 for group, have in zip(groups, taken, strict=True)]
+        taken[len(spare) - 1 - int(np.argmax(spare[::-1]))] += 1  # of equal ones the deepest
+    found = []
+    for number, (group, have) in enumerate(zip(groups, taken, strict=True)):
+        last = np.arange(1, have + 1) * len(group) / have - 1
+        places = (
+            np.linspace(0, len(group) - 1, have) if number == 0 and have > 1 else last
+        )  # the first of all is a layer
+        found += [group[round(place)] for place in places]
+    return sorted(found)
+
+
+def _candidates(graph: Graph, classifier: str, before: Sequence[Node]) -> list[str]:
+    """The nodes that can be layers, in the order of execution."""
+    known = [node for node in before[:-1] if node.kind != "input" and graph.layout(node.name) is not None]
+    maps = [node for node in known if graph.shape(node.name)[1:] != (1, 1)] or known
+    activated = [node for node in maps if node.kind == "relu" or _follows_filters(graph, node)]
+    if _attends(graph, classifier):
+        returned = graph.returned()
+        sums = [node for node in maps if node.kind in ("add", "block") and len(set(node.parents)) != 1]
+        blocks = [node for node in sums if node.name in returned] or sums
+        resolutions = {graph.shape(node.name)[1:] for node in blocks}
+        others = {node.name for node in activated if graph.shape(node.name)[1:] not in resolutions}
+        activated = [node for node in maps if node in blocks or node.name in others]
     return [_activation(graph, node).name for node in activated or [node for node in maps if node.kind == "conv2d"]]
+
+
+def _attends(graph: Graph, classifier: str) -> bool:
+    """Whether the signal of the classifier comes through attention."""
+    return "attention" in way_down(graph, classifier).through
 
 
 def _activation(graph: Graph, node: Node) -> Node:
@@ -146,12 +188,23 @@ def _readers(graph: Graph, name: str) -> list[Node]:
     return [node for node in graph.nodes.values() if name in node.parents]
 
 
-def _follows_convolution(graph: Graph, node: Node) -> bool:
-    """Whether a function of one signal stands behind a convolution, with nothing but scaling between them."""
-    if node.kind == "conv2d" or len(node.parents) != 1:
+def _follows_filters(graph: Graph, node: Node) -> bool:
+    """Whether a function of one signal stands behind a convolution or linear layer, with nothing but scaling between them."""
+    if node.kind != "pointwise" or len(node.parents) != 1:
         return False
+    if graph.unfollowed:  # what stands between two modules is not known: any activation function but those of gates
+        return node.operation.what not in ("Sigmoid", "Hardsigmoid", "Tanh")
     parent = graph.nodes[node.parents[0]]
-    return parent.kind == "conv2d" or (parent.kind in ("scale", "identity") and _follows_convolution(graph, parent))
+    while parent.kind not in FILTERS and _only_scales(parent):
+        parent = graph.nodes[parent.parents[0]]
+    return parent.kind in FILTERS
+
+
+def _only_scales(node: Node) -> bool:
+    """Whether a node of one signal leaves the maps what they are: norms, dropout, another order of the axes."""
+    what = node.operation.what.lower()
+    named = "norm" in what or what in ("permute", "transpose", "movedim")
+    return len(node.parents) == 1 and (node.kind in ("scale", "identity") or named)
 
 
 def _named_layers(graph: Graph, nodes: Sequence[str]) -> Iterator[PaperLayer]:
@@ -171,8 +224,11 @@ def _named_layers(graph: Graph, nodes: Sequence[str]) -> Iterator[PaperLayer]:
             raise UserError(f"{said_by}: layer {number} is named twice")
         if number == "7":
             found[7] = PaperLayer(7, "fully connected", _classifier(graph), node.name, node.name)
-        elif not node.spatial:
-            raise UserError(f"{said_by}: {name} gives no maps with rows and columns: name a convolution or its ReLU")
+        elif graph.layout(node.name) is None:
+            known = f"gives {node.shape} for an image, no maps that are known to have rows and columns"
+            raise UserError(
+                f"{said_by}: {name} {known}: name a convolution, its activation function, or a block's output"
+            )
         else:
             end = _block_end(graph, node.name)
             found[int(number)] = PaperLayer(int(number), "convolution", _weights(graph, node.name), node.name, end)
@@ -189,6 +245,6 @@ def _weights(graph: Graph, name: str) -> str:
 def _block_end(graph: Graph, name: str) -> str:
     """The last of the poolings and normalisations that follow a ReLU in a straight line."""
     readers = _readers(graph, name)
-    if len(readers) == 1 and readers[0].kind in ("max_pool", "avg_pool", "identity") and readers[0].spatial:
+    if len(readers) == 1 and readers[0].kind in ("max_pool", "avg_pool", "identity") and graph.layout(readers[0].name):
         return _block_end(graph, readers[0].name)
     return name

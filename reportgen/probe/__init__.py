@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from reportgen.probe.occlusion import Occlusion, OcclusionAt, occlude, occlude_at
     from reportgen.probe.ranking import Strongest, merged, strongest
     from reportgen.probe.tracing import activations, trace
+    from reportgen.probe.ways import Way, way_down
 
 # No module has the name of a function: importing a submodule binds its name on the package.
 _HOMES = {
@@ -37,6 +38,7 @@ _HOMES = {
     "UnknownLayer": "errors",
     "Unpooled": "deconvnet",
     "Unsupported": "errors",
+    "Way": "ways",
     "activations": "tracing",
     "merged": "ranking",
     "occlude": "occlusion",
@@ -47,6 +49,7 @@ _HOMES = {
     "strongest": "ranking",
     "trace": "tracing",
     "unpool": "deconvnet",
+    "way_down": "ways",
 }
 
 __all__ = [
@@ -62,6 +65,7 @@ __all__ = [
     "UnknownLayer",
     "Unpooled",
     "Unsupported",
+    "Way",
     "activations",
     "merged",
     "occlude",
@@ -72,6 +76,7 @@ __all__ = [
     "strongest",
     "trace",
     "unpool",
+    "way_down",
 ]
 
 

@@ -6,7 +6,8 @@ its shift, average pooling is transposed, a residual sum sends the signal down b
 it. This equals back-propagation with the ReLU's rule replaced by "rectify the incoming signal".
 
 Only the window of the receptive field is computed: one forward pass per image records the switches, then the windows of
-all activations of a layer go down together. If a window would be larger than the map, the whole map goes down.
+all activations of a layer go down together. If a window would be larger than the map, the whole map goes down. Below
+operations that have no rule for windows the signal goes down through torch's own record (`reportgen.probe.record`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,14 +22,16 @@ from torch import Tensor, nn
 
 from reportgen.probe.errors import NotFinite, ProbeError, Unsupported
 from reportgen.probe.fetching import send
-from reportgen.probe.fields import Box, reach
+from reportgen.probe.fields import Box, reach, receptive_field
 from reportgen.probe.graph import Graph
 from reportgen.probe.memory import halved
 from reportgen.probe.nodes import Node
 from reportgen.probe.operations import Step
 from reportgen.probe.operations.max_pool import Switched, unpool_windows
+from reportgen.probe.record import Smooth
 from reportgen.probe.spans import Span, mask, place, whole
 from reportgen.probe.tracing import trace
+from reportgen.probe.ways import record_of, way_down
 
 # Bounds how many windows go down together: more share the cost of starting each operation, until the caches are full.
 _WINDOW_VALUES = 6_000_000  # values in the largest signal of a batch
@@ -77,13 +80,15 @@ def project(
     image: Float[Tensor, "channel row column"],
     activations: Sequence[Activation],
     seeds: Sequence[float] | None = None,
+    smooth: Smooth = "factor",
 ) -> list[Projection | None]:
     """Project activations that ``image`` causes to its pixels, each seeded with its own value; in the order given.
 
     An activation of exactly zero has no projection: None. ``seeds``, one for each activation, replace these values: the
-    projection then shows the unit as if it had that value. One forward pass serves all activations. Raises Unsupported
-    if an operation without a rule (GELU, attention, ...) is below a layer, UnknownLayer, ProbeError for a unit that the
-    layer does not have, NotFinite. Source: Zeiler & Fergus 2013, section 2.1.
+    projection then shows the unit as if it had that value. One forward pass serves all activations of a layer. ``smooth``
+    says what GELU, SiLU and their kind do with a rectified signal: multiply it by the unit's own f(x) / x ("factor"), or
+    leave it ("rectified"). Raises Unsupported if an operation without a rule is below a layer, UnknownLayer, ProbeError
+    for a unit that the layer does not have, NotFinite. Source: Zeiler & Fergus 2013, section 2.1.
     """
     if not activations:
         return []
@@ -91,27 +96,25 @@ def project(
     asked: dict[str, list[int]] = {}
     for index, activation in enumerate(activations):
         asked.setdefault(activation.layer, []).append(index)
-    for layer in asked:
-        _check(graph, layer)
+    ways = {layer: way_down(graph, layer, smooth) for layer in asked}
+    for way in ways.values():
+        if way.refusal:
+            raise Unsupported(way.refusal)
     for activation in activations:
         _check_unit(graph, activation)
-    values, recorded = _observe(graph, image, activations)
-    if seeds is not None:
-        values = [torch.tensor(float(seed)) for _, seed in zip(values, seeds, strict=True)]
     found: list[Projection | None] = [None] * len(activations)
+    windowed = [index for index, activation in enumerate(activations) if ways[activation.layer].by == "windows"]
+    observed, recorded = _observe(graph, image, [activations[index] for index in windowed])
+    values = dict(zip(windowed, observed, strict=True))
     for layer, indices in asked.items():
-        active = [index for index in indices if values[index] != 0]
-
-        def descend(most: int, active: list[int] = active) -> list[Projection]:
-            parts = [active[start : start + most] for start in range(0, len(active), most)]
-            units = [[activations[index] for index in some] for some in parts]
-            seeds = [torch.stack([values[index] for index in some]) for some in parts]
-            return [
-                one for some, seed in zip(units, seeds, strict=True) for one in _descend(graph, recorded, some, seed)
-            ]
-
-        projected, _ = halved(descend, _batch_size(graph, layer))
-        for index, projection in zip(active, projected, strict=True):
+        units = [activations[index] for index in indices]
+        given = None if seeds is None else torch.tensor([float(seeds[index]) for index in indices])
+        if ways[layer].by == "record":
+            projected = _through_record(graph, image, units, given, smooth)
+        else:
+            own = torch.stack([values[index] for index in indices]) if given is None else given
+            projected = _through_windows(graph, recorded, units, own)
+        for index, projection in zip(indices, projected, strict=True):
             found[index] = projection
     return found
 
@@ -127,11 +130,7 @@ def refusal(
         if example is None:
             raise ProbeError("a net is followed with an image: pass trace(net, example), or an example")
         net = trace(net, example)
-    try:
-        _check(net, layer)
-    except Unsupported as error:
-        return str(error)
-    return ""
+    return way_down(net, layer).refusal
 
 
 def unpool(net: nn.Module | Graph, image: Float[Tensor, "channel row column"], pool: str) -> Unpooled:
@@ -158,26 +157,21 @@ def unpool(net: nn.Module | Graph, image: Float[Tensor, "channel row column"], p
     return Unpooled(beneath, pooled.clone(), switches, unpooled[0])
 
 
-def _check(graph: Graph, layer: str) -> None:
-    """Raise Unsupported that names the first operation without a rule on the way down from the layer."""
-    if graph.unfollowed:
-        raise Unsupported(f"layer {layer!r} cannot be projected: {graph.unfollowed}")
-    below = graph.below(layer)
-    if below[0].is_image:
-        raise Unsupported(f"layer {layer!r} is the image itself")
-    for node in below:
-        what, why = node.operation.what, node.operation.refusal
-        if why:
-            raise Unsupported(f"layer {layer!r} cannot be projected: {what} ({node.name!r}) {why}")
-    if not any(node.is_image for node in below):
-        raise Unsupported(f"layer {layer!r} does not depend on the image")
+def _place(graph: Graph, unit: Activation) -> int:
+    """A unit's place in its layer's flattened output for one image."""
+    layout, shape = graph.layout(unit.layer), graph.shape(unit.layer)
+    if layout is not None and layout.index is not None:
+        return int(layout.index[unit.map, unit.row, unit.column])
+    return unit.map if len(shape) == 1 else (unit.map * shape[1] + unit.row) * shape[2] + unit.column
 
 
 def _check_unit(graph: Graph, unit: Activation) -> None:
-    shape = graph.shape(unit.layer)
+    shape, why = graph.shape(unit.layer), graph.unknown(unit.layer)
+    if why:
+        raise Unsupported(why)
     place = (unit.map, unit.row, unit.column)
     limits = (*shape, 1, 1)[:3]
-    if len(shape) not in (1, 3) or not all(0 <= at < limit for at, limit in zip(place, limits, strict=True)):
+    if not all(0 <= at < limit for at, limit in zip(place, limits, strict=True)):
         raise ProbeError(f"{unit}: the layer's units are (map, row, column) below {limits}")
 
 
@@ -204,10 +198,14 @@ def _observe(graph: Graph, image: Tensor, units: Sequence[Activation]) -> tuple[
         {layer: partial(note, layer) for layer in layers},
         {name: partial(record, node) for name, node in recording.items()},
     )
+    _check_finite(units, values)
+    return values, recorded
+
+
+def _check_finite(units: Sequence[Activation], values: Sequence[Tensor] | Tensor) -> None:
     for unit, value in zip(units, values, strict=True):
         if value.isnan():
             raise NotFinite(f"layer {unit.layer!r} gives NaN at map {unit.map}, row {unit.row}, column {unit.column}")
-    return values, recorded
 
 
 def _frames(graph: Graph, layer: str, positions: Tensor) -> dict[str, Span]:
@@ -235,10 +233,66 @@ def _batch_size(graph: Graph, layer: str) -> int:
     return max(1, _WINDOW_VALUES // largest)
 
 
+def _through_windows(
+    graph: Graph, recorded: Mapping[str, Any], units: Sequence[Activation], values: Tensor
+) -> list[Projection | None]:
+    """Project units of one layer window by window; None for one whose value is zero."""
+    active = values.nonzero().flatten()
+
+    def descend(most: int) -> list[Projection]:
+        return [
+            one
+            for some in active.split(most)
+            for one in (_descend(graph, recorded, [units[index] for index in some.tolist()], values[some]))
+        ]
+
+    found: list[Projection | None] = [None] * len(units)
+    if len(active):
+        projected, _ = halved(descend, _batch_size(graph, units[0].layer))
+        for index, projection in zip(active.tolist(), projected, strict=True):
+            found[index] = projection
+    return found
+
+
+def _through_record(
+    graph: Graph, image: Tensor, units: Sequence[Activation], given: Tensor | None, smooth: Smooth
+) -> list[Projection | None]:
+    """Project units of one layer through torch's record of a forward pass; ``given`` values replace the units' own."""
+    layer = units[0].layer
+    record = record_of(graph, image, layer, smooth)
+    places = torch.tensor([_place(graph, unit) for unit in units])
+    values = record.output.detach().flatten().cpu()[places]
+    _check_finite(units, values)
+    values = values if given is None else given.to(values)
+    active = values.nonzero().flatten().tolist()
+    found: list[Projection | None] = [None] * len(units)
+    if not active:
+        return found
+    seeds = torch.zeros(len(active), record.output.numel(), dtype=values.dtype)
+    seeds[torch.arange(len(active)), places[active]] = values[active]
+    seeds = send(seeds, graph.device).view(-1, *record.output.shape)
+    rows, columns = graph.input_shape[1:]
+    for index, pixels in zip(active, record.project(seeds), strict=True):
+        box, window = _boxes(graph, units[index])
+        inside = pixels[:, window[0] : window[2], window[1] : window[3]].clone()
+        found[index] = Projection(units[index], float(values[index]), inside, window, box, (rows, columns))
+    return found
+
+
+def _boxes(graph: Graph, unit: Activation) -> tuple[Box, Box]:
+    """A unit's receptive field and the part of it in the image; the whole image where it is not known."""
+    rows, columns = graph.input_shape[1:]
+    try:
+        field = receptive_field(graph, unit.layer)
+        return field.box(unit.row, unit.column), field.inside(unit.row, unit.column)
+    except Unsupported:
+        return (0, 0, rows, columns), (0, 0, rows, columns)
+
+
 def _descend(
     graph: Graph, recorded: Mapping[str, Any], units: Sequence[Activation], values: Tensor
 ) -> list[Projection]:
-    """Send the units of one layer down to the pixels, together."""
+    """Send windows of some units of one layer down to the pixels, together."""
     layer = graph.find(units[0].layer)
     positions = torch.tensor([[unit.row, unit.column] for unit in units])
     with torch.inference_mode(False), torch.no_grad():

@@ -10,12 +10,14 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor, fx
+from torch import Tensor, fx, nn
 
 from reportgen.probe import following
 from reportgen.probe.errors import UnknownLayer, Unsupported
 from reportgen.probe.nodes import Node, Normaliser
+from reportgen.probe.places import Layout, Places, layout_of
 from reportgen.probe.program import Program
+from reportgen.probe.record.recording import leaf, recording
 
 
 class Graph(Program):
@@ -27,6 +29,9 @@ class Graph(Program):
     def __init__(self, module: fx.GraphModule, calls: Mapping[str, list[fx.Node]], example: Tensor) -> None:
         super().__init__(module, calls)
         self.input_shape = tuple(example.shape[1:])  # channel, row, column
+        self.input_type = example.dtype
+        self.ways: dict = {}  # which way down each layer has, once it is known (see `reportgen.probe.ways`)
+        self._layouts: dict[str, Layout | None] = {}
         self._dead_after = following.last_uses(self._order)
         with torch.inference_mode(False), torch.no_grad():
             self.nodes: dict[str, Node] = Normaliser(self).nodes(example[:1])
@@ -64,12 +69,59 @@ class Graph(Program):
         raise UnknownLayer(f"no layer {name!r} in this net: the nearest are {', '.join(nearest)}")
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """The shape of a node's output for one image of the example's size: (map, row, column) or (unit,)."""
-        return self.find(name).shape
+        """The shape of a node's maps for one image of the example's size: (map, row, column) or (unit,).
+
+        Where nobody knows which axes these are, the shape of the output as it is.
+        """
+        node, layout = self.find(name), self.layout(name)
+        return node.shape if layout is None else layout.shape
+
+    def layout(self, name: str) -> Layout | None:
+        """Where a node's maps lie in its output; None for units, and where it is not known (see `reportgen.probe.places`)."""
+        node = self.find(name)
+        if not self._layouts:
+            self._layouts = dict.fromkeys(self.nodes) | self._find_layouts()
+        return self._layouts[node.name]
+
+    def maps(self, name: str, output: Tensor) -> Tensor:
+        """A node's output for some images as (image, map, row, column); unchanged if it has units, or unknown axes."""
+        layout = self.layout(name)
+        return output if layout is None else layout.maps(output)
+
+    def unknown(self, name: str) -> str:
+        """Why a node's output cannot be looked at map by map or unit by unit; empty if it can."""
+        shape = self.find(name).shape
+        if len(shape) == 1 or self.layout(name) is not None:
+            return ""
+        return f"layer {name!r} gives {shape} for an image: which axes are maps, rows and columns is not known"
+
+    def _find_layouts(self) -> dict[str, Layout | None]:
+        """The layouts of the nodes with several axes, from a run of noise."""
+        found: dict[str, Layout | None] = {}
+        noise = self.noise()
+
+        def note(name: str, output: Any) -> None:
+            found[name] = layout_of(places.of(output)) if isinstance(output, Tensor) else None
+
+        with Places(noise) as places:
+            self.run(
+                noise, {node.name: partial(note, node.name) for node in self.nodes.values() if len(node.shape) > 1}
+            )
+        return found
+
+    def noise(self) -> Tensor:
+        """An image of noise, as a batch of one: on zeros a net might branch another way, or give the same everywhere."""
+        image = torch.rand((1, *self.input_shape), generator=torch.Generator().manual_seed(0))
+        return image.to(self.device, self.input_type)
 
     def parents(self, name: str) -> tuple[str, ...]:
         """The nodes whose outputs the node reads."""
         return self.find(name).parents
+
+    def returned(self) -> set[str]:
+        """The nodes that a module with others inside returns: the outputs of blocks and stages."""
+        given = (node for path, calls in self._calls.items() for node in calls if path not in self.nodes)
+        return {self.names[node] for node in given} & set(self.nodes)
 
     def below(self, name: str) -> list[Node]:
         """The node and all nodes it depends on, the nearest to the output first."""
@@ -135,6 +187,40 @@ class Graph(Program):
 
         for image in images:
             self.run(image[None], {name: partial(keep, name) for name in found})
+        return found
+
+    def record(self, images: Tensor, layer: str, exactly: bool = False) -> tuple[Tensor, Tensor]:
+        """Run images up to a layer, recorded by torch: the images as a leaf, and the layer's output as the net gives it.
+
+        Contrast normalisation is recorded as the pass that it is on the way down, or ``exactly``.
+        """
+        top = self.find(layer).fx
+        with recording(self.module, exactly):
+            pixels = leaf(images, self.device)
+            values: dict[fx.Node, Any] = {}
+            inputs = iter((pixels,))
+            for node in self._order:
+                values[node] = self.execute(node, values, inputs)
+                if node is top:
+                    break
+                for dead in self._dead_after[node]:
+                    del values[dead]
+        return pixels, values[top]
+
+    def parameters(self, node: Node) -> list[nn.Parameter]:
+        """The parameters that a node's call uses."""
+        return self._parameters(node.fx)
+
+    def _parameters(self, node: fx.Node) -> list[nn.Parameter]:
+        if node.op == "call_module":
+            return list(self._modules[str(node.target)].parameters())
+        found: list[nn.Parameter] = []
+        for read in node.all_input_nodes:
+            if read.op == "get_attr":
+                value = self.constant(read)
+                found += [value] if isinstance(value, nn.Parameter) else []
+            elif self.is_constant(read):
+                found += self._parameters(read)
         return found
 
     def hooked(self, node: Node) -> bool:

@@ -195,7 +195,7 @@ class Incremental:
             if node.name in self.wanted:
                 if len(output) != len(squares):
                     raise Unsupported(f"layer {node.name!r} does not give one output for each image of a batch")
-                self._note(node.name, squares, summed(output), found)
+                self._note(node.name, squares, summed(self.graph.maps(node.name, output)), found)
             stage.drop(node, values)
 
     def _through_window(self, node: Node, frame: Span, patch: _Patch) -> Tensor:

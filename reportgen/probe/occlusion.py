@@ -16,7 +16,7 @@ from reportgen.probe.errors import ProbeError, Unsupported
 from reportgen.probe.graph import Graph
 from reportgen.probe.incremental import Incremental, summed
 from reportgen.probe.memory import halved
-from reportgen.probe.tracing import activations, trace
+from reportgen.probe.tracing import ROUNDING, activations, trace
 
 
 @dataclass(frozen=True)
@@ -97,23 +97,51 @@ def occlude_at(
         raise ProbeError(f"fill={square.tolist()}: use one value, or {len(image)}, one for each channel of the image")
     graph = trace(net, image[None])
     wanted = {name: graph.find(name).name for name in outputs}
+    for why in map(graph.unknown, outputs):
+        if why:
+            raise Unsupported(why)
     patch = square.to(graph.device).view(-1, 1, 1).expand(len(image), size, size)
     with torch.inference_mode(False), torch.no_grad():
         try:
-            if graph.unfollowed or graph.alone:
-                raise Unsupported(graph.unfollowed or graph.alone)
-            run = Incremental(graph, image, list(wanted.values()), corners, size)
-            (clean, covered), _ = halved(partial(run.outputs, patch), run.most)
-            whole = f"there is no rule for windows of {run.barrier}: after it, whole maps" if run.barrier else ""
-        except Unsupported as error:
+            clean, covered, whole = _in_windows(graph, image, list(wanted.values()), corners, patch)
+        except torch.OutOfMemoryError:
+            raise
+        except (Unsupported, RuntimeError) as error:  # such as windows of attention, laid beside the images of a batch
             clean, covered = _one_by_one(graph, image, list(wanted.values()), corners, patch)
-            whole = f"{error}: whole images, one by one"
+            whole = f"{_reason(error)}: whole images, one by one"
     return OcclusionAt(
         corners,
         {name: clean[node] for name, node in wanted.items()},
         {name: covered[node] for name, node in wanted.items()},
         whole,
     )
+
+
+def _in_windows(
+    graph: Graph, image: Tensor, nodes: Sequence[str], corners: Tensor, patch: Tensor
+) -> tuple[dict[str, Tensor], dict[str, Tensor], str]:
+    """The outputs of the clean image and the covered ones, incrementally, and after which operation maps are whole.
+
+    Raises Unsupported if images that are computed together change each other, and whatever the net raises on parts of maps.
+    """
+    if graph.unfollowed or graph.alone:
+        raise Unsupported(graph.unfollowed or graph.alone)
+    run = Incremental(graph, image, nodes, corners, len(patch[0]))
+    (clean, covered), _ = halved(partial(run.outputs, patch), run.most)
+    if not run.barrier:
+        return clean, covered, ""
+    alone = _totals(graph, image.to(graph.device), nodes)  # behind operations that are not known anything may happen
+    for name in nodes:
+        largest = float(alone[name].abs().max())
+        if not torch.allclose(clean[name], alone[name], rtol=0, atol=ROUNDING * largest, equal_nan=True):
+            raise Unsupported(f"images that are computed together change each other behind {run.barrier}")
+    return clean, covered, f"there is no rule for windows of {run.barrier}: after it, whole maps"
+
+
+def _reason(error: Exception) -> str:
+    """An error in one line."""
+    first = str(error).strip().split("\n")[0]
+    return first if isinstance(error, Unsupported) else f"the net cannot be computed in parts ({first})"
 
 
 def _one_by_one(

@@ -188,17 +188,24 @@ def strongest(
     for batch in batches:
         if graph is None:
             graph = trace(net, batch[:1])
+        for why in map(graph.unknown, layers):
+            if why:
+                raise Unsupported(why)
         tried = min(most, len(batch))
         rankings, fits = halved(partial(_ranked, graph, batch, rankings), tried)
         most = fits if fits < tried else most
     return {layer: ranking.result() for layer, ranking in rankings.items()}
 
 
+def _update(graph: Graph, ranking: _Ranking, output: Tensor) -> None:
+    ranking.update(graph.maps(ranking.layer, output))
+
+
 def _ranked(graph: Graph, batch: Tensor, so_far: dict[str, _Ranking], most: int) -> dict[str, _Ranking]:
     """The rankings with this batch merged in, ``most`` images at once."""
     rankings = {layer: ranking.copy() for layer, ranking in so_far.items()}  # copies: memory may run out halfway
     for images in batch.split(most):
-        graph.run(images, {layer: ranking.update for layer, ranking in rankings.items()})
+        graph.run(images, {layer: partial(_update, graph, ranking) for layer, ranking in rankings.items()})
         for ranking in rankings.values():
             ranking.end_batch()
     return rankings

@@ -123,11 +123,13 @@ def activations(
 ) -> dict[str, Tensor]:
     """The outputs of the named layers: (image map row column) or (image unit), on the net's device.
 
-    Each is a copy made when it was computed, so a later in-place ReLU does not change a convolution's output.
+    Each is a copy made when it was computed, so a later in-place ReLU does not change a convolution's output. Of a layer
+    whose axes are not known it is what the net gives.
     """
     found: dict[str, Tensor] = {}
-    trace(net, images).run(images, {name: partial(_keep, found, name) for name in names})
-    return found
+    graph = trace(net, images)
+    graph.run(images, {name: partial(_keep, found, name) for name in names})
+    return {name: graph.maps(name, output) for name, output in found.items()}
 
 
 def _keep(found: dict[str, Tensor], name: str, output: Tensor) -> None:

@@ -14,6 +14,9 @@ from reportgen.probe.errors import Unsupported
 from reportgen.probe.graph import Graph
 from reportgen.probe.nodes import Node, storage
 from reportgen.probe.operations import Call, Image, Operation
+from reportgen.probe.operations.block import Block
+from reportgen.probe.places import Layout, Places, layout_of
+from reportgen.probe.record.recording import leaf, recording
 
 HALF = (torch.float16, torch.bfloat16)
 
@@ -21,17 +24,18 @@ HALF = (torch.float16, torch.bfloat16)
 class Watched(Graph):
     """A net whose forward pass cannot be followed, for example because it branches on values: its modules are watched.
 
-    Nodes are the calls of leaf modules (``path#1`` for a second call of one), and inputs of such modules that no module
-    gave (``path.input``). Anything may happen between them, and another image may take another way. So nothing can be
-    projected through the net, and no window of a map can be computed alone. Each image runs by itself, because the net may
+    Nodes are the calls of leaf modules (``path#1`` for a second call of one), inputs of such modules that no module gave
+    (``path.input``), and what a module with others inside gives in the shape of its input, if none of them gave it: a
+    block's output. Anything may happen between them, and another image may take another way. So
+    projections go through torch's record, and no window of a map can be computed alone. Each image runs by itself, because the net may
     branch on the whole batch.
     """
 
     def __init__(self, module: nn.Module, example: Tensor, reason: str) -> None:
         self.module = module  # type: ignore[assignment]  # what torch.fx could not make a GraphModule of
         self.unfollowed = reason
-        self.input_shape = tuple(example.shape[1:])
-        self.nodes = {}
+        self.input_shape, self.input_type = tuple(example.shape[1:]), example.dtype
+        self.nodes, self.ways, self._layouts = {}, {}, {}
         self._calls, self.names = {}, {}
         image, holder, alive = example[:1].to(self.device).clone(), dict[int, str](), list[Tensor]()
 
@@ -40,23 +44,27 @@ class Watched(Graph):
             holder[storage(value)] = name
             alive.append(value)  # another tensor would get a freed tensor's storage
 
-        def reads(name: str, module: nn.Module, value: Tensor) -> None:
-            held = self.nodes.get(holder.get(storage(value), ""))
-            if held is None or held.shape != tuple(value.shape[1:]):
+        def held(name: str, value: Tensor) -> str:
+            """The node that gave a value; where no module gave it, a node of its own."""
+            node = self.nodes.get(holder.get(storage(value), ""))
+            if node is None or node.shape != tuple(value.shape[1:]):
                 add(f"{name}.input", Operation("what stands between two modules"), value)
-            below[name] = holder[storage(value)], tuple(value.shape)
+            return holder[storage(value)]
+
+        def reads(name: str, module: nn.Module, value: Tensor) -> None:
+            below[name] = "" if _is_block(module) else held(name, value), tuple(value.shape)
 
         def gives(name: str, module: nn.Module, value: Tensor) -> None:
             parent, shape = below[name]
-            add(name, operations.recognise(Call(module, [shape], tuple(value.shape))), value, (parent,))
+            if not _is_block(module):
+                add(name, operations.recognise(Call(module, [shape], tuple(value.shape))), value, (parent,))
+            elif shape == tuple(value.shape) and storage(value) not in holder:
+                add(name, Block(type(module).__name__), value)
 
         below: dict[str, tuple[str, tuple[int, ...]]] = {}
         add("(image)", Image(), image)
         result = self._run_one(image, reads, gives)
-        self._output = ""
-        if isinstance(result, Tensor):
-            reads("(output)", module, result)
-            self._output = below["(output)"][0]
+        self._output = held("(output)", result) if isinstance(result, Tensor) else ""
 
     @property
     def output(self) -> str:
@@ -69,6 +77,18 @@ class Watched(Graph):
         """The node and all nodes called before it, latest first; the nodes it depends on are among them."""
         order = list(self.nodes.values())
         return order[order.index(self.find(name)) :: -1]
+
+    def parameters(self, node: Node) -> list[nn.Parameter]:
+        """The parameters of the module that a node is, and those that the modules around it hold themselves."""
+        path = node.name.partition("#")[0].removesuffix(".input")
+        parts = path.split(".") if path and not path.startswith("(") else []
+        around = [".".join(parts[:depth]) for depth in range(len(parts) + 1)]
+        held = [self.module.get_submodule(one).parameters(recurse=False) for one in around]
+        return [parameter for some in held for parameter in some]
+
+    def returned(self) -> set[str]:
+        """The outputs of blocks."""
+        return {node.name for node in self.nodes.values() if isinstance(node.operation, Block)}
 
     def at(self, images: Tensor) -> Graph:
         """The same net watched on images of this size."""
@@ -103,7 +123,37 @@ class Watched(Graph):
                 raise Unsupported(f"layer {name!r} does not run for every image: {self.unfollowed}")
             watcher(torch.cat(found[names[name]]))
 
-    def _run_one(self, image: Tensor, reads: "_See", gives: "_See") -> Any:
+    def _find_layouts(self) -> dict[str, Layout | None]:
+        found: dict[str, Layout | None] = {}
+        noise = self.noise()
+
+        def note(name: str, module: nn.Module, value: Tensor) -> None:
+            if name in self.nodes:
+                found[name] = layout_of(places.of(value))
+
+        with Places(noise) as places:
+            self._run_one(noise.clone(), lambda name, *rest: note(f"{name}.input", *rest), note)
+        return found
+
+    def record(self, images: Tensor, layer: str, exactly: bool = False) -> tuple[Tensor, Tensor]:
+        """Run the net on one image (a batch of one), recorded by torch: the image as a leaf, what the module read or gave."""
+        wanted, found = self.find(layer).name, dict[str, Tensor]()
+
+        def keep(name: str, module: nn.Module, value: Tensor) -> None:
+            if name == wanted:
+                found[name] = value.clone()  # a later call may overwrite it
+
+        with recording(self.module, exactly):
+            pixels = leaf(images, self.device)
+            result = self._run_one(
+                pixels.clone(), lambda name, *rest: keep(f"{name}.input", *rest), keep, recorded=True
+            )
+            keep("(output).input", self.module, result)
+        if wanted not in found:
+            raise Unsupported(f"layer {layer!r} does not run for this image: {self.unfollowed}")
+        return pixels, found[wanted]
+
+    def _run_one(self, image: Tensor, reads: "_See", gives: "_See", recorded: bool = False) -> Any:
         """The net's output for one image; shows each leaf module's first argument and output, with the call's name."""
         turns: Counter[str] = Counter()
 
@@ -115,16 +165,22 @@ class Watched(Graph):
                 reads(name(path), module, args[0])
 
         def after(path: str, module: nn.Module, args: tuple, output: Any) -> None:
+            output = output[0] if isinstance(output, tuple) and output else output
             if args and isinstance(args[0], Tensor) and isinstance(output, Tensor):
                 gives(name(path), module, output)
             turns[path] += 1
 
-        leaves = [(path, module) for path, module in self.module.named_modules() if path and not [*module.children()]]
-        with ExitStack() as hooks, layouts.AnyLayout(), torch.inference_mode(False), torch.no_grad():
-            for path, module in leaves:
+        modules = [(path, module) for path, module in self.module.named_modules() if path]
+        with ExitStack() as hooks, layouts.AnyLayout(), torch.inference_mode(False), torch.set_grad_enabled(recorded):
+            for path, module in modules:
                 hooks.callback(module.register_forward_pre_hook(partial(before, path)).remove)
                 hooks.callback(module.register_forward_hook(partial(after, path)).remove)
             return self.module(image)
+
+
+def _is_block(module: nn.Module) -> bool:
+    """Whether a module has others inside."""
+    return next(module.children(), None) is not None
 
 
 _See = Callable[[str, nn.Module, Tensor], None]

@@ -165,9 +165,14 @@ class PreprocessingSettings:
 
 @dataclass(frozen=True, config=STRICT)
 class LayerSettings:
-    """Which nodes of this net are the paper's layers; empty: by the rule in docs/claims.md."""
+    """Which nodes of this net are the paper's layers, and how their activations are projected."""
 
-    nodes: tuple[str, ...] = ()  # names of nodes for layers 1, 2, ..., or with numbers: 1=features.0
+    nodes: tuple[
+        str, ...
+    ] = ()  # names of nodes for layers 1, 2, ..., or with numbers: 1=features.0; empty: docs/claims.md
+    # What GELU, SiLU and their kind do with a signal on the way down, once it is rectified: multiply it by the unit's own
+    # f(x) / x, or leave it (docs/decisions/projections-through-later-operations.md).
+    smooth: Literal["factor", "rectified"] = "factor"
 
 
 def _known_variant(name: str) -> str:

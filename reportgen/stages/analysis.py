@@ -42,7 +42,7 @@ def opened(work: Work) -> Iterator[Inputs]:
     reads = {name.removeprefix(stage.within) for name in stage.inputs}
     inputs = Inputs.open(work.build, settings.compute.device, work.workshop, reads, settings.training_seed, work.input)
     with joined() as world:
-        yield replace(inputs, nodes=settings.layers.nodes, world=world)
+        yield replace(inputs, nodes=settings.layers.nodes, smooth=settings.layers.smooth, world=world)
 
 
 def save(work: Work, inputs: Inputs, folder: Path) -> None:

@@ -1,5 +1,6 @@
 """The model stage: a net that was trained elsewhere, with its weights, before any image is looked at."""
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -14,6 +15,7 @@ from reportgen.base.progress import say
 from reportgen.nets.behaviour import bounded, check_steady
 from reportgen.nets.build import build, cannot_read
 from reportgen.nets.checkpoints import fit, read_state
+from reportgen.nets.layers import FILTERS
 from reportgen.nets.loading import COLOURS, Loaded, load
 from reportgen.nets.snapshots import NET, save_net, snapshot_path
 from reportgen.nets.users_code import patience, users_code
@@ -102,7 +104,7 @@ def trace(name: str, net: torch.nn.Module, crop: int) -> Graph:
     except Exception as error:  # whatever the user's forward pass raises
         raise cannot_read(net, name, shape, error) from None
     if graph.unfollowed:
-        say(f"  {graph.unfollowed}: no projections, and every image is run by itself, whole")
+        say(f"  {graph.unfollowed}: every image is run by itself, whole")
     elif graph.alone:
         say(f"  {graph.alone}: every image is run by itself, whole")
     return graph
@@ -130,8 +132,9 @@ def multiply_adds(graph: Graph) -> int:
     """Multiplications with an addition that one image costs, in convolutions and fully connected layers."""
     total = 0
     for node in graph.nodes.values():
-        if node.kind in ("conv2d", "linear"):
-            places = node.shape[1] * node.shape[2] if node.spatial else 1
+        if node.kind in FILTERS:
+            # A convolution's maps, or a linear layer's units, come once for each place.
+            places = math.prod(node.shape[1:] if node.kind == "conv2d" else node.shape[:-1])
             total += places * node.operation.settings["weight"]().numel()
     return total
 

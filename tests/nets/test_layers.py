@@ -6,12 +6,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 import torchvision
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from small_nets import TINY
 from torch import nn
 
 from reportgen import probe
 from reportgen.base.errors import UserError
-from reportgen.nets.layers import paper_layers
+from reportgen.nets.layers import chosen_by_resolution, paper_layers
 from reportgen.nets.zfnet import ZFNet
 from reportgen.probe import Graph
 
@@ -102,17 +104,82 @@ def test_without_any_activation_the_convolutions_themselves() -> None:
     assert found == {1: "first", 2: "second", 7: "mean", 8: "head"}
 
 
-def test_a_net_of_attention_has_the_layer_that_reads_the_image() -> None:
-    graph = traced(torchvision.models.vit_b_32(num_classes=3), 224)
-    assert maps(graph)[1] == "conv_proj"
-    assert set(maps(graph)) == {1, 7, 8}
+def test_of_a_transformer_the_layers_are_the_outputs_of_blocks() -> None:
+    net = torchvision.models.VisionTransformer(32, 8, 7, 2, 12, 16, num_classes=3)
+    nn.init.normal_(net.heads.head.weight)
+    graph = traced(net, 32)
+    blocks = [graph.find(f"encoder.layers.encoder_layer_{index}").name for index in range(7)]
+    assert maps(graph) == dict(enumerate((blocks[place] for place in (0, 2, 3, 4, 6)), start=1)) | {
+        7: graph.parents("heads.head")[0],
+        8: "heads.head",
+    }
+    assert [graph.shape(name) for name in blocks] == [(12, 4, 4)] * 7
 
 
-def test_a_net_without_convolutions_has_nothing_to_look_at() -> None:
-    with pytest.raises(UserError, match="the net has no convolution below its classifier"):
+@pytest.mark.parametrize(
+    ("candidates", "chosen"),
+    [
+        ((1, 4, 4, 4, 4), (0, 4, 8, 12, 16)),  # the last of each resolution
+        ((1, 2, 2, 2, 2, 2, 2), (0, 4, 6, 8, 12)),  # of seven resolutions the first and the last, and three between
+        ((12,), (0, 3, 6, 8, 11)),  # of one resolution the first and the last, and three between
+        ((2, 6, 6, 13), (1, 7, 13, 20, 26)),  # the fullest has two
+        ((1, 1, 3), (0, 1, 2, 3, 4)),
+        ((3,), (0, 1, 2)),
+        ((24, 1), (0, 8, 15, 23, 24)),
+    ],
+)
+def test_the_layers_are_the_last_of_each_resolution(candidates: tuple[int, ...], chosen: tuple[int, ...]) -> None:
+    resolutions = [(64 >> stage, 64 >> stage) for stage, many in enumerate(candidates) for _ in range(many)]
+    assert chosen_by_resolution(resolutions, 5) == list(chosen)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=9))
+def test_no_resolution_has_three_layers_while_another_has_none(candidates: list[int]) -> None:
+    resolutions = [(99 - stage, 1) for stage, many in enumerate(candidates) for _ in range(many)]
+    chosen = chosen_by_resolution(resolutions, 5)
+    have = [sum(resolutions[place] == (99 - stage, 1) for place in chosen) for stage in range(len(candidates))]
+    assert chosen == sorted(set(chosen))
+    assert len(chosen) == min(5, sum(candidates))
+    assert max(have) <= 2 or min(have) > 0
+    assert chosen[-1] == len(resolutions) - 1
+
+
+def test_a_net_without_maps_has_nothing_to_look_at() -> None:
+    with pytest.raises(UserError, match="the net has no maps below its classifier"):
         maps(traced(nn.Sequential(nn.Flatten(), nn.Linear(3 * 64 * 64, 5))))
     with pytest.raises(UserError, match="neither a linear layer nor a convolution"):
         maps(traced(nn.Sequential(nn.ReLU(), nn.Flatten())))
+
+
+class ChannelsLast(nn.Module):
+    """A block with the maps last, whose ReLU's rows were once taken for maps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.norm = nn.Conv2d(3, 8, 4, 4), nn.LayerNorm(8)
+        self.up, self.relu, self.down = nn.Linear(8, 20), nn.ReLU(), nn.Linear(20, 8)
+        self.head = nn.Linear(8, 4)
+
+    def forward(self, x):
+        x = self.norm(self.stem(x).permute(0, 2, 3, 1))
+        x = x + self.down(self.relu(self.up(x)))
+        return self.head(x.mean((1, 2)))
+
+
+def test_maps_that_come_last_are_maps() -> None:
+    graph = traced(ChannelsLast(), 24)
+    assert maps(graph) == {1: "relu", 7: "mean", 8: "head"}
+    assert graph.shape("relu") == (20, 6, 6)
+    image = torch.rand(1, 3, 24, 24)
+    seen = probe.activations(graph, image, ["relu"])["relu"]
+    with torch.no_grad():
+        net = graph.module
+        torch.testing.assert_close(
+            seen, net.relu(net.up(net.norm(net.stem(image).permute(0, 2, 3, 1)))).permute(0, 3, 1, 2)
+        )
+    with pytest.raises(UserError, match=r"LAYERS=mean: mean gives \(8,\) for an image, no maps that are known"):
+        maps(graph, "mean")
 
 
 def test_the_layers_can_be_named() -> None:
@@ -141,7 +208,10 @@ def test_the_layers_can_be_named() -> None:
         (("features.0", "featurs.1"), "LAYERS=features.0,featurs.1: no layer 'featurs.1' in this net: the nearest are"),
         (("9=features.0",), "LAYERS=9=features.0: layer 9: name layers 1 to 5, and 7"),
         (("one=features.0",), "LAYERS=one=features.0: layer one: name layers 1 to 5, and 7"),
-        (("flatten",), "LAYERS=flatten: flatten gives no maps with rows and columns"),
+        (
+            ("flatten",),
+            "LAYERS=flatten: flatten gives (4,) for an image, no maps that are known to have rows and columns",
+        ),
         (("features.0", "1=features.3"), "LAYERS=features.0,1=features.3: layer 1 is named twice"),
         (("7=features.0",), "LAYERS=7=features.0: name at least one of the convolution layers"),
     ],
@@ -153,9 +223,7 @@ def test_names_that_are_no_layers(nodes: tuple[str, ...], message: str) -> None:
 
 
 def test_what_cannot_be_projected_is_refused_by_name() -> None:
-    graph = traced(Gated(nn.GELU(), nn.ReLU()))
-    assert (
-        probe.refusal(graph, "act2") == "layer 'act2' cannot be projected: GELU ('act2') has no rule in the deconvnet"
-    )
+    graph = traced(Gated(nn.LogSigmoid(), nn.ReLU()))
+    assert probe.refusal(graph, "act2") == "layer 'act2' cannot be projected: LogSigmoid has no rule"
     assert probe.refusal(graph, "first") == ""
-    assert probe.refusal(Gated(nn.ReLU(), nn.ReLU()), "act2", torch.zeros(1, 3, 16, 16)) == ""
+    assert probe.refusal(Gated(nn.GELU(), nn.ReLU()), "act2", torch.zeros(1, 3, 16, 16)) == ""

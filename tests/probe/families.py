@@ -193,7 +193,7 @@ FAMILIES = {
 }  # fmt: skip
 
 
-# --- Nets with operations that the deconvnet has no rule for -----------------------------------------------------------------
+# --- Nets with operations that came after the deconvnet ------------------------------------------------------------------------
 
 
 def _own_weights(make: Callable[[], nn.Module]) -> Callable[[], nn.Module]:
@@ -224,30 +224,38 @@ def _swin() -> nn.Module:
 
 
 @dataclass(frozen=True)
-class Refused(Family):
-    """A net of which some layers cannot be projected."""
+class Later(Family):
+    """A net with activation functions, norms, gates, shuffles or attention of later years."""
 
-    layer: str = ""  # of these
-    what: str = ""  # the operation that stands in the way
-    whole: str = ""  # the one from which on occlusion computes whole maps; empty: none
+    through: tuple[str, ...] = ()  # what its pictures go through
+    whole: str = ""  # the operation from which on occlusion computes whole maps; empty: none
 
 
-REFUSED = {
-    "convnext": Refused(
-        _own_weights(_convnext), 45, 53, ("features.0.0", "features.3.0.block.0"),
-        layer="features.1.0.block.4", what="GELU", whole="permute",
+LATER = {
+    "convnext": Later(
+        _own_weights(_convnext), 45, 53, ("features.0.0", "features.3.0.block.0", "features.3"),
+        through=("LayerNorm", "GELU"), whole="permute",
     ),
-    "efficientnet_b0": Refused(
-        _torchvisions("efficientnet_b0"), 45, 51, ("features.2.1", "features.6"),
-        layer="features.1.0.block.0", what="SiLU", whole="mul of unequal shapes",
+    "efficientnet_b0": Later(
+        _torchvisions("efficientnet_b0"), 45, 51, ("features.2.1", "features.6", "features.8"),
+        through=("SiLU", "gates"), whole="mul of unequal shapes",
     ),
-    "shufflenet_v2_x0_5": Refused(
-        _torchvisions("shufflenet_v2_x0_5"), 63, 49, ("stage2.1", "conv5"), layer="conv5", what="transpose", whole="view"
+    "mobilenet_v3_small": Later(
+        _torchvisions("mobilenet_v3_small"), 65, 49, ("features.3", "features.12"),
+        through=("Hardswish", "gates"), whole="mul of unequal shapes",
     ),
-    "vision transformer": Refused(
-        _own_weights(_vision_transformer), 45, 45, ("conv_proj",), layer="heads.head", what="getitem", whole="reshape"
+    "regnet_y_400mf": Later(
+        lambda: initialised(torchvision.models.regnet_y_400mf()), 65, 49, ("trunk_output.block1", "trunk_output.block4"),
+        through=("gates",), whole="mul of unequal shapes",
     ),
-    "swin": Refused(
-        _own_weights(_swin), 45, 53, ("features.0.0",), layer="features.1.0.mlp.1", what="GELU", whole="permute"
+    "shufflenet_v2_x0_5": Later(
+        _torchvisions("shufflenet_v2_x0_5"), 63, 49, ("stage2.1.branch2.7", "conv5"), whole="view"
+    ),
+    "vision transformer": Later(
+        _own_weights(_vision_transformer), 45, 45, ("conv_proj", "heads.head"),
+        through=("LayerNorm", "attention", "GELU"), whole="reshape",
+    ),
+    "swin": Later(
+        _own_weights(_swin), 45, 53, ("features.0.0", "head"), through=("LayerNorm", "attention", "GELU"), whole="permute"
     ),
 }  # fmt: skip

@@ -74,7 +74,7 @@ def initialised(net: nn.Module, seed: int = 0) -> nn.Module:
                 module.weight.normal_(0, (2 / fan_in) ** 0.5, generator=generator)
                 if module.bias is not None:
                     module.bias.normal_(0, 0.1, generator=generator)
-            if isinstance(module, nn.BatchNorm2d):
+            if isinstance(module, nn.BatchNorm2d) and module.running_var is not None:
                 module.weight.normal_(0, 1, generator=generator)
                 module.bias.normal_(0, 0.2, generator=generator)
                 module.running_mean.normal_(0, 0.2, generator=generator)

@@ -13,13 +13,16 @@ from agreement import (
     errors_against_captum,
     in_batches,
     random_image,
+    units,
 )
-from families import FAMILIES, REFUSED, Family
+from families import FAMILIES, LATER, Family
+from frozen_oracle import frozen_projections
 from oracles import covered_one_by_one, forward_with_hooks
 from probe_nets import relus
 from torch import nn
 
-from reportgen.probe import Activation, Unsupported, activations, occlude, project, refusal, strongest, trace
+from reportgen.probe import Activation, activations, occlude, project, strongest, trace
+from reportgen.probe.ways import Way, way_down
 
 SQUARE, STRIDE = 9, 31  # pixels; the last square along each axis is flush with the edge
 
@@ -90,23 +93,28 @@ def test_the_strongest_nine_equal_sorting_everything(name: str) -> None:
         assert_equals_sorting(found[module], torch.cat([output[module] for output in outputs]), 9)
 
 
-# --- What cannot be inverted ----------------------------------------------------------------------------------------------
+# --- Operations of later years -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_what_cannot_be_inverted_is_refused_by_name(name: str) -> None:
-    family = REFUSED[name]
-    net, image = family.make(), random_image(3, family.rows, family.columns)
+@pytest.mark.parametrize("name", LATER)
+def test_projections_equal_freezing_the_factors(name: str) -> None:
+    family = LATER[name]
+    net, image = family.make().double(), random_image(3, family.rows, family.columns, dtype=torch.float64)
     graph = trace(net, image[None])
-    why = refusal(graph, family.layer)
-    assert why.startswith(f"layer {family.layer!r} cannot be projected: {family.what} (")
-    with pytest.raises(Unsupported, match="has no rule in the deconvnet"):
-        project(graph, image, [Activation(family.layer, 0, 0, 0)])
+    for module in family.modules:
+        chosen = units(activations(graph, image[None], [module])[module][0])[::3]
+        found = project(graph, image, [Activation(module, *unit) for unit in chosen])
+        expected = frozen_projections(net, module, image, chosen)
+        assert chosen
+        for one, other in zip(found, expected, strict=True):
+            assert one is not None
+            assert_close(one.full(), other, 1e-9)
+    assert way_down(graph, family.modules[-1]) == Way("record", family.through)
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_what_cannot_be_inverted_is_covered_and_ranked_all_the_same(name: str) -> None:
-    family = REFUSED[name]
+@pytest.mark.parametrize("name", LATER)
+def test_what_is_projected_through_the_record_is_covered_and_ranked_all_the_same(name: str) -> None:
+    family = LATER[name]
     said = assert_covers_as_one_by_one(family, shares=(1.0,))
     assert said.startswith(f"there is no rule for windows of {family.whole} (")
     net, images = family.make(), random_image(5, 3, family.rows, family.columns)

@@ -288,8 +288,6 @@ def test_each_image_of_a_net_that_branches_on_values_is_run_by_itself() -> None:
 
 def test_what_is_not_known_of_a_net_that_branches_on_values() -> None:
     graph = trace(initialised(Branching()), IMAGES)
-    with pytest.raises(Unsupported, match="layer 'relu' cannot be projected: the forward pass of Branching cannot"):
-        project(graph, IMAGES[0], [Activation("relu", 0, 0, 0)])
     with pytest.raises(Unsupported, match="the receptive field of layer 'relu' is not known: the forward pass"):
         receptive_field(graph, "relu")
     with pytest.raises(UnknownLayer, match="no layer 'rare' in this net"):
@@ -297,6 +295,24 @@ def test_what_is_not_known_of_a_net_that_branches_on_values() -> None:
     graph = trace(initialised(Branching()), IMAGES.abs() * 1e9)
     with pytest.raises(Unsupported, match="layer 'rare' does not run for every image: the forward pass"):
         activations(graph, IMAGES, ["rare"])
+
+
+def test_a_net_that_branches_on_values_is_projected_the_way_that_each_image_takes() -> None:
+    net = initialised(Branching())
+    graph = trace(net, IMAGES)
+    for image in (IMAGES[0].abs(), -IMAGES[1].abs()):
+        sign = float(image.sum().sign())
+        chain = nn.Sequential(net.stem, net.relu, net.pool, net.block, nn.ReLU())  # what it is for a positive image
+        outputs = activations(graph, image[None], ["relu#1"])["relu#1"][0]
+        unit = (int(outputs.amax((1, 2)).argmax()), 1, 2)
+        [found] = project(graph, image, [Activation("relu#1", *unit)])
+        [expected] = project(chain, image * sign, [Activation("4", *unit)])
+        assert (found is None) == (expected is None)
+        if found is not None and expected is not None:
+            torch.testing.assert_close(found.full(), expected.full() * sign)
+        [stem] = project(graph, image, [Activation("stem", 1, 2, 2)])
+        assert stem is not None
+        assert stem.value == pytest.approx(net.stem(image[None] * sign)[0, 1, 2, 2].item())
 
 
 def test_two_inputs_are_refused() -> None:

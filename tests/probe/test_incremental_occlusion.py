@@ -295,6 +295,55 @@ def test_every_image_of_a_net_that_mixes_images_runs_alone(norm: nn.Module) -> N
         assert not torch.allclose(found["3"], net(images), atol=1e-3)
 
 
+class Windows(nn.Module):
+    """Attention in windows, which lie beside the images on the first axis, with a bias for each window of one image."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.mixed, self.head = nn.Conv2d(3, 8, 3, padding=1), nn.Linear(8, 24), nn.Linear(8, 5)
+        self.bias = nn.Parameter(torch.randn(16, 9, 9, generator=torch.Generator().manual_seed(3)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(x).unflatten(2, (4, 3)).unflatten(4, (4, 3)).permute(0, 2, 4, 3, 5, 1)
+        query, key, value = self.mixed(x.reshape(-1, 9, 8)).chunk(3, dim=-1)
+        scores = (query @ key.transpose(1, 2)).view(-1, 16, 9, 9) + self.bias
+        return self.head((scores.softmax(-1).view(-1, 9, 9) @ value).reshape(len(x), -1, 8).mean(1))
+
+
+class ForOne(nn.Module):
+    """Has the shape of one image written into it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(x.flip(3).reshape(3, 12, 12)[None])
+
+
+class Mixing(nn.Module):
+    """Subtracts the mean image of a batch of several behind an operation without windows."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.flip(3)
+        return F.relu(x - x.mean(0, keepdim=True) * (x.mean(0, keepdim=True) > 0.4))
+
+
+@pytest.mark.parametrize(
+    ("net", "side", "why"),
+    [
+        (Windows(), 12, ""),
+        (ForOne(), 12, "the net cannot be computed in parts ("),
+        (Mixing(), 12, "images that are computed together change each other behind flip ('flip')"),
+    ],
+)
+def test_what_fails_in_windows_is_run_whole(net: nn.Module, side: int, why: str) -> None:
+    image = random_image(3, side, side).abs()
+    graph = trace(net.eval(), image[None])
+    found = occlude(graph, image, 5, 3, 0.2, [graph.output])
+    places = torch.cartesian_prod(found.tops, found.lefts).tolist()
+    expected = covered_one_by_one(forward_with_hooks(net, [""]), image, 5, places, 0.2)[""]
+    assert_close(found.covered[graph.output].flatten(0, 1), expected, 1e-5)
+    assert found.whole.startswith(why)
+    assert not why or found.whole.endswith(": whole images, one by one")
+
+
 class Branching(nn.Module):
     """Looks at a value before it decides what to do."""
 

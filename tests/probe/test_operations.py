@@ -17,6 +17,7 @@ from reportgen.probe import Activation, Unsupported, activations, occlude, opera
 from reportgen.probe.operations import Call, Operation, Sent, Signature, Step
 from reportgen.probe.operations.base import ByPlace, Everywhere, Windowed
 from reportgen.probe.spans import Shape, Span, Window, place, whole
+from reportgen.probe.ways import Way, way_down
 
 # --- Three operations that the probe does not know: of a module, of a function with memory, of one without windows --------
 
@@ -167,13 +168,29 @@ def test_covering_it_incrementally_equals_covering_whole_images(mirrored: bool, 
         assert_close(values.flatten(0, 1), expected[module], 1e-10)
 
 
-def test_what_is_not_known_runs_and_is_refused_by_name(net: nn.Module) -> None:
+def test_what_has_no_windows_is_projected_through_the_record(net: nn.Module) -> None:
     graph = trace(net, IMAGE[None])
     torch.testing.assert_close(activations(graph, IMAGE[None], [graph.output])[graph.output], net(IMAGE[None]))
-    with pytest.raises(Unsupported, match=r"cannot be projected: maximum \('maximum'\) has no rule in the deconvnet"):
-        project(graph, IMAGE, [Activation(graph.output, 0, 2, 2)])
+    assert way_down(graph, graph.output).by == "record"
+    (projection,) = project(graph, IMAGE, [Activation(graph.output, 0, 2, 2)])
+    assert projection is not None
+    assert projection.window == (0, 0, 41, 35)  # how far the unit sees is not known
     with pytest.raises(Unsupported, match="layer 'maximum' is a maximum: its receptive field is not known"):
         receptive_field(graph, graph.output)
+
+
+@pytest.mark.usefixtures("known")
+def test_both_roads_give_the_same_picture(net: nn.Module) -> None:
+    graph = trace(net, IMAGE[None])
+    assert way_down(graph, "relu_1").by == "windows"
+    asked = [Activation("relu_1", map_, 3, 2) for map_ in range(5)]
+    by_windows = project(graph, IMAGE, asked)
+    graph.ways["relu_1", "factor"] = Way("record")
+    for one, other in zip(by_windows, project(graph, IMAGE, asked), strict=True):
+        assert (one is None) == (other is None)
+        if one is not None and other is not None:
+            assert (one.window, one.box) == (other.window, other.box)
+            assert_close(other.full(), one.full(), 1e-12)
 
 
 # --- What every operation promises ------------------------------------------------------------------------------------------

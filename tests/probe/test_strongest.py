@@ -125,10 +125,17 @@ def test_bad_requests(k: int, batches: list[Tensor], message: str) -> None:
         strongest(nn.Sequential(nn.ReLU()), ["0"], batches, k)
 
 
-def test_a_layer_of_tokens_has_no_maps() -> None:
-    net = nn.Sequential(nn.Flatten(2))
-    with pytest.raises(Unsupported, match=r"layer '0' gives \(1, 3, 16\): its maps are found in"):
-        strongest(net, ["0"], [torch.ones(1, 3, 4, 4)])
+def test_a_layer_that_mixes_places_has_no_maps() -> None:
+    net = nn.Sequential(nn.Flatten(2), nn.Linear(16, 5))
+    with pytest.raises(
+        Unsupported, match=r"layer '1' gives \(3, 5\) for an image: which axes are maps, rows and columns is"
+    ):
+        strongest(net, ["1"], [torch.ones(1, 3, 4, 4)])
+
+
+def test_flattened_maps_are_still_maps() -> None:
+    images = torch.randn(5, 3, 4, 6, generator=torch.Generator().manual_seed(4))
+    assert_equals_sorting(strongest(nn.Sequential(nn.Flatten(2)), ["0"], [images], 2)["0"], images, 2)
 
 
 def test_operations_without_a_rule_do_not_hinder() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import skimage  # its parts load when they are first used
 from jaxtyping import Bool, Float, Int, UInt8
 
+from reportgen import probe
 from reportgen.analyses.features import Settings
 from reportgen.claims import SHARE, Part, Unit, Verdict, jackknife_part, not_tested
 from reportgen.figures.kinds import Figure, ImageGrid, LineChart, Panel, Series
@@ -29,6 +30,7 @@ from reportgen.look.strongest import (
 
 HOG_SIDE = 32  # pixels; patches are compared at this size
 LIKENESS = Unit("of likeness (0-1)")
+PAPERS_WAY = probe.Way("windows")  # of the paper's own nets
 GROUPED = (2, 3, 4, 5)  # the layers that the claim `grouping` speaks of
 
 
@@ -48,7 +50,12 @@ class Layer:
     between: Float[np.ndarray, " map"]  # and to patches of other maps
     gap_without: Float[np.ndarray, " group"]  # the first minus the second, mean over the maps
     responses: Float[np.ndarray, "map image"]  # largest response of each map to some validation images, evenly spaced
-    refusal: str = ""  # why its activations cannot be projected; empty where they can
+    way: probe.Way = PAPERS_WAY  # how its activations are projected
+
+    @property
+    def refusal(self) -> str:
+        """Why its activations cannot be projected; empty where they can."""
+        return self.way.refusal
 
 
 @dataclass(frozen=True)
@@ -95,7 +102,7 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
             between=between,
             gap_without=gap_without,
             responses=responses[number],
-            refusal=inputs.no_projection(number),
+            way=inputs.way(number),
         )
     return Result(
         layers=layers,
@@ -316,6 +323,7 @@ def numbers(result: Result) -> dict[str, Any]:
         "filters": 0 if result.filters is None else len(result.filters),
         "unlabelled": result.unlabelled,
         "untrained": result.untrained,
+        "through": list(dict.fromkeys(one for layer in result.layers.values() for one in layer.way.through)),
         "layers": [
             {
                 "number": layer.number,
@@ -328,6 +336,8 @@ def numbers(result: Result) -> dict[str, Any]:
                 "least_seen": layer.sight.least,
                 "dead_share": dead_share(layer.top),
                 "refusal": layer.refusal,
+                "road": layer.way.by,
+                "through": list(layer.way.through),
                 "agreement": mean_or_none(layer.agreement),
                 "untrained_agreement": mean_or_none(layer.untrained_agreement),
                 "within": mean_or_none(layer.within),

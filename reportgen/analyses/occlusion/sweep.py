@@ -7,13 +7,13 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
-from reportgen import probe
 from reportgen.analyses.occlusion import localisation as measure
 from reportgen.analyses.occlusion import square
 from reportgen.analyses.occlusion.square import Unit
 from reportgen.base.progress import track
 from reportgen.data.sampling import evenly
 from reportgen.look.inputs import Inputs
+from reportgen.look.sight import field_of
 from reportgen.look.squares import square_sums
 from reportgen.look.strongest import Top, search
 
@@ -156,7 +156,7 @@ def genuineness(inputs: Inputs, sweep: Sweep, size: int, rng: np.random.Generato
     data, found = inputs.data.test, []
     if inputs.no_projection(square.watched(inputs).number):
         return None
-    field = probe.receptive_field(inputs.graph, square.watched(inputs).map)
+    field = field_of(inputs, square.watched(inputs).number)
     units = square.strongest_units(inputs, data, sweep.images)
     steps = list(zip(sweep.images.tolist(), units, sweep.activity, strict=True))
     for index, unit, activity in track(steps, "cover what projections show", len(steps)):

@@ -17,6 +17,7 @@ from reportgen.claims import Verdict
 from reportgen.figures.kinds import Figure, ImageGrid, LineChart, Panel, Series, Table
 from reportgen.look.inputs import Inputs
 from reportgen.look.pictures import cut, grey_at_zero
+from reportgen.look.sight import field_of
 from reportgen.look.strongest import convolutions, search
 from reportgen.nets.layers import PaperLayer
 from reportgen.probe import Graph
@@ -147,7 +148,7 @@ def project_both(
     shown: dict[str, list[np.ndarray]] = {method: [] for method in METHODS}
     for image, place in zip(images, places, strict=True):
         unit = probe.Activation(layer, *(int(part) for part in place))
-        [projection] = probe.project(graph, image, [unit], seeds=[1.0])
+        [projection] = probe.project(graph, image, [unit], seeds=[1.0], smooth=inputs.smooth)
         assert projection is not None  # the seed is not zero
         shown["deconvnet"].append(projection.full().cpu().numpy())
 
@@ -162,7 +163,7 @@ def project_both(
 
 def _compared(inputs: Inputs, layer: PaperLayer, units: Units, pictures: dict[str, np.ndarray]) -> Start:
     """How similar the pictures are to those of the trained net, within each unit's receptive field."""
-    receptive = probe.receptive_field(inputs.graph, layer.map)
+    receptive = field_of(inputs, layer.number)
     boxes = [receptive.inside(int(row), int(column)) for row, column in zip(units.rows, units.columns, strict=True)]
     compared = {
         name: Curves(*_likenesses(pictures[name], pictures[name.removesuffix("_other")][0], boxes)) for name in pictures
@@ -192,7 +193,7 @@ def _examples(
         none, no_steps = np.zeros((0, crop, crop, 3), np.uint8), np.zeros((0, 1, crop, crop, 3), np.uint8)
         return {"patches": none, "deconvnet": no_steps, "gradient": no_steps, "titles": ()}
     layer, units = chosen[-1]
-    receptive = probe.receptive_field(inputs.graph, layer.map)
+    receptive = field_of(inputs, layer.number)
     shown = range(min(count, len(units)))
     places = zip(units.rows[: len(shown)], units.columns[: len(shown)], strict=True)
     whole = (0, 0, crop, crop)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 
 from reportgen.nets.layers import PaperLayer
 from reportgen.probe import Graph, trace
@@ -36,28 +36,14 @@ def stages_below(graph: Graph, layers: Sequence[PaperLayer]) -> list[list[nn.Par
     taken: set[int] = set()
     for place in reversed(range(len(layers))):
         lower = {node.name for node in graph.below(layers[place - 1].map)} if place else set()
-        own = [node.fx for node in graph.below(layers[place].map) if node.name not in lower]
-        beneath = {id(part) for name in lower for part in _parameters(graph, graph.find(name).fx)}
+        own = [node for node in graph.below(layers[place].map) if node.name not in lower]
+        beneath = {id(part) for name in lower for part in graph.parameters(graph.find(name))}
         stage = []
-        for part in (part for node in own for part in _parameters(graph, node)):
+        for part in (part for node in own for part in graph.parameters(node)):
             if id(part) not in taken | beneath:  # weights that a lower layer shares are randomised with that
                 taken.add(id(part))
                 stage.append(part)
         found.append(stage)
-    return found
-
-
-def _parameters(graph: Graph, node: fx.Node) -> list[nn.Parameter]:
-    """The parameters that a node's call uses."""
-    if node.op == "call_module":
-        return list(graph.module.get_submodule(str(node.target)).parameters())
-    found = []
-    for read in node.all_input_nodes:
-        if read.op == "get_attr":
-            value = graph.constant(read)
-            found += [value] if isinstance(value, nn.Parameter) else []
-        elif graph.is_constant(read):
-            found += _parameters(graph, read)
     return found
 
 
@@ -81,14 +67,11 @@ def gradients(
     is not.
     """
     node = graph.find(layer)
-    top = graph.find(node.parents[0] if node.kind == "relu" else layer).fx
-    pixels = images.detach().to(graph.device).clone().requires_grad_()
-    feed, values = iter((pixels,)), dict[fx.Node, Any]()
-    with torch.inference_mode(False), torch.enable_grad():
-        for each in graph.module.graph.nodes:
-            values[each] = graph.execute(each, values, feed)
-            if each is top:
-                break
-        places = (torch.arange(len(pixels)), *torch.from_numpy(units.T.copy()))
-        [found] = torch.autograd.grad(values[top][places].sum(), pixels)
-    return found
+    top = node.parents[0] if node.kind == "relu" else layer
+    places = torch.from_numpy(units.copy()).split(1 if graph.unfollowed else len(units))
+    found: list[Tensor] = []
+    for some, where in zip(images.split(len(places[0])), places, strict=True):
+        pixels, output = graph.record(some, top, exactly=True)
+        chosen = (torch.arange(len(some)), *where.T)
+        found += torch.autograd.grad(graph.maps(top, output)[chosen].sum(), pixels)
+    return torch.cat(found)

@@ -51,6 +51,11 @@ class Operation:
     outside: ClassVar[float] = 0.0  # value outside the map in windows for `run`
 
     @property
+    def through(self) -> str:
+        """How the report names it where a picture went through it; empty for what the paper has, and what is linear."""
+        return ""
+
+    @property
     def settings(self) -> Mapping[str, Any]:
         """The settings of this call, by name; a weight is a function that returns its current value."""
         return vars(self)

@@ -26,9 +26,18 @@ class Linear(Everywhere):
         return [Sent(signal @ self.weight(), None)]
 
 
+@dataclass(frozen=True)
+class LinearByPlace(Operation):
+    """A linear layer on the last of several axes, as of tokens: only the record has its rule."""
+
+    weight: Callable[[], Tensor] = field(kw_only=True)
+
+    kind = "linear by place"
+
+
 def _of(call: Call) -> Operation:
     if call.rank != 2:
-        return Operation(f"{call.what} on {call.rank}-dimensional input")
+        return LinearByPlace(f"{call.what} on {call.rank}-dimensional input", weight=lambda: call.read("weight", None))
     return Linear(call.what, weight=lambda: call.read("weight", None))
 
 

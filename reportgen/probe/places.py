@@ -1,0 +1,321 @@
+"""Where in the image's plane each value of a tensor stands, and so which of a tensor's axes are maps, rows and columns.
+
+A net may keep its maps as (image, map, row, column), with the maps last, as tokens with one more for the class, in windows
+that were rolled, or shuffled. `Places` runs beside the net and gives every value the number of its place: operations that move
+values move the numbers, convolutions and poolings make a grid of their own, a linear layer keeps the places of its rows or, over
+patches, makes a coarser grid. What is known of no rule has no places, and is never taken for maps.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+aten = torch.ops.aten
+
+
+@dataclass(frozen=True)
+class Placed:
+    """The places of a tensor's values for one image."""
+
+    numbers: Int[
+        Tensor, "..."
+    ]  # of the tensor's shape: 1 + row * columns + column of the grid; 0: no place (class token, padding)
+    grid: tuple[int, int]  # rows, columns
+
+    @property
+    def coarse(self) -> tuple[Tensor, Tensor]:
+        """The row and the column of each number; meaningless where there is no place."""
+        return (self.numbers - 1) // self.grid[1], (self.numbers - 1) % self.grid[1]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a layer's maps lie in its output for one image."""
+
+    shape: tuple[int, int, int]  # map, row, column
+    index: Int[Tensor, "map row column"] | None = (
+        None  # into the flattened output; None: the output has this very shape
+    )
+
+    def maps(self, output: Tensor) -> Tensor:
+        """The output for some images as (image, map, row, column)."""
+        if self.index is None:
+            return output
+        return output.flatten(1)[:, self.index.flatten().to(output.device)].unflatten(1, self.shape)
+
+
+def layout_of(placed: Placed | None) -> Layout | None:
+    """The maps of a tensor whose places are known; None where each place of a grid does not have as many values as every other."""
+    if placed is None or len(placed.numbers) != 1 or placed.numbers.dim() < 2:
+        return None
+    if placed.numbers.dim() == 4 and bool((placed.numbers > 0).all()) and _plane(placed) is not None:
+        maps, rows, columns = placed.numbers.shape[1:]
+        return Layout((maps, rows, columns))
+    numbers = placed.numbers.flatten()
+    order = numbers.argsort(stable=True)
+    numbers = numbers[order]
+    order, numbers = order[numbers > 0], numbers[numbers > 0]
+    present, counts = numbers.unique_consecutive(return_counts=True)
+    rows, columns = ((present - 1) // placed.grid[1]).unique(), ((present - 1) % placed.grid[1]).unique()
+    if not len(present) or (counts != counts[0]).any() or len(rows) * len(columns) != len(present):
+        return None
+    maps = int(counts[0])
+    index = order.view(len(rows), len(columns), maps).permute(2, 0, 1).contiguous()
+    return Layout((maps, len(rows), len(columns)), index)
+
+
+def _plane(placed: Placed) -> Placed | None:
+    """The places of a map of a tensor (image, map, row, column); None if its axes are others."""
+    numbers = placed.numbers
+    if numbers.dim() != 4 or len(numbers) != 1:
+        return None
+    first = numbers[:, :1] if numbers.stride(1) == 0 else numbers.amax(1, keepdim=True)
+    if numbers.stride(1) != 0 and not bool(
+        ((numbers == first) | (numbers == 0)).all()
+    ):  # maps joined from elsewhere: 0
+        return None
+    inside = first[0, 0] > 0
+    rows, columns = (one[0, 0] for one in Placed(first, placed.grid).coarse)
+    within = inside.any(1), inside.any(0)
+    if not inside.any() or not bool((inside == within[0][:, None] & within[1][None]).all()):
+        return None
+    down, along = rows[within[0]][:, within[1]], columns[within[0]][:, within[1]]
+    straight = bool((down == down[:, :1]).all() and (along == along[:1]).all())
+    in_order = all(bool((line.diff() > 0).all() or (line.diff() < 0).all()) for line in (down[:, 0], along[0]))
+    return Placed(first[0, 0], placed.grid) if straight and in_order else None
+
+
+def grid(shape: Sequence[int], device: Any = None) -> Placed:
+    """The places of maps (image, map, row, column)."""
+    images, maps, rows, columns = shape
+    numbers = torch.arange(1, rows * columns + 1, dtype=torch.int32, device=device).view(1, 1, rows, columns)
+    return Placed(numbers.expand(images, maps, rows, columns), (rows, columns))
+
+
+class Places(TorchDispatchMode):
+    """Inside this mode every tensor that comes from ``image`` is followed; `of` gives its places."""
+
+    def __init__(self, image: Tensor) -> None:
+        super().__init__()
+        self._known: dict[int, Placed] = {id(image): grid(image.shape, image.device)}
+        self._alive: list[Any] = [image]  # another tensor would get a freed tensor's number
+
+    def of(self, value: Tensor) -> Placed | None:
+        """The places of a tensor; None where they are not known."""
+        found = self._known.get(id(value))
+        return found if found is not None and found.numbers.shape == value.shape else None
+
+    def __torch_dispatch__(
+        self, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        rule = _RULES.get(func.overloadpacket, _kept if torch.Tag.pointwise in func.tags else None)
+        if rule is not None:
+            outputs = result if isinstance(result, tuple | list) else [result]
+            found = rule(self, func, args, kwargs or {}, outputs)
+            self._alive += outputs
+            for output, placed in zip(outputs, found, strict=False):
+                if placed is not None and isinstance(output, Tensor) and placed.numbers.shape == output.shape:
+                    self._known[id(output)] = placed
+        return result
+
+
+_Found = Sequence[Placed | None]
+
+
+def _moved(places: Places, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], outputs: Sequence[Any]) -> _Found:
+    """The operation itself, done to the numbers."""
+    placed = places.of(args[0])
+    if placed is None:
+        return []
+    if func.overloadpacket in (aten.view, aten._unsafe_view, aten._reshape_alias):
+        moved: Any = placed.numbers.reshape(args[1])
+    elif func.overloadpacket is aten.constant_pad_nd:
+        moved = func(placed.numbers, args[1], 0)
+    else:
+        moved = func(placed.numbers, *args[1:], **kwargs)
+    moved = moved if isinstance(moved, tuple | list) else [moved]
+    return [Placed(one, placed.grid) for one in moved]
+
+
+def _kept(places: Places, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], outputs: Sequence[Any]) -> _Found:
+    """Each value stays at its place: functions of one value, norms, sums with what stands at the same places or is not known."""
+    signals = [one for one in args if isinstance(one, Tensor)]
+    known = [found for one in signals if one.shape == outputs[0].shape and (found := places.of(one)) is not None]
+    agree = all(
+        one is known[0] or (one.grid == known[0].grid and torch.equal(one.numbers, known[0].numbers)) for one in known
+    )
+    return known[:1] if agree else _anew(known, outputs[0])
+
+
+def _anew(known: Sequence[Placed], output: Tensor) -> _Found:
+    """Maps that were shifted or thinned out against each other, brought together: on a grid of their own."""
+    aligned = output.dim() == 4 and known and all(_plane(one) is not None for one in known)
+    return [grid(output.shape, output.device)] if aligned else []
+
+
+def _joined(
+    places: Places, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], outputs: Sequence[Any]
+) -> _Found:
+    """Tensors laid side by side; what is joined from elsewhere, such as a class token, has no place."""
+    found = [places.of(one) for one in args[0]]
+    grids = {one.grid for one in found if one is not None}
+    if len(grids) != 1:
+        return []
+    numbers = [
+        torch.zeros((), dtype=torch.int32, device=whole.device).expand(whole.shape) if one is None else one.numbers
+        for one, whole in zip(found, args[0], strict=True)
+    ]
+    joined = Placed(func(numbers, *args[1:], **kwargs), grids.pop())
+    by_map = outputs[0].dim() == 4 and args[1:] in ((1,), (-3,), [1], [-3])
+    return (
+        _anew([one for one in found if one is not None], outputs[0]) if by_map and _plane(joined) is None else [joined]
+    )
+
+
+def _gated(places: Places, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], outputs: Sequence[Any]) -> _Found:
+    """``glu``: one half of the maps gates the other, place by place."""
+    placed = places.of(args[0])
+    if placed is None:
+        return []
+    first, second = placed.numbers.chunk(2, args[1] if len(args) > 1 else -1)
+    return [Placed(first, placed.grid)] if torch.equal(first, second) else []
+
+
+def _renewed(
+    places: Places, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], outputs: Sequence[Any]
+) -> _Found:
+    """Convolutions and poolings: from maps to maps with a grid of their own."""
+    placed = places.of(args[0])
+    if placed is None or outputs[0].dim() != 4 or _plane(placed) is None:
+        return []
+    return [grid(outputs[0].shape, outputs[0].device)]
+
+
+def _by_rows(at: int) -> Callable[..., _Found]:
+    """A product of matrices: every row of the operand that stands at ``at`` keeps its place, or that of its patch."""
+
+    def rule(
+        places: Places, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], outputs: Sequence[Any]
+    ) -> _Found:
+        placed = places.of(args[at])
+        row = None if placed is None or placed.numbers.dim() < 2 else _of_patches(placed)
+        return [] if row is None else [Placed(row.numbers.expand(outputs[0].shape), row.grid)]
+
+    return rule
+
+
+def _of_patches(placed: Placed) -> Placed | None:
+    """The place of each row of a matrix whose rows are places, or patches that tile the grid; one column."""
+    numbers = placed.numbers
+    if numbers.stride(-1) == 0 or bool((numbers == numbers[..., :1]).all()):
+        return Placed(numbers[..., :1], placed.grid)
+    inside = numbers > 0
+    far = torch.iinfo(torch.int32).max
+    low = [torch.where(inside, one, far).amin(-1, keepdim=True) for one in placed.coarse]
+    high = [torch.where(inside, one, -1).amax(-1, keepdim=True) for one in placed.coarse]
+    some = inside.any(-1, keepdim=True)
+    size = [int((last - first + 1)[some].max()) if some.any() else 1 for first, last in zip(low, high, strict=True)]
+    aligned = all(bool((first[some] % step == 0).all()) for first, step in zip(low, size, strict=True))
+    cells = (-(-placed.grid[0] // size[0]), -(-placed.grid[1] // size[1]))
+    found = torch.where(some, low[0] // size[0] * cells[1] + low[1] // size[1] + 1, 0).to(torch.int32)
+    distinct = len(found[some].unique()) == int(some.sum())
+    return Placed(found, cells) if aligned and distinct else None
+
+
+_MOVES = (
+    *(
+        aten.view,
+        aten._unsafe_view,
+        aten._reshape_alias,
+        aten.permute,
+        aten.transpose,
+        aten.t,
+        aten.expand,
+        aten.slice,
+        aten.select,
+        aten.squeeze,
+    ),
+    *(
+        aten.unsqueeze,
+        aten.split,
+        aten.split_with_sizes,
+        aten.unbind,
+        aten.roll,
+        aten.flip,
+        aten.constant_pad_nd,
+        aten.index_select,
+        aten.index,
+    ),
+    *(
+        aten.repeat,
+        aten.pixel_shuffle,
+        aten.pixel_unshuffle,
+        aten.channel_shuffle,
+        aten.native_channel_shuffle,
+        aten.unfold,
+    ),
+    *(aten.unsafe_split, aten.movedim, aten.gather),
+)
+# Of the rest torch says itself that each value depends on its own place alone: ``torch.Tag.pointwise``.
+_IN_PLACE = (
+    *(
+        aten.clone,
+        aten._to_copy,
+        aten.alias,
+        aten.detach,
+        aten.lift_fresh,
+        aten.native_batch_norm,
+        aten._native_batch_norm_legit,
+    ),
+    *(aten._native_batch_norm_legit_no_training, aten.cudnn_batch_norm, aten.miopen_batch_norm, aten.native_layer_norm),
+    *(
+        aten.native_group_norm,
+        aten._fused_rms_norm,
+        aten.native_dropout,
+        aten._prelu_kernel,
+        aten.rrelu_with_noise,
+        aten.hardswish,
+    ),
+    *(aten.hardswish_, aten.log_sigmoid_forward, aten._softmax),
+)
+_GRIDS = (
+    *(
+        aten.convolution,
+        aten._convolution,
+        aten.mkldnn_convolution,
+        aten.cudnn_convolution,
+        aten.max_pool2d_with_indices,
+        aten.avg_pool2d,
+    ),
+    *(
+        aten._adaptive_avg_pool2d,
+        aten.adaptive_max_pool2d,
+        aten.upsample_nearest2d,
+        aten.upsample_bilinear2d,
+        aten.upsample_bicubic2d,
+    ),
+    *(aten._upsample_bilinear2d_aa, aten._upsample_bicubic2d_aa, aten._upsample_nearest_exact2d, aten.mean),
+    *(aten.reflection_pad2d, aten.replication_pad2d, aten.mkldnn_max_pool2d, aten.mkldnn_adaptive_avg_pool2d),
+)
+_RULES: dict[Any, Callable[..., _Found]] = {
+    **dict.fromkeys(_MOVES, _moved),
+    **dict.fromkeys(_IN_PLACE, _kept),
+    **dict.fromkeys(_GRIDS, _renewed),
+    aten.cat: _joined,
+    aten.glu: _gated,
+    aten.mm: _by_rows(0),
+    aten.addmm: _by_rows(1),
+    # Attention: a query's row of weights stands at the query's place, and so does what it gathers.
+    aten.bmm: _by_rows(0),
+    aten.baddbmm: _by_rows(1),
+    aten._scaled_dot_product_flash_attention_for_cpu: _by_rows(0),
+    aten._scaled_dot_product_flash_attention: _by_rows(0),
+    aten._scaled_dot_product_efficient_attention: _by_rows(0),
+    aten._scaled_dot_product_cudnn_attention: _by_rows(0),
+}

@@ -1,0 +1,69 @@
+"""Running a net so that torch records every operation of it, with the paper's contrast normalisation as a pass."""
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.autograd import Function
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.overrides import TorchFunctionMode
+
+
+class PassedOn(Function):
+    """Contrast normalisation, the identity on the way down: gives the output that it is shown, and passes the signal on."""
+
+    @staticmethod
+    def forward(ctx: Any, beneath: Tensor, output: Tensor) -> Tensor:
+        return output.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *signals: Tensor) -> tuple[Tensor, None]:
+        return signals[0], None
+
+
+class _OfFunctions(TorchFunctionMode):
+    """Inside this mode ``F.local_response_norm`` is recorded as a pass."""
+
+    def __torch_function__(
+        self, func: Callable, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        output = func(*args, **(kwargs or {}))
+        return PassedOn.apply(args[0], output.detach()) if func is F.local_response_norm else output
+
+
+_MODULES = (nn.LocalResponseNorm, nn.CrossMapLRN2d)
+
+
+@contextmanager
+def recording(net: nn.Module, exactly: bool = False) -> Iterator[None]:
+    """Meanwhile a forward pass of the net is recorded, operation by operation, if its image is a leaf that asks for it.
+
+    Contrast normalisation is recorded as a pass, or ``exactly``.
+    """
+
+    def pass_on(module: nn.Module, args: tuple, output: Tensor) -> Tensor:
+        return PassedOn.apply(args[0], output.detach())
+
+    with ExitStack() as stack:
+        for module in net.modules():
+            if isinstance(module, _MODULES) and not exactly:
+                stack.callback(module.register_forward_hook(pass_on).remove)
+        if not exactly:
+            stack.enter_context(_OfFunctions())
+        stack.enter_context(sdpa_kernel(SDPBackend.MATH))  # attention as products: fused, it takes one signal at a time
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        stack.enter_context(warnings.catch_warnings())
+        warnings.filterwarnings(
+            "ignore", "Converting a tensor with requires_grad=True"
+        )  # of nets that branch on values
+        yield
+
+
+def leaf(images: Tensor, device: torch.device) -> Tensor:
+    """The images from which a record begins."""
+    return images.detach().to(device).clone().requires_grad_()

@@ -1,0 +1,58 @@
+"""Which of the two roads down a layer's activations take: by windows (`reportgen.probe.deconvnet`), or by the record.
+
+Where both have all rules they give the same picture, and the windows take less time. The record (`reportgen.probe.record`) has
+more rules, and needs no net that can be followed.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor
+
+from reportgen.probe.errors import Unsupported
+from reportgen.probe.graph import Graph
+from reportgen.probe.record import Smooth
+from reportgen.probe.record.walking import Record, read
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a layer's activations are projected to the pixels."""
+
+    by: Literal["windows", "record", "none"]
+    through: tuple[str, ...] = ()  # operations on the way that the paper's nets do not have, as the report names them
+    refusal: str = ""  # why there is no way, naming the operation without a rule
+
+
+def way_down(graph: Graph, layer: str, smooth: Smooth = "factor") -> Way:
+    """The way for a layer; known once for a graph. Raises UnknownLayer."""
+    name = graph.find(layer).name
+    known: dict[tuple[str, Smooth], Way] = graph.ways
+    if (name, smooth) not in known:
+        known[name, smooth] = _found(graph, layer, smooth)
+    return known[name, smooth]
+
+
+def _found(graph: Graph, layer: str, smooth: Smooth) -> Way:
+    below = [] if graph.unfollowed else graph.below(layer)
+    if below and below[0].is_image:
+        return Way("none", refusal=f"layer {layer!r} is the image itself")
+    if below and not any(node.operation.refusal for node in below):
+        if any(node.is_image for node in below):
+            through = dict.fromkeys(node.operation.through for node in reversed(below) if node.operation.through)
+            return Way("windows", tuple(through))
+        return Way("none", refusal=f"layer {layer!r} does not depend on the image")
+    try:
+        return Way("record", record_of(graph, graph.noise()[0], layer, smooth).through)  # alike for every image
+    except Unsupported as error:
+        return Way("none", refusal=str(error))
+
+
+def record_of(graph: Graph, image: Tensor, layer: str, smooth: Smooth) -> Record:
+    """The record of one image (channel row column) up to a layer; raises Unsupported where it cannot be made or read."""
+    try:
+        pixels, output = graph.record(image[None], layer)
+    except RuntimeError as error:
+        reason = str(error).strip().split("\n")[0]
+        raise Unsupported(f"layer {layer!r} cannot be projected: torch cannot record the net ({reason})") from error
+    return read(layer, pixels, output, smooth)
