@@ -56,7 +56,10 @@ def layout_of(placed: Placed | None) -> Layout | None:
     if placed.numbers.dim() == 4 and bool((placed.numbers > 0).all()) and _plane(placed) is not None:
         maps, rows, columns = placed.numbers.shape[1:]
         return Layout((maps, rows, columns))
-    numbers = placed.numbers.flatten()
+    width = (
+        placed.numbers.shape[-1] if placed.numbers.stride(-1) == 0 else 1
+    )  # values of one place that follow each other
+    numbers = (placed.numbers[..., :1] if width > 1 else placed.numbers).flatten()
     order = numbers.argsort(stable=True)
     numbers = numbers[order]
     order, numbers = order[numbers > 0], numbers[numbers > 0]
@@ -64,8 +67,9 @@ def layout_of(placed: Placed | None) -> Layout | None:
     rows, columns = ((present - 1) // placed.grid[1]).unique(), ((present - 1) % placed.grid[1]).unique()
     if not len(present) or (counts != counts[0]).any() or len(rows) * len(columns) != len(present):
         return None
-    maps = int(counts[0])
-    index = order.view(len(rows), len(columns), maps).permute(2, 0, 1).contiguous()
+    maps = int(counts[0]) * width
+    values = order[:, None] * width + torch.arange(width, device=order.device)
+    index = values.view(len(rows), len(columns), maps).permute(2, 0, 1).contiguous()
     return Layout((maps, len(rows), len(columns)), index)
 
 

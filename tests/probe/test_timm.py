@@ -57,6 +57,8 @@ def small(family: str) -> tuple[torch.nn.Module, torch.Tensor]:
             if isinstance(module, torch.nn.BatchNorm2d):
                 torch.nn.init.uniform_(module.weight, 0.5, 1.5)
                 torch.nn.init.normal_(module.bias, 0, 0.1)
+            if isinstance(module, torch.nn.Linear) and not module.weight.any():  # a Mixer's classifier
+                torch.nn.init.normal_(module.weight)
         return net, torch.randn(3, side, side)
 
 
