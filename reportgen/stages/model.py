@@ -11,6 +11,7 @@ from reportgen import probe
 from reportgen.base.artifacts import DOCUMENT, write_json
 from reportgen.base.errors import UserError
 from reportgen.base.progress import say
+from reportgen.look.cost import multiply_adds
 from reportgen.nets.behaviour import bounded, check_steady
 from reportgen.nets.build import build, cannot_read
 from reportgen.nets.checkpoints import fit, read_state
@@ -124,16 +125,6 @@ def _outputs(name: str, graph: Graph) -> int:
     if len(shape) != 1:
         raise UserError(f"MODEL={name}: it gives {shape} for an image, not one number for each class")
     return shape[0]
-
-
-def multiply_adds(graph: Graph) -> int:
-    """Multiplications with an addition that one image costs, in convolutions and fully connected layers."""
-    total = 0
-    for node in graph.nodes.values():
-        if node.kind in ("conv2d", "linear"):
-            places = node.shape[1] * node.shape[2] if node.spatial else 1
-            total += places * node.operation.settings["weight"]().numel()
-    return total
 
 
 def _snapshots(source: Path, loaded: Loaded, folder: Path, model: ModelSettings) -> Iterator[float]:

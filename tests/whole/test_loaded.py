@@ -679,7 +679,7 @@ def test_the_commands_of_the_guide_do_what_it_says(tmp_path: Path) -> None:
     (tmp_path / "classes.csv").write_text(table)
     photographs(tmp_path / "images", count=3)
     subprocess.run([sys.executable, "save.py"], cwd=tmp_path, check=True)
-    commands = [shlex.split(line) for line in re.findall(r"^make report (MODEL=mynet.*)$", GUIDE, re.M)]
+    commands = [shlex.split(line) for line in re.findall(r"^make report (MODEL=mynet:.* WEIGHTS=.*)$", GUIDE, re.M)]
     assert len(commands) >= 5
     tops = []
     for place, command in enumerate(commands):
@@ -692,3 +692,58 @@ def test_the_commands_of_the_guide_do_what_it_says(tmp_path: Path) -> None:
     assert "ImageNet" in page  # who says what it reads
     assert tops[0]["numbers"]["preprocessing"] == tops[1]["numbers"]["preprocessing"]  # as the guide claims
     assert [entry["name"] for entry in tops[2]["classes"]] == ["dark", "light"]
+
+
+def written(home: Path) -> None:
+    """The guide's code and images, in the user's folder."""
+    for name, code in re.findall(r"```python\n# (\w+\.py)\n(.*?)```", GUIDE, re.S):
+        (home / name).write_text(code)
+    photographs(home / "images", count=6)
+
+
+def test_the_nets_of_timm_and_transformers_in_the_guide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("timm")
+    pytest.importorskip("transformers")
+    written(tmp_path)
+    subprocess.run([sys.executable, "others.py"], cwd=tmp_path, check=True, capture_output=True)
+    monkeypatch.chdir(tmp_path)
+    for begin, read_from, classes in (
+        ("timm/test_resnet WEIGHTS=timm.pt", "timm/test_resnet.r160_in1k says so", 2),
+        ("hf/vit", "hf/vit says so", 2),
+    ):
+        [line] = re.findall(rf"^make report (MODEL={begin} .*)$", GUIDE, re.M)
+        switches = dict(word.split("=", 1) for word in shlex.split(line)) | {"PROFILE": "tiny"}
+        planned(settings.load(switches, sizes), tmp_path / "build", tmp_path / "report").make_due(
+            ["trained", "occlusion"]
+        )
+        said = numbers(tmp_path)
+        assert (said["preprocessing_from"], said["classes"], said["labelled_images"]) == (read_from, classes, 12)
+
+
+def test_a_net_of_the_guide_is_trained_here_and_its_report_says_so(tmp_path: Path) -> None:
+    written(tmp_path)
+    [line] = re.findall(r"^make report (MODEL=mynet:small DATA.*)$", GUIDE, re.M)
+    done = here("run", *shlex.split(line), "PROFILE=tiny", "REPEATS=2", cwd=tmp_path, pdf=False)
+    assert done.returncode == 0, done.stderr
+    said = numbers(tmp_path)
+    assert (said["loaded"], said["classes"], said["epochs"], said["snapshots"][0]) == (False, 2, 2, 0.0)
+    whys = {claim["id"]: claim["why"] for claim in read_json(tmp_path / "report" / "metrics.json")["claims"]}
+    assert all("not this net" in whys[name] for name in ("better-architecture", "depth-matters", "clipping"))
+    assert (tmp_path / "build" / "repeats" / "1" / "net" / "net.safetensors").exists()
+    page = (tmp_path / "report" / "index.html").read_text()
+    assert "not of this net, which is neither" in " ".join(page.split())
+    before = {path: path.read_bytes() for path in (tmp_path / "build" / "net").rglob("*.safetensors")}
+    done = here("run", *shlex.split(line), "PROFILE=tiny", "SEED=0", cwd=tmp_path, pdf=False)
+    assert "training the net" not in done.stderr  # it is not due
+    (tmp_path / "mynet.py").write_text((tmp_path / "mynet.py").read_text() + "\n# changed\n")
+    done = here("stage", "net", *shlex.split(line), "PROFILE=tiny", cwd=tmp_path, pdf=False)
+    assert "training the net" in done.stderr
+    assert all(path.read_bytes() == content for path, content in before.items())
+
+
+def test_another_net_is_tried_before_any_image_is_read(home: Path) -> None:
+    done = here("run", *words(USUAL | {"MODEL": "brightness_net:hangs", "WEIGHTS": "", "MODEL_PATIENCE": "0.5"}
+        | dict.fromkeys(("PREPROCESSING_MEAN", "PREPROCESSING_DEVIATION"), "")), cwd=home)  # fmt: skip
+    assert done.returncode == 2
+    assert "MODEL=brightness_net:hangs: running one image did not end within 0.5 s: " in done.stderr
+    assert not (home / "build" / "data").exists()

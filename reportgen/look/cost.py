@@ -1,0 +1,25 @@
+"""What a net costs."""
+
+from typing import Any
+
+import torch
+
+from reportgen import probe
+from reportgen.probe import Graph
+
+
+def cost(net: torch.nn.Module, crop: int) -> dict[str, Any]:
+    """A net's weights, and the multiplications that one image of `crop` pixels costs."""
+    device = next(net.parameters()).device
+    graph = probe.trace(net, torch.zeros(1, 3, crop, crop, device=device))
+    return {"parameters": sum(value.numel() for value in net.parameters()), "multiply_adds": multiply_adds(graph)}
+
+
+def multiply_adds(graph: Graph) -> int:
+    """Multiplications with an addition that one image costs, in convolutions and fully connected layers."""
+    total = 0
+    for node in graph.nodes.values():
+        if node.kind in ("conv2d", "linear"):
+            places = node.shape[1] * node.shape[2] if node.spatial else 1
+            total += places * node.operation.settings["weight"]().numel()
+    return total
