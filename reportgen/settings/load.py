@@ -87,6 +87,9 @@ def load(
     _begin_with_recipe(values["training"], origin)
     model = _validate("model", types["model"], values["model"], origin)
     _check_model(model, values, origin)
+    for (section, _), said_by in called.items():
+        if section == "compare" and not model.loaded and not model.of_the_paper:
+            raise UserError(f"{said_by}: only variants of the paper's nets are compared (MODEL=zfnet): leave it out")
     if model.loaded:
         for (section, key), said_by in called.items():
             if section in ("training", "compare") or (section, key) in (*OF_TRAINED_NETS, ("noise", "repeats")):

@@ -1,6 +1,5 @@
 """The model stage: a net that was trained elsewhere, with its weights, before any image is looked at."""
 
-import math
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -12,10 +11,10 @@ from reportgen import probe
 from reportgen.base.artifacts import DOCUMENT, write_json
 from reportgen.base.errors import UserError
 from reportgen.base.progress import say
+from reportgen.look.cost import multiply_adds
 from reportgen.nets.behaviour import bounded, check_steady
 from reportgen.nets.build import build, cannot_read
 from reportgen.nets.checkpoints import fit, read_state
-from reportgen.nets.layers import FILTERS
 from reportgen.nets.loading import COLOURS, Loaded, load
 from reportgen.nets.snapshots import NET, save_net, snapshot_path
 from reportgen.nets.users_code import patience, users_code
@@ -126,17 +125,6 @@ def _outputs(name: str, graph: Graph) -> int:
     if len(shape) != 1:
         raise UserError(f"MODEL={name}: it gives {shape} for an image, not one number for each class")
     return shape[0]
-
-
-def multiply_adds(graph: Graph) -> int:
-    """Multiplications with an addition that one image costs, in convolutions and fully connected layers."""
-    total = 0
-    for node in graph.nodes.values():
-        if node.kind in FILTERS:
-            # A convolution's maps, or a linear layer's units, come once for each place.
-            places = math.prod(node.shape[1:] if node.kind == "conv2d" else node.shape[:-1])
-            total += places * node.operation.settings["weight"]().numel()
-    return total
 
 
 def _snapshots(source: Path, loaded: Loaded, folder: Path, model: ModelSettings) -> Iterator[float]:

@@ -12,14 +12,13 @@ from reportgen.base.artifacts import DOCUMENT, digest_file, write_arrays, write_
 from reportgen.data.dataset import Dataset
 from reportgen.data.sampling import evenly
 from reportgen.data.transforms import Preprocessing
+from reportgen.look.cost import cost
 from reportgen.nets.others import OtherNet, other_net
 from reportgen.nets.snapshots import NET, SNAPSHOTS, load_net, save_net, snapshot_path, snapshots
 from reportgen.nets.training import loop as training
 from reportgen.pipeline.work import Work
 from reportgen.settings.recipes import Architecture
 from reportgen.settings.sections import jsonable
-from reportgen.stages.model import multiply_adds
-from reportgen.stages.model import trace as followed
 from reportgen.stages.train import Chosen, planned, train, train_along
 
 TOP = 5
@@ -82,10 +81,7 @@ def make(work: Work, folder: Path) -> None:
 def _cost(plan: training.Plan, net: torch.nn.Module) -> dict[str, int]:
     if isinstance(plan.architecture, Architecture):
         return {"parameters": plan.architecture.parameters, "multiply_adds": plan.architecture.multiply_adds}
-    graph = followed(plan.architecture.name, net.cpu(), plan.architecture.input_size)
-    cost = {"parameters": sum(value.numel() for value in net.parameters()), "multiply_adds": multiply_adds(graph)}
-    net.to(plan.device)
-    return cost
+    return cost(net, plan.architecture.input_size)
 
 
 def more_accuracy(

@@ -55,18 +55,17 @@ def test_a_recipe_gives_the_values_that_nothing_else_gives() -> None:
         ({"EPOCHS": "many"}, "EPOCHS=many: input should be a valid integer"),
         ({"SEED": "-1"}, "SEED=-1: input should be greater than or equal to 0"),
         (
-            {"MODEL": "alexnet"},
-            "MODEL=alexnet: only zfnet and krizhevsky are trained here: give WEIGHTS=path to a state",
+            {"MODEL": "alexnet", "TRAINING_RECIPE": "paper"},
+            "TRAINING_RECIPE=paper: this is for the paper's nets (MODEL=zfnet): leave it out",
         ),
+        ({"MODEL": "mine:net", "MODEL_WIDTHS": "1,2,3,4,5"}, "MODEL_WIDTHS=1,2,3,4,5: this is for the paper's nets"),
+        ({"MODEL": "timm/resnet10t", "TRAINING_DROPOUT": "0.1"}, "TRAINING_DROPOUT=0.1: this is for the paper's nets"),
+        ({"MODEL": "timm/resnet10t", "COMPARE_EPOCHS": "3"}, "COMPARE_EPOCHS=3: only variants of the paper's nets are"),
+        ({"TRAINING_OPTIMISER": "adam"}, "TRAINING_OPTIMISER=adam: input should be 'sgd' or 'adamw'"),
         (
-            {"MODEL": "zfnt"},
-            "MODEL=zfnt: only zfnet and krizhevsky are trained here; did you mean 'zfnet'?: give WEIGHTS=",
+            {"MODEL": "my net", "WEIGHTS": "a.pt"},
+            "MODEL=my net: use zfnet, krizhevsky, a torchvision classifier, timm/NAME",
         ),
-        (
-            {"MODEL": "mine:net"},
-            "MODEL=mine:net: only zfnet and krizhevsky are trained here: give WEIGHTS=path to a state",
-        ),
-        ({"MODEL": "my net", "WEIGHTS": "a.pt"}, "MODEL=my net: use zfnet, krizhevsky, a torchvision classifier, or"),
         ({"CLASSES": "a.csv"}, "CLASSES=a.csv: this is for a net that is loaded: give WEIGHTS=, or leave it out"),
         ({"PREPROCESSING_ORDER": "BGR"}, "PREPROCESSING_ORDER=BGR: this is for a net that is loaded"),
         ({"PREPROCESSING_RANGE": "7", "WEIGHTS": "a.pt"}, "PREPROCESSING_RANGE=7: use 1 or 255"),
@@ -226,3 +225,10 @@ def test_what_a_run_says_of_its_switches_gives_the_same_settings(switches: dict[
     if "WEIGHTS" in switches:
         assert list(said)[:3] == ["MODEL", "WEIGHTS", "DATA"]
         assert set(said) == set(switches)
+
+
+def test_adamw_has_its_own_values_unless_the_user_gives_others() -> None:
+    training = settings.load({"TRAINING_OPTIMISER": "adamw", "MODEL": "mine:net"}).training
+    assert (training.optimiser, training.learning_rate, training.weight_decay) == ("adamw", 1e-3, 0.05)
+    training = settings.load({"TRAINING_OPTIMISER": "adamw", "TRAINING_LEARNING_RATE": "0.1"}).training
+    assert (training.learning_rate, training.weight_decay) == (0.1, 0.05)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from runs import REPOSITORY, below
-from test_loaded import CODE, photographs, planted
+from users_nets import CODE, photographs, planted
 
 from reportgen.base.artifacts import read_json
 from reportgen.page.digest import LONGEST

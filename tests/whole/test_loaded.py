@@ -1,233 +1,30 @@
 """A net that was trained elsewhere, from the command to the report."""
 
 import re
-import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from runs import REPOSITORY, Run, here
+from runs import Run, here
+from users_nets import CODE, USUAL, made, numbers, photographs, planted, settle, words
 
 from reportgen.analyses import settings
-from reportgen.analyses.invariance.distances import responses
-from reportgen.analyses.occlusion import square
 from reportgen.analyses.registry import BY_NAME
 from reportgen.base.artifacts import DOCUMENT, read_json
 from reportgen.base.errors import UserError
 from reportgen.data.annotations import Annotations
 from reportgen.look.inputs import Inputs
 from reportgen.nets.sizes import sizes
-from reportgen.pipeline.run import Pipeline
 from reportgen.stages.net import accuracy
 from reportgen.stages.plan import pipeline as planned
-
-GUIDE = (REPOSITORY / "docs" / "your-own-net.md").read_text()
-CODE = """
-import collections
-import dataclasses
-import time
-import warnings
-
-import torch
-from torch import nn
-
-class Brightness(nn.Module):
-    "Tells dark from light images by the mean of what it reads."
-    def __init__(self, activation=nn.ReLU):
-        super().__init__()
-        self.conv, self.act, self.pool = nn.Conv2d(3, 2, 3, bias=True), activation(), nn.MaxPool2d(2)
-        self.conv2, self.act2 = nn.Conv2d(2, 2, 3), activation()
-        self.head = nn.Linear(2, 2)
-    def forward(self, images):
-        return self.head(self.act2(self.conv2(self.pool(self.act(self.conv(images))))).mean((2, 3)))
-
-def brightness(): return Brightness()
-def smooth(): return Brightness(nn.GELU)
-def branching():
-    class Branching(Brightness):
-        def forward(self, images):
-            return super().forward(images) if images.sum() > 0 else super().forward(-images)
-    return Branching()
-def viewing(branching=False):
-    class Viewing(Brightness):
-        "Flattens by view, as tutorials do: that asks for contiguous memory."
-        def forward(self, images):
-            if branching and images.sum() < 0:
-                images = -images
-            maps = self.act2(self.conv2(self.pool(self.act(self.conv(images)))))
-            flat = maps.view(maps.size(0), -1)
-            return self.head(flat.view(-1, 2, 13 * 13).mean(2))
-    return Viewing()
-def viewing_and_branching(): return viewing(branching=True)
-def pair():
-    class Pair(Brightness):
-        def forward(self, images, more): return super().forward(images + more)
-    return Pair()
-def broken():
-    class Broken(Brightness):
-        def forward(self, images): return super().forward(nothing)
-    return Broken()
-def maps(): return nn.Conv2d(3, 2, 3)
-def heads(*layers):
-    net = Brightness()
-    net.head = nn.Sequential(net.head, *layers)
-    return net
-def probabilities(): return heads(nn.Softmax(1))
-def one_number(): return heads(nn.Linear(2, 1))
-def nowhere():
-    net = heads()
-    nn.init.constant_(net.head[0].bias, float("nan"))
-    return net
-def squeezing():
-    class Squeezing(Brightness):
-        def forward(self, images): return super().forward(images).squeeze()
-    return Squeezing()
-def several():
-    class Several(Brightness):
-        def forward(self, images): return {"logits": super().forward(images)}
-    return Several()
-def two_rows():
-    class TwoRows(Brightness):
-        def forward(self, images): return {"a": super().forward(images), "b": 2 - super().forward(images)}
-    return TwoRows()
-def nothing_at_all():
-    class Nothing(Brightness):
-        def forward(self, images): return "light"
-    return Nothing()
-class Answer(collections.namedtuple("Answer", "maps logits")): pass
-@dataclasses.dataclass
-class Output:
-    logits: torch.Tensor
-    maps: torch.Tensor
-def answering(give):
-    class Answering(Brightness):
-        def forward(self, images):
-            maps = self.act2(self.conv2(self.pool(self.act(self.conv(images)))))
-            return give(maps, self.head(maps.mean((2, 3))))
-    return Answering()
-def a_tuple(): return answering(lambda maps, logits: (maps, logits))
-def a_list(): return answering(lambda maps, logits: [logits])
-def a_named_tuple(): return answering(Answer)
-def a_dataclass(): return answering(lambda maps, logits: Output(logits, maps))
-def a_dictionary(): return answering(lambda maps, logits: {"aux": 0 * logits, "logits": logits, "maps": maps})
-def leaves():
-    class Leaves(Brightness):
-        def forward(self, images): raise SystemExit("enough")
-    return Leaves()
-def hangs():
-    class Hangs(Brightness):
-        def forward(self, images):
-            while True: time.sleep(1)
-    return Hangs()
-def dropping(): return heads(Always(0.1))
-class Always(nn.Dropout):
-    def forward(self, numbers): return nn.functional.dropout(numbers, self.p, True)
-def remembering():
-    class Remembering(Brightness):
-        seen = 0
-        def forward(self, images):
-            self.seen = 0.5 * self.seen + images.mean()
-            return super().forward(images) + self.seen
-    return Remembering()
-def batch_norm():
-    net = heads()
-    net.act = nn.Sequential(nn.BatchNorm2d(2, track_running_stats=False), nn.ReLU())
-    return net
-def under_autocast():
-    class Autocast(Brightness):
-        def forward(self, images):
-            with torch.autocast("cpu", torch.bfloat16): return super().forward(images)
-    return Autocast()
-def doubling():
-    class Doubling(Brightness):
-        def forward(self, images): return super().forward(images).double()
-    return Doubling()
-def labels(): return heads(nn.Sigmoid())
-def one_label(): return heads(Difference())
-def one_probability(): return heads(Difference(), nn.Sigmoid())
-class Difference(nn.Module):
-    def forward(self, logits): return logits[:, 1:] - logits[:, :1]
-def grey():
-    net = heads()
-    net.conv = nn.Conv2d(1, 2, 3)
-    return net
-def silently(make):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch calls both deprecated
-        return make(Brightness())
-def scripted(): return silently(torch.jit.script)
-def quantised(): return silently(torch.ao.quantization.quantize_dynamic)
-def wrapped(): return torch.compile(nn.DataParallel(Brightness()))
-def half(): return Brightness().half()
-def double(): return Brightness().double()
-the_one = Brightness()
-def same(): return the_one
-"""
-
-
-def planted(white: float = 1.0) -> dict[str, torch.Tensor]:
-    """Weights with which `Brightness` says "light" where the mean colour in 0..white is above a half."""
-    one = torch.zeros(2, 3, 3, 3)
-    one[0] = 1 / 27 / white  # the mean brightness, and its complement
-    one[1] = -1 / 27 / white
-    through = torch.zeros(2, 2, 3, 3)
-    through[0, 0] = through[1, 1] = 1 / 9
-    return {
-        "conv.weight": one,
-        "conv.bias": torch.tensor([0.0, 1.0]),
-        "conv2.weight": through,
-        "conv2.bias": torch.zeros(2),
-        "head.weight": torch.tensor([[-5.0, 5.0], [5.0, -5.0]]),
-        "head.bias": torch.zeros(2),
-    }
-
-
-def photographs(root: Path, kinds: tuple[str, ...] = ("dark", "light"), count: int = 10) -> Path:
-    rng = np.random.default_rng(0)
-    for index in range(count):
-        for place, kind in enumerate(kinds):
-            picture = rng.integers(10 + 130 * place, 110 + 130 * place, (40, 50, 3), dtype=np.uint8)
-            (root / kind).mkdir(parents=True, exist_ok=True)
-            Image.fromarray(picture).save(root / kind / f"{index:02d}.png")
-    return root
 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The user's folder: code, weights, images."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delitem(sys.modules, "brightness_net", raising=False)
-    (tmp_path / "brightness_net.py").write_text(CODE)
-    torch.save({"state_dict": {f"module.{name}": value for name, value in planted().items()}}, "net.pt")
-    photographs(tmp_path / "images")
-    return tmp_path
-
-
-USUAL = {
-    "PROFILE": "tiny",
-    "MODEL": "brightness_net:brightness",
-    "WEIGHTS": "net.pt",
-    "DATA": "images",
-    "DATA_SIZE": "36",
-    "DATA_CROP": "32",
-    "PREPROCESSING_MEAN": "0,0,0",
-    "PREPROCESSING_DEVIATION": "1,1,1",
-}
-
-
-def made(home: Path, *goals: str, **switches: str) -> Pipeline:
-    """The stages that are asked for, made in this process."""
-    pipeline = planned(settings.load(USUAL | switches, sizes), home / "build", home / "report")
-    pipeline.make_due(goals or ["net"])
-    return pipeline
-
-
-def numbers(home: Path, stage: str = "net") -> dict:
-    return read_json(home / "build" / stage / DOCUMENT)["numbers"]
+    return settle(tmp_path, monkeypatch)
 
 
 def test_the_net_is_looked_up_asked_and_opened_again(home: Path) -> None:
@@ -471,110 +268,6 @@ def test_mistakes_are_named(home: Path, switches: dict[str, str], message: str) 
         made(home, **switches)
 
 
-@pytest.mark.parametrize("kind", ["a_tuple", "a_list", "a_named_tuple", "a_dataclass", "a_dictionary"])
-def test_the_outputs_among_several_things_are_read_with_the_file_that_there_is(home: Path, kind: str) -> None:
-    made(home, "net", "occlusion", MODEL=f"brightness_net:{kind}", LAYERS="act,act2")
-    assert numbers(home)["top1"] == 1.0
-    assert numbers(home)["unfollowed"] == ""
-    made(home, MODEL="brightness_net:two_rows", MODEL_ENTRY="b")
-    assert numbers(home)["top1"] == 0.0
-
-
-def test_outputs_are_read_as_what_they_are(home: Path) -> None:
-    """The probabilities of a net do not depend on how much of a softmax or sigmoid it does itself."""
-    found = {}
-    weights = planted() | {"head.bias": torch.ones(2)}
-    torch.save(weights, "net.pt")
-    torch.save({name.replace("head.", "head.0."): value for name, value in weights.items()}, "heads.pt")
-    for kind, asked in [
-        *[
-            ("brightness", ""),
-            ("probabilities", ""),
-            ("one_label", ""),
-            ("one_label", "logit"),
-            ("one_probability", ""),
-        ],
-        *[("labels", ""), ("labels", "sigmoid"), ("brightness", "sigmoid")],
-    ]:
-        made(
-            home,
-            MODEL=f"brightness_net:{kind}",
-            OUTPUTS=asked,
-            WEIGHTS="net.pt" if kind == "brightness" else "heads.pt",
-        )
-        assert numbers(home)["top1"] == 1.0
-        inputs = Inputs.open(home / "build", "cpu")
-        image = next(inputs.batches(inputs.data.val))[0]
-        grid = square.slide(inputs, image, 8, 8)
-        assert np.allclose(grid.clean, inputs.probabilities[0], atol=1e-6)
-        seen = responses(inputs, inputs.data.val.images[:3, 2:34, 2:34], inputs.data.val.labels[:3])
-        assert np.allclose(seen.probability, inputs.probabilities[range(3), inputs.data.val.labels[:3]], atol=0.02)
-        found[kind, asked] = inputs.probabilities, numbers(home)["read_so"]
-    for kind in ("probabilities", "one_label", "one_probability"):
-        assert np.allclose(found[kind, ""][0], found["brightness", ""][0], atol=1e-6)
-        assert found[kind, ""][1]
-    assert np.allclose(found["labels", ""][0], found["brightness", "sigmoid"][0], atol=1e-6)
-    assert not np.allclose(found["brightness", "sigmoid"][0].sum(axis=1), 1, atol=1e-3)
-    assert found["labels", "sigmoid"][1] == found["labels", ""][1]
-    assert "lie between 0 and 1, as behind a sigmoid" in found["labels", ""][1]
-
-
-def test_images_that_would_influence_each_other_are_run_one_by_one(home: Path) -> None:
-    made(home, MODEL="brightness_net:batch_norm", WEIGHTS="factory")
-    said = numbers(home)
-    assert said["alone"] == "batch norm on batch statistics ('act.0') mixes the images of a batch"
-    inputs = Inputs.open(home / "build", "cpu")
-    images = next(inputs.batches(inputs.data.val))
-    with torch.no_grad():
-        one_by_one = torch.cat([inputs.net(image[None]) for image in images])
-        assert not torch.allclose(inputs.net(images), one_by_one, atol=1e-2)
-        covered = images[0].clone()
-        covered[:, :8, :8] = inputs.preprocessing.grey().view(3, 1, 1)
-        expected = inputs.as_probabilities(inputs.net(covered[None]).numpy())[0]
-    assert np.allclose(inputs.learned.logits, one_by_one.numpy(), atol=1e-5)
-    grid = square.slide(inputs, images[0], 8, 8)
-    assert np.allclose(grid.covered[0, 0], expected, atol=1e-6)
-    assert "batch statistics" in grid.whole
-
-
-@pytest.mark.parametrize("kind", ["under_autocast", "doubling"])
-def test_a_net_that_computes_in_another_type_is_followed_all_the_same(home: Path, kind: str) -> None:
-    made(home, "net", "occlusion", MODEL=f"brightness_net:{kind}", LAYERS="act,act2")
-    assert (numbers(home)["top1"], numbers(home)["unfollowed"]) == (1.0, "")
-
-
-def test_what_a_users_module_does_to_the_process_is_undone(home: Path) -> None:
-    code = (
-        "import os, torch, sys\ntorch.set_default_dtype(torch.float64)\ntorch.set_grad_enabled(False)\nos.chdir('/')\n"
-    )
-    Path("rude.py").write_text(code + "sys.argv.append('--x')\nfrom brightness_net import brightness\n")
-    made(home, MODEL="rude:brightness")
-    assert numbers(home)["top1"] == 1.0
-    assert (Path.cwd(), torch.get_default_dtype(), torch.is_grad_enabled()) == (home, torch.float32, True)
-    sys.argv.remove("--x")
-
-
-def test_lazy_layers_get_their_sizes_from_an_image(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    Path("lazy.py").write_text(
-        "from torch import nn\n"
-        "def net(): return nn.Sequential(nn.LazyConv2d(2, 3), nn.LazyBatchNorm2d(), nn.ReLU(), nn.Flatten(), nn.LazyLinear(2))\n"
-    )
-    monkeypatch.delitem(sys.modules, "lazy", raising=False)
-    from importlib import import_module
-
-    monkeypatch.syspath_prepend(str(home))
-    net = import_module("lazy").net()
-    net(torch.zeros(2, 3, 32, 32))
-    torch.save(net.state_dict(), "lazy.pt")
-    made(home, "net", "features", MODEL="lazy:net", WEIGHTS="lazy.pt")
-    again = Inputs.open(home / "build", "cpu").net
-    assert all(value.equal(again.state_dict()[name]) for name, value in net.state_dict().items())
-    with pytest.raises(
-        UserError, match=r"its lazy layers took their sizes from DATA_CROP=36: give that of its training"
-    ):
-        made(home, MODEL="lazy:net", WEIGHTS="lazy.pt", DATA_CROP="36")
-
-
 def test_wrong_weights_are_found_before_any_image_is_decoded(home: Path) -> None:
     torch.save({name: value for name, value in planted().items() if name != "head.bias"}, "net.pt")
     with pytest.raises(
@@ -665,30 +358,3 @@ def test_what_reportgen_trained_can_be_loaded(tiny: Run, tmp_path: Path, monkeyp
         planned(settings.load(switches | {"MODEL": "krizhevsky"}, sizes), tmp_path / "b", tmp_path / "r").make_due(
             ["net"]
         )
-
-
-def words(switches: dict[str, str]) -> list[str]:
-    return [f"{name}={value}" for name, value in switches.items()]
-
-
-def test_the_commands_of_the_guide_do_what_it_says(tmp_path: Path) -> None:
-    """Its code is written down and run, then every command that needs neither a network nor other files."""
-    for name, code in re.findall(r"```python\n# (\w+\.py)\n(.*?)```", GUIDE, re.S):
-        (tmp_path / name).write_text(code)
-    [table] = re.findall(r"```csv\n(.*?)```", GUIDE, re.S)
-    (tmp_path / "classes.csv").write_text(table)
-    photographs(tmp_path / "images", count=3)
-    subprocess.run([sys.executable, "save.py"], cwd=tmp_path, check=True)
-    commands = [shlex.split(line) for line in re.findall(r"^make report (MODEL=mynet.*)$", GUIDE, re.M)]
-    assert len(commands) >= 5
-    tops = []
-    for place, command in enumerate(commands):
-        quick = [*command, "PROFILE=tiny"]
-        done = here(*(["run"] if place == 0 else ["stage", "model"]), *quick, cwd=tmp_path, pdf=False)
-        assert done.returncode == 0, done.stderr
-        tops.append(read_json(tmp_path / "build" / "model" / DOCUMENT))
-    page = (tmp_path / "report" / "index.html").read_text()
-    assert "mynet:small" in page
-    assert "ImageNet" in page  # who says what it reads
-    assert tops[0]["numbers"]["preprocessing"] == tops[1]["numbers"]["preprocessing"]  # as the guide claims
-    assert [entry["name"] for entry in tops[2]["classes"]] == ["dark", "light"]

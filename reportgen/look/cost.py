@@ -1,0 +1,28 @@
+"""What a net costs."""
+
+import math
+from typing import Any
+
+import torch
+
+from reportgen import probe
+from reportgen.nets.layers import FILTERS
+from reportgen.probe import Graph
+
+
+def cost(net: torch.nn.Module, crop: int) -> dict[str, Any]:
+    """A net's weights, and the multiplications that one image of `crop` pixels costs."""
+    device = next(net.parameters()).device
+    graph = probe.trace(net, torch.zeros(1, 3, crop, crop, device=device))
+    return {"parameters": sum(value.numel() for value in net.parameters()), "multiply_adds": multiply_adds(graph)}
+
+
+def multiply_adds(graph: Graph) -> int:
+    """Multiplications with an addition that one image costs, in convolutions and fully connected layers."""
+    total = 0
+    for node in graph.nodes.values():
+        if node.kind in FILTERS:
+            # A convolution's maps, or a linear layer's units, come once for each place.
+            places = math.prod(node.shape[1:] if node.kind == "conv2d" else node.shape[:-1])
+            total += places * node.operation.settings["weight"]().numel()
+    return total
