@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageOps
+from PIL import Image
 from PIL import ImageFile as ImageReader
 
 from reportgen.base.errors import UserError
+from reportgen.data.upright import upright
 
 MOST_PIXELS = 100_000_000  # in one image: about 300 MB once decoded
 # Pillow's own notes on odd metadata and large files: the limit is ours. Said once: catching them around every image changes
@@ -45,14 +46,21 @@ def read_picture(
             if image.width * image.height > MOST_PIXELS:
                 raise Unreadable(f"{image.width}x{image.height} pixels are more than {MOST_PIXELS:,}")
             image.draft("RGB", (2 * size, 2 * size))  # a JPEG is decoded no larger than needed
-            upright = ImageOps.exif_transpose(image)
-            return np.asarray(_squeezed(_rgb(upright), size) if whole else _square(_rgb(upright), size))
+            pixels = _rgb(upright(image))
+            return np.asarray(_squeezed(pixels, size) if whole else _square(pixels, size))
+    except Unreadable:
+        raise
     except Image.UnidentifiedImageError:
         raise Unreadable("not an image") from None
     except Image.DecompressionBombError:
         raise Unreadable(f"more than {MOST_PIXELS:,} pixels") from None
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
-        raise Unreadable(str(error).split("\n")[0] or type(error).__name__) from None
+    except Exception as error:  # a broken file makes decoders raise nearly anything
+        raise Unreadable(in_few_words(error)) from None
+
+
+def in_few_words(error: BaseException) -> str:
+    """The first line of an error, or its kind."""
+    return str(error).strip().split("\n")[0] or type(error).__name__
 
 
 def _rgb(image: Image.Image) -> Image.Image:
