@@ -172,6 +172,15 @@ class CompareSettings:
 
 
 @dataclass(frozen=True, config=STRICT)
+class LabelSettings:
+    """What the images show, where their folders do not say it as the net counts its classes."""
+
+    file: str = ""  # a table of files, labels and, if it has such a column, splits; empty: folders are classes
+    columns: tuple[str, ...] = ()  # what the table calls file, label, split; empty: told by their usual names
+    order: Literal["", "names", "natural", "numbers", "from-one"] = ""  # how a loaded net counts folders; empty: told
+
+
+@dataclass(frozen=True, config=STRICT)
 class AnnotationSettings:
     """Files that mark objects and parts; the embedded scenes bring their own."""
 
@@ -198,6 +207,7 @@ SECTIONS: dict[str, type] = {
     "compute": ComputeSettings,
     "machine": MachineSettings,
     "data": DataSettings,
+    "labels": LabelSettings,
     "annotations": AnnotationSettings,
     "transfer": TransferSettings,
     "model": ModelSettings,
@@ -250,6 +260,10 @@ class Settings:
     @property
     def data(self) -> DataSettings:
         return self.sections["data"]
+
+    @property
+    def labels(self) -> LabelSettings:
+        return self.sections["labels"]
 
     @property
     def annotations(self) -> AnnotationSettings:

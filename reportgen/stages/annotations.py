@@ -11,7 +11,7 @@ from reportgen.base.errors import UserError
 from reportgen.base.progress import say
 from reportgen.data.annotations import Annotated, Unusable, check_parts, read_coco, stored
 from reportgen.data.decoding import Unreadable, read_image
-from reportgen.data.folders import list_folder, list_for_loaded
+from reportgen.data.listing import list_images
 from reportgen.data.masks import read_masks
 from reportgen.data.packing import Skipped
 from reportgen.pipeline.work import Work
@@ -68,10 +68,8 @@ def _splits(work: Work, root: Path) -> dict[Path, Known]:
     settings = work.settings.data
     if settings.named:
         return {}  # its images have no files of their own
-    if work.settings.model.loaded:
-        listing = list_for_loaded(root)
-    else:
-        listing = list_folder(root, settings.val_share, settings.test_share, work.settings.run.seed)
+    seed, loaded = work.settings.run.seed, work.settings.model.loaded
+    listing = list_images(settings, work.settings.labels, root, seed, loaded)
     as_ = {source: split for split, source in listing.same.items()}
     return {
         file.path: Known(as_.get(split, split), file.name) for split, files in listing.splits.items() for file in files

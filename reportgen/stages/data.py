@@ -13,10 +13,13 @@ from reportgen.base.artifacts import DOCUMENT, digest, write_json
 from reportgen.base.errors import UserError
 from reportgen.base.progress import say
 from reportgen.data.dataset import SPLITS, WIDE, count_images
-from reportgen.data.folders import MOST_SKIPPED, ImageFile, Listing, list_folder, list_for_loaded
+from reportgen.data.folders import MOST_SKIPPED, ImageFile, Listing
+from reportgen.data.listing import list_images
 from reportgen.data.packing import Skipped, pack
 from reportgen.pipeline.work import Work
 from reportgen.stages.scenes import drawn_scenes
+
+LISTED = 5  # names in a line on standard error
 
 
 def make(work: Work, folder: Path) -> None:
@@ -54,6 +57,11 @@ def make(work: Work, folder: Path) -> None:
         "crop": settings.crop,
         "same": listing.same,
         "skipped": skipped,
+        "empty": list(listing.empty),
+        "passed": list(listing.passed),
+        "missing": list(listing.missing),
+        "unnamed": listing.unnamed,
+        "labels": Path(work.settings.labels.file).name,
         "fingerprint": digest([content, labels, list(listing.classes)]),
     }
     write_json(
@@ -66,6 +74,20 @@ def make(work: Work, folder: Path) -> None:
             "content": numbers["fingerprint"],
         },
     )
+    _speak(listing, skipped)
+
+
+def _speak(listing: Listing, skipped: Skipped) -> None:
+    """What was left out, on standard error."""
+    for names, what in (
+        (tuple(f"{name}/" for name in listing.empty), "folders without an image are no classes"),
+        (listing.passed, "files beside the images are no images"),
+        (listing.missing, "files of the table are not there"),
+    ):
+        if names:
+            say(f"  {len(names)} {what}: {', '.join(names[:LISTED])}{', ...' if len(names) > LISTED else ''}")
+    if listing.unnamed:
+        say(f"  {listing.unnamed} images are not in the table of labels: they are left out")
     if skipped:
         say(f"  {len(skipped)} files were skipped: the report lists them")
 
@@ -75,11 +97,7 @@ def _list(work: Work, root: Path) -> Listing:
     settings, loaded = work.settings.data, work.settings.model.loaded
     if settings.named:  # a torchvision data set
         return import_module(work.stage.also[0]).list_named(settings, work.settings.run.seed, loaded)
-    return (
-        list_for_loaded(root)
-        if loaded
-        else list_folder(root, settings.val_share, settings.test_share, work.settings.run.seed)
-    )
+    return list_images(settings, work.settings.labels, root, work.settings.run.seed, loaded)
 
 
 def _pack_wide(folder: Path, root: Path, names: list[str]) -> None:

@@ -47,8 +47,10 @@ def make(work: Work, folder: Path) -> None:
     net, preprocessing = load_net(folder / NET)
     net = net.to(device)
     outputs = known["numbers"]["outputs"]
-    mapping, classes = map_folders(data.classes, [ClassName(**entry) for entry in known["classes"]], outputs)
-    same = read_json(work.input("data") / DOCUMENT)["same"]
+    images = read_json(work.input("data") / DOCUMENT)
+    same, empty = images["same"], images["numbers"]["empty"]
+    entries = [ClassName(**entry) for entry in known["classes"]]
+    mapping, classes = map_folders(data.classes, entries, outputs, empty, work.settings.labels.order)
     # What a net that branches on values looks at may be the batch: the probe, too, runs each image by itself.
     batch = 1 if known["numbers"]["unfollowed"] else training.EVALUATION_BATCH
     logits = training.evaluate(net, data.val, preprocessing, device, batch)

@@ -54,7 +54,7 @@ def _images(settings: Settings) -> Iterator[Stage]:
         "data",
         "reportgen.stages.data",
         (),
-        ("data", "run"),
+        ("data", "labels", "run"),
         also=("reportgen.data.named",) if settings.data.named else (),
         rooms=TRAINED,
         doing="reading the images",
@@ -65,7 +65,7 @@ def _images(settings: Settings) -> Iterator[Stage]:
         "annotations",
         "reportgen.stages.annotations",
         ("data",),
-        ("annotations", "data", "run"),
+        ("annotations", "data", "labels", "run"),
         doing="reading what is marked in the images",
         given=given,
         files=user_files.annotation_files,
@@ -140,7 +140,7 @@ def _loading() -> Stage:
 
 def _loaded_net() -> Stage:
     doing = "asking the net about every image"
-    return Stage("net", "reportgen.stages.loaded", ("model", "data"), ("run", "compute"), doing=doing)
+    return Stage("net", "reportgen.stages.loaded", ("model", "data"), ("labels", "run", "compute"), doing=doing)
 
 
 def _computing(analysis: Analysis, inputs: tuple[str, ...]) -> Stage:

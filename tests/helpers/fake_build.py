@@ -88,6 +88,11 @@ DATA: dict[str, Any] = {
     "crop": CROP,
     "same": {},
     "skipped": [{"file": FILE, "reason": "truncated"}],
+    "empty": [],
+    "passed": [FILE],
+    "missing": [FILE],
+    "unnamed": 3,
+    "labels": FILE,
     "fingerprint": "feedfacefeedface",
 }
 
