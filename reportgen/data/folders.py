@@ -13,7 +13,7 @@ from PIL import Image
 from reportgen.base.artifacts import files_below, readable
 from reportgen.base.errors import UserError
 from reportgen.data.dataset import SPLITS
-from reportgen.data.decoding import Unreadable, read_image, read_picture
+from reportgen.data.decoding import AS_EVER, Reading, Unreadable, read_image, read_picture
 from reportgen.data.image_files import in_order, is_beside, is_image
 
 MOST_SKIPPED = 0.01  # of all files; with more, the folder is not what the user thinks it is
@@ -252,7 +252,11 @@ def _below(place: Path) -> Iterator[tuple[Path, str]]:
 
 
 def read_images(
-    files: Iterable[ImageFile], size: int, skip: Callable[[ImageFile, str], None], whole: bool = False
+    files: Iterable[ImageFile],
+    size: int,
+    skip: Callable[[ImageFile, str], None],
+    whole: bool = False,
+    reading: Reading = AS_EVER,
 ) -> Iterator[tuple[ImageFile, UInt8[np.ndarray, "row column 3"]]]:
     """Read files in order on all cores, `whole` or the square in their middle; what cannot be read goes to `skip`."""
 
@@ -261,8 +265,8 @@ def read_images(
             return file, Unreadable("its name is not UTF-8: rename it")
         try:
             if file.picture is not None:
-                return file, read_picture(file.picture, size, whole)
-            return file, read_image(file.path, size, whole)
+                return file, read_picture(file.picture, size, whole, reading)
+            return file, read_image(file.path, size, whole, reading)
         except Unreadable as error:
             return file, error
 

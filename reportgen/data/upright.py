@@ -30,12 +30,6 @@ def orientation(image: Image.Image) -> int:
     return 1
 
 
-def upright(image: Image.Image) -> Image.Image:
-    """The image turned upright; itself where it is."""
-    turn = TURNS.get(orientation(image))
-    return image if turn is None else image.transpose(turn)
-
-
 def size_upright(image: Image.Image) -> tuple[int, int]:
     """Width and height of the image once it is turned upright; only the head is read."""
     return (image.height, image.width) if orientation(image) in SIDEWAYS else image.size

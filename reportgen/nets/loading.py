@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from reportgen.base.errors import UserError
@@ -51,10 +52,11 @@ def load(model: ModelSettings, given: PreprocessingSettings, crop: int) -> Loade
         preset_ = preset(model.name, model.weights)
         net, arguments, label = make(model.name, preset_.arguments), preset_.arguments, preset_.label
         fit(net, download(model.name, model.weights), model.name, f"WEIGHTS={model.weights}")
-    preprocessing, said_by = _preprocessing(preset_, given, crop)
+    net.eval()
+    preprocessing, said_by = _preprocessing(preset_, given, crop, _reads_grey(net, crop))
     classes = named or tuple(ClassName(name) for name in (preset_.classes if preset_ else ()))
     description = {"model": {"name": model.name, "arguments": arguments}}
-    return Loaded(net.eval(), description, preprocessing, label, classes, said_by)
+    return Loaded(net, description, preprocessing, label, classes, said_by)
 
 
 def _fitted(model: ModelSettings, arguments: dict[str, Any]) -> tuple[nn.Module, dict[str, Any]]:
@@ -94,15 +96,48 @@ def _own(model: ModelSettings, given: PreprocessingSettings, crop: int, named: t
     return Loaded(net.eval(), description, _overridden(own, given), path.name, classes, "its file says so")
 
 
-def _preprocessing(preset_: Preset | None, given: PreprocessingSettings, crop: int) -> tuple[Preprocessing, str]:
+def _reads_grey(net: nn.Module, crop: int) -> bool:
+    """Whether the net reads one channel: its first convolution does, and nothing before that turns three into one."""
+    first = next((module for module in net.modules() if isinstance(module, nn.Conv2d)), None)
+    if first is None or first.in_channels != 1:
+        return False
+    try:
+        with torch.inference_mode():
+            net(torch.zeros(1, 3, crop, crop))
+    except Exception:  # whatever the user's forward pass raises
+        return True
+    return False
+
+
+def _preprocessing(
+    preset_: Preset | None, given: PreprocessingSettings, crop: int, grey: bool
+) -> tuple[Preprocessing, str]:
     """What the net reads, and where that is known from."""
-    usual = Preprocessing(crop, mean=IMAGENET_MEAN, deviation=IMAGENET_DEVIATION)
-    if preset_ is not None:
-        usual = Preprocessing(crop, mean=preset_.mean, deviation=preset_.deviation)
+    for name in ("mean", "deviation"):
+        values = getattr(given, name)
+        if values and len(values) != (1 if grey else 3):
+            wanted = "one number" if grey else "three numbers"
+            said = ",".join(f"{value:g}" for value in values)
+            raise UserError(
+                f"PREPROCESSING_{name.upper()}={said}: the net reads {'grey' if grey else 'colours'}: give {wanted}"
+            )
+    if given.order and (given.order == "L") != grey:
+        reads = "one channel: leave it out, or give L" if grey else "three channels: give RGB or BGR"
+        raise UserError(f"PREPROCESSING_ORDER={given.order}: the net reads {reads}")
+    mean, deviation = (preset_.mean, preset_.deviation) if preset_ else (IMAGENET_MEAN, IMAGENET_DEVIATION)
+    usual = Preprocessing(crop, mean=mean, deviation=deviation)
+    if grey:
+        usual = Preprocessing(crop, order="L", mean=(average(mean),), deviation=(average(deviation),))
     stated = [key for key, value in asdict(given).items() if value not in (None, ())]
     if stated:
         return _overridden(usual, given), "the settings say so: " + ", ".join(stated)
-    return usual, f"{preset_.label} says so" if preset_ else "nobody says so: ImageNet's usual values were taken"
+    usually = "ImageNet's usual values were taken" + (", averaged over the colours" if grey else "")
+    return usual, f"{preset_.label} says so" if preset_ else f"nobody says so: {usually}"
+
+
+def average(values: Channels) -> float:
+    """One number for a net that reads grey, of those of red, green and blue."""
+    return round(sum(values) / len(values), 4)
 
 
 def _overridden(usual: Preprocessing, given: PreprocessingSettings) -> Preprocessing:
@@ -111,8 +146,7 @@ def _overridden(usual: Preprocessing, given: PreprocessingSettings) -> Preproces
     turn = 1 if order == usual.order else -1
 
     def channels(asked: tuple[float, ...], values: Channels) -> Channels:
-        found = asked or tuple(value * white / usual.range for value in values[::turn])
-        return found[0], found[1], found[2]
+        return asked or tuple(value * white / usual.range for value in values[::turn])
 
     return Preprocessing(
         crop=usual.crop,

@@ -4,6 +4,7 @@ Nothing here imports torch.
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -58,6 +59,12 @@ NAMED_SETS = (  # torchvision's, by name
 NAMED_MULTILABEL = "VOC2012"  # torchvision's, whose images show several things: for TRANSFER= alone
 
 
+def _two_or_none(values: tuple[float, ...]) -> tuple[float, ...]:
+    if values and (len(values) != 2 or not math.isfinite(values[1] - values[0]) or values[0] == values[1]):
+        raise ValueError("use two different numbers, black and white, as in 0,4095")
+    return values
+
+
 @dataclass(frozen=True, config=STRICT)
 class DataSettings:
     """The images: the embedded scenes, the user's folder, or a torchvision data set."""
@@ -74,6 +81,12 @@ class DataSettings:
     multi_test: Positive = 300
     val_share: Share = 0.15  # of a folder that has no val/ of its own
     test_share: Share = 0.15
+    # What is shown of transparent pixels: the ground that they are laid on, or (drop) their hidden colours. Empty: white,
+    # and for a loaded net drop, as torchvision's ImageFolder reads them
+    alpha: Literal["", "white", "black", "drop"] = ""
+    range: Annotated[
+        tuple[float, ...], AfterValidator(_two_or_none)
+    ] = ()  # black and white of files of more than 8 bits
     pack: bool = (
         True  # store every image decoded; False: decode files on every reading, which is slower but takes no disk
     )
@@ -84,9 +97,9 @@ class DataSettings:
         return self.source in NAMED_SETS and not Path(self.source).is_dir()
 
 
-def _three_or_none(values: tuple[float, ...]) -> tuple[float, ...]:
-    if len(values) not in (0, 3):
-        raise ValueError(f"use three numbers, one for each channel, not {len(values)}")
+def _of_channels(values: tuple[float, ...]) -> tuple[float, ...]:
+    if len(values) not in (0, 1, 3):
+        raise ValueError(f"use three numbers, one for each channel, or one of a net that reads grey, not {len(values)}")
     return values
 
 
@@ -96,7 +109,7 @@ def _white(value: float | None) -> float | None:
     return value
 
 
-Channels = Annotated[tuple[float, ...], AfterValidator(_three_or_none)]
+Channels = Annotated[tuple[float, ...], AfterValidator(_of_channels)]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -143,7 +156,7 @@ class PreprocessingSettings:
     """A loaded net's input: (pixel / 255 * range - mean) / deviation. Empty: from its weights, else the usual for ImageNet."""
 
     range: Annotated[float | None, AfterValidator(_white)] = None  # value of white before the mean is subtracted
-    order: Literal["RGB", "BGR"] | None = None  # of the channels
+    order: Literal["RGB", "BGR", "L"] | None = None  # of the channels; L: the luminance alone
     mean: Channels = ()  # in units of the range, in the net's order
     deviation: Channels = ()  # in units of the range, in the net's order
 
@@ -238,6 +251,11 @@ class Settings:
     def transfer_source(self) -> str:
         """Where the images for the frozen features come from; the scenes bring their own. Empty: there are none."""
         return self.transfer.source or ("scenes" if self.data.source == "scenes" else "")
+
+    @property
+    def alpha(self) -> Literal["white", "black", "drop"]:
+        """How cut-outs are read: as the settings say, else as torchvision reads them for a loaded net, else on white."""
+        return self.data.alpha or ("drop" if self.model.loaded else "white")
 
     @property
     def training_seed(self) -> int:

@@ -1,6 +1,8 @@
 """The data stage: draw the scenes or list the user's folder, then decode every image once, and store it if asked to."""
 
 import itertools
+from collections.abc import Mapping
+from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -9,17 +11,23 @@ import numpy as np
 from PIL import Image
 
 from reportgen import scenes
-from reportgen.base.artifacts import DOCUMENT, digest, write_json
+from reportgen.base.artifacts import DOCUMENT, digest, write_arrays, write_json
 from reportgen.base.errors import UserError
 from reportgen.base.progress import say
-from reportgen.data.dataset import SPLITS, WIDE, count_images
-from reportgen.data.folders import MOST_SKIPPED, ImageFile, Listing
+from reportgen.data.dataset import OTHERWISE, SPLITS, TRIED, WIDE, Dataset, count_images
+from reportgen.data.decoding import Reading
+from reportgen.data.folders import MOST_SKIPPED, ImageFile, Listing, read_images
 from reportgen.data.listing import list_images
 from reportgen.data.packing import Skipped, pack
+from reportgen.data.sampling import evenly
+from reportgen.data.survey import Survey, survey
+from reportgen.data.tables import ENDINGS as TABLES
 from reportgen.pipeline.work import Work
 from reportgen.stages.scenes import drawn_scenes
 
 LISTED = 5  # names in a line on standard error
+SEEN = 100  # images that are asked whether they are more than one flat tone
+FLAT = 1.5  # of 255: the deviation of all their pixels is below that if they are not
 
 
 def make(work: Work, folder: Path) -> None:
@@ -28,6 +36,7 @@ def make(work: Work, folder: Path) -> None:
     drawn = settings.source == "scenes"
     root = drawn_scenes(work) if drawn else Path(settings.source)
     listing = _list(work, root)
+    surveyed = survey(() if drawn else _all(listing), work.settings.alpha, settings.range)
     skipped: Skipped = []
     files: dict[str, list[ImageFile]] = {}
     paths: dict[str, list[str]] = {}  # of the splits that are not stored
@@ -37,13 +46,17 @@ def make(work: Work, folder: Path) -> None:
             files[split] = files[listing.same[split]]
             continue
         store = settings.pack or any(file.picture for file in listing.splits[split])  # the latter are no files
-        files[split], pixels = pack(folder, split, listing.splits[split], settings.size, skipped, store)
+        files[split], pixels = pack(
+            folder, split, listing.splits[split], settings.size, skipped, store, reading=surveyed.reading
+        )
         content.append(pixels)
         if not store:
             paths[split] = [str(file.path) for file in files[split]]
     names = {split: [file.name for file in kept] for split, kept in files.items()}
     labels = {split: [file.label for file in kept] for split, kept in files.items()}
     _check(root, listing, names, labels, skipped, trained=not work.settings.model.loaded)
+    for sentence in surveyed.said:
+        say(f"  {sentence}")
     if drawn:
         _pack_wide(folder, root, names["test"])
     numbers: dict[str, Any] = {
@@ -62,6 +75,7 @@ def make(work: Work, folder: Path) -> None:
         "missing": list(listing.missing),
         "unnamed": listing.unnamed,
         "labels": Path(work.settings.labels.file).name,
+        "readings": list(surveyed.said),
         "fingerprint": digest([content, labels, list(listing.classes)]),
     }
     write_json(
@@ -72,13 +86,52 @@ def make(work: Work, folder: Path) -> None:
             "paths": paths,
             "same": listing.same,
             "content": numbers["fingerprint"],
+            "reading": asdict(surveyed.reading),
         },
     )
-    _speak(listing, skipped)
+    _check_contrast(folder, root, surveyed)
+    if work.settings.model.loaded:
+        _read_otherwise(folder, files["val"], settings.size, surveyed.others)
+    _speak(listing, skipped, root)
 
 
-def _speak(listing: Listing, skipped: Skipped) -> None:
+def _all(listing: Listing) -> list[ImageFile]:
+    return [file for files in listing.splits.values() for file in files]
+
+
+def _read_otherwise(folder: Path, files: list[ImageFile], size: int, others: Mapping[str, Reading]) -> None:
+    """Some validation images in each other usual reading: a net that is near chance may have learnt from one of them."""
+    chosen = evenly(len(files), TRIED)
+    found: dict[str, np.ndarray] = {}
+    for words, reading in others.items():
+        lost: list[str] = []
+
+        def lose(_: ImageFile, why: str, lost: list[str] = lost) -> None:
+            lost.append(why)
+
+        images = [image for _, image in read_images([files[at] for at in chosen], size, lose, reading=reading)]
+        if not lost:
+            found[words] = np.stack(images)
+    if found:
+        write_arrays(folder / OTHERWISE, {**found, "chosen": chosen})
+
+
+def _check_contrast(folder: Path, root: Path, surveyed: Survey) -> None:
+    """Raise UserError where all pictures are one flat tone, once decoded."""
+    images = Dataset.open(folder).val.images
+    some = np.stack([images[index] for index in evenly(len(images), SEEN)])
+    if len(images) > 1 and some.std() < FLAT:
+        why = "; ".join(surveyed.said) or "their files have 8 bits a channel"
+        raise UserError(
+            f"DATA={root}: once decoded, the pictures are nearly constant, from {some.min()} to {some.max()} of 255 ({why}): "
+            "say which values are black and white, DATA_RANGE=0,4095, or check the files"
+        )
+
+
+def _speak(listing: Listing, skipped: Skipped, root: Path) -> None:
     """What was left out, on standard error."""
+    if not listing.classes and (tables := [name for name in listing.passed if name.endswith(TABLES)]):
+        say(f"  {tables[0]} may hold the labels of the images: LABELS={root / tables[0]} reads them")
     for names, what in (
         (tuple(f"{name}/" for name in listing.empty), "folders without an image are no classes"),
         (listing.passed, "files beside the images are no images"),

@@ -26,7 +26,7 @@ def make(work: Work, folder: Path) -> None:
     """Write the net and its snapshots as `reportgen.nets.snapshots.load_net` opens them, and what is known of them."""
     model, data = work.settings.model, work.settings.data
     loaded = load(model, work.settings.preprocessing, data.crop)
-    graph = trace(model.name, loaded.net, data.crop)
+    graph = trace(model.name, loaded.net, data.crop, loaded.preprocessing.channels)
     outputs = _outputs(model.name, graph)
     if loaded.classes and len(loaded.classes) != outputs:
         said_by = f"CLASSES={model.classes}" if model.classes else f"WEIGHTS={model.weights}"
@@ -47,17 +47,17 @@ def make(work: Work, folder: Path) -> None:
     write_json(folder / DOCUMENT, {"numbers": numbers, "classes": [asdict(entry) for entry in loaded.classes]})
 
 
-def trace(name: str, net: torch.nn.Module, crop: int) -> Graph:
+def trace(name: str, net: torch.nn.Module, crop: int, channels: int = COLOURS) -> Graph:
     """The net as the probe sees it; raises UserError where it does not take one image of this size."""
     try:
-        graph = probe.trace(net, torch.zeros(1, 3, crop, crop))
+        graph = probe.trace(net, torch.zeros(1, channels, crop, crop))
     except probe.ProbeError as error:
         raise UserError(f"MODEL={name}: {error}") from None
     except Exception as error:  # whatever the user's forward pass raises
         first = next((module for module in net.modules() if isinstance(module, torch.nn.Conv2d)), None)
-        if first is not None and first.in_channels != COLOURS:
+        if first is not None and first.in_channels != channels:
             raise UserError(
-                f"MODEL={name}: its first convolution takes {first.in_channels} channel(s), images have {COLOURS}: give a "
+                f"MODEL={name}: its first convolution takes {first.in_channels} channels, images have {COLOURS}: give a "
                 "factory that wraps the net and turns red, green and blue into what it reads"
             ) from None
         raise UserError(

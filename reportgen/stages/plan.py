@@ -77,6 +77,7 @@ def _images(settings: Settings) -> Iterator[Stage]:
         ("transfer", "data", "run"),
         also=("reportgen.data.named",) if settings.transfer.named else (),
         doing="reading the images of other classes",
+        given=given,
         files=user_files.transfer_images,
     )
     yield Stage(
@@ -86,6 +87,7 @@ def _images(settings: Settings) -> Iterator[Stage]:
         ("transfer", "data", "run"),
         also=("reportgen.data.named",) if settings.transfer.named else (),
         doing="reading the images of several objects",
+        given=given,
         files=user_files.transfer_images,
     )
     if not settings.model.loaded:

@@ -179,3 +179,121 @@ def test_mistakes_are_named(home: Path, switches: dict[str, str], message: str) 
     with pytest.raises(UserError, match=re.escape(message)) as caught:
         planned(settings.load(asked, sizes), home / "build", home / "report").make_due(["net"])
     assert "\n" not in str(caught.value)
+
+
+def cut_out(number: int, hidden: int) -> Image.Image:
+    """A picture of a level, most of which is transparent; `hidden` is the colour there."""
+    pixels = np.full((40, 44, 4), 255, np.uint8)
+    pixels[..., :3] = round(255 * number / 3)
+    pixels[:, :33] = (hidden, hidden, hidden, 0)
+    return Image.fromarray(pixels)
+
+
+def test_cut_outs_are_read_as_torchvision_reads_them_and_another_ground_is_named(
+    home: Path, capsys: pytest.CaptureFixture
+) -> None:
+    for number, kind in enumerate(("black", "dark", "light", "white")):
+        for index in range(6):
+            (home / "images" / kind).mkdir(parents=True, exist_ok=True)
+            cut_out(number, round(255 * number / 3)).save(home / "images" / kind / f"{index}.png")
+    made(home)
+    assert (numbers()["top1"], numbers()["warning"]) == (1.0, None)
+    said = "24 files are cut-outs: shown with the colours that are hidden in them, as torchvision's ImageFolder does (ALPHA=drop)"
+    assert numbers("data")["readings"] == [said]
+    assert said in capsys.readouterr().err
+    made(home, ALPHA="white")
+    assert numbers()["top1"] == 0.25
+    assert numbers()["warning"].endswith("; with ALPHA=drop it would be 100%, not 25%")
+
+
+def test_cut_outs_that_were_laid_on_white_are_named_where_torchvisions_reading_is_wrong(home: Path) -> None:
+    for number, kind in enumerate(("middle", "nearly white", "white")):
+        for index in range(6):
+            pixels = np.full((40, 44, 4), 255, np.uint8)
+            pixels[..., :3] = 255 * number // 2
+            pixels[:, :22] = (0, 0, 0, 0)
+            (home / "images" / kind).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(home / "images" / kind / f"{index}.png")
+    Path("classes.json").write_text('["black", "middle", "other", "white"]')
+    made(home, CLASSES="classes.json")
+    assert numbers()["warning"].endswith("; with ALPHA=white it would be 100%, not 0%")
+
+
+@pytest.mark.parametrize(
+    ("dtype", "top", "white"),
+    [(np.uint16, 4095, "4,095"), (np.uint16, 16_383, "16,383"), (np.float32, 1, "1"), (np.float32, 1000.0, "1,000")],
+)
+def test_deep_files_are_scaled_and_the_report_says_how(
+    home: Path, dtype: type, top: float, white: str, capsys: pytest.CaptureFixture
+) -> None:
+    for number, kind in enumerate(("black", "dark", "light", "white")):
+        for index in range(3):
+            (home / "images" / kind).mkdir(parents=True, exist_ok=True)
+            grey = (level(number, 4)[..., 0] / 255 * top).astype(dtype)
+            Image.fromarray(grey).save(home / "images" / kind / f"{index}.tif")
+    made(home)
+    assert numbers()["top1"] == 1.0
+    [said] = numbers("data")["readings"]
+    assert f"0 is black, {white} white (measured: they run from 0 to {top:,.5g})" in said
+    assert said in capsys.readouterr().err
+
+
+def test_another_range_of_deep_files_is_named(home: Path) -> None:
+    for number, kind in enumerate(("black", "dark", "light", "white")):
+        for index in range(6):
+            (home / "images" / kind).mkdir(parents=True, exist_ok=True)
+            grey = (level(number, 4)[..., 0] / 255 * 4095).astype(np.uint16)
+            Image.fromarray(grey).save(home / "images" / kind / f"{index}.png")
+    made(home, DATA_RANGE="0,65535")
+    assert numbers()["warning"].endswith("; with DATA_RANGE=0,4095 it would be 100%, not 25%")
+
+
+def test_pictures_that_decode_to_one_flat_tone_are_an_error(home: Path) -> None:
+    for index in range(4):
+        (home / "images").mkdir(exist_ok=True)
+        grey = (level(index, 4)[..., 0] / 255 * 100).astype(np.uint16)
+        Image.fromarray(grey).save(home / "images" / f"{index}.tif")
+    with pytest.raises(
+        UserError, match=r"^DATA=images: once decoded, the pictures are nearly constant, from 0 to 0 of 255 "
+    ) as said:
+        made(home, DATA_RANGE="0,65535")
+    assert "(4 files hold more than 8 bits a channel: 0 is black, 65,535 white (DATA_RANGE says so)): say which" in str(
+        said.value
+    )
+    assert "\n" not in str(said.value)
+
+
+def test_another_order_of_the_classes_is_named(home: Path) -> None:
+    folders(sorted(str(number) for number in range(12)))  # as ImageFolder counts them
+    made(home, MODEL="levels_net:twelve")
+    warning = numbers()["warning"]
+    assert warning is None or numbers()["top1"] > 0.1
+    for order, top in (("names", 1.0), ("numbers", numbers()["top1"])):
+        made(home, MODEL="levels_net:twelve", LABELS_ORDER=order)
+        assert numbers()["top1"] == top
+
+
+def test_near_chance_the_order_that_does_better_is_named(home: Path) -> None:
+    names = [str(number) for number in range(1, 13)]
+    folders(names)
+    for name in ("12", "1"):  # without the last number, they seem to be counted from 0
+        shutil.rmtree(f"images/{name}")
+    made(home, MODEL="levels_net:twelve")
+    assert numbers()["top1"] == 0.0
+    assert numbers()["warning"].endswith("; with LABELS_ORDER=from-one it would be 100%, not 0%")
+
+
+@pytest.mark.parametrize(
+    ("switches", "message"),
+    [
+        ({"ALPHA": "grey"}, "ALPHA=grey: input should be '', 'white', 'black' or 'drop'"),
+        ({"DATA_RANGE": "5"}, "DATA_RANGE=5: use two different numbers, black and white, as in 0,4095"),
+        ({"DATA_RANGE": "5,5"}, "DATA_RANGE=5,5: use two different numbers, black and white, as in 0,4095"),
+        ({"DATA_RANGE": "0,nan"}, "DATA_RANGE=0,nan: use two different numbers"),
+        ({"DATA_RANGE": "0,high"}, "DATA_RANGE=0,high: input should be a valid number"),
+    ],
+)
+def test_what_cannot_be_read_so_is_named(home: Path, switches: dict[str, str], message: str) -> None:
+    with pytest.raises(UserError, match=re.escape(message)) as caught:
+        settings.load(USUAL | switches, sizes)
+    assert "\n" not in str(caught.value)
