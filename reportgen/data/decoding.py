@@ -50,12 +50,8 @@ Alpha = Literal["white", "black", "drop"]
 class Reading:
     """How files become pixels, where that is a choice: one for all files of a data set."""
 
-    alpha: Literal["white", "black", "drop"] = (
-        "white"  # on what cut-outs are laid; drop: their hidden colours are shown
-    )
-    whole: tuple[float, float] | None = (
-        None  # black and white of files of more than 8 bits; None: measured file by file
-    )
+    alpha: Alpha = "white"  # the ground of cut-outs; drop: their hidden colours are shown
+    whole: tuple[float, float] | None = None  # black and white of files of more than 8 bits; None: file by file
     floating: tuple[float, float] | None = None  # the same of floating-point numbers
 
     def black_and_white(self, found: Extent) -> tuple[float, float]:

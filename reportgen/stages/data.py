@@ -121,10 +121,13 @@ def _check_contrast(folder: Path, root: Path, surveyed: Survey) -> None:
     images = Dataset.open(folder).val.images
     some = np.stack([images[index] for index in evenly(len(images), SEEN)])
     if len(images) > 1 and some.std() < FLAT:
-        why = "; ".join(surveyed.said) or "their files have 8 bits a channel"
+        deep = surveyed.reading.whole or surveyed.reading.floating
+        why = f" ({'; '.join(surveyed.said)})" if surveyed.said else ""
+        way_out = (
+            "say which values are black and white, DATA_RANGE=0,4095, or check the files" if deep else "check the files"
+        )
         raise UserError(
-            f"DATA={root}: once decoded, the pictures are nearly constant, from {some.min()} to {some.max()} of 255 ({why}): "
-            "say which values are black and white, DATA_RANGE=0,4095, or check the files"
+            f"DATA={root}: once decoded, the pictures are nearly constant, from {some.min()} to {some.max()} of 255{why}: {way_out}"
         )
 
 

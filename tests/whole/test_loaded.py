@@ -478,7 +478,7 @@ def test_the_commands_of_the_guide_do_what_it_says(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text(labels)
     (tmp_path / "photographs").mkdir()
     for name in re.findall(r"^(photo_\d\.png),", labels, re.M):
-        Image.new("RGB", (50, 40)).save(tmp_path / "photographs" / name)
+        Image.new("RGB", (50, 40), "black" if name == "photo_1.png" else "white").save(tmp_path / "photographs" / name)
     photographs(tmp_path / "images", count=3)
     subprocess.run([sys.executable, "save.py"], cwd=tmp_path, check=True)
     commands = [shlex.split(line) for line in re.findall(r"^make report (MODEL=mynet.*)$", GUIDE, re.M)]

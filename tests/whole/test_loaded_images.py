@@ -124,10 +124,10 @@ def test_a_val_that_lacks_a_class_is_counted_as_train_counts(home: Path) -> None
 
 def test_a_part_of_imagenet_needs_no_list(home: Path) -> None:
     for index in (0, 217, 701):
-        paint(home / "images" / WORDNET_IDS[index] / "a.png", 0, 1000)
+        paint(home / "images" / WORDNET_IDS[index] / "a.png", index, 1000)
     made(home, "net", MODEL="levels_net:thousand")
     assert (numbers()["labelled_images"], numbers()["unmapped"]) == (3, [])
-    assert numbers()["top1"] == 1 / 3  # black is the first class
+    assert numbers()["top1"] >= 1 / 3  # black is the first class; a picture of 8 bits is not every thousandth
     data = Inputs.open(home / "build", "cpu").data
     assert [data.classes[label] for label in data.val.labels] == ["tench", "English springer", "parachute"]
 
