@@ -85,10 +85,11 @@ def several():
     class Several(Brightness):
         def forward(self, images): return {"logits": super().forward(images)}
     return Several()
-def grey():
+def grey(channels=1):
     net = heads()
-    net.conv = nn.Conv2d(1, 2, 3)
+    net.conv = nn.Conv2d(channels, 2, 3)
     return net
+def four_channels(): return grey(4)
 def silently(make):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch calls both deprecated
@@ -343,8 +344,22 @@ def test_the_layers_that_the_user_names_are_looked_at(home: Path) -> None:
             "MODEL=brightness_net:probabilities: it gives probabilities, which sum to 1, and not logits: leave its last",
         ),
         (
+            {"MODEL": "brightness_net:four_channels", "WEIGHTS": "factory"},
+            "MODEL=brightness_net:four_channels: its first convolution takes 4 channels, images have 3: give a factory",
+        ),
+        (
             {"MODEL": "brightness_net:grey", "WEIGHTS": "factory"},
-            "MODEL=brightness_net:grey: its first convolution takes 1 channel(s), images have 3: give a factory",
+            "PREPROCESSING_MEAN=0,0,0: the net reads grey: give one number",
+        ),
+        ({"PREPROCESSING_DEVIATION": "1"}, "PREPROCESSING_DEVIATION=1: the net reads colours: give three numbers"),
+        ({"PREPROCESSING_MEAN": "1,2"}, "PREPROCESSING_MEAN=1,2: use three numbers, one for each channel, or one of a"),
+        ({"PREPROCESSING_ORDER": "L"}, "PREPROCESSING_ORDER=L: the net reads three channels: give RGB or BGR"),
+        (
+            {
+                **{"MODEL": "brightness_net:grey", "WEIGHTS": "factory", "PREPROCESSING_ORDER": "BGR"},
+                **{"PREPROCESSING_MEAN": "0", "PREPROCESSING_DEVIATION": "1"},
+            },
+            "PREPROCESSING_ORDER=BGR: the net reads one channel: leave it out, or give L",
         ),
         (
             {"MODEL": "brightness_net:scripted", "WEIGHTS": "factory"},
@@ -483,7 +498,7 @@ def test_the_commands_of_the_guide_do_what_it_says(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "save.py"], cwd=tmp_path, check=True)
     commands = [shlex.split(line) for line in re.findall(r"^make report (MODEL=mynet.*)$", GUIDE, re.M)]
     assert len(commands) >= 5
-    tops = []
+    said = {}
     for place, command in enumerate(commands):
         quick = [*command, "PROFILE=tiny"]
         labelled = "LABELS=labels.csv" in command
@@ -493,9 +508,13 @@ def test_the_commands_of_the_guide_do_what_it_says(tmp_path: Path) -> None:
             assert done.returncode == 0, done.stderr
         if labelled:
             assert read_json(tmp_path / "build" / "net" / DOCUMENT)["numbers"]["labelled_images"] == 2
-        tops.append(read_json(tmp_path / "build" / "model" / DOCUMENT))
+        said[" ".join(command)] = read_json(tmp_path / "build" / "model" / DOCUMENT)
     page = (tmp_path / "report" / "index.html").read_text()
     assert "mynet:small" in page
     assert "ImageNet" in page  # who says what it reads
-    assert tops[0]["numbers"]["preprocessing"] == tops[1]["numbers"]["preprocessing"]  # as the guide claims
-    assert [entry["name"] for entry in tops[2]["classes"]] == ["dark", "light"]
+    first, given, *_ = said.values()
+    assert first["numbers"]["preprocessing"] == given["numbers"]["preprocessing"]  # as the guide claims
+    [grey] = [found["numbers"] for command, found in said.items() if "mynet:grey" in command]
+    assert (grey["preprocessing"]["order"], grey["preprocessing"]["mean"]) == ("L", [0.5])
+    [named] = [found["classes"] for command, found in said.items() if "CLASSES=" in command]
+    assert [entry["name"] for entry in named] == ["dark", "light"]

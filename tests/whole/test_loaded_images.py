@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from reportgen.analyses import settings
-from reportgen.base.artifacts import DOCUMENT, read_json
+from reportgen.analyses.registry import BY_NAME
+from reportgen.base.artifacts import DOCUMENT, read_arrays, read_json
 from reportgen.base.errors import UserError
 from reportgen.data.wordnet_ids import WORDNET_IDS
 from reportgen.look.inputs import Inputs
@@ -37,6 +38,14 @@ class Levels(nn.Module):
 def four(): return Levels(4)
 def twelve(): return Levels(12)
 def thousand(): return Levels(1000)
+def grey(): return Levels(4, channels=1)
+class Wrapped(nn.Module):
+    "Reads colours, though its first convolution reads one channel."
+    def __init__(self):
+        super().__init__()
+        self.net = grey()
+    def forward(self, images): return self.net(images.mean(1, keepdim=True))
+def wrapped(): return Wrapped()
 """
 USUAL = {
     "PROFILE": "tiny",
@@ -297,3 +306,52 @@ def test_what_cannot_be_read_so_is_named(home: Path, switches: dict[str, str], m
     with pytest.raises(UserError, match=re.escape(message)) as caught:
         settings.load(USUAL | switches, sizes)
     assert "\n" not in str(caught.value)
+
+
+GREY = {"MODEL": "levels_net:grey", "PREPROCESSING_MEAN": "0", "PREPROCESSING_DEVIATION": "1"}
+
+
+def test_a_net_of_one_channel_reads_luminance_and_is_shown_in_grey(home: Path) -> None:
+    """Red, green and blue differ, and their luminance is that of the class."""
+    for number, kind in enumerate(("black", "dark", "light", "white")):
+        for index in range(3):
+            (home / "images" / kind).mkdir(parents=True, exist_ok=True)
+            grey = level(number, 4).astype(float)[..., 0].clip(20, 235)
+            colours = np.stack([grey + 20, grey - 20 * (0.299 - 0.114) / 0.587, grey - 20], axis=-1)
+            Image.fromarray(colours.round().astype(np.uint8)).save(home / "images" / kind / f"{index}.png")
+    made(home, *BY_NAME, **GREY)
+    assert numbers()["top1"] == 1.0
+    assert (
+        numbers()["preprocessing"] | {"crop": 32, "order": "L", "mean": [0.0], "deviation": [1.0]}
+        == numbers()["preprocessing"]
+    )
+    inputs = Inputs.open(home / "build", "cpu")
+    [image] = next(inputs.batches(inputs.data.val, np.array([0])))
+    assert image.shape == (1, 32, 32)
+    stored = np.asarray(inputs.data.val.images[0])[2:34, 2:34]
+    expected = np.asarray(Image.fromarray(stored).convert("L"))
+    np.testing.assert_array_equal((image[0] * 255).round().numpy(), expected)
+    assert np.ptp(stored, axis=-1).max() > 10
+    for name, arrays in (("trained", ["gallery"]), ("invariance", ["pictures", "scenes"]), ("features", [])):
+        found = read_arrays(home / "build" / name / "result.npz")
+        for array in arrays or [key for key in found if "patches" in key or "projections" in key]:
+            shown = found[array][..., :3]
+            assert shown.size, (name, array)
+            assert not np.ptp(shown.astype(float), axis=-1).any(), (name, array)
+
+
+def test_a_grey_net_of_which_nobody_says_what_it_reads_gets_the_usual_values(home: Path) -> None:
+    folders(["black", "dark", "light", "white"])
+    switches = {name: value for name, value in USUAL.items() if not name.startswith("PREPROCESSING")}
+    pipeline = planned(settings.load(switches | {"MODEL": "levels_net:grey"}, sizes), home / "build", home / "report")
+    pipeline.make_due(["net"])
+    assert numbers()["preprocessing"]["mean"] == [0.449]
+    assert numbers()["preprocessing_from"] == (
+        "nobody says so: ImageNet's usual values were taken, averaged over the colours"
+    )
+
+
+def test_a_net_that_makes_grey_of_colours_itself_reads_colours(home: Path) -> None:
+    folders(["black", "dark", "light", "white"])
+    made(home, MODEL="levels_net:wrapped")
+    assert (numbers()["top1"], numbers()["preprocessing"]["order"]) == (1.0, "RGB")
