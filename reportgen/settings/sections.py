@@ -54,7 +54,20 @@ class MachineSettings:
 
 
 NAMED_SETS = (  # torchvision's, by name
-    *("CIFAR10", "STL10", "Caltech101", "Caltech256", "Imagenette", "OxfordIIITPet", "ImageNet"),
+    *(
+        "CIFAR10",
+        "CIFAR100",
+        "STL10",
+        "SVHN",
+        "MNIST",
+        "FashionMNIST",
+        "EMNIST",
+        "Caltech101",
+        "Caltech256",
+        "Imagenette",
+    ),
+    *("OxfordIIITPet", "Flowers102", "Food101", "DTD", "EuroSAT", "GTSRB", "Places365", "StanfordCars", "FGVCAircraft"),
+    "ImageNet",
 )
 NAMED_MULTILABEL = "VOC2012"  # torchvision's, whose images show several things: for TRANSFER= alone
 
