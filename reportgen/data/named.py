@@ -121,8 +121,11 @@ def _open(said_by: str, named: Named, arguments: Mapping[str, Any]) -> Any:
 
 
 def _first_line(error: BaseException) -> str:
-    first, *rest = str(getattr(error, "reason", error)).strip().split("\n")
-    return (f"{first} {rest[0]}" if rest and first.endswith(":") else first) or type(error).__name__
+    """The first line of an error, and those after it as long as they announce another."""
+    said, *rest = str(getattr(error, "reason", error)).strip().split("\n")
+    while rest and said.endswith(":"):
+        said = f"{said} {rest.pop(0).strip()}"
+    return said or type(error).__name__
 
 
 def _classes(data: Any) -> tuple[str, ...]:
