@@ -1,14 +1,12 @@
 """COCO's compressed runs, held against pycocotools."""
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 from hypothesis.extra.numpy import array_shapes, arrays
+from pycocotools import mask
 
 from reportgen.data.runs import uncompressed
-
-mask = pytest.importorskip("pycocotools.mask", reason="pycocotools is not installed")
 
 
 def decoded(counts: str, rows: int, columns: int) -> np.ndarray:
