@@ -30,23 +30,32 @@ def list_labelled(root: Path, labels: LabelSettings, shares: dict[str, float], s
         raise UserError(f"DATA={root}: no such folder: give the folder of the images that {said_by} names")
     rows = read_table(Path(labels.file), said_by, labels.columns)
     places = _places(root)
-    files = [(row, _place(row, places, said_by)) for row in rows]
-    found = [(row, path) for row, path in files if path is not None]
-    missing = tuple(row.file for row, path in files if path is None)
+    found: dict[Path, Row] = {}
+    missing = []
+    for row in rows:
+        path = _place(row, places, said_by)
+        if path is None:
+            missing.append(row.file)
+        elif (other := found.setdefault(path, row)).label != row.label:
+            raise UserError(
+                f"{said_by}: lines {other.line} and {row.line} name {path} and give it two labels, {other.label!r} and "
+                f"{row.label!r}: one an image is read: leave one of them out"
+            )
     if not found:
         raise UserError(
             f"{said_by}: none of its {len(rows)} files is below DATA={root} (the first: {rows[0].file}): give the folder "
             "that its names begin in"
         )
-    classes = in_order({row.label for row, _ in found if row.label})
+    named = rows if loaded else found.values()  # as train/ names the classes of a val/ that lacks one
+    classes = in_order({row.label for row in named if row.label})
     numbers = {kind: number for number, kind in enumerate(classes)}
     images: dict[str, list[ImageFile]] = {}
-    for row, path in found:
+    for path, row in found.items():
         below = readable(path.relative_to(root).as_posix())
         name = f"{row.label.replace('/', '-')}/{below}" if row.label else below
         images.setdefault(_split(row, said_by), []).append(ImageFile(path, name, numbers.get(row.label, UNKNOWN)))
-    left = len({path for paths in places.values() for path in paths} - {path for _, path in found})
-    beside = {"missing": missing, "unnamed": left}
+    left = len({path for paths in places.values() for path in paths} - found.keys())
+    beside = {"missing": tuple(missing), "unnamed": left}
     if loaded:
         val = images.get("val") or images.get("test") or images["train"]
         test = images.get("test", val)

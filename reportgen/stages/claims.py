@@ -12,6 +12,7 @@ from reportgen.pipeline.work import Work
 from reportgen.settings.sections import Settings
 from reportgen.settings.variants import FAMILY
 
+READ_SO = ("alpha", "range")  # how files become pixels: of scenes in one way, of others the fingerprint says it
 LOADED = ("name", "classes")  # of the section model: two checkpoints of one loaded net share these
 
 
@@ -104,7 +105,9 @@ def fingerprints(settings: Settings, data: Mapping[str, Any], architecture: Mapp
     ``net``: of what the accuracy depends on. `data`: the numbers of the data's artefact.
     """
     sections = settings.document()
-    images = sections["data"] | ({} if settings.data.source == "scenes" else {"fingerprint": data["fingerprint"]})
+    images = {name: value for name, value in sections["data"].items() if name not in READ_SO}
+    images |= {} if settings.data.source == "scenes" else {"fingerprint": data["fingerprint"]}
+    images |= {"order": settings.labels.order} if settings.labels.order else {}
     if settings.model.loaded:
         net = {name: sections["model"][name] for name in LOADED}
     else:

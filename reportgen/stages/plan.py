@@ -199,7 +199,18 @@ def _judging(settings: Settings, compared: Iterable[variants.Compared], repeated
     judging = [analysis.name for analysis in registry.ANALYSES if analysis.claims]
     again = [stage.name for stage in repeated if stage.analysis or stage.name.endswith("/net")]
     # What decides whether noise that was measured elsewhere is that of this run.
-    sections = ("model", "training", "compare", "data", "transfer", "annotations", "layers", "noise", *judging)
+    sections = (
+        "model",
+        "training",
+        "compare",
+        "data",
+        "labels",
+        "transfer",
+        "annotations",
+        "layers",
+        "noise",
+        *judging,
+    )
     return Stage(
         "claims",
         "reportgen.stages.claims",

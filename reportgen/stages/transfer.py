@@ -42,7 +42,7 @@ def make(work: Work, folder: Path) -> None:
             why = next(
                 (f"{lost['file']}: {lost['reason']}" for lost in skipped if lost["file"].startswith(f"{kind}/")), ""
             )
-            why = f"the first, {why}" if why else "its folder is empty"
+            why = f"the first, {why}" if why else "it has none"
             raise UserError(
                 f"TRANSFER={source}: no image of the class {kind} can be used ({why}): mend them, or remove the folder"
             )

@@ -87,7 +87,7 @@ def test_a_column_of_splits_is_kept_and_a_missing_split_taken_from_train(home: P
 def test_what_has_no_row_or_no_file_is_left_out_and_told(home: Path) -> None:
     listing = listed(table("file,label", "{name},{kind}") + "\nelk_0.png,elk\ncat_0,cat")
     assert (listing.missing, listing.unnamed, len(listing.splits["val"])) == (("elk_0.png",), 0, 10)
-    assert listing.classes == ("cat", "dog")
+    assert listing.classes == ("cat", "dog", "elk")  # the class of a file that is not there counts all the same
     assert listed("file,label\ncat_0,cat\ndog_0,dog").unnamed == 8
 
 
@@ -134,6 +134,7 @@ def test_a_folder_without_a_table_is_listed_as_ever(home: Path) -> None:
         ("file,label,split\ncat_0,cat,train\ncat_0,cat,test", "a.csv", "cat_0 has two splits, in lines 2 and 3"),
         ("file,label,split\ncat_0,cat,first", "a.csv", "line 2: 'first' is no split: write train, val or test"),
         ("file,label\n../images/train/cat_0,cat", "a.csv", "line 2: ../images/train/cat_0 leads out of the folder"),
+        ("file,label\ncat_0,cat\ncat_0.png,dog", "a.csv", "cat_0.png and give it two labels, 'cat' and 'dog': one an"),
         ("file,label\nelk,elk", "a.csv", "none of its 1 files is below DATA=images (the first: elk)"),
     ],
 )
