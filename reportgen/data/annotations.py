@@ -10,13 +10,14 @@ from typing import Any
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
-from PIL import ExifTags, Image
+from PIL import Image
 
 from reportgen.base.artifacts import DOCUMENT, read_json
 from reportgen.base.errors import UserError
 from reportgen.data.classes import ClassName, plain
+from reportgen.data.runs import uncompressed
+from reportgen.data.upright import size_upright
 
-SIDEWAYS = (5, 6, 7, 8)  # values of EXIF's orientation that swap width and height
 HIDDEN = 1  # COCO's visibility of a part that is marked but not visible
 BOX_SHARE = 0.22  # of the side of a square as large as the object's box: a part's diameter where the file gives none
 
@@ -85,7 +86,7 @@ def read_coco(
 
     One annotation of each image counts: the largest that marks parts, else the largest. Where `classes` names the class
     of an image, those of a category of that name come before all others, and together they outline the object. Outlines
-    may be polygons or uncompressed runs; of an object whose outline is neither, the box is taken. Beyond COCO,
+    may be polygons or runs, compressed or not; of an object without an outline, the box is taken. Beyond COCO,
     ``part_sizes`` gives the parts' diameters in pixels; where it is missing they are a share of the object's box.
 
     Raises UserError, beginning with `said_by`, for a file of another kind or an image that is missing.
@@ -184,11 +185,12 @@ def _diameter(annotation: Mapping[str, Any], points: np.ndarray) -> float:
 def _object(annotation: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray | None:
     """The object's outline, else its box, else None."""
     outline, mask = annotation.get("segmentation"), np.zeros(size, np.uint8)
-    if isinstance(outline, dict) and isinstance(outline["counts"], list):  # uncompressed runs, down the columns
-        values = np.arange(len(outline["counts"])) % 2
-        flat = np.repeat(values, outline["counts"])
-        if len(flat) != mask.size:
-            raise ValueError(f"runs of {len(flat)} pixels for an image of {size[1]}x{size[0]}")
+    if isinstance(outline, dict):  # runs of outside, inside, outside, ..., down the columns
+        counts = outline["counts"]
+        runs = uncompressed(counts) if isinstance(counts, str) else counts
+        if sum(runs) != mask.size:
+            raise ValueError(f"runs of {sum(runs)} pixels for an image of {size[1]}x{size[0]}")
+        flat = np.repeat(np.arange(len(runs)) % 2, runs)
         return flat.reshape(size[::-1]).T.astype(bool)
     if isinstance(outline, list) and outline:
         for polygon in outline:  # one at a time: filled together, what two of them share would count as outside
@@ -240,9 +242,8 @@ def _size_of(path: Path) -> tuple[int, int]:
     """Width and height of an image file, turned upright; only its head is read."""
     try:
         with Image.open(path) as image:
-            turned = image.getexif().get(ExifTags.Base.Orientation, 1) in SIDEWAYS
-            return (image.height, image.width) if turned else image.size
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            return size_upright(image)
+    except Exception:  # as in decoding it
         raise Unusable("not an image") from None
 
 

@@ -1,10 +1,10 @@
-"""Which of a net's classes a folder of images shows: by name, by WordNet id, or by its place among the folders."""
+"""Which of a net's classes a folder of images shows: by name, WordNet id, number, or place among the folders."""
 
 import csv
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,23 @@ import numpy as np
 from jaxtyping import Int
 
 from reportgen.base.errors import UserError
+from reportgen.data import imagenet
+from reportgen.data.image_files import in_order, is_number
+from reportgen.data.wordnet_ids import WORDNET_IDS
 
 UNKNOWN = -1  # label of an image that has no class, or one that the net does not know
 HOW = (
     "give CLASSES= a text file with a name a line, a .csv with the columns index, name and (optionally) wnid, or a .json list "
     "of names"
 )
-WNID = re.compile(r"n\d{8}$")
+WORDNET_ID = re.compile(r"n\d{8}$")
+MOSTLY = 0.9  # share of ImageNet's classes that a list must name in their places to be a list of them
+ORDERS = {  # what LABELS_ORDER= takes, in words
+    "names": "in the order of their names, as ImageFolder counts them",
+    "natural": "in the order of their names and the numbers in them",
+    "numbers": "by their numbers, counted from 0",
+    "from-one": "by their numbers, counted from 1",
+}
 
 
 @dataclass(frozen=True)
@@ -31,7 +41,7 @@ class ClassName:
     @property
     def spellings(self) -> Iterator[str]:
         """Everything that a folder of this class may be called: the id, the name, each of several names."""
-        for text in (self.wnid, self.name, *self.name.split(",")):
+        for text in (self.wnid, self.name, *self.name.split(","), imagenet.TWICE.get(self.wnid, "")):
             if plain(text):
                 yield plain(text)
 
@@ -59,22 +69,44 @@ def plain(text: str) -> str:
     return "".join(letter for letter in text.casefold() if letter.isalnum())
 
 
-def map_folders(folders: Sequence[str], classes: Sequence[ClassName], count: int) -> tuple[Mapping, tuple[str, ...]]:
+def map_folders(
+    folders: Sequence[str],
+    classes: Sequence[ClassName],
+    count: int,
+    empty: Sequence[str] = (),
+    order: str = "",
+) -> tuple[Mapping, tuple[str, ...]]:
     """Which of the net's `count` classes each folder is, and what the classes are called.
 
-    Where there are as many folders as classes, and none of them bears the name of a class, they are taken in their order,
-    which is that of their names, as torchvision's ImageFolder does. A name that several classes bear is then resolved by its
-    place, where that fits all.
+    By their names or WordNet ids; else, where all folders are numbers, by these, counted from 0, or from 1 where the last
+    class would otherwise be missing. Else, where there are as many folders as classes (with those that are `empty`, or
+    without), and none of them bears the name of a class, they are taken in their order, as torchvision's ImageFolder
+    does. A name that several classes bear is then resolved by its place, where that fits all. An `order` of `ORDERS`
+    replaces all this; raises UserError where the folders do not fit it.
     """
+    classes = _of_imagenet(folders, classes, count)
+    if order:
+        labels = in_given_order(order, folders, count, empty)
+        if labels is None:
+            raise UserError(f"LABELS_ORDER={order}: {_misfit(order, folders, count)}: leave it out, or use another")
+        return Mapping(labels, ORDERS[order], ()), _distinct(classes) or _called(folders, labels, count)
     known: dict[str, set[int]] = {}
     for index, entry in enumerate(classes):
         for spelling in entry.spellings:
             known.setdefault(spelling, set()).add(index)
     found = [known.get(plain(folder), set()) for folder in folders]
+    if folders and not all(len(places) == 1 for places in found):
+        for numbered in ("numbers", "from-one"):
+            if labels := in_given_order(numbered, folders, count, empty):
+                return Mapping(labels, ORDERS[numbered], ()), _distinct(classes) or _called(folders, labels, count)
     in_place = all(index in places for index, places in enumerate(found))
     if len(folders) == count and (in_place or not any(found)):
         how = "by their names" if all(found) else "by the order of their names, as ImageFolder counts them"
         return Mapping(tuple(range(count)), how, ()), _distinct(classes) or tuple(folders)
+    if not any(found) and empty and len(folders) + len(empty) == count:
+        how = "by the order of their names, as ImageFolder counts them, with those that are empty"
+        everything = in_order((*folders, *empty))
+        return Mapping(tuple(map(everything.index, folders)), how, ()), _distinct(classes) or everything
     unmapped = tuple(
         {"folder": folder, "reason": "several of the net's classes bear this name" if places else "no class of the net"}
         for folder, places in zip(folders, found, strict=True)
@@ -83,6 +115,55 @@ def map_folders(folders: Sequence[str], classes: Sequence[ClassName], count: int
     labels = tuple(next(iter(places)) if len(places) == 1 else UNKNOWN for places in found)
     names = _distinct(classes) or tuple(f"class {index}" for index in range(count))
     return Mapping(labels, "by their names" if folders else "", unmapped), names
+
+
+def in_given_order(order: str, folders: Sequence[str], count: int, empty: Sequence[str] = ()) -> tuple[int, ...] | None:
+    """The class of each folder in an order of `ORDERS`; None where they do not fit it."""
+    if order in ("numbers", "from-one"):
+        if not folders or not all(is_number(name) for name in folders):
+            return None
+        labels = tuple(int(name) - (order == "from-one") for name in folders)
+        return labels if min(labels) >= 0 and max(labels) < count else None
+    for names in (folders, (*folders, *empty)):
+        if len(names) == count:
+            ordered = sorted(names, key=_natural if order == "natural" else None)
+            return tuple(map(ordered.index, folders))
+    return None
+
+
+def _natural(name: str) -> list[tuple[bool, int, str]]:
+    """A key that sorts a9 before a10."""
+    return [
+        (part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in re.split("([0-9]+)", name) if part
+    ]
+
+
+def _misfit(order: str, folders: Sequence[str], count: int) -> str:
+    if order in ("numbers", "from-one"):
+        first = int(order == "from-one")
+        return f"not every folder is a number from {first} to {count - 1 + first} ({', '.join(folders[:3])}, ...)"
+    return f"{len(folders)} folders, but the net has {count} classes"
+
+
+def _called(folders: Sequence[str], labels: Sequence[int], count: int) -> tuple[str, ...]:
+    """The names of classes that only folders name."""
+    names = dict(zip(labels, folders, strict=True))
+    return tuple(names.get(index, f"class {index}") for index in range(count))
+
+
+def _of_imagenet(folders: Sequence[str], classes: Sequence[ClassName], count: int) -> Sequence[ClassName]:
+    """The net's classes with WordNet ids, where they are ImageNet's: by what they are called, or, without names, by the folders."""
+    if count != imagenet.COUNT or any(entry.wnid for entry in classes):
+        return classes
+    its = tuple(ClassName(name, wnid) for name, wnid in zip(imagenet.names(), WORDNET_IDS, strict=True))
+    if not classes:
+        spellings = {spelling for entry in its for spelling in entry.spellings}
+        whole = folders and all(plain(folder) in spellings for folder in folders)
+        return its if whole or set(folders) & set(WORDNET_IDS) else classes
+    same = sum(bool(set(entry.spellings) & set(other.spellings)) for entry, other in zip(classes, its, strict=True))
+    if same < MOSTLY * count:
+        return classes
+    return tuple(replace(entry, wnid=wnid) for entry, wnid in zip(classes, WORDNET_IDS, strict=True))
 
 
 def _distinct(classes: Sequence[ClassName]) -> tuple[str, ...]:
@@ -151,7 +232,7 @@ def _from_lines(text: str) -> Pairs:
 def _of_words(text: str) -> ClassName:
     """A name, after a WordNet id where there is one."""
     first, _, rest = text.strip("'\"").partition(" ")
-    return ClassName(rest.strip() or first, first) if WNID.match(first) else ClassName(text.strip("'\""))
+    return ClassName(rest.strip() or first, first) if WORDNET_ID.match(first) else ClassName(text.strip("'\""))
 
 
 def _from_json(text: str) -> Pairs:

@@ -8,16 +8,21 @@ The data stage writes one folder: ``<split>.npy`` (uint8 "image row column 3"), 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Int, Int8, UInt8
 
 from reportgen.base.artifacts import DOCUMENT, read_json
-from reportgen.data.decoding import Files, Images
+from reportgen.data.decoding import Files, Images, Reading
 
 SPLITS = ("train", "val", "test")
 WIDE = "test-wide"
 JUDGING = "judging"
+OTHERWISE = (
+    "otherwise.npz"  # some validation images in other usual readings of their files, by the switch that asks for them
+)
+TRIED = 200  # validation images on which other readings are tried
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,8 @@ class Dataset:
         document = read_json(folder / DOCUMENT)
         files = {name: document.get("same", {}).get(name, name) for name in SPLITS}  # two splits may share their files
         numbers = document["numbers"]
-        unpacked = {name: Files(paths, numbers["size"]) for name, paths in document.get("paths", {}).items()}
+        reading = reading_of(document)
+        unpacked = {name: Files(paths, numbers["size"], reading) for name, paths in document.get("paths", {}).items()}
         splits = {
             name: open_split(folder, files[name], document["names"][name], unpacked.get(files[name])) for name in SPLITS
         }
@@ -121,6 +127,13 @@ class Multilabel:
             for part, names in document["names"].items()
         }
         return cls(numbers["name"], tuple(numbers["classes"]), numbers["fingerprint"], **parts)
+
+
+def reading_of(document: Mapping[str, Any]) -> Reading:
+    """How the files of a data set were read, from the artefact's document."""
+    known = document.get("reading", {})
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in known.items()}
+    return Reading(**values)
 
 
 def open_judging(folder: Path) -> Split | None:

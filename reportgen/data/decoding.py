@@ -4,16 +4,30 @@ import os
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Int, UInt8
-from PIL import Image, ImageOps
+from PIL import Image
 from PIL import ImageFile as ImageReader
 
 from reportgen.base.errors import UserError
+from reportgen.data.depth import (
+    Extent,
+    black_and_white,
+    declared,
+    eight_bits,
+    extent,
+    is_array,
+    is_deep,
+    is_tiff,
+    read_array,
+    values_of,
+)
+from reportgen.data.upright import TURNS, orientation
 
 MOST_PIXELS = 100_000_000  # in one image: about 300 MB once decoded
 # Pillow's own notes on odd metadata and large files: the limit is ours. Said once: catching them around every image changes
@@ -25,44 +39,121 @@ class Unreadable(Exception):
     """Why a file cannot be used, in a few words."""
 
 
-def read_image(path: Path, size: int, whole: bool = False) -> UInt8[np.ndarray, "row column 3"]:
+class NotIdentified(Unreadable):
+    """A file of no format that Pillow knows."""
+
+
+Alpha = Literal["white", "black", "drop"]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How files become pixels, where that is a choice: one for all files of a data set."""
+
+    alpha: Alpha = "white"  # the ground of cut-outs; drop: their hidden colours are shown
+    whole: tuple[float, float] | None = None  # black and white of files of more than 8 bits; None: file by file
+    floating: tuple[float, float] | None = None  # the same of floating-point numbers
+
+    def black_and_white(self, found: Extent) -> tuple[float, float]:
+        """The values that are black and white in a file."""
+        known = self.floating if found.kind == "floating" else self.whole
+        return known or black_and_white([found])[:2]
+
+
+AS_EVER = Reading()
+
+
+def read_image(
+    path: Path, size: int, whole: bool = False, reading: Reading = AS_EVER
+) -> UInt8[np.ndarray, "row column 3"]:
     """Read any image as an RGB square: turned upright, shorter side scaled to `size`, centre cut (section 3).
 
-    With `whole` nothing is cut: both sides are scaled to `size`, and what is not square is squeezed. Grey, palette, CMYK
-    and 16-bit images become RGB; what is transparent becomes white. Raises Unreadable.
+    With `whole` nothing is cut: both sides are scaled to `size`, and what is not square is squeezed. Grey, palette, CMYK,
+    deep images and arrays become RGB, as `reading` says. Raises Unreadable.
     """
-    return read_picture(lambda: Image.open(path), size, whole)
+    if is_array(path):
+        return _read_array(path, size, whole, reading)
+    try:
+        return read_picture(lambda: Image.open(path), size, whole, reading, path)
+    except NotIdentified:
+        if not is_tiff(path):
+            raise
+        return _read_array(path, size, whole, reading)
 
 
 def read_picture(
-    opened: Callable[[], Image.Image], size: int, whole: bool = False
+    opened: Callable[[], Image.Image],
+    size: int,
+    whole: bool = False,
+    reading: Reading = AS_EVER,
+    path: Path | None = None,
 ) -> UInt8[np.ndarray, "row column 3"]:
     """`read_image` of an image that may lie in no file of its own."""
     # WeasyPrint and others allow truncated files to the whole process, on import: half a picture would be an image.
     ImageReader.LOAD_TRUNCATED_IMAGES = False
     try:
         with opened() as image:
-            if image.width * image.height > MOST_PIXELS:
-                raise Unreadable(f"{image.width}x{image.height} pixels are more than {MOST_PIXELS:,}")
+            _check_size(image.width, image.height)
             image.draft("RGB", (2 * size, 2 * size))  # a JPEG is decoded no larger than needed
-            upright = ImageOps.exif_transpose(image)
-            return np.asarray(_squeezed(_rgb(upright), size) if whole else _square(_rgb(upright), size))
+            deep, turn = is_deep(image), TURNS.get(orientation(image))  # in this order: EXIF may come with the pixels
+            pixels = _shallow(image, path, reading) if deep else _rgb(image, reading.alpha)
+            return _sized(pixels if turn is None else pixels.transpose(turn), size, whole)
+    except Unreadable:
+        raise
     except Image.UnidentifiedImageError:
-        raise Unreadable("not an image") from None
+        raise NotIdentified("not an image") from None
     except Image.DecompressionBombError:
         raise Unreadable(f"more than {MOST_PIXELS:,} pixels") from None
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
-        raise Unreadable(str(error).split("\n")[0] or type(error).__name__) from None
+    except Exception as error:  # a broken file makes decoders raise nearly anything
+        raise Unreadable(in_few_words(error)) from None
 
 
-def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I") or image.mode == "F":  # 16 bits and more of grey
-        values = np.asarray(image, dtype=np.float64)
-        top = 65535.0 if values.max(initial=0) > 255 else 255.0
-        image = Image.fromarray((values.clip(0, top) / top * 255).round().astype(np.uint8))
-    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+def _read_array(path: Path, size: int, whole: bool, reading: Reading) -> UInt8[np.ndarray, "row column 3"]:
+    try:
+        values = read_array(path)
+        _check_size(values.shape[1], values.shape[0])
+        return _sized(_picture(values, reading), size, whole)
+    except Unreadable:
+        raise
+    except Exception as error:  # as in decoding pictures
+        raise Unreadable(in_few_words(error)) from None
+
+
+def _check_size(width: int, height: int) -> None:
+    if width * height > MOST_PIXELS:
+        raise Unreadable(f"{width}x{height} pixels are more than {MOST_PIXELS:,}")
+
+
+def _sized(image: Image.Image, size: int, whole: bool) -> UInt8[np.ndarray, "row column 3"]:
+    return np.asarray(_squeezed(image, size) if whole else _square(image, size))
+
+
+def _shallow(image: Image.Image, path: Path | None, reading: Reading) -> Image.Image:
+    """A deep image as RGB of eight bits."""
+    return _picture(values_of(image, path), reading, declared(image))
+
+
+def _picture(values: np.ndarray, reading: Reading, said: tuple[float, float] | None = None) -> Image.Image:
+    """Values "row column" or "row column channel" as RGB: of one channel or three, with alpha or without."""
+    channels = 1 if values.ndim == 2 else values.shape[2]
+    if channels not in (1, 2, 3, 4):
+        raise Unreadable(f"{channels} channels, and not grey, colour and transparency")
+    if values.dtype != np.uint8:
+        values = eight_bits(values, *reading.black_and_white(extent(values, said)))
+    if channels == 1:
+        return Image.fromarray(values.reshape(values.shape[:2])).convert("RGB")
+    return _rgb(Image.fromarray(values, ("LA", "RGB", "RGBA")[channels - 2]), reading.alpha)
+
+
+def in_few_words(error: BaseException) -> str:
+    """The first line of an error, or its kind."""
+    return str(error).strip().split("\n")[0] or type(error).__name__
+
+
+def _rgb(image: Image.Image, alpha: str) -> Image.Image:
+    if alpha != "drop" and (image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info):
         shown = image.convert("RGBA")
-        ground = Image.new("RGBA", shown.size, "white")
+        ground = Image.new("RGBA", shown.size, alpha)
         return Image.alpha_composite(ground, shown).convert("RGB")
     return image.convert("RGB")
 
@@ -89,8 +180,9 @@ class Files:
 
     dtype = np.dtype(np.uint8)
 
-    def __init__(self, paths: Sequence[str], size: int) -> None:
+    def __init__(self, paths: Sequence[str], size: int, reading: Reading = AS_EVER) -> None:
         self.paths = paths
+        self.reading = reading
         self.shape = (len(paths), size, size, 3)
         self._numbers = np.arange(len(paths))
 
@@ -115,7 +207,7 @@ class Files:
 
     def _decoded(self, path: str) -> UInt8[np.ndarray, "row column 3"]:
         try:
-            return read_image(Path(path), self.shape[1])
+            return read_image(Path(path), self.shape[1], reading=self.reading)
         except Unreadable as error:
             raise UserError(
                 f"{path}: the data stage read it as an image, but it is no longer one ({error}): "

@@ -1,7 +1,7 @@
 """Folders of images: finding them, splitting them, reading them in order."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,8 @@ from PIL import Image
 from reportgen.base.artifacts import files_below, readable
 from reportgen.base.errors import UserError
 from reportgen.data.dataset import SPLITS
-from reportgen.data.decoding import Unreadable, read_image, read_picture
+from reportgen.data.decoding import AS_EVER, Reading, Unreadable, read_image, read_picture
+from reportgen.data.image_files import in_order, is_beside, is_image
 
 MOST_SKIPPED = 0.01  # of all files; with more, the folder is not what the user thinks it is
 SPLIT_NAMES = {
@@ -40,49 +41,95 @@ class Listing:
     classes: tuple[str, ...]
     splits: dict[str, tuple[ImageFile, ...]]
     same: dict[str, str] = field(default_factory=dict)  # a split that has the images of another: {"test": "val"}
+    empty: tuple[str, ...] = ()  # folders without any image, which are no classes
+    passed: tuple[str, ...] = ()  # files among the images that are none, by name
+    missing: tuple[str, ...] = ()  # files that a table of labels names and that are not there
+    unnamed: int = 0  # images that a table of labels does not name
+
+
+class Part:
+    """The class folders of one split, with their images, and what else lies there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.images: dict[str, list[tuple[Path, str]]] = {}  # by class: path, and name "class/file"
+        self.passed: list[str] = []
+        for place in _folders(folder):
+            self.images[place.name] = []
+            for path, name in _below(place):
+                if is_image(path):
+                    self.images[place.name].append((path, name))
+                else:
+                    self.passed.append(name)
+
+    @property
+    def classes(self) -> set[str]:
+        """The folders with images in them."""
+        return {kind for kind, images in self.images.items() if images}
+
+    def files(self, kind: str, label: int) -> list[ImageFile]:
+        """The images of a class; none where it has no folder here."""
+        return [ImageFile(path, name, label) for path, name in self.images.get(kind, ())]
+
+
+def _names(parts: Iterable[Part]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """The classes of some splits, the folders that are empty in all of them, and the files that are no images."""
+    found = list(parts)
+    classes = {kind for part in found for kind in part.classes}
+    empty = {kind for part in found for kind in part.images} - classes
+    return in_order(classes), tuple(sorted(empty)), tuple(name for part in found for name in part.passed)
 
 
 def list_folder(root: Path, val_share: float, test_share: float, seed: int) -> Listing:
     """List an ImageFolder tree: ``root/<class>/<file>``, or ``root/train/<class>/<file>`` with ``val`` and ``test``.
 
     Where the tree has no splits, this function makes them, class by class, by the seed: `test_share` of the images for testing,
-    `val_share` for validation. Raises UserError that names the folder or the class.
+    `val_share` for validation. Folders and files without an image are passed over. Raises UserError that names the folder or
+    the class.
     """
     if not root.is_dir():
         raise UserError(f"DATA={root}: no such folder: give a folder with one folder of images for each class")
-    parts = _one_of_each(root)
-    if "train" not in parts:
-        if parts and len(parts) == len(_folders(root)):
-            names = " and ".join(f"{path.name}/" for path in parts.values())
+    places = _one_of_each(root)
+    if "train" not in places:
+        if places and len(places) == len(_folders(root)):
+            names = " and ".join(f"{path.name}/" for path in places.values())
             raise UserError(f"DATA={root}: {names} but no train/: put the images to train on there, class by class")
-        parts = {"train": root}
-    classes = tuple(path.name for path in _folders(parts["train"]))
+        places = {"train": root}
+    parts = {name: Part(folder) for name, folder in places.items()}
+    classes = in_order(parts["train"].classes)
     if not classes:
         raise UserError(f"DATA={root}: no folders of images in it: put each class's images into a folder of its name")
     if len(classes) == 1:
         raise UserError(f"DATA={root}: only one class ({classes[0]}): a classifier needs two or more")
-    found = {
-        name: [_files(folder, kind, index) for index, kind in enumerate(classes)] for name, folder in parts.items()
-    }
-    for name, folder in parts.items():
-        strange = sorted({path.name for path in _folders(folder)} - set(classes))
+    found = {name: [part.files(kind, index) for index, kind in enumerate(classes)] for name, part in parts.items()}
+    for name, part in parts.items():
+        strange = sorted(part.classes - set(classes))
         if strange:
-            raise UserError(f"{folder / strange[0]}: this class is not in {parts['train']}: add it there, or remove it")
+            raise UserError(
+                f"{part.folder / strange[0]}: this class is not in {places['train']}: add it there, or remove it"
+            )
         if name != "train" and not any(found[name]):
-            what = "its images lie outside of class folders" if _flat(folder) else "no images in it"
+            what = "its images lie outside of class folders" if _flat(part.folder) else "no images in it"
             raise UserError(
-                f"{folder}: {what}: give it a folder for each class, or leave it out and a share of "
-                f"{parts['train'].name}/ is taken"
+                f"{part.folder}: {what}: give it a folder for each class, or leave it out and a share of "
+                f"{places['train'].name}/ is taken"
             )
-    wanted = 1 + ("val" not in parts) + ("test" not in parts)
+    check_counts(found, classes, lambda kind: str(places["train"] / kind), "put {} or more there, or remove the folder")
+    _, empty, passed = _names(parts.values())
+    return Listing(classes, split(found, {"val": val_share, "test": test_share}, seed), empty=empty, passed=passed)
+
+
+def check_counts(
+    found: dict[str, list[list[ImageFile]]], classes: Sequence[str], place: Callable[[str], str], way_out: str
+) -> None:
+    """Raise UserError where a class has too few images to be split; `place` says where it lies, {} is the number needed."""
+    wanted = 1 + ("val" not in found) + ("test" not in found)
     for index, kind in enumerate(classes):
-        if len(found["train"][index]) < wanted:
-            count = len(found["train"][index])
+        count = len(found["train"][index])
+        if count < wanted:
             raise UserError(
-                f"{parts['train'] / kind}: {count or 'no'} image{'s' * (count != 1)} in this class: "
-                f"put {wanted} or more there, or remove the folder"
+                f"{place(kind)}: {count or 'no'} image{'s' * (count != 1)} in this class: {way_out.format(wanted)}"
             )
-    return Listing(classes, split(found, {"val": val_share, "test": test_share}, seed))
 
 
 def list_for_loaded(root: Path) -> Listing:
@@ -90,26 +137,30 @@ def list_for_loaded(root: Path) -> Listing:
 
     ``root/<class>/<file>``; of a tree with splits, ``val`` and ``test``, or whichever of the two exists, else
     ``train``; or images without class in ``root``, ``val`` or ``test`` itself. Where one set of images serves as both,
-    `Listing.same` says so. Raises UserError that names the folder.
+    `Listing.same` says so. A class that only ``train`` has is a class all the same. Raises UserError that names the folder.
     """
     if not root.is_dir():
         raise UserError(f"DATA={root}: no such folder: give a folder of images")
-    parts = _one_of_each(root)
-    val = parts.get("val") or parts.get("test") or parts.get("train") or root
-    test = parts.get("test", val)
-    classes = tuple(sorted({path.name for part in (val, test) for path in _folders(part)}))
+    places = _one_of_each(root)
+    val = places.get("val") or places.get("test") or places.get("train") or root
+    test = places.get("test", val)
+    parts = {place: Part(place) for place in dict.fromkeys((*places.values(), val))}
+    classes, empty, _ = _names(parts.values())
+    passed: list[str] = []
 
-    def files(part: Path) -> tuple[ImageFile, ...]:
-        if _folders(part):
-            labelled = (_files(part, kind, index) for index, kind in enumerate(classes) if (part / kind).is_dir())
-            return tuple(file for files in labelled for file in files)
-        return tuple(ImageFile(path, readable(path.name), -1) for path in _flat(part))
+    def files(place: Path) -> tuple[ImageFile, ...]:
+        passed.extend(parts[place].passed)
+        if parts[place].classes:
+            return tuple(file for index, kind in enumerate(classes) for file in parts[place].files(kind, index))
+        flat = _flat(place)
+        passed.extend(sorted(path.name for path in _beside(place) if path not in flat))
+        return tuple(ImageFile(path, readable(path.name), -1) for path in flat)
 
     found = {"train": (), "val": files(val), "test": () if test == val else files(test)}
-    for part, name in ((val, "val"), (test, "test")):
+    for place, name in ((val, "val"), (test, "test")):
         if not found[name] and not (name == "test" and test == val):
-            raise UserError(f"DATA={part}: no images in it: give a folder of images, or of one folder for each class")
-    return Listing(classes, found, {"test": "val"} if test == val else {})
+            raise UserError(f"DATA={place}: no images in it: give a folder of images, or of one folder for each class")
+    return Listing(classes, found, {"test": "val"} if test == val else {}, empty, tuple(passed))
 
 
 def list_classes(root: Path, said_by: str) -> tuple[tuple[str, ...], tuple[ImageFile, ...]]:
@@ -119,15 +170,13 @@ def list_classes(root: Path, said_by: str) -> tuple[tuple[str, ...], tuple[Image
     """
     if not root.is_dir():
         raise UserError(f"{said_by}: no such folder: give a folder with one folder of images for each class")
-    parts = [path for _, path in _splits(root)] or [root]
-    classes = tuple(sorted({path.name for part in parts for path in _folders(part)}))
+    parts = [Part(path) for path in ([path for _, path in _splits(root)] or [root])]
+    classes, _, _ = _names(parts)
     if len(classes) < 2:
         raise UserError(f"{said_by}: {len(classes) or 'no'} folders of images in it: a classifier needs two or more")
-    files = [
-        file for index, kind in enumerate(classes) for part in parts if (part / kind).is_dir()
-        for file in _files(part, kind, index)
-    ]  # fmt: skip
-    return classes, tuple(files)
+    return classes, tuple(
+        file for index, kind in enumerate(classes) for part in parts for file in part.files(kind, index)
+    )
 
 
 def split(
@@ -151,10 +200,15 @@ def split(
     return {name: tuple(files) for name, files in taken.items()}
 
 
+def split_name(said: str) -> str | None:
+    """The split of that name, in any case; None if it is the name of none."""
+    return next((name for name, names in SPLIT_NAMES.items() if said.casefold() in names), None)
+
+
 def _splits(root: Path) -> list[tuple[str, Path]]:
     """The folders named after a split; a ``train/`` without folders in it, beside others, is a class of trains."""
     folders = _folders(root)
-    found = [(name, path) for path in folders for name, said in SPLIT_NAMES.items() if path.name.casefold() in said]
+    found = [(name, path) for path in folders if (name := split_name(path.name))]
     alone = [name for name, _ in found] == ["train"] and len(folders) > 1
     return [] if alone and not _folders(found[0][1]) else found
 
@@ -172,31 +226,37 @@ def _one_of_each(root: Path) -> dict[str, Path]:
 
 
 def _folders(root: Path) -> list[Path]:
-    found = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    found = sorted(path for path in root.iterdir() if path.is_dir() and not is_beside(path.name))
     for path in found:
         if readable(path.name) != path.name:
             raise UserError(f"{readable(str(path))}: the name of this folder is not UTF-8: rename it")
     return found
 
 
-def _flat(folder: Path) -> list[Path]:
-    """The files in a folder itself."""
+def _beside(folder: Path) -> list[Path]:
+    """The visible files in a folder itself."""
     return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
 
 
-def _files(folder: Path, kind: str, label: int) -> list[ImageFile]:
-    """A class's files; what lies in hidden folders, such as a notebook's copies, is left out."""
-    place = folder / kind
-    found = [(path, path.relative_to(place)) for path in files_below(place)]
-    return [
-        ImageFile(path, f"{kind}/{readable(below.as_posix())}", label)
-        for path, below in found
-        if not any(part.startswith(".") for part in below.parts)
-    ]
+def _flat(folder: Path) -> list[Path]:
+    """The images in a folder itself."""
+    return [path for path in _beside(folder) if is_image(path)]
+
+
+def _below(place: Path) -> Iterator[tuple[Path, str]]:
+    """A class's files, named "class/file"; what lies in hidden folders, such as a notebook's copies, is left out."""
+    for path in files_below(place):
+        below = path.relative_to(place)
+        if not any(is_beside(part) for part in below.parts):
+            yield path, f"{place.name}/{readable(below.as_posix())}"
 
 
 def read_images(
-    files: Iterable[ImageFile], size: int, skip: Callable[[ImageFile, str], None], whole: bool = False
+    files: Iterable[ImageFile],
+    size: int,
+    skip: Callable[[ImageFile, str], None],
+    whole: bool = False,
+    reading: Reading = AS_EVER,
 ) -> Iterator[tuple[ImageFile, UInt8[np.ndarray, "row column 3"]]]:
     """Read files in order on all cores, `whole` or the square in their middle; what cannot be read goes to `skip`."""
 
@@ -205,8 +265,8 @@ def read_images(
             return file, Unreadable("its name is not UTF-8: rename it")
         try:
             if file.picture is not None:
-                return file, read_picture(file.picture, size, whole)
-            return file, read_image(file.path, size, whole)
+                return file, read_picture(file.picture, size, whole, reading)
+            return file, read_image(file.path, size, whole, reading)
         except Unreadable as error:
             return file, error
 

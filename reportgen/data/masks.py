@@ -9,6 +9,7 @@ from PIL import Image
 
 from reportgen.base.errors import UserError
 from reportgen.data.annotations import Annotated, read_coco
+from reportgen.data.decoding import in_few_words
 
 OPAQUE = 128  # of 255: a cut-out's soft edge is the object's from here on
 
@@ -42,8 +43,8 @@ def _pictures(folder: Path, files: Mapping[Path, str], said_by: str) -> Iterator
         try:
             with Image.open(mask) as picture:
                 shown = _shown(picture)
-        except (OSError, SyntaxError) as error:
-            raise UserError(f"{said_by}: {mask}: not a picture ({str(error).splitlines()[0]})") from None
+        except Exception as error:  # a broken file makes decoders raise nearly anything
+            raise UserError(f"{said_by}: {mask}: not a picture ({in_few_words(error)})") from None
         yield Annotated(
             path=image,
             name=name,

@@ -29,15 +29,36 @@ class Named:
     without: tuple[str, ...] = ()  # what torchvision counts as a class and is none
 
 
+Splits = Mapping[str, Mapping[str, Any]]
+BY_FLAG: Splits = {"train": {"train": True}, "test": {"train": False}}
+TRAIN_TEST: Splits = {name: {"split": name} for name in ("train", "test")}
+TRAIN_VAL_TEST: Splits = {name: {"split": name} for name in ("train", "val", "test")}
 SETS = {
-    "CIFAR10": Named("CIFAR10", "cifar-10-batches-py", {"train": {"train": True}, "test": {"train": False}}),
-    "STL10": Named("STL10", "stl10_binary", {"train": {"split": "train"}, "test": {"split": "test"}}),
+    "CIFAR10": Named("CIFAR10", "cifar-10-batches-py", BY_FLAG),
+    "CIFAR100": Named("CIFAR100", "cifar-100-python", BY_FLAG),
+    "STL10": Named("STL10", "stl10_binary", TRAIN_TEST),
+    "SVHN": Named("SVHN", "", TRAIN_TEST),
+    "MNIST": Named("MNIST", "MNIST", BY_FLAG),
+    "FashionMNIST": Named("FashionMNIST", "FashionMNIST", BY_FLAG),
+    "EMNIST": Named(
+        "EMNIST", "EMNIST", {name: {"split": "balanced", "train": name == "train"} for name in ("train", "test")}
+    ),
     "Caltech101": Named("Caltech101", "caltech101", {"train": {}}),
     "Caltech256": Named("Caltech256", "caltech256", {"train": {}}, without=("257.clutter",)),
     "Imagenette": Named("Imagenette", "imagenette2", {"train": {"split": "train"}, "val": {"split": "val"}}),
     "OxfordIIITPet": Named(
         "OxfordIIITPet", "oxford-iiit-pet", {"train": {"split": "trainval"}, "test": {"split": "test"}}
     ),
+    "Flowers102": Named("Flowers102", "flowers-102", TRAIN_VAL_TEST),
+    "Food101": Named("Food101", "food-101", TRAIN_TEST),
+    "DTD": Named("DTD", "dtd", TRAIN_VAL_TEST),
+    "EuroSAT": Named("EuroSAT", "eurosat", {"train": {}}),
+    "GTSRB": Named("GTSRB", "gtsrb", TRAIN_TEST),
+    "Places365": Named(
+        "Places365", "", {"train": {"split": "train-standard", "small": True}, "val": {"split": "val", "small": True}}
+    ),
+    "StanfordCars": Named("StanfordCars", "stanford_cars", TRAIN_TEST, downloads=False),
+    "FGVCAircraft": Named("FGVCAircraft", "fgvc-aircraft-2013b", TRAIN_VAL_TEST),
     "ImageNet": Named("ImageNet", "", {"train": {"split": "train"}, "val": {"split": "val"}}, downloads=False),
 }
 """The data sets by the name that ``DATA=`` takes."""
@@ -85,7 +106,7 @@ def _open(said_by: str, named: Named, arguments: Mapping[str, Any]) -> Any:
     kind = getattr(torchvision.datasets, named.kind)
     try:
         return kind(HOME, **arguments)
-    except (RuntimeError, OSError, ValueError) as error:
+    except (RuntimeError, OSError, ValueError, LookupError) as error:  # the last: from files of another layout
         reason = _first_line(error)
     if named.downloads:
         try:
@@ -100,12 +121,18 @@ def _open(said_by: str, named: Named, arguments: Mapping[str, Any]) -> Any:
 
 
 def _first_line(error: BaseException) -> str:
-    return str(getattr(error, "reason", error)).strip().split("\n")[0] or type(error).__name__
+    """The first line of an error, and those after it as long as they announce another."""
+    said, *rest = str(getattr(error, "reason", error)).strip().split("\n")
+    while rest and said.endswith(":"):
+        said = f"{said} {rest.pop(0).strip()}"
+    return said or type(error).__name__
 
 
 def _classes(data: Any) -> tuple[str, ...]:
-    """The names of the set's classes; the first name where a class has several."""
-    names = data.categories if hasattr(data, "categories") else data.classes
+    """The names of the set's classes; the first name where a class has several, numbers where they have none."""
+    names = data.categories if hasattr(data, "categories") else getattr(data, "classes", None)
+    if names is None:
+        return tuple(str(number) for number in range(max(_labels(data)) + 1))
     return tuple(name if isinstance(name, str) else name[0] for name in names)
 
 
@@ -121,10 +148,11 @@ def _files(data: Any, part: str, classes: tuple[str, ...], kept: tuple[str, ...]
 
 
 def _file(data: Any, index: int, name: str, label: int) -> ImageFile:
-    """One image: a file where the set is a list of files (ImageNet, Imagenette), else what the set itself gives."""
-    samples = getattr(data, "samples", None) or getattr(data, "_samples", None)
-    if samples:
-        return ImageFile(Path(samples[index][0]), name, label)
+    """One image: a file where the set is a list of files, with their labels or without, else what the set itself gives."""
+    for attribute in ("samples", "_samples", "imgs", "_image_files"):
+        if files := getattr(data, attribute, None):
+            file = files[index]
+            return ImageFile(Path(file[0] if isinstance(file, tuple) else file), name, label)
     return ImageFile(HOME, name, label, _picture(data, index))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from reportgen.base.progress import track
+from reportgen.data.decoding import AS_EVER, Reading
 from reportgen.data.folders import ImageFile, read_images
 
 Skipped = list[dict[str, str]]  # {"file", "reason"}
@@ -21,6 +22,7 @@ def pack(
     skipped: Skipped,
     store: bool = True,
     whole: bool = False,
+    reading: Reading = AS_EVER,
 ) -> tuple[list[ImageFile], str]:
     """Decode files into ``<name>.npy`` (uint8 "image row column 3"), and write their labels to ``<name>-labels.npy``.
 
@@ -36,7 +38,7 @@ def pack(
 
     place, shape = folder / f"{name}.npy", (len(files), size, size, 3)
     packed = np.lib.format.open_memmap(place, mode="w+", dtype=np.uint8, shape=shape) if store else None
-    for file, image in track(read_images(files, size, skip, whole), f"decode {name}", len(files)):
+    for file, image in track(read_images(files, size, skip, whole, reading), f"decode {name}", len(files)):
         if packed is not None:
             packed[len(kept)] = image
         pixels.update(image.data)

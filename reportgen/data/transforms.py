@@ -18,7 +18,8 @@ from reportgen.base.errors import UserError
 from reportgen.data.decoding import Images
 
 Number = float | int
-Channels = tuple[Number, Number, Number]
+Channels = tuple[Number, ...]  # three, or one of a net that reads grey
+LUMINANCE = (19595, 38470, 7471)  # of red, green and blue, in parts of 65,536: ITU-R BT.601, as Pillow counts
 COUNTED = 2**24  # pixels counted at once: OpenCV's histograms are in single precision, exact up to this number
 
 
@@ -49,7 +50,7 @@ class Preprocessing:
 
     crop: int  # side, pixels
     range: Number = 1.0  # the value of white before the mean is subtracted: 1 or 255
-    order: Literal["RGB", "BGR"] = "RGB"  # of the channels that the net reads
+    order: Literal["RGB", "BGR", "L"] = "RGB"  # of the channels that the net reads; L: one channel, the luminance
     mean: Channels = (0.0, 0.0, 0.0)  # in units of `range`, in the net's order
     deviation: Channels = (1.0, 1.0, 1.0)  # in units of `range`, in the net's order
 
@@ -58,10 +59,19 @@ class Preprocessing:
             raise UserError(f"preprocessing: crop {self.crop}: use 1 pixel or more")
         if self.range not in (1, 255):
             raise UserError(f"preprocessing: range {self.range}: use 1 or 255")
-        if self.order not in ("RGB", "BGR"):
-            raise UserError(f"preprocessing: channel order {self.order!r}: use RGB or BGR")
+        if self.order not in ("RGB", "BGR", "L"):
+            raise UserError(f"preprocessing: channel order {self.order!r}: use RGB, BGR or L")
+        if {len(self.mean), len(self.deviation)} != {self.channels}:
+            raise UserError(
+                f"preprocessing: mean {self.mean}, deviation {self.deviation}: use {self.channels} numbers for {self.order}"
+            )
         if min(self.deviation) <= 0:
             raise UserError(f"preprocessing: deviation {self.deviation}: use values above 0")
+
+    @property
+    def channels(self) -> int:
+        """How many channels the net reads."""
+        return len(self.order)
 
     def as_json(self) -> dict[str, Any]:
         """The values as a JSON document, which `from_json` reads back."""
@@ -79,18 +89,20 @@ class Preprocessing:
         }
         return cls(**values)
 
-    def normalise(self, pixels: UInt8[Tensor, "*image row column 3"]) -> Float[Tensor, "*image 3 row column"]:
-        """RGB pixels as the net's input: channels in front and in the net's order, values normalised.
+    def normalise(self, pixels: UInt8[Tensor, "*image row column 3"]) -> Float[Tensor, "*image channel row column"]:
+        """RGB pixels as the net's input: channels in front and in the net's order, or their luminance; values normalised.
 
         The memory layout stays that of the pixels, which for a batch is torch's channels_last.
         """
         if self.order == "BGR":
             pixels = pixels.flip(-1)
+        if self.order == "L":
+            pixels = luminance(pixels)
         shift, factor = _shift_and_factor(self, pixels.device)
         return torch.addcmul(shift, pixels.float(), factor).movedim(-1, -3)
 
-    def pixels(self, images: Float[Tensor, "*image 3 row column"]) -> UInt8[np.ndarray, "*image row column 3"]:
-        """The net's input as RGB pixels again: the inverse of `normalise`, rounded and clipped to 0..255."""
+    def pixels(self, images: Float[Tensor, "*image channel row column"]) -> UInt8[np.ndarray, "*image row column 3"]:
+        """The net's input as RGB pixels again: the inverse of `normalise`, rounded and clipped to 0..255; grey stays grey."""
         values = images.detach().cpu().double().movedim(-3, -1)
         values = (values * torch.tensor(self.deviation).double() + torch.tensor(self.mean).double()) * (
             255 / self.range
@@ -98,17 +110,25 @@ class Preprocessing:
         return np.ascontiguousarray(self.red_first(values.round().clamp(0, 255).to(torch.uint8).numpy()))
 
     def red_first(self, values: np.ndarray) -> np.ndarray:
-        """Values "... channel" whose channels are in the net's order, as RGB."""
+        """Values "... channel" whose channels are in the net's order, as RGB; of one channel, the same three times."""
+        if self.order == "L":
+            return np.repeat(values, 3, axis=-1)
         return values[..., ::-1] if self.order == "BGR" else values
 
-    def grey(self, level: Number = 0.5) -> Float[Tensor, "3"]:
+    def shown(self, pixels: UInt8[np.ndarray, "*image row column 3"]) -> UInt8[np.ndarray, "*image row column 3"]:
+        """Stored pixels as the net sees them: in grey where it reads grey."""
+        if self.order != "L":
+            return pixels
+        return luminance(as_tensor(pixels)).numpy().repeat(3, axis=-1)
+
+    def grey(self, level: Number = 0.5) -> Float[Tensor, " channel"]:
         """The net's input for a grey pixel: level 0 is black, 1 is white, 0.5 is that of the occluding square."""
         mean, deviation = torch.tensor(self.mean), torch.tensor(self.deviation)
         return (level * self.range - mean) / deviation
 
     def centre(
         self, images: UInt8[np.ndarray, "image row column 3"] | UInt8[Tensor, "image row column 3"]
-    ) -> Float[Tensor, "image 3 crop crop"]:
+    ) -> Float[Tensor, "image channel crop crop"]:
         """The centre crop of each image, as the net's input."""
         stored = as_tensor(images)
         self._margin(*stored.shape[1:3])
@@ -117,7 +137,7 @@ class Preprocessing:
 
     def view(
         self, images: UInt8[np.ndarray, "image row column 3"] | UInt8[Tensor, "image row column 3"], views: Views
-    ) -> Float[Tensor, "image 3 crop crop"]:
+    ) -> Float[Tensor, "image channel crop crop"]:
         """One crop of each image, as the net's input, computed on the images' device."""
         stored = as_tensor(images)
         views = views.to(stored.device)
@@ -142,7 +162,7 @@ class Preprocessing:
 
     def ten(
         self, images: UInt8[np.ndarray, "image row column 3"] | UInt8[Tensor, "image row column 3"]
-    ) -> Float[Tensor, "image 10 3 crop crop"]:
+    ) -> Float[Tensor, "image 10 channel crop crop"]:
         """The paper's ten crops: four corners and the centre, then the same five mirrored left to right."""
         stored = as_tensor(images)
         down, right = self._margin(*stored.shape[1:3])
@@ -159,6 +179,12 @@ class Preprocessing:
                 "prepare larger images or use a smaller crop"
             )
         return rows - self.crop, columns - self.crop
+
+
+def luminance(pixels: UInt8[Tensor, "*image row column 3"]) -> UInt8[Tensor, "*image row column 1"]:
+    """The brightness of RGB pixels, to the bit as Pillow's ``convert("L")`` rounds it; of grey pixels, their value."""
+    red, green, blue = (pixels[..., channel].int() * weight for channel, weight in enumerate(LUMINANCE))
+    return ((red + green + blue + 0x8000) >> 16).to(torch.uint8)[..., None]
 
 
 def inner(side: int, crop: int) -> slice:
@@ -195,14 +221,14 @@ def measured(images: Images, crop: int, range: Number = 1.0, divide: bool = True
     return Preprocessing(
         crop=crop,
         range=range,
-        mean=tuple(float(value) for value in mean * scale),  # type: ignore[arg-type]
-        deviation=tuple(float(value) for value in deviation * scale) if divide else (1.0, 1.0, 1.0),  # type: ignore[arg-type]
+        mean=tuple(float(value) for value in mean * scale),
+        deviation=tuple(float(value) for value in deviation * scale) if divide else (1.0, 1.0, 1.0),
     )
 
 
 def as_tensor(
-    images: UInt8[np.ndarray, "image row column 3"] | UInt8[Tensor, "image row column 3"],
-) -> UInt8[Tensor, "image row column 3"]:
+    images: UInt8[np.ndarray, "*image row column 3"] | UInt8[Tensor, "*image row column 3"],
+) -> UInt8[Tensor, "*image row column 3"]:
     """Stored images as a tensor, which shares an array's memory if that is writable and contiguous, else copies it."""
     if isinstance(images, Tensor):
         return images

@@ -291,8 +291,8 @@ class Inputs:
     @cached_property
     def graph(self) -> Graph:
         """The net as the probe sees it."""
-        crop = self.preprocessing.crop
-        return probe.trace(self.net, torch.zeros(1, 3, crop, crop, device=self.device))
+        crop, channels = self.preprocessing.crop, self.preprocessing.channels
+        return probe.trace(self.net, torch.zeros(1, channels, crop, crop, device=self.device))
 
     @property
     def loaded(self) -> bool:
@@ -331,9 +331,9 @@ class Inputs:
         return by_batches(function, track(batches, what, images, step=self.batch) if what else batches)
 
     def pixels(self, split: Split, index: int) -> np.ndarray:
-        """The part of one image that the net sees, as RGB pixels: uint8 "row column 3"."""
+        """The part of one image that the net sees, as RGB pixels: uint8 "row column 3"; in grey where it reads grey."""
         inside = inner(split.images.shape[1], self.preprocessing.crop)
-        return np.asarray(split.images[index, inside, inside])
+        return self.preprocessing.shown(np.asarray(split.images[index, inside, inside]))
 
 
 def _numbers(folder: Path) -> dict[str, Any]:

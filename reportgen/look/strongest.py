@@ -192,7 +192,7 @@ def on_pixels(
     """
     found = []
     for projection in probe.project(inputs.graph, image, units, smooth=inputs.smooth):
-        signed = np.zeros((3, *image.shape[1:]), np.float32) if projection is None else projection.full().cpu().numpy()
+        signed = np.zeros(tuple(image.shape), np.float32) if projection is None else projection.full().cpu().numpy()
         found.append(np.ascontiguousarray(inputs.preprocessing.red_first(signed.transpose(1, 2, 0))))
     return found
 
@@ -274,7 +274,7 @@ def first_weights(inputs: Inputs) -> Float[np.ndarray, "map row column 3"] | Non
         return None
     weights = node.operation.settings["weight"]()
     read = [below.name for below in inputs.graph.below(lowest.map) if below.kind == "conv2d"]
-    if weights.shape[1] != 3 or len(read) > 1:  # three channels may also be maps of another layer
+    if weights.shape[1] != inputs.preprocessing.channels or len(read) > 1:  # else they may be maps of another layer
         return None
     return inputs.preprocessing.red_first(weights.detach().cpu().permute(0, 2, 3, 1).numpy())
 

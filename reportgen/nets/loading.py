@@ -71,8 +71,10 @@ def load(model: ModelSettings, given: PreprocessingSettings, crop: int) -> Loade
         net, first = make(model.name, preset_.arguments), {}
         arguments, label = preset_.arguments, preset_.label
         fit(net, download(model.name, model.weights), model.name, f"WEIGHTS={model.weights}")
-    net, entry = _answering(net.eval(), model, crop)
-    preprocessing, said_by = _preprocessing(preset_, given, crop)
+    net.eval()
+    grey = _reads_grey(net, model, crop)
+    net, entry = _answering(net, model, (1 if grey else COLOURS, crop, crop))
+    preprocessing, said_by = _preprocessing(preset_, given, crop, grey)
     classes = named or (preset_.classes if preset_ else ())
     description = {"model": {"name": model.name, "arguments": arguments, **first, **entry}}
     return Loaded(net, description, preprocessing, label, classes, said_by)
@@ -113,11 +115,11 @@ def _fitted(
     return net, arguments, first, found.key
 
 
-def _answering(net: nn.Module, model: ModelSettings, crop: int) -> tuple[nn.Module, dict[str, str]]:
+def _answering(net: nn.Module, model: ModelSettings, shape: tuple[int, int, int]) -> tuple[nn.Module, dict[str, str]]:
     """The net, which returns its outputs alone, and what its description says of it, where it returned more."""
     try:
         with users_code(f"MODEL={model.name}", "running one image"), torch.no_grad():
-            answer = net(torch.zeros(1, COLOURS, crop, crop))
+            answer = net(torch.zeros(1, *shape))
     except UserError:
         raise
     except Exception:  # the stage that follows its forward pass says what is wrong
@@ -153,15 +155,52 @@ def _own(model: ModelSettings, given: PreprocessingSettings, crop: int, named: t
     return Loaded(net.eval(), description, _overridden(own, given), path.name, classes, "its file says so")
 
 
-def _preprocessing(preset_: Preset | None, given: PreprocessingSettings, crop: int) -> tuple[Preprocessing, str]:
+def _reads_grey(net: nn.Module, model: ModelSettings, crop: int) -> bool:
+    """Whether the net reads one channel: its first convolution does, and nothing before that turns three into one."""
+    first = next((module for module in net.modules() if isinstance(module, nn.Conv2d)), None)
+    if first is None or first.in_channels != 1:
+        return False
+    try:
+        with users_code(f"MODEL={model.name}", "running one image"), torch.inference_mode():
+            net(torch.zeros(1, COLOURS, crop, crop))
+    except UserError:
+        raise
+    except Exception:  # whatever the user's forward pass raises
+        return True
+    return False
+
+
+def _preprocessing(
+    preset_: Preset | None, given: PreprocessingSettings, crop: int, grey: bool
+) -> tuple[Preprocessing, str]:
     """What the net reads, and where that is known from."""
+    for name in ("mean", "deviation"):
+        values = getattr(given, name)
+        if values and len(values) != (1 if grey else 3):
+            wanted = "one number" if grey else "three numbers"
+            said = ",".join(f"{value:g}" for value in values)
+            raise UserError(
+                f"PREPROCESSING_{name.upper()}={said}: the net reads {'grey' if grey else 'colours'}: give {wanted}"
+            )
+    if given.order and (given.order == "L") != grey:
+        reads = "one channel: leave it out, or give L" if grey else "three channels: give RGB or BGR"
+        raise UserError(f"PREPROCESSING_ORDER={given.order}: the net reads {reads}")
     usual = Preprocessing(crop, mean=IMAGENET_MEAN, deviation=IMAGENET_DEVIATION)
     if preset_ is not None:
         usual = Preprocessing(crop, preset_.range, preset_.order, preset_.mean, preset_.deviation)
+    if grey:
+        mean, deviation = (average(usual.mean),), (average(usual.deviation),)
+        usual = replace(usual, order="L", mean=mean, deviation=deviation)
     stated = [key for key, value in asdict(given).items() if value not in (None, ())]
     if stated:
         return _overridden(usual, given), "the settings say so: " + ", ".join(stated)
-    return usual, f"{preset_.label} says so" if preset_ else "nobody says so: ImageNet's usual values were taken"
+    usually = "ImageNet's usual values were taken" + (", averaged over the colours" if grey else "")
+    return usual, f"{preset_.label} says so" if preset_ else f"nobody says so: {usually}"
+
+
+def average(values: Channels) -> float:
+    """One number for a net that reads grey, of those of red, green and blue."""
+    return round(sum(values) / len(values), 4)
 
 
 def _overridden(usual: Preprocessing, given: PreprocessingSettings) -> Preprocessing:
@@ -170,8 +209,7 @@ def _overridden(usual: Preprocessing, given: PreprocessingSettings) -> Preproces
     turn = 1 if order == usual.order else -1
 
     def channels(asked: tuple[float, ...], values: Channels) -> Channels:
-        found = asked or tuple(value * white / usual.range for value in values[::turn])
-        return found[0], found[1], found[2]
+        return asked or tuple(value * white / usual.range for value in values[::turn])
 
     return Preprocessing(
         crop=usual.crop,

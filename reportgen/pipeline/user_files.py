@@ -9,10 +9,11 @@ from reportgen.base.names import nearest
 from reportgen.settings.sections import FOLDER, NAMED_MULTILABEL, NAMED_SETS, TIMM, Settings
 
 
-def images(settings: Settings, digests: FileDigests) -> str:
-    """Digest of the user's images; the embedded scenes depend only on their settings and source files."""
-    source = settings.data.source
-    return source if settings.data.named else _tree_digest(source, "DATA", digests)
+def images(settings: Settings, digests: FileDigests) -> str | list[str]:
+    """Digest of the user's images and labels; the embedded scenes depend only on their settings and source files."""
+    source, table = settings.data.source, settings.labels.file
+    found = source if settings.data.named else _tree_digest(source, "DATA", digests)
+    return [found, _digest_of("LABELS", table, "a table of files and labels", digests)] if table else found
 
 
 def transfer_images(settings: Settings, digests: FileDigests) -> str:

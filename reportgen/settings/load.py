@@ -100,6 +100,10 @@ def load(
             if origin.get(("data", key), "").startswith(f"{there[profile]},"):  # the user gave no other value
                 values["data"][key] = pixels
     sections = {name: _validate(name, types[name], values[name], origin) for name in types}
+    if sections["labels"].file and (sections["data"].source == "scenes" or sections["data"].named):
+        raise UserError(
+            f"{origin['labels', 'file']}: DATA={sections['data'].source} brings its own labels: give a folder, DATA="
+        )
     return Settings(profile, sections, dict(switches))
 
 
@@ -117,6 +121,7 @@ def _check_model(model: ModelSettings, values: Mapping[str, Any], origin: Mappin
     for section, key in (
         *(("model", key) for key in ("classes", "snapshots", "weights_key", "outputs", "entry")),
         ("noise", "weights"),
+        ("labels", "order"),
         *(("preprocessing", k) for k in values["preprocessing"]),
     ):
         if values[section].get(key) and not model.loaded:

@@ -4,6 +4,7 @@ Nothing here imports torch.
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -55,9 +56,28 @@ class MachineSettings:
 TIMM, FOLDER = "timm/", "hf/"  # how MODEL= begins for a net of timm, and for a folder that transformers wrote
 
 NAMED_SETS = (  # torchvision's, by name
-    *("CIFAR10", "STL10", "Caltech101", "Caltech256", "Imagenette", "OxfordIIITPet", "ImageNet"),
+    *(
+        "CIFAR10",
+        "CIFAR100",
+        "STL10",
+        "SVHN",
+        "MNIST",
+        "FashionMNIST",
+        "EMNIST",
+        "Caltech101",
+        "Caltech256",
+        "Imagenette",
+    ),
+    *("OxfordIIITPet", "Flowers102", "Food101", "DTD", "EuroSAT", "GTSRB", "Places365", "StanfordCars", "FGVCAircraft"),
+    "ImageNet",
 )
 NAMED_MULTILABEL = "VOC2012"  # torchvision's, whose images show several things: for TRANSFER= alone
+
+
+def _two_or_none(values: tuple[float, ...]) -> tuple[float, ...]:
+    if values and (len(values) != 2 or not math.isfinite(values[1] - values[0]) or values[0] == values[1]):
+        raise ValueError("use two different numbers, black and white, as in 0,4095")
+    return values
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -76,6 +96,12 @@ class DataSettings:
     multi_test: Positive = 300
     val_share: Share = 0.15  # of a folder that has no val/ of its own
     test_share: Share = 0.15
+    # What is shown of transparent pixels: the ground that they are laid on, or (drop) their hidden colours. Empty: white,
+    # and for a loaded net drop, as torchvision's ImageFolder reads them
+    alpha: Literal["", "white", "black", "drop"] = ""
+    range: Annotated[
+        tuple[float, ...], AfterValidator(_two_or_none)
+    ] = ()  # black and white of files of more than 8 bits
     pack: bool = (
         True  # store every image decoded; False: decode files on every reading, which is slower but takes no disk
     )
@@ -86,9 +112,9 @@ class DataSettings:
         return self.source in NAMED_SETS and not Path(self.source).is_dir()
 
 
-def _three_or_none(values: tuple[float, ...]) -> tuple[float, ...]:
-    if len(values) not in (0, 3):
-        raise ValueError(f"use three numbers, one for each channel, not {len(values)}")
+def _of_channels(values: tuple[float, ...]) -> tuple[float, ...]:
+    if len(values) not in (0, 1, 3):
+        raise ValueError(f"use three numbers, one for each channel, or one of a net that reads grey, not {len(values)}")
     return values
 
 
@@ -98,7 +124,7 @@ def _white(value: float | None) -> float | None:
     return value
 
 
-Channels = Annotated[tuple[float, ...], AfterValidator(_three_or_none)]
+Channels = Annotated[tuple[float, ...], AfterValidator(_of_channels)]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -158,7 +184,7 @@ class PreprocessingSettings:
     """A loaded net's input: (pixel / 255 * range - mean) / deviation. Empty: from its weights, else the usual for ImageNet."""
 
     range: Annotated[float | None, AfterValidator(_white)] = None  # value of white before the mean is subtracted
-    order: Literal["RGB", "BGR"] | None = None  # of the channels
+    order: Literal["RGB", "BGR", "L"] | None = None  # of the channels; L: the luminance alone
     mean: Channels = ()  # in units of the range, in the net's order
     deviation: Channels = ()  # in units of the range, in the net's order
 
@@ -193,6 +219,15 @@ class CompareSettings:
 
 
 @dataclass(frozen=True, config=STRICT)
+class LabelSettings:
+    """What the images show, where their folders do not say it as the net counts its classes."""
+
+    file: str = ""  # a table of files, labels and, if it has such a column, splits; empty: folders are classes
+    columns: tuple[str, ...] = ()  # what the table calls file, label, split; empty: told by their usual names
+    order: Literal["", "names", "natural", "numbers", "from-one"] = ""  # how a loaded net counts folders; empty: told
+
+
+@dataclass(frozen=True, config=STRICT)
 class AnnotationSettings:
     """Files that mark objects and parts; the embedded scenes bring their own."""
 
@@ -219,6 +254,7 @@ SECTIONS: dict[str, type] = {
     "compute": ComputeSettings,
     "machine": MachineSettings,
     "data": DataSettings,
+    "labels": LabelSettings,
     "annotations": AnnotationSettings,
     "transfer": TransferSettings,
     "model": ModelSettings,
@@ -251,6 +287,11 @@ class Settings:
         return self.transfer.source or ("scenes" if self.data.source == "scenes" else "")
 
     @property
+    def alpha(self) -> Literal["white", "black", "drop"]:
+        """How cut-outs are read: as the settings say, else as torchvision reads them for a loaded net, else on white."""
+        return self.data.alpha or ("drop" if self.model.loaded else "white")
+
+    @property
     def training_seed(self) -> int:
         """The seed of weights, batches and crops."""
         return self.run.seed if self.training.seed is None else self.training.seed
@@ -271,6 +312,10 @@ class Settings:
     @property
     def data(self) -> DataSettings:
         return self.sections["data"]
+
+    @property
+    def labels(self) -> LabelSettings:
+        return self.sections["labels"]
 
     @property
     def annotations(self) -> AnnotationSettings:

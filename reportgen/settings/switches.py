@@ -44,6 +44,17 @@ SWITCHES = (
     Switch(
         "DATA", ("data", "source"), "scenes (drawn here), a folder, or a torchvision data set such as CIFAR10", "scenes"
     ),
+    Switch(
+        "LABELS",
+        ("labels", "file"),
+        "a .csv, .tsv, .jsonl or .json table that says what each image below DATA= shows: file, label, split",
+    ),
+    Switch(
+        "ALPHA",
+        ("data", "alpha"),
+        "how cut-outs are read: white or black (the ground), or drop (hidden colours shown, as torchvision does)",
+        "white; of a loaded net drop",
+    ),
     Switch("PARTS", ("annotations", "parts"), "a COCO file with keypoints: the parts that are masked in figure 8"),
     Switch("MASKS", ("annotations", "masks"), "where the objects are: a COCO file, or a folder of mask PNGs"),
     Switch(

@@ -10,8 +10,9 @@ from reportgen.base.artifacts import DOCUMENT, read_json, write_json
 from reportgen.base.errors import UserError
 from reportgen.base.progress import say
 from reportgen.data.annotations import Annotated, Unusable, check_parts, read_coco, stored
-from reportgen.data.decoding import Unreadable, read_image
-from reportgen.data.folders import list_folder, list_for_loaded
+from reportgen.data.dataset import reading_of
+from reportgen.data.decoding import Reading, Unreadable, read_image
+from reportgen.data.listing import list_images
 from reportgen.data.masks import read_masks
 from reportgen.data.packing import Skipped
 from reportgen.pipeline.work import Work
@@ -31,14 +32,16 @@ def make(work: Work, folder: Path) -> None:
         roots = [Path(given).parent.resolve(), root]  # links followed, so that a file has one path
         marked = _scaled(read_coco(Path(given), roots, f"PARTS={given}"), data.size, skipped)
     splits = _splits(work, root) if marked else {}
-    names = read_json(work.input("data") / DOCUMENT)["names"]["test"]
+    stored_images = read_json(work.input("data") / DOCUMENT)
+    names = stored_images["names"]["test"]
     masked = _masks(work, root, skipped)
     objects = _objects(masked or own or marked, splits | _splits(work, root) if masked else splits, names, data.size)
     if masked and objects is None:
         raise UserError(f"MASKS={work.settings.annotations.masks}: it marks no object in any of the images")
     if objects is not None:
         np.save(folder / "objects.npy", objects)
-    parts = _parts(folder, [item for item in marked if item.part_names], splits, data.size, skipped)
+    with_parts = [item for item in marked if item.part_names]
+    parts = _parts(folder, with_parts, splits, data.size, skipped, reading_of(stored_images))
     if given and parts is None:
         raise UserError(f"PARTS={given}: no image of it can be used ({_first(skipped)})")
     write_json(folder / DOCUMENT, {"objects": objects is not None, "parts": parts, "skipped": skipped})
@@ -68,10 +71,8 @@ def _splits(work: Work, root: Path) -> dict[Path, Known]:
     settings = work.settings.data
     if settings.named:
         return {}  # its images have no files of their own
-    if work.settings.model.loaded:
-        listing = list_for_loaded(root)
-    else:
-        listing = list_folder(root, settings.val_share, settings.test_share, work.settings.run.seed)
+    seed, loaded = work.settings.run.seed, work.settings.model.loaded
+    listing = list_images(settings, work.settings.labels, root, seed, loaded)
     as_ = {source: split for split, source in listing.same.items()}
     return {
         file.path: Known(as_.get(split, split), file.name) for split, files in listing.splits.items() for file in files
@@ -111,7 +112,12 @@ def _objects(
 
 
 def _parts(
-    folder: Path, found: list[Annotated], splits: Mapping[Path, Known], size: int, skipped: Skipped
+    folder: Path,
+    found: list[Annotated],
+    splits: Mapping[Path, Known],
+    size: int,
+    skipped: Skipped,
+    reading: Reading,
 ) -> dict[str, Any] | None:
     """Write the images whose parts are all known, but for those that the net was trained on."""
     kept: list[Annotated] = []
@@ -125,7 +131,7 @@ def _parts(
                     f"its parts are called {', '.join(item.part_names)}, not {', '.join(kept[0].part_names)}"
                 )
             check_parts(item)
-            images.append(read_image(item.path, size))
+            images.append(read_image(item.path, size, reading=reading))
             kept.append(item)
         except (Unusable, Unreadable) as reason:
             skipped.append({"file": item.name, "reason": str(reason)})

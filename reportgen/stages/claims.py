@@ -14,6 +14,7 @@ from reportgen.settings.recipes import Architecture
 from reportgen.settings.sections import Settings, jsonable
 from reportgen.settings.variants import FAMILY
 
+READ_SO = ("alpha", "range")  # how files become pixels: of scenes in one way, of others the fingerprint says it
 LOADED = ("name", "classes")  # of the section model: two checkpoints of one loaded net share these
 
 
@@ -108,8 +109,9 @@ def conditions(
     ``net``: what the accuracy depends on. `data`: the numbers of the data's artefact.
     """
     sections = settings.document()
-    images = {"fingerprint": data["fingerprint"]} if settings.data.source != "scenes" else {"scenes": SCENES}
-    shared = {"data": sections["data"] | images, "layers": sections["layers"]}
+    images = {name: value for name, value in sections["data"].items() if name not in READ_SO}
+    images |= {"fingerprint": data["fingerprint"]} if settings.data.source != "scenes" else {"scenes": SCENES}
+    shared = {"data": images, "layers": sections["layers"], "labels": {"order": settings.labels.order}}
     if settings.model.loaded:
         shared["model"] = {name: sections["model"][name] for name in LOADED}
     else:

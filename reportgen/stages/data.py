@@ -1,6 +1,8 @@
 """The data stage: draw the scenes or list the user's folder, then decode every image once, and store it if asked to."""
 
 import itertools
+from collections.abc import Mapping
+from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -9,14 +11,23 @@ import numpy as np
 from PIL import Image
 
 from reportgen import scenes
-from reportgen.base.artifacts import DOCUMENT, digest, write_json
+from reportgen.base.artifacts import DOCUMENT, digest, write_arrays, write_json
 from reportgen.base.errors import UserError
 from reportgen.base.progress import say
-from reportgen.data.dataset import SPLITS, WIDE, count_images
-from reportgen.data.folders import MOST_SKIPPED, ImageFile, Listing, list_folder, list_for_loaded
+from reportgen.data.dataset import OTHERWISE, SPLITS, TRIED, WIDE, Dataset, count_images
+from reportgen.data.decoding import Reading
+from reportgen.data.folders import MOST_SKIPPED, ImageFile, Listing, read_images
+from reportgen.data.listing import list_images
 from reportgen.data.packing import Skipped, pack
+from reportgen.data.sampling import evenly
+from reportgen.data.survey import Survey, survey
+from reportgen.data.tables import ENDINGS as TABLES
 from reportgen.pipeline.work import Work
 from reportgen.stages.scenes import drawn_scenes
+
+LISTED = 5  # names in a line on standard error
+SEEN = 100  # images that are asked whether they are more than one flat tone
+FLAT = 1.5  # of 255: the deviation of all their pixels is below that if they are not
 
 
 def make(work: Work, folder: Path) -> None:
@@ -25,6 +36,7 @@ def make(work: Work, folder: Path) -> None:
     drawn = settings.source == "scenes"
     root = drawn_scenes(work) if drawn else Path(settings.source)
     listing = _list(work, root)
+    surveyed = survey(() if drawn else _all(listing), work.settings.alpha, settings.range)
     skipped: Skipped = []
     files: dict[str, list[ImageFile]] = {}
     paths: dict[str, list[str]] = {}  # of the splits that are not stored
@@ -34,13 +46,17 @@ def make(work: Work, folder: Path) -> None:
             files[split] = files[listing.same[split]]
             continue
         store = settings.pack or any(file.picture for file in listing.splits[split])  # the latter are no files
-        files[split], pixels = pack(folder, split, listing.splits[split], settings.size, skipped, store)
+        files[split], pixels = pack(
+            folder, split, listing.splits[split], settings.size, skipped, store, reading=surveyed.reading
+        )
         content.append(pixels)
         if not store:
             paths[split] = [str(file.path) for file in files[split]]
     names = {split: [file.name for file in kept] for split, kept in files.items()}
     labels = {split: [file.label for file in kept] for split, kept in files.items()}
     _check(root, listing, names, labels, skipped, trained=not work.settings.model.loaded)
+    for sentence in surveyed.said:
+        say(f"  {sentence}")
     if drawn:
         _pack_wide(folder, root, names["test"])
     numbers: dict[str, Any] = {
@@ -54,6 +70,12 @@ def make(work: Work, folder: Path) -> None:
         "crop": settings.crop,
         "same": listing.same,
         "skipped": skipped,
+        "empty": list(listing.empty),
+        "passed": list(listing.passed),
+        "missing": list(listing.missing),
+        "unnamed": listing.unnamed,
+        "labels": Path(work.settings.labels.file).name,
+        "readings": list(surveyed.said),
         "fingerprint": digest([content, labels, list(listing.classes)]),
     }
     write_json(
@@ -64,8 +86,64 @@ def make(work: Work, folder: Path) -> None:
             "paths": paths,
             "same": listing.same,
             "content": numbers["fingerprint"],
+            "reading": asdict(surveyed.reading),
         },
     )
+    _check_contrast(folder, root, surveyed)
+    if work.settings.model.loaded:
+        _read_otherwise(folder, files["val"], settings.size, surveyed.others)
+    _speak(listing, skipped, root)
+
+
+def _all(listing: Listing) -> list[ImageFile]:
+    return [file for files in listing.splits.values() for file in files]
+
+
+def _read_otherwise(folder: Path, files: list[ImageFile], size: int, others: Mapping[str, Reading]) -> None:
+    """Some validation images in each other usual reading: a net that is near chance may have learnt from one of them."""
+    chosen = evenly(len(files), TRIED)
+    found: dict[str, np.ndarray] = {}
+    for words, reading in others.items():
+        lost: list[str] = []
+
+        def lose(_: ImageFile, why: str, lost: list[str] = lost) -> None:
+            lost.append(why)
+
+        images = [image for _, image in read_images([files[at] for at in chosen], size, lose, reading=reading)]
+        if not lost:
+            found[words] = np.stack(images)
+    if found:
+        write_arrays(folder / OTHERWISE, {**found, "chosen": chosen})
+
+
+def _check_contrast(folder: Path, root: Path, surveyed: Survey) -> None:
+    """Raise UserError where all pictures are one flat tone, once decoded."""
+    images = Dataset.open(folder).val.images
+    some = np.stack([images[index] for index in evenly(len(images), SEEN)])
+    if len(images) > 1 and some.std() < FLAT:
+        deep = surveyed.reading.whole or surveyed.reading.floating
+        why = f" ({'; '.join(surveyed.said)})" if surveyed.said else ""
+        way_out = (
+            "say which values are black and white, DATA_RANGE=0,4095, or check the files" if deep else "check the files"
+        )
+        raise UserError(
+            f"DATA={root}: once decoded, the pictures are nearly constant, from {some.min()} to {some.max()} of 255{why}: {way_out}"
+        )
+
+
+def _speak(listing: Listing, skipped: Skipped, root: Path) -> None:
+    """What was left out, on standard error."""
+    if not listing.classes and (tables := [name for name in listing.passed if name.endswith(TABLES)]):
+        say(f"  {tables[0]} may hold the labels of the images: LABELS={root / tables[0]} reads them")
+    for names, what in (
+        (tuple(f"{name}/" for name in listing.empty), "folders without an image are no classes"),
+        (listing.passed, "files beside the images are no images"),
+        (listing.missing, "files of the table are not there"),
+    ):
+        if names:
+            say(f"  {len(names)} {what}: {', '.join(names[:LISTED])}{', ...' if len(names) > LISTED else ''}")
+    if listing.unnamed:
+        say(f"  {listing.unnamed} images are not in the table of labels: they are left out")
     if skipped:
         say(f"  {len(skipped)} files were skipped: the report lists them")
 
@@ -75,11 +153,7 @@ def _list(work: Work, root: Path) -> Listing:
     settings, loaded = work.settings.data, work.settings.model.loaded
     if settings.named:  # a torchvision data set
         return import_module(work.stage.also[0]).list_named(settings, work.settings.run.seed, loaded)
-    return (
-        list_for_loaded(root)
-        if loaded
-        else list_folder(root, settings.val_share, settings.test_share, work.settings.run.seed)
-    )
+    return list_images(settings, work.settings.labels, root, work.settings.run.seed, loaded)
 
 
 def _pack_wide(folder: Path, root: Path, names: list[str]) -> None:

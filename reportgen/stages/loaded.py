@@ -2,26 +2,28 @@
 
 import os
 import shutil
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int
 
 from reportgen import claims
-from reportgen.base.artifacts import DOCUMENT, digest_file, read_json, write_arrays, write_json
+from reportgen.base.artifacts import DOCUMENT, digest_file, read_arrays, read_json, write_arrays, write_json
 from reportgen.base.errors import UserError
 from reportgen.base.progress import say
-from reportgen.data.classes import UNKNOWN, ClassName, Mapping, map_folders
-from reportgen.data.dataset import Dataset, Split
+from reportgen.data.classes import ORDERS, UNKNOWN, ClassName, Mapping, in_given_order, map_folders
+from reportgen.data.dataset import OTHERWISE, TRIED, Dataset, Split
+from reportgen.data.decoding import Images
 from reportgen.data.labels import SEEN, write_seen
 from reportgen.data.sampling import evenly
-from reportgen.data.transforms import Preprocessing
-from reportgen.look.probabilities import of_classes
+from reportgen.data.transforms import Channels, Preprocessing
+from reportgen.look.probabilities import Reading, of_classes
 from reportgen.nets.device import resolve_device
-from reportgen.nets.loading import IMAGENET_DEVIATION, IMAGENET_MEAN
+from reportgen.nets.loading import IMAGENET_DEVIATION, IMAGENET_MEAN, average
 from reportgen.nets.snapshots import NET, SNAPSHOTS, load_net
 from reportgen.nets.threads import prepare
 from reportgen.nets.training import loop as training
@@ -31,7 +33,6 @@ from reportgen.stages.reading import read
 
 NEAR_CHANCE = 0.1  # of the way from chance to perfect: a net that was trained on such images is further
 BETTER = 0.1  # share of the images by which another reading must be better to be offered
-TRIED = 200  # images on which other readings of the pixels are tried
 CAFFE_MEAN = (123.0, 117.0, 104.0)  # of the nets of that time, in 0..255, red first
 LISTED = 8  # names in a line on standard error
 
@@ -48,8 +49,10 @@ def make(work: Work, folder: Path) -> None:
     net, preprocessing = load_net(folder / NET)
     net = net.to(device)
     outputs = known["numbers"]["outputs"]
-    mapping, classes = map_folders(data.classes, [ClassName(**entry) for entry in known["classes"]], outputs)
-    same = read_json(work.input("data") / DOCUMENT)["same"]
+    images = read_json(work.input("data") / DOCUMENT)
+    same, empty = images["same"], images["numbers"]["empty"]
+    entries = [ClassName(**entry) for entry in known["classes"]]
+    mapping, classes = map_folders(data.classes, entries, outputs, empty, work.settings.labels.order)
     # What a net that branches on values looks at may be the batch: the probe, too, runs each image by itself.
     batch = 1 if known["numbers"]["unfollowed"] or known["numbers"]["alone"] else training.EVALUATION_BATCH
     given = training.evaluate(net, data.val, preprocessing, device, batch)
@@ -82,7 +85,9 @@ def make(work: Work, folder: Path) -> None:
         "unlabelled_images": int((labels == UNKNOWN).sum()),
         **_accuracy(logits, labels),
     }
-    numbers["warning"] = _warning(numbers, lambda other: _right(guessed, data.val, labels, other), preprocessing)
+    trial = Trial(net, data.val, labels, device, batch, found.reading)
+    orders = _orders(data.classes, empty, data.val.labels, guesses["val"], outputs) | _shifted(labels, guesses["val"])
+    numbers["warning"] = _warning(numbers, trial, preprocessing, orders, work.input("data") / OTHERWISE)
     _speak(mapping, numbers)
     write_json(folder / DOCUMENT, {"numbers": numbers})
 
@@ -114,14 +119,33 @@ def _accuracy(logits: Float[np.ndarray, "image class"], labels: Int[np.ndarray, 
     return accuracy(logits[labelled], labels[labelled])
 
 
-def _right(guessed: Callable[..., np.ndarray], split: Split, labels: np.ndarray, preprocessing: Preprocessing) -> float:
-    """Share of some labelled images that the net gets right when it reads them so."""
-    labelled = np.flatnonzero(labels != UNKNOWN)
-    chosen = labelled[evenly(len(labelled), TRIED)]
-    return float((guessed(split, preprocessing, chosen) == labels[chosen]).mean())
+@dataclass(frozen=True)
+class Trial:
+    """What it takes to ask the net about some labelled images in another way."""
+
+    net: torch.nn.Module
+    split: Split
+    labels: Int[np.ndarray, " image"]
+    device: torch.device
+    batch: int
+    reading: Reading
+
+    def right(
+        self, preprocessing: Preprocessing, images: Images | None = None, chosen: np.ndarray | None = None
+    ) -> float:
+        """Share of some labelled images that the net gets right when it reads them so; `images`: others of the same."""
+        known = self.labels if chosen is None else self.labels[chosen]
+        labelled = np.flatnonzero(known != UNKNOWN)
+        some = labelled[evenly(len(labelled), TRIED)]
+        split = self.split if images is None else replace(self.split, images=images)
+        answers = training.evaluate(self.net, split, preprocessing, self.device, self.batch, chosen=some)
+        guesses = of_classes(answers, self.reading).argmax(1)
+        return float((guesses == known[some]).mean()) if len(some) else 0.0
 
 
-def _warning(numbers: dict[str, Any], right: Any, preprocessing: Preprocessing) -> str | None:
+def _warning(
+    numbers: dict[str, Any], trial: Trial, preprocessing: Preprocessing, orders: dict[str, float], otherwise: Path
+) -> str | None:
     """Why the net may be near chance, where it is; None where it is not, or where that cannot be known."""
     if numbers["top1"] is None:
         return None
@@ -136,24 +160,60 @@ def _warning(numbers: dict[str, Any], right: Any, preprocessing: Preprocessing) 
         f"only {numbers['top1']:.1%} of {numbers['labelled_images']} labelled images are right, where guessing would get "
         f"{1 / numbers['classes']:.1%}: the likely causes are {causes}"
     )
-    tried = {name: right(other) for name, other in _others(preprocessing).items()}
+    here = trial.right(preprocessing)
+    tried = {name: trial.right(other) for name, other in _others(preprocessing).items()}
+    if otherwise.exists():
+        arrays = read_arrays(otherwise)
+        chosen = arrays.pop("chosen")
+        tried |= {name: trial.right(preprocessing, images, chosen) for name, images in arrays.items()}
+    tried |= orders
     best = max(tried, key=lambda name: tried[name])
-    here = right(preprocessing)
-    return words + (f"; with {best} it would be {tried[best]:.0%}" if tried[best] > here + BETTER else "")
+    return words + (
+        f"; with {best} it would be {tried[best]:.0%}, not {here:.0%}" if tried[best] > here + BETTER else ""
+    )
+
+
+def _orders(
+    folders: Sequence[str], empty: Sequence[str], images: np.ndarray, guesses: np.ndarray, count: int
+) -> dict[str, float]:
+    """Share of the images that would be right if the net counted its classes otherwise, by what asks for it."""
+    found = {}
+    for order in ORDERS:
+        labels = in_given_order(order, folders, count, empty)
+        if labels is not None:
+            found[f"LABELS_ORDER={order}"] = float((Mapping(labels, "", ()).of(images) == guesses).mean())
+    return found
+
+
+def _shifted(labels: np.ndarray, guesses: np.ndarray) -> dict[str, float]:
+    """The same for class numbers that are one too low or too high, as where one side counts from 0 and one from 1."""
+    known = labels != UNKNOWN
+    return {
+        f"CLASSES= where each class has a number one {'higher' if step > 0 else 'lower'}": float(
+            (labels[known] + step == guesses[known]).mean()
+        )
+        for step in (1, -1)
+        if known.any()
+    }
 
 
 def _others(given: Preprocessing) -> dict[str, Preprocessing]:
     """Other readings of the pixels that are often the right one, by the switches that ask for them."""
-    kinds = (
+    kinds: tuple[tuple[float, Channels, Channels], ...] = (
         (1.0, IMAGENET_MEAN, IMAGENET_DEVIATION),
         (255.0, CAFFE_MEAN, (1.0, 1.0, 1.0)),
         (1.0, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
         (1.0, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+        (255.0, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
     )
     found = {}
     for white, mean, deviation in kinds:
-        rgb = Preprocessing(given.crop, white, "RGB", mean, deviation)
-        for other in (rgb, replace(rgb, order="BGR", mean=mean[::-1], deviation=deviation[::-1])):
+        if given.order == "L":
+            others = [Preprocessing(given.crop, white, "L", (average(mean),), (average(deviation),))]
+        else:
+            rgb = Preprocessing(given.crop, white, "RGB", mean, deviation)
+            others = [rgb, replace(rgb, order="BGR", mean=mean[::-1], deviation=deviation[::-1])]
+        for other in others:
             words = [f"PREPROCESSING_ORDER={other.order}", f"PREPROCESSING_RANGE={white:g}"]
             for name, values in (("MEAN", other.mean), ("DEVIATION", other.deviation)):
                 words.append(f"PREPROCESSING_{name}={','.join(f'{value:g}' for value in values)}")

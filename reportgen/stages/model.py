@@ -15,7 +15,7 @@ from reportgen.look.cost import multiply_adds
 from reportgen.nets.behaviour import bounded, check_steady
 from reportgen.nets.build import build, cannot_read
 from reportgen.nets.checkpoints import fit, read_state
-from reportgen.nets.loading import COLOURS, Loaded, load
+from reportgen.nets.loading import Loaded, load
 from reportgen.nets.snapshots import NET, save_net, snapshot_path
 from reportgen.nets.users_code import patience, users_code
 from reportgen.pipeline.work import Work
@@ -31,7 +31,7 @@ def make(work: Work, folder: Path) -> None:
     model, data = work.settings.model, work.settings.data
     with patience(model.patience):
         loaded = load(model, work.settings.preprocessing, data.crop)
-        known = examine(model.name, loaded.net, data.crop)
+        known = examine(model.name, loaded.net, (loaded.preprocessing.channels, data.crop, data.crop))
     classes = TWO if known.outputs == 1 else known.outputs
     if loaded.classes and len(loaded.classes) != classes:
         said_by = f"CLASSES={model.classes}" if model.classes else f"WEIGHTS={model.weights}"
@@ -70,12 +70,11 @@ class Known:
     bounded: bool  # whether they lie between 0 and 1 however strong the image
 
 
-def examine(name: str, net: torch.nn.Module, crop: int) -> Known:
+def examine(name: str, net: torch.nn.Module, shape: tuple[int, int, int]) -> Known:
     """Follow the net, and run it on noise; raises UserError where it is none that images can be shown to.
 
-    `name`: the net, as in ``MODEL=``. The net is in eval().
+    `name`: the net, as in ``MODEL=``; `shape`: of an image, channel first. The net is in eval().
     """
-    shape = (COLOURS, crop, crop)
     generator = torch.Generator().manual_seed(0)
 
     def ask(image: torch.Tensor) -> torch.Tensor:
@@ -89,13 +88,12 @@ def examine(name: str, net: torch.nn.Module, crop: int) -> Known:
             raise
         except Exception:  # following it, below, says what is wrong
             pass
-        graph = trace(name, net, crop)
+        graph = trace(name, net, shape)
         return Known(graph, _outputs(name, graph), bounded(ask, shape))
 
 
-def trace(name: str, net: torch.nn.Module, crop: int) -> Graph:
+def trace(name: str, net: torch.nn.Module, shape: tuple[int, int, int]) -> Graph:
     """The net as the probe sees it; raises UserError where it does not take one image of this size."""
-    shape = (COLOURS, crop, crop)
     try:
         graph = probe.trace(net, torch.zeros(1, *shape))
     except probe.ProbeError as error:

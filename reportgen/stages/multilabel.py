@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from reportgen.base.artifacts import DOCUMENT, digest, write_json
+from reportgen.data.decoding import AS_EVER, Reading
 from reportgen.data.folders import ImageFile
 from reportgen.data.packing import Skipped, pack
 from reportgen.data.voc import ABSENT, PRESENT, UNCLEAR, is_voc, list_voc
@@ -30,10 +31,10 @@ def make(work: Work, folder: Path) -> None:
     else:
         write_json(folder / DOCUMENT, {"numbers": None})
         return
-    write(folder, root, settings.data.size, name, said_by)
+    write(folder, root, settings.data.size, name, said_by, Reading(settings.alpha))
 
 
-def write(folder: Path, root: Path, size: int, name: str, said_by: str) -> None:
+def write(folder: Path, root: Path, size: int, name: str, said_by: str, reading: Reading = AS_EVER) -> None:
     """Pack a folder in VOC's layout: `<part>.npy`, `<part>-labels.npy` (int8 "image class") and the artefact's document."""
     listing = list_voc(root, tuple(SPLITS.values()), said_by)
     skipped: Skipped = []
@@ -43,7 +44,7 @@ def write(folder: Path, root: Path, size: int, name: str, said_by: str) -> None:
     for part, split in SPLITS.items():
         images = listing.splits[split]
         files = [ImageFile(image.path, image.name, place) for place, image in enumerate(images)]
-        kept, pixels = pack(folder, part, files, size, skipped, whole=True)
+        kept, pixels = pack(folder, part, files, size, skipped, whole=True, reading=reading)
         labels = listing.labels(split)[[file.label for file in kept]]
         np.save(folder / f"{part}-labels.npy", labels)
         names[part] = [file.name for file in kept]

@@ -59,7 +59,7 @@ def _images(settings: Settings) -> Iterator[Stage]:
         "data",
         "reportgen.stages.data",
         (),
-        ("data", "run"),
+        ("data", "labels", "run"),
         also=("reportgen.data.named",) if settings.data.named else (),
         rooms=TRAINED,
         doing="reading the images",
@@ -70,7 +70,7 @@ def _images(settings: Settings) -> Iterator[Stage]:
         "annotations",
         "reportgen.stages.annotations",
         ("data",),
-        ("annotations", "data", "run"),
+        ("annotations", "data", "labels", "run"),
         doing="reading what is marked in the images",
         given=given,
         files=user_files.annotation_files,
@@ -82,6 +82,7 @@ def _images(settings: Settings) -> Iterator[Stage]:
         ("transfer", "data", "run"),
         also=("reportgen.data.named",) if settings.transfer.named else (),
         doing="reading the images of other classes",
+        given=given,
         files=user_files.transfer_images,
     )
     yield Stage(
@@ -91,6 +92,7 @@ def _images(settings: Settings) -> Iterator[Stage]:
         ("transfer", "data", "run"),
         also=("reportgen.data.named",) if settings.transfer.named else (),
         doing="reading the images of several objects",
+        given=given,
         files=user_files.transfer_images,
     )
     if not settings.model.loaded and settings.model.of_the_paper:
@@ -152,7 +154,7 @@ def _loading() -> Stage:
 
 def _loaded_net() -> Stage:
     doing = "asking the net about every image"
-    return Stage("net", "reportgen.stages.loaded", ("model", "data"), ("run", "compute"), doing=doing)
+    return Stage("net", "reportgen.stages.loaded", ("model", "data"), ("labels", "run", "compute"), doing=doing)
 
 
 def _computing(analysis: Analysis, inputs: tuple[str, ...]) -> Stage:
@@ -209,7 +211,18 @@ def _judging(settings: Settings, compared: Iterable[variants.Compared], repeated
     judging = [analysis.name for analysis in registry.ANALYSES if analysis.claims]
     again = [stage.name for stage in repeated if stage.analysis or stage.name.endswith("/net")]
     # What decides whether noise that was measured elsewhere is that of this run.
-    sections = ("model", "training", "compare", "data", "transfer", "annotations", "layers", "noise", *judging)
+    sections = (
+        "model",
+        "training",
+        "compare",
+        "data",
+        "labels",
+        "transfer",
+        "annotations",
+        "layers",
+        "noise",
+        *judging,
+    )
     return Stage(
         "claims",
         "reportgen.stages.claims",

@@ -11,6 +11,7 @@ from reportgen.base.errors import UserError
 from reportgen.data.dataset import count_images
 from reportgen.data.folders import list_classes
 from reportgen.data.packing import Skipped, pack
+from reportgen.data.survey import survey
 from reportgen.data.voc import is_voc
 from reportgen.pipeline.work import Work
 from reportgen.settings.sections import NAMED_MULTILABEL
@@ -32,7 +33,8 @@ def make(work: Work, folder: Path) -> None:
         name = "embedded scenes of classes that the net never saw" if drawn else root.resolve().name
         classes, files = list_classes(root, f"TRANSFER={source}")
     skipped: Skipped = []
-    kept, pixels = pack(folder, "transfer", files, work.settings.data.size, skipped)
+    reading = survey(() if drawn else files, work.settings.alpha, work.settings.data.range).reading
+    kept, pixels = pack(folder, "transfer", files, work.settings.data.size, skipped, reading=reading)
     labels = [file.label for file in kept]
     counts = count_images(classes, {"transfer": labels})["transfer"]
     for kind, count in counts.items():
@@ -40,7 +42,7 @@ def make(work: Work, folder: Path) -> None:
             why = next(
                 (f"{lost['file']}: {lost['reason']}" for lost in skipped if lost["file"].startswith(f"{kind}/")), ""
             )
-            why = f"the first, {why}" if why else "its folder is empty"
+            why = f"the first, {why}" if why else "it has none"
             raise UserError(
                 f"TRANSFER={source}: no image of the class {kind} can be used ({why}): mend them, or remove the folder"
             )

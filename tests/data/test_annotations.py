@@ -95,7 +95,11 @@ def test_polygons_that_overlap_do_not_cancel_out() -> None:
     assert found.sum() == 2 * 51**2 - 21**2  # edges belong to what they enclose
 
 
-@pytest.mark.parametrize("unknown", [None, [], {"size": [4, 6], "counts": "compressed0"}])
+def test_compressed_runs_are_the_same_runs() -> None:
+    assert outlined({"size": [4, 6], "counts": "0131?"}).tolist() == outlined({"counts": [0, 1, 3, 2, 18]}).tolist()
+
+
+@pytest.mark.parametrize("unknown", [None, []])
 def test_without_an_outline_that_can_be_read_the_box_is_the_object(unknown: Any) -> None:
     assert outlined(unknown).tolist() == BOX
 
@@ -161,6 +165,14 @@ GOOD = document_of([image_of(1, "a.png")], [annotation_of(1)])
         (
             GOOD | {"annotations": [annotation_of(1, segmentation={"size": [80, 120], "counts": [5, 5]})]},
             "(runs of 10 pixels for an image of 120x80)",
+        ),
+        (
+            GOOD | {"annotations": [annotation_of(1, segmentation={"size": [80, 120], "counts": "52203"})]},
+            "(runs of 16 pixels for an image of 120x80)",
+        ),
+        (
+            GOOD | {"annotations": [annotation_of(1, segmentation={"size": [80, 120], "counts": "compressed"})]},
+            "('p' in the compressed runs of a mask)",
         ),
         (GOOD | {"images": [image_of(1, "b.png")]}, "PARTS=parts.json: b.png is not in "),
     ],

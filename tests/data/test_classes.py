@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from torchvision.datasets import Imagenette
 
 from reportgen.base.errors import UserError
-from reportgen.data.classes import ClassName, map_folders, read_classes
+from reportgen.data.classes import ClassName, map_folders, plain, read_classes
 from reportgen.data.dataset import Dataset, Split
 from reportgen.data.labels import as_seen, write_seen
+from reportgen.data.wordnet_ids import WORDNET_IDS
 
 CLASSES = (
     ClassName("great white shark, white shark", "n01484850"),
@@ -57,6 +59,107 @@ def test_as_many_folders_as_classes_are_taken_in_order() -> None:
     assert map_folders(["a", "b", "c", "n03590841"], CLASSES, 4)[0].labels == (-1, -1, -1, 3)
     against, _ = map_folders(["n03590841", "b", "c", "d"], CLASSES, 4)  # in another order than the net's
     assert against.labels == (3, -1, -1, -1)
+
+
+@pytest.mark.parametrize(
+    ("folders", "count", "labels"),
+    [
+        (["0", "1", "2", "10", "11"], 12, (0, 1, 2, 10, 11)),
+        (["00000", "00014", "00042"], 43, (0, 14, 42)),
+        (["1", "2", "102"], 102, (0, 1, 101)),  # the last class would be missing, counted from 0
+        (["7", "9"], 1000, (7, 9)),
+        (["3", "12"], 2, (0, 1)),  # two of other numbers, for a net of two
+        (["5", "20"], 3, (-1, -1)),
+        (["1", "1a"], 3, (-1, -1)),
+        (["²", "٣"], 3, (-1, -1)),  # numbers to Python, but no digits that people write there
+    ],
+)
+@pytest.mark.parametrize("named", [False, True])
+def test_folders_that_are_numbers_are_the_nets_indices(
+    folders: list[str], count: int, labels: tuple[int, ...], named: bool
+) -> None:
+    classes = [ClassName(f"sign {index}") for index in range(count)] if named else []
+    assert map_folders(folders, classes, count)[0].labels == labels
+
+
+def test_numbers_that_are_names_are_names() -> None:
+    classes = [ClassName(name) for name in ("0", "1", "10", "11", "2")]  # as ImageFolder sorts them
+    assert map_folders(["0", "2", "11"], classes, 5)[0].labels == (0, 4, 3)
+    assert map_folders(["1", "2"], (), 4)[1] == ("class 0", "1", "2", "class 3")
+
+
+def test_an_empty_folder_counts_where_the_net_counts_it() -> None:
+    assert map_folders(["a", "c"], (), 2, ["b"])[0].labels == (0, 1)
+    assert map_folders(["a", "c"], (), 3, ["b"])[0].labels == (0, 2)
+    assert map_folders(["a", "c"], (), 4, ["b"])[0].labels == (-1, -1)
+
+
+@pytest.mark.parametrize(
+    ("order", "folders", "labels"),
+    [
+        ("names", ["1", "2", "10"], (0, 2, 1)),
+        ("natural", ["s1", "s2", "s10"], (0, 1, 2)),
+        ("names", ["s1", "s2", "s10"], (0, 2, 1)),
+        ("numbers", ["2", "1", "0"], (2, 1, 0)),
+        ("from-one", ["3", "1"], (2, 0)),
+    ],
+)
+def test_an_order_that_is_given_is_taken(order: str, folders: list[str], labels: tuple[int, ...]) -> None:
+    assert map_folders(folders, [ClassName(name) for name in "xyz"], 3, order=order)[0].labels == labels
+
+
+@pytest.mark.parametrize(
+    ("order", "folders", "why"),
+    [
+        ("names", ["a", "b"], "2 folders, but the net has 3 classes"),
+        ("numbers", ["0", "3"], "not every folder is a number from 0 to 2 (0, 3, ...)"),
+        ("from-one", ["a"], "not every folder is a number from 1 to 3 (a, ...)"),
+    ],
+)
+def test_an_order_that_does_not_fit_is_refused(order: str, folders: list[str], why: str) -> None:
+    with pytest.raises(UserError, match=rf"^LABELS_ORDER={order}: {re.escape(why)}: leave it out, or use another$"):
+        map_folders(folders, (), 3, order=order)
+
+
+def imagenet(names: bool = True) -> list[ClassName]:
+    from torchvision.models import ResNet18_Weights
+
+    return [ClassName(name) for name in ResNet18_Weights.DEFAULT.meta["categories"]] if names else []
+
+
+@pytest.mark.parametrize("names", [True, False])
+def test_a_net_of_imagenets_thousand_classes_knows_wordnet_ids(names: bool) -> None:
+    folders = ["n01440764", "n02102040", "n03888257", "n99999999"]
+    mapping, called = map_folders(folders, imagenet(names), 1000)
+    assert mapping.labels == (0, 217, 701, -1)
+    assert [called[index] for index in mapping.labels[:3]] == ["tench", "English springer", "parachute"]
+
+
+def test_ids_are_those_that_torchvision_lists() -> None:
+    assert len(set(WORDNET_IDS)) == 1000
+    assert list(WORDNET_IDS) == sorted(WORDNET_IDS)
+    for wnid, names_ in Imagenette._WNID_TO_CLASS.items():
+        label = map_folders([wnid], imagenet(), 1000)[0].labels[0]
+        assert plain(imagenet()[label].name) in {plain(name) for name in names_}
+
+
+@pytest.mark.parametrize("names", [True, False])
+@pytest.mark.parametrize(
+    ("name", "ids"), [("crane", ("n02012849", "n03126707")), ("maillot", ("n03710637", "n03710721"))]
+)
+def test_a_name_that_imagenet_gives_two_classes_is_said_to_be_ambiguous(
+    names: bool, name: str, ids: tuple[str, str]
+) -> None:
+    found = map_folders(["tench", name], imagenet(names), 1000)[0]
+    assert found.labels == (0, -1)
+    assert found.unmapped[0]["reason"] == "several of the net's classes bear this name"
+    assert len(set(map_folders(ids, imagenet(names), 1000)[0].labels) - {-1}) == 2
+
+
+def test_other_thousand_classes_are_not_imagenets() -> None:
+    others = [ClassName(f"thing {index}") for index in range(1000)]
+    assert map_folders(["n01440764"], others, 1000)[0].labels == (-1,)
+    assert map_folders(["tench", "thing"], (), 1000)[0].labels == (-1, -1)
 
 
 def test_without_names_the_classes_are_numbered() -> None:

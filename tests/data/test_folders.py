@@ -246,10 +246,66 @@ def test_folders_that_cannot_be_used_are_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"only one class \(cat\): a classifier needs two or more"):
         list_folder(tmp_path / "one", 0.1, 0.1, 0)
     tree(tmp_path / "hollow", ("cat", "dog"))
-    (tmp_path / "hollow" / "elk").mkdir()
-    with pytest.raises(UserError, match=r"elk: no images in this class: put 3 or more there"):
+    paint(tmp_path / "hollow" / "elk" / "1.png")
+    with pytest.raises(UserError, match=r"elk: 1 image in this class: put 3 or more there, or remove the folder$"):
         list_folder(tmp_path / "hollow", 0.1, 0.1, 0)
     tree(tmp_path / "split" / "train")
     tree(tmp_path / "split" / "val", ("cat", "elk"))
     with pytest.raises(UserError, match=r"val/elk: this class is not in"):
         list_folder(tmp_path / "split", 0.1, 0.1, 0)
+
+
+BESIDE = ("Thumbs.db", ".DS_Store", "desktop.ini", "labels.csv", "notes", "model.pt", "annotations.json", "film.mpg")
+HOLLOW = ("__MACOSX", "other", "Empty", "@eaDir", ".ipynb_checkpoints", "$RECYCLE.BIN")
+
+
+def littered(root: Path) -> Path:
+    """A tree of two classes with all that systems and people leave between images."""
+    tree(root)
+    for kind in ("cat", "dog"):
+        for name in BESIDE:
+            (root / kind / name).write_bytes(b"\xd0\xcf\x11\xe0 or any other bytes\n" * 40)
+    for name in HOLLOW:
+        (root / name / "deeper").mkdir(parents=True)
+        (root / name / "._cat.png").write_bytes(b"\0\5\x16\7")
+        (root / name / "readme.txt").write_text("no image")
+    for name in HOLLOW[3:]:
+        shutil.copy(root / "cat" / "00.png", root / name / "00.png")
+    shutil.copy(root / "cat" / "00.png", root / "cat" / "no ending")
+    return root
+
+
+@pytest.mark.parametrize("lister", [lambda root: list_folder(root, 0.2, 0.2, 0), list_for_loaded])
+def test_what_is_no_image_is_passed_over_and_named(tmp_path: Path, lister: Callable[[Path], Listing]) -> None:
+    listing = lister(littered(tmp_path))
+    assert listing.classes == ("cat", "dog")
+    names = sorted(file.name for files in listing.splits.values() for file in files)
+    assert names == sorted(
+        [f"{kind}/{index:02d}.png" for kind in ("cat", "dog") for index in range(10)] + ["cat/no ending"]
+    )
+    assert listing.empty == ("Empty", "other")
+    visible = [name for name in BESIDE if not name.startswith(".")]
+    assert {name for name in listing.passed if name.startswith("cat/")} == {f"cat/{name}" for name in visible}
+    assert list_classes(tmp_path, "TRANSFER=x")[0] == ("cat", "dog")
+
+
+def test_images_beside_a_table_are_read_and_a_damaged_image_stays_one(tmp_path: Path) -> None:
+    paint(tmp_path / "a.png")
+    (tmp_path / "b.JPG").write_bytes(b"damaged")
+    (tmp_path / "train.csv").write_text("id,label\na.png,cat\n")
+    listing = list_for_loaded(tmp_path)
+    assert [file.name for file in listing.splits["val"]] == ["a.png", "b.JPG"]
+    assert listing.passed == ("train.csv",)
+
+
+def test_train_names_the_classes_of_a_val_that_lacks_one(tmp_path: Path) -> None:
+    tree(tmp_path / "train", ("ant", "bee", "cat"))
+    tree(tmp_path / "val", ("ant", "cat"))
+    listing = list_for_loaded(tmp_path)
+    assert listing.classes == ("ant", "bee", "cat")
+    assert [file.label for file in listing.splits["val"]] == [0] * 10 + [2] * 10
+
+
+def test_folders_of_numbers_are_in_numeric_order(tmp_path: Path) -> None:
+    tree(tmp_path, ("10", "9", "0", "1"), count=3)
+    assert list_for_loaded(tmp_path).classes == list_folder(tmp_path, 0.3, 0.3, 0).classes == ("0", "1", "9", "10")

@@ -3,8 +3,11 @@
 from pathlib import Path
 from urllib.error import URLError
 
+import fake_sets
 import numpy as np
 import pytest
+import torchvision
+from fake_sets import FAKES
 from PIL import Image
 
 from reportgen.base.errors import UserError
@@ -93,6 +96,31 @@ def test_for_training_the_missing_split_is_taken_from_the_training_images(
     assert len(set(names)) == len(names)
 
 
+@pytest.mark.parametrize("source", FAKES)
+def test_each_set_is_read_in_its_own_layout(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The images of a class are of its level; a loaded net is shown those that nobody trains on."""
+    monkeypatch.chdir(tmp_path)
+    for module in (
+        *(torchvision.datasets.utils, torchvision.datasets.cifar, torchvision.datasets.svhn),
+        *(torchvision.datasets.flowers102, torchvision.datasets.places365, torchvision.datasets.mnist),
+    ):
+        monkeypatch.setattr(module, "check_integrity", lambda file, md5=None: Path(file).is_file())
+    make, classes, splits = FAKES[source]
+    make(tmp_path / "data")
+    loaded = named.list_named(DataSettings(source=source), 0, loaded=True)
+    assert loaded.classes[:2] == classes
+    shown = next(part for part in ("val", "test", "train") if part in splits)
+    files = loaded.splits["val"]
+    assert [file.label for file in files] == fake_sets.labels(shown)
+    images = [image for _, image in read_images(files, 32, lambda *_: pytest.fail("skipped"))]
+    assert [round(float(image.mean())) for image in images] == [fake_sets.level(file.label) for file in files]
+    trained = named.list_named(DataSettings(source=source), 0, loaded=False)
+    counts = {part: sum(file.label < 2 for file in found) for part, found in trained.splits.items()}
+    assert sum(counts.values()) == sum(len(fake_sets.labels(part)) for part in splits)
+    assert all(counts[part] == len(fake_sets.labels(part)) for part in splits if part != "train")
+    assert all(file.picture is not None or file.path.is_file() for found in trained.splits.values() for file in found)
+
+
 @pytest.mark.parametrize("switch", ["DATA", "TRANSFER"])
 @pytest.mark.parametrize("source", named.SETS)
 def test_a_set_that_cannot_be_had_names_its_place(
@@ -104,5 +132,5 @@ def test_a_set_that_cannot_be_had_names_its_place(
         named.list_named(DataSettings(source=source), 0, loaded=True, switch=switch)
     said = str(caught.value)
     assert said.startswith(f"{switch}={source}: it is not in data")
-    assert "no network here" in said or source == "ImageNet"
+    assert "no network here" in said or not named.SETS[source].downloads
     assert "\n" not in said

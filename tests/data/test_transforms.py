@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from reportgen.base.errors import UserError
 from reportgen.data import transforms
@@ -165,3 +166,35 @@ def test_images_smaller_than_the_crop_are_refused():
             crop(IMAGES)
     with pytest.raises(UserError, match="smaller than the net's crop"):
         recipe.random_views(9, 1, torch.Generator())
+
+
+GREY = Preprocessing(8, order="L", mean=(0.3,), deviation=(0.2,))
+
+
+def test_a_net_of_one_channel_reads_the_luminance_as_pillow_rounds_it() -> None:
+    """Every pixel of a picture of noise, and every grey level, which stays itself."""
+    pixels = np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8)
+    pixels[0, :256] = np.arange(256)[:, None]
+    expected = np.asarray(Image.fromarray(pixels).convert("L"))
+    np.testing.assert_array_equal(GREY.shown(pixels), expected[..., None].repeat(3, axis=2))
+    np.testing.assert_array_equal(expected[0, :256], np.arange(256))
+    read = GREY.normalise(torch.from_numpy(pixels))
+    assert read.shape == (1, 300, 300)
+    np.testing.assert_allclose(read[0].numpy(), (expected / 255 - 0.3) / 0.2, rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(GREY.pixels(read), GREY.shown(pixels))
+    assert Preprocessing(8).shown(pixels) is pixels
+
+
+def test_crops_and_greys_of_one_channel() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 11, 12, 3), np.uint8)
+    assert GREY.centre(pixels).shape == (2, 1, 8, 8)
+    assert GREY.ten(pixels).shape == (2, 10, 1, 8, 8)
+    assert GREY.grey(1).tolist() == pytest.approx([3.5])
+    assert GREY.red_first(np.ones((4, 4, 1))).shape == (4, 4, 3)
+    assert Preprocessing.from_json(GREY.as_json()) == GREY
+
+
+@pytest.mark.parametrize("values", [{"order": "L"}, {"mean": (0.5,)}, {"order": "BGR", "deviation": (1.0, 1.0)}])
+def test_there_is_a_number_for_each_channel(values: dict) -> None:
+    with pytest.raises(UserError, match=r"^preprocessing: mean .*: use [13] numbers for (L|RGB|BGR)$"):
+        Preprocessing(8, **values)

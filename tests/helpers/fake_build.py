@@ -88,6 +88,14 @@ DATA: dict[str, Any] = {
     "crop": CROP,
     "same": {},
     "skipped": [{"file": FILE, "reason": "truncated"}],
+    "empty": [],
+    "passed": [FILE],
+    "missing": [FILE],
+    "unnamed": 3,
+    "labels": FILE,
+    "readings": [
+        "2 files hold more than 8 bits a channel: 0 is black, 4,095 white (measured: they run from 3 to 4,012)"
+    ],
     "fingerprint": "feedfacefeedface",
 }
 

@@ -139,10 +139,11 @@ def one_label(): return heads(Difference())
 def one_probability(): return heads(Difference(), nn.Sigmoid())
 class Difference(nn.Module):
     def forward(self, logits): return logits[:, 1:] - logits[:, :1]
-def grey():
+def grey(channels=1):
     net = heads()
-    net.conv = nn.Conv2d(1, 2, 3)
+    net.conv = nn.Conv2d(channels, 2, 3)
     return net
+def four_channels(): return grey(4)
 def silently(make):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch calls both deprecated

@@ -70,7 +70,10 @@ def test_a_recipe_gives_the_values_that_nothing_else_gives() -> None:
         ({"PREPROCESSING_ORDER": "BGR"}, "PREPROCESSING_ORDER=BGR: this is for a net that is loaded"),
         ({"PREPROCESSING_RANGE": "7", "WEIGHTS": "a.pt"}, "PREPROCESSING_RANGE=7: use 1 or 255"),
         ({"PREPROCESSING_MEAN": "1,2", "WEIGHTS": "a.pt"}, "PREPROCESSING_MEAN=1,2: use three numbers, one for each"),
-        ({"PREPROCESSING_ORDER": "GBR", "WEIGHTS": "a.pt"}, "PREPROCESSING_ORDER=GBR: input should be 'RGB' or 'BGR'"),
+        (
+            {"PREPROCESSING_ORDER": "GBR", "WEIGHTS": "a.pt"},
+            "PREPROCESSING_ORDER=GBR: input should be 'RGB', 'BGR' or 'L'",
+        ),
         (
             {"COMPARE_VARIANTS": "zfnet,krizevsky"},
             "COMPARE_VARIANTS=zfnet,krizevsky: no such variant 'krizevsky'; did you",

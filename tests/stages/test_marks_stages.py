@@ -282,7 +282,7 @@ def no_dogs(root: Path) -> None:
         (shutil.rmtree, ": no such folder: give a folder with one folder of images for each class"),
         (one_class, ": 1 folders of images in it: a classifier needs two or more"),
         (no_pictures, ": no image of the class dog can be used (the first, dog/0.png: not an image)"),
-        (no_dogs, ": no image of the class dog can be used (its folder is empty)"),
+        (no_dogs, ": 1 folders of images in it: a classifier needs two or more"),
     ],
 )
 def test_a_transfer_set_that_cannot_be_used_is_an_error(

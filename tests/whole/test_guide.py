@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from runs import REPOSITORY, here
 from users_nets import numbers, photographs
 
@@ -22,23 +23,36 @@ def test_the_commands_of_the_guide_do_what_it_says(tmp_path: Path) -> None:
     """Its code is written down and run, then every command that needs neither a network nor other files."""
     for name, code in re.findall(r"```python\n# (\w+\.py)\n(.*?)```", GUIDE, re.S):
         (tmp_path / name).write_text(code)
-    [table] = re.findall(r"```csv\n(.*?)```", GUIDE, re.S)
-    (tmp_path / "classes.csv").write_text(table)
+    names, labels = re.findall(r"```csv\n(.*?)```", GUIDE, re.S)
+    (tmp_path / "classes.csv").write_text(names)
+    (tmp_path / "labels.csv").write_text(labels)
+    (tmp_path / "photographs").mkdir()
+    for name in re.findall(r"^(photo_\d\.png),", labels, re.M):
+        Image.new("RGB", (50, 40), "black" if name == "photo_1.png" else "white").save(tmp_path / "photographs" / name)
     photographs(tmp_path / "images", count=3)
     subprocess.run([sys.executable, "save.py"], cwd=tmp_path, check=True)
     commands = [shlex.split(line) for line in re.findall(r"^make report (MODEL=mynet:.* WEIGHTS=.*)$", GUIDE, re.M)]
     assert len(commands) >= 5
-    tops = []
+    said = {}
     for place, command in enumerate(commands):
         quick = [*command, "PROFILE=tiny"]
-        done = here(*(["run"] if place == 0 else ["stage", "model"]), *quick, cwd=tmp_path, pdf=False)
-        assert done.returncode == 0, done.stderr
-        tops.append(read_json(tmp_path / "build" / "model" / DOCUMENT))
+        labelled = "LABELS=labels.csv" in command
+        stages = [["stage", name] for name in ("model", "data", "net") if labelled or name == "model"]
+        for asked in [["run"]] if place == 0 else stages:
+            done = here(*asked, *quick, cwd=tmp_path, pdf=False)
+            assert done.returncode == 0, done.stderr
+        if labelled:
+            assert read_json(tmp_path / "build" / "net" / DOCUMENT)["numbers"]["labelled_images"] == 2
+        said[" ".join(command)] = read_json(tmp_path / "build" / "model" / DOCUMENT)
     page = (tmp_path / "report" / "index.html").read_text()
     assert "mynet:small" in page
     assert "ImageNet" in page  # who says what it reads
-    assert tops[0]["numbers"]["preprocessing"] == tops[1]["numbers"]["preprocessing"]  # as the guide claims
-    assert [entry["name"] for entry in tops[2]["classes"]] == ["dark", "light"]
+    first, given, *_ = said.values()
+    assert first["numbers"]["preprocessing"] == given["numbers"]["preprocessing"]  # as the guide claims
+    [grey] = [found["numbers"] for command, found in said.items() if "mynet:grey" in command]
+    assert (grey["preprocessing"]["order"], grey["preprocessing"]["mean"]) == ("L", [0.5])
+    [named] = [found["classes"] for command, found in said.items() if "CLASSES=" in command]
+    assert [entry["name"] for entry in named] == ["dark", "light"]
 
 
 def written(home: Path) -> None:

@@ -133,7 +133,7 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
         masks=chosen.masks,
         layers=score(inputs, parts, chosen, pairing_of(groups)),
         shown=shown,
-        pictures=_pictures(parts, chosen, shown, crop),
+        pictures=inputs.preprocessing.shown(_pictures(parts, chosen, shown, crop)),
         left_out=skipped + chosen.left_out,
     )
 

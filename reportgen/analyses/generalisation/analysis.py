@@ -48,7 +48,7 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
             pool=folds.pool,
             overlaps=tuple(folds.overlap(count) for count in counts),
             labels=labels[folds.test],
-            gallery=np.asarray(transfer.images.images[np.concatenate(gallery)]),
+            gallery=inputs.preprocessing.shown(np.asarray(transfer.images.images[np.concatenate(gallery)])),
             gallery_classes=tuple(transfer.classes[label] for label in shown),
             top=wanted.top.number,
             by_layer=fit(features, layers, fitted, labels, folds, counts[-1], seeds),

@@ -97,7 +97,8 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
     correct = still.guess == labels[images]
     examples = _choose_examples(labels[images], correct, turned_alike, rng)
     rows = picture_views(side, crop)
-    pixels = flat(source[images[examples]])
+    shown = inputs.preprocessing.shown(np.asarray(source[images[examples]]))
+    pixels = flat(shown)
     tried = stratified(labels, settings.pixel_images, rng)
     return Result(
         curves=found,
@@ -111,7 +112,7 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
         examples=examples,
         pictures=np.concatenate([view.of(pixels) for view in rows.values()]),
         picture_rows=tuple(rows),
-        scenes=_scenes(source[images[examples]], crop),
+        scenes=_scenes(shown, crop),
         crop=crop,
         wide=data.wide is not None,
         turned_answers=answers_that_change(inputs, source, tried),

@@ -88,7 +88,7 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
             unfinished=sum(one.unfinished for one in ranked),
             precision=precision,
             mean=mean,
-            gallery=np.asarray(found.test.images[chosen]),
+            gallery=inputs.preprocessing.shown(np.asarray(found.test.images[chosen])),
             shown=tuple(_shows(found.classes, labels[place]) for place in chosen),
         )
     )

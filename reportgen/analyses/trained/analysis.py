@@ -56,7 +56,7 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
     wrong = wrong[np.argsort(-probabilities[wrong, guesses[wrong]], kind="stable")][: settings.mistakes]
     return Result(
         classes=tuple(data.classes[label] for label in shown),
-        gallery=np.asarray(gallery.images[chosen]),
+        gallery=inputs.preprocessing.shown(np.asarray(gallery.images[chosen])),
         gallery_classes=tuple(data.classes[label] for label in in_gallery) if beside > 1 else (),
         gallery_titles=tuple(
             data.classes[gallery.labels[index]]
@@ -70,7 +70,7 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
         confusion=_confusion(labels[known], guesses[known], shown, len(data.classes)),
         accuracy={data.classes[label]: float(right[labels[known] == label].mean()) for label in present},
         history=_history(inputs),
-        mistakes=np.asarray(data.val.images[wrong]),
+        mistakes=inputs.preprocessing.shown(np.asarray(data.val.images[wrong])),
         mistake_titles=tuple(
             f"{data.classes[labels[index]]}, taken for {data.classes[guesses[index]]} "
             f"({probabilities[index, guesses[index]]:.0%})"
