@@ -8,10 +8,13 @@ import torch
 import torch.nn.functional as F
 from agreement import assert_close, random_image
 from frozen_oracle import frozen_projections
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from probe_nets import initialised
 from torch import Tensor, nn
 
 from reportgen.probe import trace
+from reportgen.probe.record import Smooth
 from reportgen.probe.ways import record_of
 
 IMAGE = random_image(3, 15, 13, dtype=torch.float64)
@@ -165,7 +168,7 @@ def between(name: str) -> nn.Module:
     return net.eval()
 
 
-def projected(net: nn.Module, image: Tensor, units: list[tuple[int, ...]], smooth: str = "factor") -> Tensor:
+def projected(net: nn.Module, image: Tensor, units: list[tuple[int, ...]], smooth: Smooth = "factor") -> Tensor:
     """Units of the net's output through the record, each seeded with its own value."""
     graph = trace(net, image[None])
     record = record_of(graph, image, graph.output, smooth)
@@ -191,3 +194,73 @@ def test_what_a_picture_went_through_is_named(name: str) -> None:
     net = between(name)
     graph = trace(net, IMAGE[None])
     assert record_of(graph, IMAGE, graph.output, "factor").through == RULES[name][2]
+
+
+def with_attention(x: Tensor, mixed: nn.Module) -> Tensor:
+    return x + attention(x.flatten(2).transpose(1, 2), mixed).transpose(1, 2).reshape(x.shape)
+
+
+# What leaves six maps six maps.
+SIX: dict[str, tuple[Callable[..., Tensor], tuple[nn.Module, ...]]] = {
+    name: RULES[name][:2]
+    for name in (
+        *("GELU", "SiLU in place", "Hardswish", "ReLU", "LeakyReLU", "BatchNorm", "GroupNorm", "InstanceNorm", "LayerNorm over maps"),
+        *("squeeze and excitation", "a gate of places", "response normalisation", "shuffle", "the larger of two", "normalize"),
+    )
+} | {"attention": (with_attention, (nn.Linear(6, 18),))}  # fmt: skip
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    names=st.lists(st.sampled_from(sorted(SIX)), min_size=1, max_size=5),
+    seed=st.integers(0, 999),
+    smooth=st.sampled_from(["factor", "rectified"]),
+)
+def test_random_nets_equal_freezing_the_factors(names: list[str], seed: int, smooth: Smooth) -> None:
+    blocks = [(SIX[name][0], *copy.deepcopy(SIX[name][1])) for name in names]
+    net = Between(lambda x, *parts: x)
+    net.chain = nn.ModuleList([part for _, *parts in blocks for part in parts])
+
+    def run(x: Tensor) -> Tensor:
+        for function, *parts in blocks:
+            x = function(x, *parts)
+        return x
+
+    net.function = run
+    with torch.no_grad():
+        net(torch.zeros(1, 3, 15, 13))
+    net, image = initialised(net, seed).double(), random_image(3, 15, 13, seed=seed + 1, dtype=torch.float64)
+    for found, expected in zip(
+        projected(net, image, [(0,), (3,)], smooth),
+        frozen_projections(net, "", image, [(0,), (3,)], smooth),
+        strict=True,
+    ):
+        assert_close(found, expected, 1e-8)
+
+
+NOT_RECTIFIED = (
+    *(
+        "BatchNorm",
+        "LayerNorm over maps",
+        "GroupNorm",
+        "InstanceNorm",
+        "RMSNorm",
+        "normalize",
+        "squeeze and excitation",
+    ),
+    *("a gate of places", "GLU", "response normalisation", "attention", "attention in full", "multi-head attention"),
+    *("talking heads", "windows", "transposed convolution", "interpolation", "the larger of two", "unfold"),
+)
+
+
+@pytest.mark.parametrize("name", NOT_RECTIFIED)
+def test_image_times_projection_is_the_unit_where_nothing_is_rectified(name: str) -> None:
+    net = between(name)
+    with torch.no_grad():
+        for module in net.modules():
+            for bias in ("bias", "in_proj_bias", "running_mean"):
+                if isinstance(getattr(module, bias, None), Tensor):
+                    getattr(module, bias).zero_()
+    value = net(IMAGE[None])[0].detach()
+    for unit, found in enumerate(projected(net, IMAGE, [(0,), (1,), (2,), (3,)])):
+        assert (found * IMAGE).sum().item() == pytest.approx(value[unit].item() ** 2, rel=1e-9)
