@@ -329,8 +329,8 @@ class Mixing(nn.Module):
     ("net", "side", "why"),
     [
         (Windows(), 12, ""),
-        (ForOne(), 12, "the net cannot be computed in parts ("),
-        (Mixing(), 12, "images that are computed together change each other behind flip ('flip')"),
+        (ForOne(), 12, "the net takes no two images at once"),
+        (Mixing(), 12, "the net mixes the images of a batch"),
     ],
 )
 def test_what_fails_in_windows_is_run_whole(net: nn.Module, side: int, why: str) -> None:
