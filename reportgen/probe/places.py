@@ -140,6 +140,10 @@ def _moved(places: Places, func: Any, args: Sequence[Any], kwargs: Mapping[str, 
     if func.overloadpacket in (aten.view, aten._unsafe_view, aten._reshape_alias):
         moved: Any = placed.numbers.reshape(args[1])
     elif func.overloadpacket is aten.constant_pad_nd:
+        if (
+            _plane(placed) is not None
+        ):  # maps: the padding belongs to them; elsewhere it has no place, as it is cut off again
+            return [grid(outputs[0].shape, outputs[0].device)]
         moved = func(placed.numbers, args[1], 0)
     else:
         moved = func(placed.numbers, *args[1:], **kwargs)

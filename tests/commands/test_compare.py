@@ -1,6 +1,7 @@
 """The stage of a comparison net, and how its artefact is opened."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from reportgen.data.sampling import evenly
 from reportgen.look.inputs import Inputs
 from reportgen.nets.snapshots import load_net
 from reportgen.pipeline.run import Pipeline
+from reportgen.settings import variants
 from reportgen.stages.plan import pipeline as planned
 
 
@@ -33,12 +35,16 @@ def test_the_artefact_says_what_the_net_does(tiny: Run) -> None:
     right = arrays["logits"].argmax(axis=1) == arrays["labels"]
     assert (numbers["top1"], numbers["correct"]) == (right.mean(), right.sum())
     assert numbers["train_error"] == pytest.approx(1 - arrays["train_right"].mean())
-    assert (numbers["diverged"], numbers["finished_epochs"], numbers["train_images"]) == (None, 1, 12 * 12)
+    assert (numbers["diverged"], numbers["finished_epochs"], numbers["learned_from"]) == (None, 1, 12 * 12)
     assert sum(weights.numel() for weights in net.parameters()) == numbers["parameters"]
 
 
-def test_a_training_that_diverges_is_recorded_with_its_epoch(tiny: Run, tmp_path: Path) -> None:
-    made = pipeline(tiny, tmp_path, TRAINING_LEARNING_RATE="1e12", TRAINING_WARM_UP="0", COMPARE_EPOCHS="3")
+def test_a_training_that_diverges_is_recorded_with_its_epoch(
+    tiny: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wild = replace(variants.UNTIL_LEARNED, learning_rate=1e12, warm_up=0.0)
+    monkeypatch.setattr(variants, "UNTIL_LEARNED", wild)
+    made = pipeline(tiny, tmp_path, COMPARE_EPOCHS="3")
     made.make("compare/zfnet")
     folder = made.build / "compare" / "zfnet"
     numbers = read_json(folder / DOCUMENT)["numbers"]

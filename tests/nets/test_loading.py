@@ -482,7 +482,7 @@ def test_a_factory_or_a_module_gives_the_net(user: Path) -> None:
 
 
 def preprocessed(**given: Any) -> Preprocessing:
-    return loading._preprocessing(None, PreprocessingSettings(**given), 224)[0]
+    return loading._preprocessing(None, PreprocessingSettings(**given), 224, grey=False)[0]
 
 
 def test_preprocessing_from_the_settings() -> None:

@@ -64,7 +64,7 @@ def test_a_repository_of_their_own_gets_its_report_and_what_changed(theirs: Path
     assert done.returncode == 0, done.stderr
     said = (theirs / "digest.md").read_text()
     assert summary.read_text() == said == (theirs / "report" / "compare.md").read_text()
-    assert "reportgen: `" in said
+    assert "Changed: code" in said
     assert len(said) <= LONGEST
     assert below(REPOSITORY) == ours  # nothing was copied here
 

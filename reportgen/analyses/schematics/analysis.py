@@ -59,7 +59,8 @@ class Result:
 def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Result:
     """Describe the layers, and pass one image up and down the first layer that is pooled."""
     graph = inputs.graph
-    pooled = [(item, pool) for item in inputs.layers if (pool := _pool_after(graph, item.map))]
+    layers = () if graph.unfollowed else inputs.layers
+    pooled = [(item, pool) for item in layers if (pool := _pool_after(graph, item.map))]
     no_pool = graph.unfollowed or "none of its layers is followed by a max pool"
     refusal = inputs.no_projection(pooled[0][0].number) if pooled else no_pool
     return Result(

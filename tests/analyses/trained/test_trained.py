@@ -3,11 +3,15 @@
 from pathlib import Path
 
 import numpy as np
+from planted import PREPROCESSING
+from small_nets import TINY
 
 from reportgen.analyses.trained import analysis as trained
 from reportgen.base.artifacts import write_arrays, write_json
 from reportgen.data.dataset import Dataset, Split
 from reportgen.look.inputs import Inputs, TrainedNet
+from reportgen.nets.snapshots import NET, save_net
+from reportgen.nets.zfnet import ZFNet
 
 
 def inputs(folder: Path, classes: int, guesses: np.ndarray, labels: np.ndarray) -> Inputs:
@@ -19,6 +23,7 @@ def inputs(folder: Path, classes: int, guesses: np.ndarray, labels: np.ndarray) 
     write_arrays(folder / "net" / "predictions.npz", {"logits": logits, "labels": labels})
     epoch = {"epoch": 1, "train_loss": 1.0, "train_accuracy": 0.5, "validation_loss": 1.0, "validation_accuracy": 0.5}
     write_json(folder / "net" / "history.json", {"epochs": [epoch]})
+    save_net(ZFNet(TINY), PREPROCESSING, folder / "net" / NET)
     return Inputs(data, TrainedNet.in_folder(folder / "net", {}))
 
 

@@ -20,7 +20,6 @@ def result(diverged: int | None = 3, rescaled: float = 0.2) -> Result:
         rescaled={UNCLIPPED: 0.0, CLIPPED: rescaled},
         errors={},
         diverged_pairs=1,
-        training={BEFORE: None, AFTER: (0.11, 0.1)},
         doubt="",
         images=VALIDATION,
         judged=0,
