@@ -147,9 +147,9 @@ def cannot_read(net: nn.Module, name: str, shape: Sequence[int], error: BaseExce
     first = next((module for module in net.modules() if isinstance(module, nn.Conv2d)), None)
     if first is not None and first.in_channels not in (0, shape[0]):  # 0: a lazy one
         return UserError(
-            f"MODEL={name}: its first convolution takes {first.in_channels} channel{'s' * (first.in_channels != 1)}, images have {shape[0]}: give a "
-            "factory that wraps the net and turns red, green and blue into what it reads: WEIGHTS= may stay the file of the "
-            "net itself"
+            f"MODEL={name}: its first convolution takes {first.in_channels} channel{'s' * (first.in_channels != 1)}, images have "
+            f"{shape[0]}: give a factory that wraps the net and turns red, green and blue into what it reads: WEIGHTS= may stay "
+            "the file of the net itself"
         )
     return UserError(f"MODEL={name}: it cannot read {shape[1]} px images, DATA_CROP={shape[1]} ({in_one_line(error)})")
 

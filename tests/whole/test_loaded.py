@@ -340,7 +340,8 @@ def test_a_net_that_branches_on_values_has_a_report_that_says_what_is_not_known(
     assert "takes longer and changes no number: the forward pass of Branching cannot be followed" in occlusion
     assert numbers(home)["top1"] == 1.0
     assert [layer["map"] for layer in numbers(home, "schematics")["nodes"]] == ["act", "act2", "head.input", "head"]
-    assert "projections.jpg" not in page
+    assert {layer["road"] for layer in numbers(home, "features")["layers"]} == {"record"}
+    assert "projections.jpg" in page
     assert "patches.jpg" in page
 
 
