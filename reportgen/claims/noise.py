@@ -1,6 +1,6 @@
 """Training noise: how much a claim's numbers differ between trainings that differ in the training seed alone.
 
-``make noise`` measures it into a file; the package brings the files of two profiles. Beside each analysis' numbers stand the
+``make noise`` measures it into a file; the package brings that of the profile `smoke`. Beside each analysis' numbers stand the
 settings that they depend on, all but the training seed: where these differ, the noise is unknown.
 """
 
