@@ -30,7 +30,9 @@ class Stage:
     outputs: tuple[str, ...] = ()  # files that it makes in the report's folder
     given: Mapping[str, Any] = field(default_factory=dict)  # single values of the settings, beside `sections`
     files: Callable[[Settings, FileDigests], Any] | None = None  # digests of the user's files that it reads
-    templates: Mapping[str, Path] = field(default_factory=dict)  # that it reads, by the name shown to the user
+    templates: Mapping[str, Path] = field(
+        default_factory=dict
+    )  # files of the package that it reads, by the name shown to the user
     unread: tuple[Path, ...] = ()  # files of this repository that do not make its commit "-dirty"
     commit: bool = False  # whether it writes down the commit
     analysis: Analysis | None = None  # that it computes or draws

@@ -23,6 +23,9 @@ TRAINED = (  # the code that a trained net's bytes depend on: docs/decisions/wha
     "reportgen.settings.variants",
     "reportgen.stages",
 )
+MEASURED_NOISE = (
+    Path(__file__).parents[1] / "claims" / "noise_of"
+)  # as `claims.noise.SHIPPED`, whose import takes scipy along
 SPACING = 10_000  # between the seeds of repeated trainings; SEEDS= uses those that follow a seed
 
 
@@ -231,6 +234,7 @@ def _judging(settings: Settings, compared: Iterable[variants.Compared], repeated
         doing="judging the paper's claims",
         given={} if settings.model.loaded else {"architecture": _what(settings)},
         files=user_files.noise_files,
+        templates={f"noise/{path.name}": path for path in sorted(MEASURED_NOISE.glob("*.json"))},
     )
 
 

@@ -245,7 +245,8 @@ def test_a_verdict_says_what_decided_it(replanted: Replant, tmp_path: Path):
 def test_whose_weights_a_loaded_net_has(altered: Alter, weights: str, said: str):
     def load(document: Any) -> None:
         document["numbers"] |= {"loaded": True, "weights": weights, "preprocessing_from": "by default"}
-        document["numbers"] |= {"mapped": "by their names", "unlabelled_images": 0, "unfollowed": ""}
+        document["numbers"] |= {"mapped": "by their names", "unlabelled_images": 0, "unfollowed": "", "alone": ""}
+        document["numbers"] |= {"read_so": "logits of classes that exclude each other"}
 
     content = html.gather(altered("net/artefact.json", load), RUN, FAKED)
     for section in content.sections:
