@@ -17,6 +17,7 @@ from reportgen.base.progress import say
 from reportgen.nets.device import resolve_device
 from reportgen.nets.zfnet import ZFNet, initialise
 from reportgen.page import pdf
+from reportgen.pipeline import holdings
 from reportgen.pipeline.run import Pipeline
 from reportgen.settings.recipes import ZEILER_FERGUS
 
@@ -30,8 +31,10 @@ def measure(pipeline: Pipeline) -> None:
     net = net.to(memory_format=torch.channels_last).to(device)
     found = [activations.search_ratio(net, device), activations.search_memory(net, device)]
     found += [*activations.projection_ratios(net, device), *occlusion.ratios(net, device)]
+    found += activations.record_ratios(device)
     found += [training.step_ratio(device), *pdf_seconds(pipeline)]
     rows = [{**asdict(item), "holds": item.holds} for item in found]
+    holdings.enter(pipeline.build, ["bench.json"])
     write_json(pipeline.build / "bench.json", rows)
     for item in found:
         sign = ">=" if item.better == "higher" else "<="

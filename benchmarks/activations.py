@@ -4,20 +4,26 @@ import gc
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import torch
+import torchvision
 from torch import Tensor, nn
 
-from benchmarks.measuring import Measurement, ratio_of
+from benchmarks.measuring import Measurement, ratio_of, seconds
 from reportgen import probe
 from reportgen.base.progress import say
+from reportgen.nets.layers import paper_layers
 from reportgen.nets.zfnet import ZFNet, initialise
+from reportgen.probe.record.walking import Record
+from reportgen.probe.ways import record_of
 
 SEARCH_BATCH = {"cpu": 32, "cuda": 256}  # images
 SEARCH_BATCHES = 8
 SLOWER = {"cpu": 1.06, "cuda": 1 / 0.9}  # than the bare forward pass, at most
 MEMORY = 1.1  # times, at most: nothing may grow, but a GPU's allocator rounds
-ACTIVATIONS = 9  # that captum is timed on
+ACTIVATIONS = 9  # that captum, and the record of an image, are timed on
+OF_RECORDS = ("efficientnet_b0", "convnext_tiny", "vit_b_32")  # torchvision's
 
 
 def search_ratio(net: nn.Module, device: torch.device) -> Measurement:
@@ -44,8 +50,8 @@ def search_memory(net: ZFNet, device: torch.device) -> Measurement:
     """Most memory that a batch and the search hold over 32 batches against over 4: it must not grow with the images."""
     gc.collect()
     _held(device)  # what was measured before had its own peak: it is forgotten
-    before, side = _held(device), net.architecture.input_size
-    images = torch.randn(4, 3, side, side).to(device)
+    before, size = _held(device), net.architecture.input_size
+    images = torch.randn(4, 3, *size).to(device)
     graph = probe.trace(net, images[:1])
 
     def most(batches: int) -> int:
@@ -110,6 +116,37 @@ def projection_ratios(net: ZFNet, device: torch.device) -> list[Measurement]:
         name = f"captum NeuronDeconvolution / projection, layer {number}, all maps"
         found.append(Measurement(name, ratio, target, "higher"))
         say(f"     layer {number}, nine activations of an image: {of_nine:.0f}x")
+    return found
+
+
+def record_ratios(device: torch.device) -> list[Measurement]:
+    """Projections through the record of an image against plain gradients of as many activations, layers 3 and 5.
+
+    Torch gives the gradients one by one or together: what takes less time is compared with.
+    """
+    found = []
+    for name in OF_RECORDS:
+        net = torchvision.models.get_model(name).eval().to(device)
+        image = torch.randn(3, 224, 224, device=device)
+        graph = probe.trace(net, image[None])
+        for layer in (paper_layers(graph)[number - 1] for number in (3, 5)):
+            record = record_of(graph, image, layer.map, "factor")
+            seeds = torch.zeros(ACTIVATIONS, *record.output.shape, device=device)
+            seeds.view(ACTIVATIONS, -1)[:, :: seeds[0].numel() // ACTIVATIONS].fill_diagonal_(1.0)
+
+            def ours(record: Record = record, seeds: Tensor = seeds) -> None:
+                record.project(seeds)
+
+            def gradients(together: bool, record: Record = record, seeds: Tensor = seeds) -> None:
+                for some in [seeds] if together else seeds:
+                    torch.autograd.grad(
+                        record.output, record.pixels, some, retain_graph=True, is_grads_batched=together
+                    )
+
+            ways = (partial(gradients, True), partial(gradients, False))
+            ratio = ratio_of(ours, min(ways, key=seconds), rounds=3)
+            label = f"projection by the record / plain gradient, {name}, layer {layer.number}"
+            found.append(Measurement(label, ratio, 1.3, "lower"))
     return found
 
 

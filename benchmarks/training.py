@@ -33,7 +33,7 @@ class _Noise:
     """Images as a data set stores them."""
 
     images: UInt8[np.ndarray, "image row column 3"]
-    labels: Int[np.ndarray, " image"]
+    targets: Int[np.ndarray, " image"]
 
 
 def step_ratio(device: torch.device, architecture: Architecture = ZEILER_FERGUS) -> Measurement:
@@ -41,7 +41,7 @@ def step_ratio(device: torch.device, architecture: Architecture = ZEILER_FERGUS)
     size, count = (sizes.get(device.type, sizes["cpu"]) for sizes in (BATCH, BATCHES))
     net = ZFNet(replace(architecture, classes=CLASSES)).to(memory_format=torch.channels_last).to(device)
     optimiser = torch.optim.SGD(net.parameters(), lr=0.0, momentum=0.9)  # the same arithmetic, and nothing diverges
-    side, rng = architecture.input_size * 8 // 7, np.random.default_rng(0)
+    side, rng = architecture.input_size.rows * 8 // 7, np.random.default_rng(0)
     pixels = rng.integers(0, 256, (size * count, side, side, 3), dtype=np.uint8)
     noise = _Noise(pixels, rng.integers(0, CLASSES, size * count))
     settings = TrainingSettings(batch_size=size)

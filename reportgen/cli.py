@@ -1,6 +1,5 @@
 """The command line: one verb for each thing the Makefile asks for. Parse, call, report errors in one line."""
 
-import errno
 import os
 import sys
 import time
@@ -13,17 +12,22 @@ import click
 from reportgen.analyses import settings
 from reportgen.base import torchrun
 from reportgen.base.errors import UserError
-from reportgen.base.names import nearest
+from reportgen.base.names import nearest, shown
 from reportgen.base.progress import say
+from reportgen.commands import failure
 from reportgen.nets.sizes import sizes
+from reportgen.page.folder import FOLDERS
+from reportgen.pipeline import holdings
 from reportgen.pipeline.run import Pipeline
+from reportgen.settings.switches import older_report
 from reportgen.stages import preflight
-from reportgen.stages.plan import pipeline as planned
+from reportgen.stages.plan import stages
 
-REFUSED = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.EFBIG, errno.ENOTDIR}
 GOALS = ("page", "pdf")
 FORMATS = ("", "single")
 MOST_JOBS = 256
+MOST_TOLERANCE = 1_000_000  # sampling errors
+SWITCHES = "reportgen.switches"  # of this call, for the message where it fails
 
 
 def read_switches(words: tuple[str, ...]) -> dict[str, str]:
@@ -38,22 +42,52 @@ def read_switches(words: tuple[str, ...]) -> dict[str, str]:
         if not equals:
             raise UserError(f"{word}: write a switch as NAME=VALUE{nearest(word, settings.KNOWN.names)}")
         found[name] = value
+    if (context := click.get_current_context(silent=True)) is not None:
+        context.meta[SWITCHES] = found
     return found
+
+
+def folders(switches: dict[str, str]) -> tuple[Path, Path]:
+    """The build folder and the report's."""
+    build, report = (Path(switches.get(name) or usual) for name, usual in failure.WRITTEN.items())
+    return build, report
 
 
 def open_pipeline(switches: dict[str, str]) -> Pipeline:
     """The pipeline for these switches."""
-    build, report = (Path(switches.get(name) or name.lower()) for name in ("BUILD", "REPORT"))
-    if build.resolve() == report.resolve():
-        raise UserError(f"BUILD={build} and REPORT={report} are the same folder: give two")
+    build, report = folders(switches)
     if switches.get("FORMAT", "") not in FORMATS:
         raise UserError(f"FORMAT={switches['FORMAT']}: use single (the page in one file), or leave it out")
     loaded = settings.load(switches, sizes)
-    if build.is_dir() and any(build.iterdir()) and not (build / "stamps").is_dir():
-        raise UserError(
-            f"BUILD={build}: it holds files that reportgen did not write: choose another folder, or empty it"
-        )
-    return planned(loaded, build, report)
+    known = stages(loaded)
+    holdings.check(build)
+    holdings.check_apart(build, report, known, FOLDERS)
+    holdings.check_sources(_folders_of_images(loaded), build, report)
+    if base := older_report(switches):
+        from reportgen.page.older import read_report
+
+        read_report(Path(base), f"BASE={base}")
+    if switches.get("HISTORY"):
+        from reportgen.commands.history import check
+
+        check(Path(switches["HISTORY"]))
+    return Pipeline(loaded, known, build, report)
+
+
+def _folders_of_images(loaded: settings.Settings) -> dict[str, str]:
+    """The user's folders of images, by switch."""
+    data, transfer = loaded.data, loaded.transfer
+    given = {"DATA": (data.source, data.named), "TRANSFER": (transfer.source, transfer.named)}
+    return {switch: source for switch, (source, named) in given.items() if source not in ("", "scenes") and not named}
+
+
+def keep_history(pipeline: Pipeline, switches: dict[str, str]) -> None:
+    """Add the report's line to the file that HISTORY= names, if it names one, and draw it."""
+    if switches.get("HISTORY"):
+        from reportgen.commands.history import keep
+
+        for line in keep(pipeline, Path(switches["HISTORY"]), GOALS):
+            echo(line)
 
 
 def jobs(switches: dict[str, str]) -> int:
@@ -64,12 +98,32 @@ def jobs(switches: dict[str, str]) -> int:
     return int(text)
 
 
-def check_before(pipeline: Pipeline) -> None:
-    """Raise UserError for problems that are visible now but would end the run only after hours."""
+def check_before(pipeline: Pipeline) -> list[str]:
+    """The stages that are due; raises UserError for problems that are visible now but would end the run only after hours."""
     preflight.check_crop(pipeline.settings)
-    if pipeline.due("page"):
+    due = pipeline.waiting(GOALS)
+    if not due:
+        return due
+    preflight.check_places(pipeline.build, pipeline.report)
+    preflight.check_space(pipeline.settings, pipeline.build, due)
+    if "page" in due:
         preflight.check_sections()
-    pipeline.check_libraries(pipeline.waiting(GOALS))
+    pipeline.check_libraries(due)
+    preflight.check_device(pipeline.settings)
+    return due
+
+
+def begin(pipeline: Pipeline, at_once: int = 1) -> dict[str, float]:
+    """Make the stages that read the user's files, and raise UserError for what would end the run late; the seconds they took."""
+    due = check_before(pipeline)
+    took = {}
+    if loading := [name for name in pipeline.stages if name.split("/")[-1] == preflight.LOADS]:
+        took = pipeline.make_due(loading, at_once)
+    if {"net", "features"} & set(due):
+        preflight.check_net(pipeline.settings, pipeline.build, due)
+    took |= pipeline.make_due(preflight.STAGES, at_once)
+    preflight.check(pipeline.settings, pipeline.build)
+    return took
 
 
 class Command(click.Group):
@@ -81,27 +135,22 @@ class Command(click.Group):
         except KeyboardInterrupt:
             say("interrupted: the same command continues where this one stopped")
             sys.exit(130)
-        except Exception as error:
-            line = said(error)
+        except (click.ClickException, click.exceptions.Exit, BrokenPipeError):
+            raise  # click ends these as usual
+        except Exception as error:  # what is none of the user's is caught here, once
+            line = failure.said(error, context.meta.get(SWITCHES, {}))
             if torchrun.started():  # the process that started torchrun prints the error
                 from reportgen.pipeline.launch import report
 
                 report(error, line)
-            elif line:
-                say(f"error: {line}")
             else:
-                raise
-        sys.exit(2)
+                say(f"error: {line or failure.kept(error)}")
+            sys.exit(failure.WRONG if line else failure.FAULT)
 
 
-def said(error: Exception) -> str | None:
-    """The message for the user; None for a bug of reportgen, which needs its traceback."""
-    if isinstance(error, OSError) and error.errno in REFUSED:
-        place = error.filename or "disk"
-        return f"{place}: {error.strerror}: free some space, or choose another folder with BUILD= and REPORT="
-    if isinstance(error, ModuleNotFoundError) and error.name:
-        return f"{sys.executable} has no module {error.name!r}: install it ({error})"
-    return str(error) if isinstance(error, UserError) else None
+def echo(line: object) -> None:
+    """Write a line to standard output; what could steer a terminal is shown, not sent."""
+    click.echo(shown(str(line)))
 
 
 @click.group(cls=Command)
@@ -116,22 +165,31 @@ def verb(function: Callable[..., None]) -> Callable[..., None]:
 
 @verb
 def run(words: tuple[str, ...]) -> None:
-    """Make every stage of the report that is due, several at once with JOBS=; print what it found."""
+    """Make every stage of the report that is due, several at once with JOBS=; print what it found.
+
+    Status 1 if a condition of FAIL_ON= is not met.
+    """
+    from reportgen.commands import gates
     from reportgen.commands.summary import lines
     from reportgen.page import single
+    from reportgen.page.compare import write as compare_reports
 
     started = time.monotonic()
     switches = read_switches(words)
+    conditions, tolerance = gates.read(switches), _tolerance(switches.get("TOLERANCE", ""))
     at_once, pipeline = jobs(switches), open_pipeline(switches)
-    check_before(pipeline)
-    took = pipeline.make_due(preflight.STAGES, at_once)
-    preflight.check(pipeline.settings, pipeline.build)
-    took |= pipeline.make_due(GOALS, at_once)
+    with pipeline.alone():
+        took = begin(pipeline, at_once) | pipeline.make_due(GOALS, at_once)
+        base = older_report(switches)
+        found = compare_reports(Path(base), pipeline.report, tolerance) if base else None
+        keep_history(pipeline, switches)
+        packed = single.write(pipeline.report) if switches.get("FORMAT") == "single" else None
     for line in lines(pipeline, took, time.monotonic() - started):
-        click.echo(line)
-    if switches.get("FORMAT") == "single":
-        packed = single.write(pipeline.report)
-        click.echo(f"        {packed}: {packed.stat().st_size / 1e6:.1f} MB, all in one file")
+        echo(line)
+    if packed:
+        echo(f"        {packed}: {packed.stat().st_size / 1e6:.1f} MB, all in one file")
+    if not gates.check(conditions, pipeline.report, found, tolerance):
+        sys.exit(1)
 
 
 @main.command()
@@ -150,17 +208,39 @@ def stage(name: str, words: tuple[str, ...]) -> None:
         (pipeline.assist if torchrun.rank() else pipeline.make_here)(goal)
         torchrun.leave()
     elif pipeline.due(goal):
-        pipeline.make(goal)
+        if first := next((name for name in pipeline.stages[goal].inputs if not pipeline.there(name)), ""):
+            raise UserError(
+                f"stage {goal}: it reads what the stage {first} makes: make that first, or all: make report"
+            )
+        with pipeline.alone():
+            pipeline.enter([goal])
+            pipeline.make(goal)
 
 
 @verb
 def why(words: tuple[str, ...]) -> None:
-    """Print what would be made again, and why."""
-    reasons = list(open_pipeline(read_switches(words)).why())
-    for name, reason in reasons:
-        click.echo(f"{name}: {reason}")
-    if not reasons:
-        click.echo("everything is up to date")
+    """Print what would be made again, and why; at the end how much that is."""
+    from reportgen.commands.graph import summary
+
+    pipeline = open_pipeline(read_switches(words))
+    reasons = dict(pipeline.why())
+    for name, reason in reasons.items():
+        echo(f"{name}: {reason}")
+    echo(summary(pipeline, list(reasons)))
+
+
+@verb
+def graph(words: tuple[str, ...]) -> None:
+    """Print every stage, whether it is due, and what it reads; draw the same into the build folder."""
+    from reportgen.commands import graph as drawing
+
+    pipeline = open_pipeline(read_switches(words))
+    due = [name for name, _ in pipeline.why()]
+    for line in drawing.lines(pipeline, due):
+        echo(line)
+    echo(drawing.summary(pipeline, due))
+    with pipeline.alone():
+        echo(f"drawn: {drawing.draw(pipeline, due)}")
 
 
 @verb
@@ -169,36 +249,31 @@ def figures(words: tuple[str, ...]) -> None:
     from reportgen.commands.figures import make_figures
 
     switches = read_switches(words)
-    for path in make_figures(open_pipeline(switches), switches):
-        click.echo(path)
+    pipeline = open_pipeline(switches)
+    with pipeline.alone():
+        for path in make_figures(pipeline, switches):
+            echo(path)
 
 
 @verb
 def compare(words: tuple[str, ...]) -> None:
-    """Print what changed since an older report (BASE=); with FAIL_ON=verdict, status 1 if a verdict got worse."""
+    """Print what changed since an older report (BASE=); status 1 if a condition of FAIL_ON= is not met."""
+    from reportgen.commands import gates
     from reportgen.page.compare import write
 
     switches = read_switches(words)
     pipeline = open_pipeline(switches)
-    gate = switches.get("FAIL_ON", "")
-    if not switches.get("BASE"):
+    if not (base := older_report(switches)):
         raise UserError("BASE=: give the folder of the report to compare with, as in BASE=path/to/older/report")
-    if gate not in ("", "verdict"):
-        raise UserError(f"FAIL_ON={gate}: use verdict, or leave it out")
-    tolerance = _tolerance(switches.get("TOLERANCE", ""))
-    pipeline.make_due(GOALS)
-    found = write(Path(switches["BASE"]), pipeline.report, tolerance)
-    click.echo((pipeline.report / "compare.md").read_text(encoding="utf-8"))
-    click.echo(f"comparison: {pipeline.report / 'compare.html'}")
-    if gate and found.undecidable:
-        names = ", ".join(change.id for change in found.undecidable)
-        say(
-            f"warning: FAIL_ON=verdict: {len(found.undecidable)} cannot be judged, because how much training again changes "
-            f"them is unknown: {names}: give REPEATS=3, NOISE= or TOLERANCE=1"
-        )
-    if gate and found.worse:
-        names = ", ".join(change.id for change in found.worse)
-        say(f"error: FAIL_ON=verdict: {len(found.worse)} got worse: {names}")
+    conditions, tolerance = gates.read(switches), _tolerance(switches.get("TOLERANCE", ""))
+    with pipeline.alone():
+        pipeline.make_due(GOALS)
+        found = write(Path(base), pipeline.report, tolerance)
+        keep_history(pipeline, switches)
+    for line in (pipeline.report / "compare.md").read_text(encoding="utf-8").splitlines():
+        echo(line)
+    echo(f"comparison: {pipeline.report / 'compare.html'}")
+    if not gates.check(conditions, pipeline.report, found, tolerance):
         sys.exit(1)
 
 
@@ -208,9 +283,22 @@ def _tolerance(text: str) -> float | None:
         found = float(text) if text else None
     except ValueError:
         found = -1.0
-    if found is not None and not 0 <= found < float("inf"):
-        raise UserError(f"TOLERANCE={text}: use a number, 0 or more: how many sampling errors training again may move")
+    if found is not None and not 0 <= found <= MOST_TOLERANCE:
+        raise UserError(
+            f"TOLERANCE={text}: use a number from 0 to {MOST_TOLERANCE:,}: how many sampling errors training again may move"
+        )
     return found
+
+
+@verb
+def history(words: tuple[str, ...]) -> None:
+    """Add the report's line to HISTORY= (history.jsonl), if there is a report, and draw the last commits."""
+    from reportgen.page.history import FILE
+
+    switches = {"HISTORY": FILE} | {name: value for name, value in read_switches(words).items() if value}
+    pipeline = open_pipeline(switches)
+    with pipeline.alone():
+        keep_history(pipeline, switches)
 
 
 @verb
@@ -220,10 +308,9 @@ def noise(words: tuple[str, ...]) -> None:
 
     switches = read_switches(words)
     at_once, pipeline = jobs(switches), open_pipeline(trainings(switches))
-    check_before(pipeline)
-    pipeline.make_due(preflight.STAGES, at_once)
-    preflight.check(pipeline.settings, pipeline.build)
-    measure(pipeline, at_once, click.echo)
+    with pipeline.alone():
+        begin(pipeline, at_once)
+        measure(pipeline, at_once, echo)
 
 
 @verb
@@ -231,13 +318,15 @@ def verify(words: tuple[str, ...]) -> None:
     """Make the report again in a clean folder and compare the bytes; status 1 if they differ."""
     from reportgen.commands.verify import verify as made_again
 
-    found = made_again(open_pipeline(read_switches(words)), GOALS)
+    pipeline = open_pipeline(read_switches(words))
+    with pipeline.alone():
+        found = made_again(pipeline, GOALS)
     for name in found.differing:
-        click.echo(f"differs: {name}")
+        echo(f"differs: {name}")
     if found.differing:
         say(f"error: {len(found.differing)} of {found.files} files differ: the report depends on more than its commit")
         sys.exit(1)
-    click.echo(f"the same bytes in all {found.files} files of the report")
+    echo(f"the same bytes in all {found.files} files of the report")
 
 
 @verb
@@ -246,7 +335,9 @@ def serve(words: tuple[str, ...]) -> None:
     from reportgen.commands.serve import serve_folder
 
     switches = read_switches(words)
-    serve_folder(open_pipeline(switches).report, switches.get("PORT") or "8000")
+    settings.load(switches)  # a misspelt switch is an error here, too
+    _, report = folders(switches)
+    serve_folder(report, switches.get("PORT") or "8000")
 
 
 @verb
@@ -255,4 +346,5 @@ def clean(words: tuple[str, ...]) -> None:
     from reportgen.commands.clean import remove
 
     switches = read_switches(words)
-    remove(settings.load(switches), *(Path(switches.get(name) or name.lower()) for name in ("BUILD", "REPORT")))
+    settings.load(switches)  # a misspelt switch is an error here, too
+    remove(*folders(switches))

@@ -20,7 +20,8 @@ FLOORS = (
     ("page",),
     ("stages",),
     ("commands",),
-    ("cli",),
+    ("cli", "handed"),
+    ("api",),
     ("__main__",),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

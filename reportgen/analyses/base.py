@@ -43,6 +43,7 @@ class Analysis:
     reads: tuple[str, ...] = ("data", "net")  # the stages whose artefacts it opens; compare: all comparison nets
     claims: tuple[str, ...] = ()  # that it judges, by their names in `reportgen.claims`
     switches: tuple[Switch, ...] = ()  # short names for its settings
+    pictures: bool = True  # whether pictures of images or of projections are in what it computes
     shared: bool = False  # several processes can compute it: all but the first call ``share(inputs)``
 
     @property

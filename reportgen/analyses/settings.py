@@ -5,7 +5,7 @@ from typing import Any
 
 from reportgen.analyses.registry import ANALYSES
 from reportgen.settings import load as reading
-from reportgen.settings.sections import ModelSettings, Settings, usual_sizes
+from reportgen.settings.sections import ModelSettings, Scaled, Settings, usual_sizes
 
 KNOWN = reading.Known.of(
     {analysis.name: analysis.settings for analysis in ANALYSES},
@@ -13,7 +13,7 @@ KNOWN = reading.Known.of(
 )
 
 
-def load(switches: Mapping[str, str], sizes: Callable[[ModelSettings], tuple[int, int]] = usual_sizes) -> Settings:
+def load(switches: Mapping[str, str], sizes: Callable[[ModelSettings], Scaled] = usual_sizes) -> Settings:
     """As `reportgen.settings.load.load`."""
     return reading.load(switches, KNOWN, sizes)
 

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import re
-import shutil
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,20 +16,19 @@ from typing import Any
 import numpy as np
 
 from reportgen.base.errors import UserError
+from reportgen.base.working import UNFINISHED, leftovers, remove_working, working_file, working_folder
 
 DOCUMENT = "artefact.json"  # in every artefact's folder: reportgen wrote the folder, and it is complete
+FILES = "files.json"  # in every artefact's folder: the names of its files, so that no other file is ever removed
 MANIFEST = "manifest"  # folder in the report's folder: a list of files for each writer, as page and PDF may run at once
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file whole: beside its place, then renamed into it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with working_file(path) as beside:
         beside.write_bytes(content)
         beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -68,6 +67,22 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
         np.savez_compressed(file, **dict(arrays))  # type: ignore[arg-type]
 
 
+def allocated(place: Path, shape: tuple[int, ...], kind: type = np.uint8) -> np.memmap[Any, Any]:
+    """A new array of zeros on disk, of bytes or of another `kind`, mapped into memory, whose space is taken now.
+
+    Raises OSError where there is too little. Otherwise a disk that fills up later would end the process with a bus error
+    where it writes into the map.
+    """
+    try:
+        found = np.lib.format.open_memmap(place, mode="w+", dtype=kind, shape=shape)
+        with place.open("r+b") as file:
+            if hasattr(os, "posix_fallocate"):  # not on macOS
+                os.posix_fallocate(file.fileno(), 0, max(place.stat().st_size, 1))
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(place)) from None
+    return found
+
+
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """Read every array of an npz."""
     with np.load(path) as file:
@@ -78,40 +93,108 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
 def replace_folder(place: Path) -> Iterator[Path]:
     """Yield an empty folder to fill, then move it to `place`; after an error `place` stays as it was.
 
-    Raises UserError if `place` holds files but no artefact.
+    Raises UserError if `place` holds files that no artefact there names.
     """
-    if place.exists() and not (place / DOCUMENT).exists() and any(place.iterdir()):
-        raise UserError(f"{place} holds files that reportgen did not write: choose another folder, or empty it")
+    refuse_foreign(place)
+    before = place.exists()
     place.parent.mkdir(parents=True, exist_ok=True)
-    beside = place.with_name(f".{place.name}.{os.getpid()}")
-    old = place.with_name(f".{place.name}.{os.getpid()}.old")
-    try:
-        beside.mkdir()
-        yield beside
+    with working_folder(place) as working:
+        new, old = working / NEW, working / OLD
+        new.mkdir()
+        yield new
+        write_json(new / FILES, sorted({FILES, *_names_below(new)}))
+        if place.exists() and not before:
+            return  # another process made the same meanwhile, and others may read it
         if place.exists():
             place.rename(old)
-        beside.rename(place)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+        new.rename(place)
+
+
+NEW, OLD = "new", "old"  # in a working folder: what will lie at its place, and what lay there
+
+
+def refuse_foreign(place: Path) -> None:
+    """Raise UserError if there is something at `place` that is no artefact, or files among an artefact's own."""
+    if foreign := foreign_files(place):
+        more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
+        raise UserError(
+            f"{place} holds files that reportgen did not write ({foreign[0]}{more}): "
+            "choose another folder, or move them away"
+        )
+
+
+def foreign_files(place: Path) -> list[str]:
+    """The names of the files below `place` that are not of the artefact there; of a single file its own name."""
+    if not place.is_dir():
+        return [place.name] if os.path.lexists(place) else []
+    return sorted(_names_below(place) - own_files(place))
+
+
+def own_files(place: Path) -> set[str]:
+    """The names of the files that reportgen wrote into an artefact's folder, there or not; empty if it is none."""
+    try:
+        names = read_json(place / FILES)
+    except FileNotFoundError:
+        return _names_below(place) if _of_earlier_version(place) else set()
+    except (OSError, ValueError, RecursionError):
+        return set()
+    return {name for name in names if stays_inside(name)} if isinstance(names, list) else set()
+
+
+def stays_inside(name: Any) -> bool:
+    """Whether this is a relative name that does not lead out of the folder that it is of."""
+    return isinstance(name, str) and "\0" not in name and not Path(name).is_absolute() and ".." not in Path(name).parts
+
+
+def remove_artefact(place: Path) -> None:
+    """Remove the files of an artefact and the folders that this empties; others stay."""
+    for name in own_files(place):
+        if (place / name).parent.resolve().is_relative_to(place.resolve()):  # a link may have replaced a folder
+            _unlink(place / name)
+    for root, _, _ in list(os.walk(place, topdown=False)):
+        remove_empty(Path(root))
+
+
+def remove_empty(folder: Path) -> None:
+    """Remove a folder if it is empty."""
+    if folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def _unlink(path: Path) -> None:
+    if path.is_symlink() or path.is_file():
+        path.unlink(missing_ok=True)
+
+
+def _names_below(folder: Path) -> set[str]:
+    """The names of everything below a folder that is no folder; links are not entered."""
+    found = set()
+    for root, folders, names in os.walk(folder):
+        here = Path(root)
+        links = [name for name in folders if (here / name).is_symlink()]
+        found |= {(here / name).relative_to(folder).as_posix() for name in (*names, *links)}
+    return found
+
+
+def _of_earlier_version(place: Path) -> bool:
+    """Whether a stage of an earlier version, which listed no files, made this folder."""
+    try:
+        stamp = read_json(place / "stamp.json")
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(stamp, dict) and {"fingerprint", "sources"} <= stamp.keys() and (place / DOCUMENT).is_file()
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what a killed run left beside its artefacts: folders and files named ``.NAME.PID`` of a dead process."""
-    for path in folder.glob(".*.*") if folder.is_dir() else ():
-        pid = next((part for part in reversed(path.name.split(".")) if part.isdigit()), None)
-        if pid is not None and not _alive(int(pid)):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    """Remove what a killed run left beside its artefacts; an artefact that was whole is moved to its place."""
+    for path in leftovers(folder):
+        name = UNFINISHED.fullmatch(path.name)
+        assert name is not None
+        place = folder / name[1]
+        for whole in (path / NEW, path / OLD):  # a kill came between moving the old one away and the new one in
+            if not os.path.lexists(place) and (path / OLD).exists() and whole.exists():
+                whole.rename(place)
+        remove_working(path)
 
 
 def digest(content: Any) -> str:
@@ -143,26 +226,35 @@ def files_below(folder: Path) -> list[Path]:
     return sorted(path for path in found if path.is_file())
 
 
+CLOCK = 2_000_000_000  # nanoseconds: the coarsest times of a file system (FAT's)
+
+
 class FileDigests:
-    """Digests of files by content, remembered by size and time so that an unchanged file is not read again."""
+    """Digests of files by content, remembered by size, times and place so that an unchanged file is not read again.
+
+    Where the clock cannot tell, the file is read again: it was changed in the moment of its digest, or after it.
+    """
 
     def __init__(self, memory: Path) -> None:
         self._memory = memory
         try:
-            self._known: dict[str, list[Any]] = read_json(memory)
-        except (FileNotFoundError, ValueError):
-            self._known = {}
+            known = read_json(memory)
+        except (OSError, ValueError, RecursionError):
+            known = None
+        self._known: dict[str, list[Any]] = known if isinstance(known, dict) else {}
         self._changed = False
 
     def of(self, path: Path) -> str:
         """Digest of a file's content."""
-        status = path.stat()
+        status, now = path.stat(), time.time_ns()
         key = str(path.absolute())
-        known = self._known.get(key)
-        if known and known[:2] == [status.st_size, status.st_mtime_ns]:
-            return known[2]
+        # The second time is the inode's: no program can set it, so it tells of content that came with an old date.
+        seen = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+        match self._known.get(key):
+            case [*before, int(when), str(value)] if before == seen and status.st_ctime_ns + CLOCK < when <= now:
+                return value
         value = digest_file(path)
-        self._known[key] = [status.st_size, status.st_mtime_ns, value]
+        self._known[key] = [*seen, now, value]
         self._changed = True
         return value
 

@@ -1,7 +1,21 @@
-"""Names that people type."""
+"""Names that people type, or that lie on their disks."""
 
 import difflib
+import re
 from typing import Any
+
+# What a terminal obeys instead of showing: control characters, and those that turn the direction of writing; and halves of
+# characters, which no text may hold. Lines and tabs are among them: a name has neither.
+STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+
+
+def shown(text: str) -> str:
+    r"""A text as it can be written in one line on a terminal: ``\x1b`` in place of an escape character.
+
+    >>> print(shown("cat\x1b[2J"))
+    cat\x1b[2J
+    """
+    return STEERING.sub(lambda found: ascii(found[0])[1:-1].replace("udc", "x"), text)
 
 
 def nearest(name: str, known: Any) -> str:

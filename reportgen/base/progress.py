@@ -9,7 +9,10 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
+from reportgen.base.names import shown
+
 Item = TypeVar("Item")
+MINUTE, HOUR = 60, 3600  # seconds
 PLAIN_INTERVAL = 10.0  # seconds between two lines without a terminal
 
 
@@ -34,8 +37,21 @@ def quiet() -> Iterator[None]:
 
 
 def say(message: str) -> None:
-    """Write one line to standard error, above the bar if there is one."""
-    tqdm.write(f"{message}\n", file=sys.stderr, end="")  # with its newline in one write: other processes write, too
+    """Write one line to standard error, above the bar if there is one; what could steer a terminal is shown, not sent."""
+    # With its newline in one write: other processes write, too.
+    tqdm.write(f"{shown(message)}\n", file=sys.stderr, end="")
+
+
+def span(seconds: float) -> str:
+    """A time in words: ``5 s``, ``2 min``, ``1.5 h``."""
+    if seconds < 1.5 * MINUTE:
+        return f"{seconds:.0f} s"
+    return f"{seconds / MINUTE:.0f} min" if seconds < 1.5 * HOUR else f"{seconds / HOUR:.1f} h"
+
+
+def pace(rate: float, unit: str) -> str:
+    """How many `unit`s a second; of slow ones, how long each takes: ``20 s a net``."""
+    return f"{rate:.0f} {unit}/s" if rate >= 1 else f"{span(1 / rate)} a {unit}"
 
 
 def track(
@@ -72,5 +88,5 @@ def _lines(items: Iterable[Item], what: str, total: int | None, unit: str, step:
         if now - spoken >= PLAIN_INTERVAL:
             spoken = now
             rate = done / (now - started)
-            left = "" if total is None else f" of {total}, {(total - done) / rate:.0f} s left"
-            say(f"  {what}: {done}{left}, {rate:.0f} {unit}/s")
+            left = "" if total is None else f" of {total}, {span((total - done) / rate)} left"
+            say(f"  {what}: {done}{left}, {pace(rate, unit)}")

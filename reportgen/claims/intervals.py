@@ -11,10 +11,10 @@ import numpy as np
 import scipy  # scipy.stats loads on first use
 from jaxtyping import Float
 
-from reportgen.claims.verdicts import LEVEL, Part
+from reportgen.claims.verdicts import LEVEL, UNBOUNDED, Part
 
 RESAMPLES = 20_000
-UNBOUNDED = (float("-inf"), float("inf"))
+FEWEST = 20  # units that a bootstrap interval needs: of 3, it misses the mean in 20 of 100 samples
 
 
 def mean_part(name: str, sample: Float[np.ndarray, " unit"], rng: np.random.Generator, **about: Any) -> Part:
@@ -50,12 +50,15 @@ def _bootstrapped(
 
     units = min(len(sample) for sample in samples)
     if units == 0:
-        return Part(name, 0.0, *UNBOUNDED, units, **about)
+        return _too_few(name, 0.0, units, about)
     estimate = float(statistic(*samples))
-    if units < 2:
-        return Part(name, estimate, *UNBOUNDED, units, **about)
-    if all(np.ptp(sample) == 0 for sample in samples):  # nothing varies: the bootstrap has nothing to resample
-        return Part(name, estimate, *_constant(estimate, samples), units, **about)
+    constant = all(np.ptp(sample) == 0 for sample in samples)  # the bootstrap has nothing to resample
+    if constant and units > 1 and (ends := _newcombe(estimate, samples)):
+        return Part(name, estimate, *ends, units, **about)
+    if units < FEWEST:
+        return _too_few(name, estimate, units, about)
+    if constant:
+        return Part(name, estimate, estimate, estimate, units, **about)
     found = scipy.stats.bootstrap(
         samples,
         statistic,
@@ -76,23 +79,29 @@ def _bootstrapped(
     return Part(name, estimate, float(interval.low), float(interval.high), units, **about)
 
 
+def _too_few(name: str, estimate: float, units: int, about: dict[str, Any]) -> Part:
+    """A number without an interval, and how many units it lacks."""
+    why = f"{FEWEST} independent units are needed for its interval, and there are {units}"
+    return Part(name, estimate, *UNBOUNDED, units, **about | {"untested": about.get("untested") or why})
+
+
 def _influence(sample: Float[np.ndarray, " unit"]) -> Float[np.ndarray, " unit"]:
     """What each unit adds to the error of their mean."""
     return (sample - sample.mean()) / (len(sample) * (len(sample) - 1)) ** 0.5
 
 
-def _constant(estimate: float, samples: Sequence[np.ndarray]) -> tuple[float, float]:
-    """Interval of a mean of samples, or of a difference of means, if no sample varies.
+def _newcombe(estimate: float, samples: Sequence[np.ndarray]) -> tuple[float, float] | None:
+    """Interval of a mean of shares, or of a difference of such means, if no sample varies; None if they are no shares.
 
     For shares (samples of 0 and 1, or one sample of paired differences -1, 0 and 1) it is Newcombe's interval: it combines
     the distances of two shares from the ends of their Wilson intervals as the sides of a right triangle (Statistics in
-    Medicine 17, 1998, method 10). For other numbers, low and high both equal the estimate.
+    Medicine 17, 1998, method 10). It holds for few units, too.
     """
     paired = len(samples) == 1
     counted = [samples[0] == 1, samples[0] == -1 if paired else samples[1] == 1]
     allowed = (-1, 0, 1) if paired else (0, 1)
     if not all(np.isin(sample, allowed).all() for sample in samples):
-        return estimate, estimate
+        return None
     tests = [scipy.stats.binomtest(int(share.sum()), len(share)) for share in counted]
     (low, high), (other_low, other_high) = (test.proportion_ci(LEVEL, method="wilson") for test in tests)
     first, second = (test.statistic for test in tests)
@@ -117,7 +126,9 @@ def weighted_part(
     out; if they are more than one in a hundred, the interval is unbounded.
     """
     estimate = float(statistic(np.ones((1, units)))[0])
-    if units < 2 or not np.isfinite(estimate):
+    if units < FEWEST:
+        return _too_few(name, estimate, units, about)
+    if not np.isfinite(estimate):
         return Part(name, estimate, *UNBOUNDED, units, **about)
     found = np.concatenate(
         [

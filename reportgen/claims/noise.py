@@ -1,20 +1,19 @@
 """Training noise: how much a claim's numbers differ between trainings that differ in the training seed alone.
 
-``make noise`` measures it into a file; the package brings that of the profile `smoke`. Beside each analysis' numbers stand the
+``make noise`` measures it into a file; the package brings that of `smoke` and `default`. Beside each analysis' numbers stand the
 settings that they depend on, all but the training seed: where these differ, the noise is unknown.
 """
 
-import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
+from reportgen.base import foreign
 from reportgen.base.errors import UserError
 from reportgen.claims.verdicts import Noise, Part, Verdict
 
@@ -23,6 +22,7 @@ FEWEST = 3  # trainings in which a number must have been measured
 PRIOR = 4  # degrees of freedom that noise from a file counts as, beside what this run's own trainings say
 SHIPPED = Path(__file__).parent / "noise_of"  # measured by the project, by profile
 ACCURACY = ("net", "accuracy", "validation images right")  # analysis, claim and part under which the accuracy is kept
+OF_CLASS = "validation images right: {}"  # and the part of a class
 
 Estimates = Mapping[str, Mapping[str, float]]  # claim -> part -> estimate, of one training
 Conditions = Mapping[str, Mapping[str, Any]]  # section -> setting -> value
@@ -35,9 +35,9 @@ _UNKNOWN = object()  # what equals no setting's value
 class Spread:
     """The spread of one number over trainings."""
 
-    tau: Annotated[float, Field(ge=0, allow_inf_nan=False)]  # standard deviation
-    mean: Annotated[float, Field(allow_inf_nan=False)]
-    trainings: Annotated[int, Field(ge=2)]
+    tau: Annotated[foreign.Finite, Field(ge=0)]  # standard deviation
+    mean: foreign.Finite
+    trainings: Annotated[foreign.Count, Field(ge=2)]
 
 
 @dataclass(frozen=True, config=_FROZEN)
@@ -48,13 +48,32 @@ class OfAnalysis:
     claims: dict[str, dict[str, Spread]]  # claim -> part
 
 
+@dataclass(frozen=True, config=ConfigDict(extra="ignore"))
+class About:
+    """How training noise was measured: for people, and so that no training is counted twice."""
+
+    trainings: int = 0
+    training_seeds: tuple[int, ...] = ()  # none: the nets were trained elsewhere
+    profile: str = ""
+    machine_hours: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    device: str = ""
+    reportgen: str = ""
+    torch: str = ""
+
+
 @dataclass(frozen=True, config=_FROZEN)
 class Measured:
     """A file of training noise."""
 
     schema: int
-    about: dict[str, str | int | float | None]  # how it was measured: for people
+    about: About
     analyses: dict[str, OfAnalysis]
+
+    @property
+    def most(self) -> int:
+        """In how many trainings a number was measured at the most."""
+        claims = (claim for analysis in self.analyses.values() for claim in analysis.claims.values())
+        return max((spread.trainings for parts in claims for spread in parts.values()), default=0)
 
     def under(self, conditions: Mapping[str, Conditions], usual: Conditions) -> dict[str, Estimated]:
         """What it says of the analyses, by name, that it was measured for under these conditions of each."""
@@ -66,6 +85,39 @@ class Measured:
             for name, found in self.analyses.items()
             if name in conditions and same(found.conditions, conditions[name], usual)
         }
+
+    def joined(self, older: "Measured", usual: Conditions) -> "Measured":
+        """These trainings and those of an older file, which share none.
+
+        An analysis that the older file does not have, or has under other conditions, keeps what these trainings say.
+        """
+        analyses = {
+            name: replace(found, claims=_all_of(found.claims, older.analyses[name].claims))
+            if name in older.analyses and same(found.conditions, older.analyses[name].conditions, usual)
+            else found
+            for name, found in self.analyses.items()
+        }
+        seeds = sorted({*self.about.training_seeds, *older.about.training_seeds})
+        about = replace(
+            self.about,
+            trainings=len(seeds),
+            training_seeds=tuple(seeds),
+            machine_hours=round(self.about.machine_hours + older.about.machine_hours, 2),
+        )
+        return replace(self, about=about, analyses=analyses)
+
+
+def _all_of(
+    one: Mapping[str, Mapping[str, Spread]], other: Mapping[str, Mapping[str, Spread]]
+) -> dict[str, dict[str, Spread]]:
+    """The spreads of two sets of trainings, by claim and part; what one of them alone measured stays as it is."""
+    found: dict[str, dict[str, Spread]] = {}
+    for claim in {**one, **other}:
+        parts, others = one.get(claim, {}), other.get(claim, {})
+        found[claim] = {**parts, **others} | {
+            name: joined(parts[name], others[name]) for name in parts if name in others
+        }
+    return found
 
 
 def same(one: Conditions, other: Conditions, usual: Conditions) -> bool:
@@ -84,17 +136,8 @@ def same(one: Conditions, other: Conditions, usual: Conditions) -> bool:
 
 def read(path: Path, said_by: str) -> Measured:
     """A file of training noise; raises UserError, beginning with `said_by`, for anything else."""
-    way = "give the file that make noise wrote"
-    try:
-        found = TypeAdapter(Measured).validate_python(json.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise UserError(f"{said_by}: {os.strerror(error.errno or 0)}: {way}") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the whole"
-        raise UserError(f"{said_by}: not a file of training noise ({place}: {first['msg']}): {way}") from None
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{said_by}: not a file of training noise ({error}): {way}") from None
+    with foreign.reading(said_by, "a file of training noise", "give the file that make noise wrote"):
+        found: Measured = foreign.document(path, Measured)
     if found.schema != SCHEMA:
         raise UserError(f"{said_by}: it has schema {found.schema}, but this reportgen reads {SCHEMA}: measure it again")
     return found
@@ -117,6 +160,16 @@ def spread(trainings: Sequence[Estimates]) -> dict[str, dict[str, Spread]]:
     return found
 
 
+def joined(one: Spread, other: Spread) -> Spread:
+    """The spread over the trainings of both, which share none: exactly what `spread` would find in all of them at once."""
+    count = one.trainings + other.trainings
+    mean = (one.trainings * one.mean + other.trainings * other.mean) / count
+    squares = sum(
+        (part.trainings - 1) * part.tau**2 + part.trainings * (part.mean - mean) ** 2 for part in (one, other)
+    )
+    return Spread(float(np.sqrt(squares / (count - 1))), mean, count)
+
+
 def pooled(own: Noise | None, prior: Noise | None) -> Noise | None:
     """What this run's own trainings say of a number's noise, together with what a file says of it."""
     if own is None or prior is None:
@@ -124,6 +177,15 @@ def pooled(own: Noise | None, prior: Noise | None) -> Noise | None:
     weight = min(prior.freedom, PRIOR)
     freedom = own.freedom + weight
     return Noise(float(np.sqrt((own.freedom * own.tau**2 + weight * prior.tau**2) / freedom)), freedom)
+
+
+def among(noises: Iterable[Noise]) -> Noise | None:
+    """What several numbers of one kind say together of the noise of each: the root of their mean square."""
+    found = list(noises)
+    if not found:
+        return None
+    tau = float(np.sqrt(np.mean([one.tau**2 for one in found])))
+    return Noise(tau, min(one.freedom for one in found))
 
 
 def of_training(

@@ -7,15 +7,20 @@ from pathlib import Path
 import numpy as np
 
 from reportgen.analyses import registry
-from reportgen.base.artifacts import DOCUMENT, read_json, replace_folder, write_json
+from reportgen.base.artifacts import DOCUMENT, read_json, remove_leftovers, replace_folder, write_json
 from reportgen.base.errors import UserError
 from reportgen.base.names import nearest
 from reportgen.figures import draw
 from reportgen.look import strongest
 from reportgen.look.inputs import Inputs
 from reportgen.look.sight import sight
+from reportgen.nets.layers import convolutions, paper_layers
 from reportgen.nets.threads import prepare
+from reportgen.pipeline import holdings
 from reportgen.pipeline.run import Pipeline
+from reportgen.probe import Graph
+from reportgen.settings.sections import Settings
+from reportgen.stages import preflight, untrained
 
 EXTRA = "pictures"  # folder below the build folder
 
@@ -43,18 +48,17 @@ def make_figures(pipeline: Pipeline, switches: Mapping[str, str]) -> Iterator[Pa
 
 
 def _layer(pipeline: Pipeline, layer: str, maps: str) -> Iterator[Path]:
-
     prepare(pipeline.settings.compute)
+    settings, due = pipeline.settings, pipeline.waiting(["net"])
+    if "net" in due:  # what the net lacks is said before it is trained
+        pipeline.make_due([preflight.LOADS] if settings.model.loaded else [])
+        _chosen(settings, untrained.graph(settings, pipeline.build, due), layer, maps)
     pipeline.make_due(["net"])
     opened = Inputs.open(pipeline.build, pipeline.settings.compute.device)
     layers = pipeline.settings.layers
-    inputs = replace(opened, nodes=layers.nodes, smooth=layers.smooth)
-    counts = {item.number: inputs.graph.shape(item.map)[0] for item in strongest.convolutions(inputs)}
-    if not layer.isdecimal() or int(layer) not in counts:
-        known = ", ".join(str(number) for number in counts)
-        raise UserError(f"LAYER={layer}: the net has no such convolution layer: use one of {known}")
-    number = int(layer)
-    chosen = parse_maps(maps, counts[number], number, registry.offering("maps").shown(pipeline.settings))
+    shown = pipeline.settings.data.red_green_blue
+    inputs = replace(opened, nodes=layers.nodes, smooth=layers.smooth, shown=shown)
+    number, chosen = _chosen(settings, inputs.graph, layer, maps)
     top = _found(pipeline, number)
     if top is None:
         top = strongest.search(inputs, [number])[number]
@@ -62,11 +66,24 @@ def _layer(pipeline: Pipeline, layer: str, maps: str) -> Iterator[Path]:
     images = strongest.searched(len(inputs.data.val), inputs.data.name)
     figure = strongest.feature_maps(number, pictures, sight(inputs, number), images)
     place = pipeline.build / EXTRA / f"layer{number}"
+    holdings.enter(pipeline.build, [f"{EXTRA}/{place.name}"])
+    remove_leftovers(place.parent)
     with replace_folder(place) as folder:
         drawn = draw.draw({f"layer{number}": figure}, folder)
         write_json(folder / DOCUMENT, {"figures": drawn})
     for entry in drawn.values():
         yield place / entry["picture"]["file"]
+
+
+def _chosen(settings: Settings, graph: Graph, layer: str, maps: str) -> tuple[int, np.ndarray]:
+    """The layer and the maps that ``LAYER=`` and ``MAPS=`` name; raises UserError where the net has no such ones."""
+    found = convolutions(paper_layers(graph, settings.layers.nodes))
+    counts = {item.number: graph.shape(item.map)[0] for item in found}
+    if not layer.isdecimal() or int(layer) not in counts:
+        known = ", ".join(str(number) for number in counts)
+        raise UserError(f"LAYER={layer}: the net has no such convolution layer: use one of {known}")
+    number = int(layer)
+    return number, parse_maps(maps, counts[number], number, registry.offering("maps").shown(settings))
 
 
 def _found(pipeline: Pipeline, number: int) -> strongest.Top | None:

@@ -1,15 +1,19 @@
 """``make noise``: how much training again changes every number that a claim rests on."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from reportgen.analyses.registry import ANALYSES
 from reportgen.base.artifacts import DOCUMENT, read_json, write_json
 from reportgen.base.errors import UserError
 from reportgen.base.libraries import version
-from reportgen.claims.noise import FEWEST, SCHEMA
+from reportgen.claims.noise import FEWEST, SCHEMA, About, Measured, OfAnalysis, read
+from reportgen.pipeline import holdings
 from reportgen.pipeline.run import Pipeline
+from reportgen.settings.sections import Settings
+from reportgen.stages.claims import usual
+from reportgen.stages.plan import SPACING, training_seeds
 
 USUAL = 20  # trainings
 FILE = "noise.json"  # in the build folder
@@ -41,43 +45,63 @@ def trainings(switches: Mapping[str, str]) -> dict[str, str]:
 
 
 def measure(pipeline: Pipeline, at_once: int, said: Callable[[str], None]) -> None:
-    """Train, measure, and write the file of training noise; what was measured before is not measured again."""
+    """Train, measure, and write the file of training noise; what was measured before is not measured again.
+
+    The trainings of NOISE= are added. Raises UserError, before anything is trained, where it holds a training of these.
+    """
+    older = _older(pipeline.settings)
     pipeline.make_due(["claims"], at_once)
     document = read_json(pipeline.build / "claims" / DOCUMENT)
+    found = _measured(pipeline, document)
+    if older:
+        found = found.joined(older, usual(pipeline.settings))
     path = pipeline.build / FILE
-    write_json(path, _measured(pipeline, document))
-    for line in _lines(document, path):
+    holdings.enter(pipeline.build, [FILE])
+    write_json(path, asdict(found))
+    for line in _lines(found, path):
         said(line)
 
 
-def _measured(pipeline: Pipeline, document: Mapping[str, Any]) -> dict[str, Any]:
-    timings = read_json(pipeline.build / "timings.json")
-    seconds = sum(timings.get(name, 0.0) for name in pipeline.needed(["claims"]))
-    run = pipeline.run("claims")
-    about = {
-        "profile": pipeline.settings.profile,
-        "trainings": document["numbers"]["trainings"],
-        "first_training_seed": None if pipeline.settings.model.loaded else pipeline.settings.training_seed,
-        "machine_hours": round(seconds / SECONDS_OF_HOUR, 2),
-        "device": pipeline.settings.compute.device,
-        "reportgen": version("reportgen"),
-        "torch": run["versions"].get("torch", ""),
-    }
-    return {
-        "schema": SCHEMA,
-        "about": about,
-        "analyses": {
-            name: {"conditions": conditions, "claims": document["spread"].get(name, {})}
-            for name, conditions in document["conditions"].items()
-        },
-    }
+def _older(settings: Settings) -> Measured | None:
+    """The trainings of NOISE=, if it is given."""
+    if not settings.noise.file:
+        return None
+    switch = f"NOISE={settings.noise.file}"
+    if settings.model.loaded:
+        raise UserError(f"{switch}: the net is loaded: leave it out, and name all checkpoints in WEIGHTS=")
+    found = read(Path(settings.noise.file), switch)
+    if found.most > len(set(found.about.training_seeds)):
+        raise UserError(f"{switch}: it does not say which training seeds it holds: leave it out, and train them all")
+    again = set(found.about.training_seeds) & set(training_seeds(settings))
+    if again:
+        following = max(found.about.training_seeds) + SPACING
+        raise UserError(f"{switch}: it holds training seed {min(again)} already: use TRAINING_SEED={following}")
+    return found
 
 
-def _lines(document: Mapping[str, Any], path: Path) -> Iterator[str]:
-    count = document["numbers"]["trainings"]
-    yield f"{count} trainings; tau is the standard deviation between them"
-    for analysis in ("net", *(one.name for one in ANALYSES if one.claims)):
-        for claim, parts in document["spread"].get(analysis, {}).items():
+def _measured(pipeline: Pipeline, document: Mapping[str, Any]) -> Measured:
+    times, settings = pipeline.times, pipeline.settings
+    seconds = sum(times.get(name, 0.0) for name in pipeline.needed(["claims"]))
+    about = About(
+        trainings=document["numbers"]["trainings"],
+        training_seeds=() if settings.model.loaded else training_seeds(settings),
+        profile=settings.profile,
+        machine_hours=round(seconds / SECONDS_OF_HOUR, 2),
+        device=settings.compute.device,
+        reportgen=version("reportgen"),
+        torch=pipeline.run("claims")["versions"].get("torch", ""),
+    )
+    analyses = {
+        name: OfAnalysis(conditions, document["spread"].get(name, {}))
+        for name, conditions in document["conditions"].items()
+    }
+    return Measured(SCHEMA, about, analyses)
+
+
+def _lines(found: Measured, path: Path) -> Iterator[str]:
+    yield f"{found.about.trainings} trainings; tau is the standard deviation between them"
+    for analysis in found.analyses.values():
+        for claim, parts in analysis.claims.items():
             for part, spread in parts.items():
-                yield f"  {claim}, {part}: mean {spread['mean']:.3g}, tau {spread['tau']:.2g}"
+                yield f"  {claim}, {part}: mean {spread.mean:.3g}, tau {spread.tau:.2g}, {spread.trainings} trainings"
     yield f"training noise: {path}; use it with make report NOISE={path}"

@@ -17,7 +17,8 @@ def lines(pipeline: Pipeline, took: Mapping[str, float], seconds: float) -> Iter
     if not took:
         yield "everything is up to date"
     else:
-        yield "  ".join(f"{name} {share:.1f} s" for name, share in took.items())
+        longest = sorted(took, key=lambda name: took[name], reverse=True)
+        yield "  ".join(f"{name} {took[name]:.1f} s" for name in longest)
         yield f"{seconds:.0f} s in all"
     metrics = read_json(pipeline.report / "metrics.json")
     model, data = metrics["model"], metrics["data"]
@@ -25,7 +26,8 @@ def lines(pipeline: Pipeline, took: Mapping[str, float], seconds: float) -> Iter
         yield f"{model['name']} on {data['name']}: no image has a label that the net knows"
     else:
         images = "labelled images" if model["weights"] != "trained here" else "validation images"
-        yield f"{model['name']} on {data['name']}: {model['top1']:.1%} of {model['labelled_images']} {images} right"
+        said = "" if model.get("map") is None else f"mean average precision {model['map']:.1%}, first guess of "
+        yield f"{model['name']} on {data['name']}: {said}{model['top1']:.1%} of {model['labelled_images']} {images} right"
     if model.get("warning"):
         yield f"     warning: {model['warning']}"
     verdicts = [claim for claim in metrics["claims"] if claim["verdict"] != "not tested"]
@@ -33,7 +35,8 @@ def lines(pipeline: Pipeline, took: Mapping[str, float], seconds: float) -> Iter
         yield f"{claim['verdict']:>12}  {claim['id']}: {_measured(claim)}"
     untested = len(metrics["claims"]) - len(verdicts)
     if untested:
-        yield f"{untested} of the paper's {len(metrics['claims'])} claims are not tested: the report says why"
+        are = "is" if untested == 1 else "are"
+        yield f"{untested} of the paper's {len(metrics['claims'])} claims {are} not tested: the report says why"
     yield conclusion(metrics["claims"], bool(model.get("loaded")))
     yield f"report: {pipeline.report / 'index.html'}"
     pdf = pipeline.report / "report.pdf"

@@ -6,8 +6,8 @@ The same commit, settings, seed, machine and versions must give the same report.
 import filecmp
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
+from reportgen.base.working import working_folder
 from reportgen.page.folder import written
 from reportgen.pipeline.run import Pipeline
 
@@ -21,12 +21,17 @@ class Verified:
 
 
 def verify(pipeline: Pipeline, goals: tuple[str, ...]) -> Verified:
-    """Make the stages that are due, make everything again elsewhere, and compare; the second report is deleted."""
+    """Make the stages that are due, make everything again elsewhere, and compare; the second report is deleted.
+
+    A file of the report that is no longer what was written counts as differing, although its stage makes it again.
+    """
+    altered = {file for name in goals if (file := pipeline.damaged(name))}
     pipeline.make_due(goals)
-    with TemporaryDirectory(dir=pipeline.build, prefix="verify-") as place:
-        again = Pipeline(pipeline.settings, pipeline.stages, Path(place) / "build", Path(place) / "report")
+    with working_folder(pipeline.build / "verify") as place:
+        again = Pipeline(pipeline.settings, pipeline.stages, place / "build", place / "report")
         again.make_due(goals)
-        return compared(pipeline.report, again.report, goals)
+        found = compared(pipeline.report, again.report, goals)
+    return Verified(found.files, tuple(sorted({*found.differing, *altered})))
 
 
 def compared(report: Path, again: Path, writers: tuple[str, ...]) -> Verified:

@@ -1,20 +1,22 @@
 """Where the object in each image lies, and where its parts are (COCO annotations)."""
 
-import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
-from PIL import Image
 
+from reportgen.base import foreign
 from reportgen.base.artifacts import DOCUMENT, read_json
 from reportgen.base.errors import UserError
+from reportgen.base.size import Sides, Size
 from reportgen.data.classes import ClassName, plain
+from reportgen.data.coco import HOW, Category, CocoAnnotation, Identity, Marked, Runs, open_coco
+from reportgen.data.decoding import covering
+from reportgen.data.image_files import SLENDER, open_image
 from reportgen.data.runs import uncompressed
 from reportgen.data.upright import size_upright
 
@@ -26,7 +28,7 @@ BOX_SHARE = 0.22  # of the side of a square as large as the object's box: a part
 class Parts:
     """Images whose parts are known, in stored pixels (`reportgen.data.dataset`), x to the right, y down."""
 
-    images: UInt8[np.ndarray, "image row column 3"]
+    images: UInt8[np.ndarray, "image row column channel"]
     names: tuple[str, ...]
     groups: tuple[str, ...]  # category of each image
     part_names: tuple[str, ...]
@@ -91,52 +93,32 @@ def read_coco(
 
     Raises UserError, beginning with `said_by`, for a file of another kind or an image that is missing.
     """
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError:
-        raise UserError(f"{said_by}: no such file: give a COCO annotations file") from None
-    except ValueError as error:
-        raise UserError(f"{said_by}: not a JSON file ({error}): give a COCO annotations file") from None
-    try:
-        if not isinstance(document, dict):
-            raise TypeError(f"a {type(document).__name__} where an object with 'images' should be")
-        yield from _annotated(document, roots, said_by, classes or {})
-    except (KeyError, TypeError, IndexError, ValueError) as error:
-        what = f"'{error.args[0]}' is missing" if isinstance(error, KeyError) else str(error)
-        raise UserError(f"{said_by}: not a COCO annotations file ({what}): see cocodataset.org, format") from None
+    marked = open_coco(path, said_by)
+    with foreign.reading(said_by, "a COCO annotations file", HOW):
+        yield from _annotated(marked, roots, said_by, classes or {})
 
 
-def _annotated(
-    document: Mapping[str, Any], roots: Sequence[Path], said_by: str, classes: Mapping[Path, str]
-) -> Iterator[Annotated]:
-    categories = {category["id"]: category for category in document["categories"]}
-    marks_of: dict[int, list[Mapping[str, Any]]] = {}
-    for annotation in document["annotations"]:
-        marks_of.setdefault(annotation["image_id"], []).append(annotation)
-    for image in document["images"]:
-        if image["id"] not in marks_of:
+def _annotated(marked: Marked, roots: Sequence[Path], said_by: str, classes: Mapping[Path, str]) -> Iterator[Annotated]:
+    for image in marked.images:
+        if image.id not in marked.marks:
             continue
-        name = Path(image["file_name"])
-        places = [Path(os.path.normpath(root / name)) for root in roots]
-        path = next((place for place in places if place.is_file()), None)
-        if path is None:
-            where = " nor in ".join(dict.fromkeys(str(root) for root in roots))
-            raise UserError(f"{said_by}: {name} is not in {where}: put the file's images beside it")
+        name = Path(foreign.beneath(image.file_name, said_by))
+        path = _found(name, roots, said_by)
         kind = classes.get(path) or classes.get(path.resolve(), "")
-        same = _of_class(marks_of[image["id"]], categories, kind)
-        annotation = max(same or marks_of[image["id"]], key=_weight)
-        if annotation["category_id"] not in categories:
-            raise ValueError(f"category {annotation['category_id']} is not among its categories")
-        category = categories[annotation["category_id"]]
-        part_names = tuple(category.get("keypoints", ()))
-        marks = annotation.get("keypoints", [0] * 3 * len(part_names))
+        same = _of_class(marked.marks[image.id], marked.categories, kind)
+        annotation = max(same or marked.marks[image.id], key=_weight)
+        if annotation.category_id not in marked.categories:
+            raise ValueError(f"category {annotation.category_id} is not among its categories")
+        category = marked.categories[annotation.category_id]
+        part_names = category.keypoints
+        marks = [0] * 3 * len(part_names) if annotation.keypoints is None else annotation.keypoints
         if len(marks) != 3 * len(part_names):
             raise ValueError(
                 f"{name}: {len(marks)} numbers in 'keypoints', but {len(part_names)} parts need three each"
             )
         points = np.array(marks, float).reshape(len(part_names), 3)
-        size = (int(image["height"]), int(image["width"]))
-        diameters = annotation.get("part_sizes") or [_diameter(annotation, points)] * len(part_names)
+        size = (image.height, image.width)
+        diameters = annotation.part_sizes or [_diameter(annotation, points)] * len(part_names)
         if len(diameters) != len(part_names):
             raise ValueError(f"{name}: {len(diameters)} 'part_sizes' for {len(part_names)} parts")
         yield Annotated(
@@ -144,62 +126,84 @@ def _annotated(
             name="/".join(name.parts[-2:]),
             width=size[1],
             height=size[0],
-            category=str(category["name"]),
+            category=category.name,
             part_names=part_names,
             places=points[:, :2],
             seen=points[:, 2] > 0,
             hidden=points[:, 2] == HIDDEN,
             diameters=np.array(diameters, float),
-            object=_united([_object(one, size) for one in same or [annotation]]),
+            object=_united((_object(one, size) for one in same or [annotation]), size),
         )
 
 
+def _found(name: Path, roots: Sequence[Path], said_by: str) -> Path:
+    """The file that a document names: below its own folder, the first of `roots`, or below another of them.
+
+    Raises UserError where it is in none, and where a link in the document's folder leads out of all. Links below the other
+    roots are the user's own.
+    """
+    root = next((root for root in roots if (root / name).is_file()), None)
+    if root is None:
+        where = " nor in ".join(dict.fromkeys(str(root) for root in roots))
+        raise UserError(f"{said_by}: {name} is not in {where}: put the file's images beside it")
+    place = (root / name).resolve()
+    if root not in roots[1:] and not any(place.is_relative_to(other.resolve()) for other in roots):
+        raise UserError(f"{said_by}: {name} is a link that leads out of {root}: put the image itself there")
+    return Path(os.path.normpath(root / name))
+
+
 def _of_class(
-    annotations: Sequence[Mapping[str, Any]], categories: Mapping[int, Mapping[str, Any]], kind: str
-) -> list[Mapping[str, Any]]:
+    annotations: Sequence[CocoAnnotation], categories: Mapping[Identity, Category], kind: str
+) -> list[CocoAnnotation]:
     """The annotations of a category with the name of the class `kind`."""
     called = set(ClassName(kind).spellings)
-    names = {number: plain(str(category["name"])) for number, category in categories.items()}
-    return [annotation for annotation in annotations if names.get(annotation["category_id"]) in called]
+    names = {number: plain(category.name) for number, category in categories.items()}
+    return [annotation for annotation in annotations if names.get(annotation.category_id) in called]
 
 
-def _united(objects: Sequence[np.ndarray | None]) -> np.ndarray | None:
-    known = [shown for shown in objects if shown is not None]
-    return np.logical_or.reduce(known) if known else None
+def _united(objects: Iterable[np.ndarray | None], size: tuple[int, int]) -> np.ndarray | None:
+    """All of them together; one after another, for each is as large as its image."""
+    found = None
+    for shown in objects:
+        if shown is not None:
+            found = np.zeros(size, bool) if found is None else found
+            found |= shown
+    return found
 
 
-def _weight(annotation: Mapping[str, Any]) -> tuple[bool, float]:
+def _weight(annotation: CocoAnnotation) -> tuple[bool, float]:
     """Sorts an image's annotations: those that mark parts before the others, then by size."""
-    return any(annotation.get("keypoints", ())[2::3]), float(annotation.get("area", 0))
+    return any((annotation.keypoints or ())[2::3]), annotation.area
 
 
-def _diameter(annotation: Mapping[str, Any], points: np.ndarray) -> float:
+def _diameter(annotation: CocoAnnotation, points: np.ndarray) -> float:
     """A part's size where the file does not say: a share of the object's box, or of the distance between the parts."""
-    box = annotation.get("bbox")
+    box = annotation.bbox
     if box and box[2] * box[3] > 0:
         return BOX_SHARE * float(np.sqrt(box[2] * box[3]))
     gaps = [np.linalg.norm(one - other) for at, one in enumerate(points[:, :2]) for other in points[:at, :2]]
     return float(min(gaps, default=0.0)) / 2
 
 
-def _object(annotation: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray | None:
+def _object(annotation: CocoAnnotation, size: tuple[int, int]) -> np.ndarray | None:
     """The object's outline, else its box, else None."""
-    outline, mask = annotation.get("segmentation"), np.zeros(size, np.uint8)
-    if isinstance(outline, dict):  # runs of outside, inside, outside, ..., down the columns
-        counts = outline["counts"]
-        runs = uncompressed(counts) if isinstance(counts, str) else counts
-        if sum(runs) != mask.size:
+    outline = annotation.segmentation
+    if isinstance(outline, Runs):
+        runs = uncompressed(outline.counts) if isinstance(outline.counts, str) else outline.counts
+        if sum(runs) != size[0] * size[1]:
             raise ValueError(f"runs of {sum(runs)} pixels for an image of {size[1]}x{size[0]}")
-        flat = np.repeat(np.arange(len(runs)) % 2, runs)
-        return flat.reshape(size[::-1]).T.astype(bool)
-    if isinstance(outline, list) and outline:
+        inside = np.arange(len(runs)) % 2 == 1
+        return np.repeat(inside, runs).reshape(size[::-1]).T
+    mask = np.zeros(size, np.uint8)
+    if outline:
         for polygon in outline:  # one at a time: filled together, what two of them share would count as outside
-            cv2.fillPoly(mask, [np.round(np.array(polygon, float).reshape(-1, 2)).astype(np.int32)], 1)
-        return mask.astype(bool)
-    if annotation.get("bbox"):
-        left, top, width, height = (round(float(value)) for value in annotation["bbox"])
-        mask[max(top, 0) : top + height, max(left, 0) : left + width] = 1
-        return mask.astype(bool)
+            if polygon:
+                cv2.fillPoly(mask, [np.round(np.array(polygon, float).reshape(-1, 2)).astype(np.int32)], 1)
+        return mask.view(bool)
+    if annotation.bbox:
+        left, top, width, height = (round(value) for value in annotation.bbox)
+        mask[max(top, 0) : max(top + height, 0), max(left, 0) : max(left + width, 0)] = 1
+        return mask.view(bool)
     return None
 
 
@@ -207,27 +211,29 @@ class Unusable(Exception):
     """Why an annotated image cannot be used, in a few words."""
 
 
-def stored(annotated: Annotated, size: int) -> Annotated:
-    """The annotation in the pixels of the stored image: its shorter side scaled to `size`, the centre square cut.
+def stored(annotated: Annotated, size: Sides) -> Annotated:
+    """The annotation in the pixels of the stored image: scaled until it covers `size`, its middle cut.
 
     Raises Unusable where the file is of another size than the annotation says, or no image.
     """
-    true = _size_of(annotated.path)
+    size, true = Size.of(size), _size_of(annotated.path)
     if true != (annotated.width, annotated.height):
         raise Unusable(f"annotated at {annotated.width}x{annotated.height} px, but its file has {true[0]}x{true[1]}")
-    scale = size / min(true)
-    width, height = (max(size, round(side * scale)) for side in true)
-    left, top = (width - size) // 2, (height - size) // 2
+    if max(true) > SLENDER * min(true):
+        raise Unusable(f"{true[0]}x{true[1]} px: more than {SLENDER} times as long as wide")
+    image = Size(true[1], true[0])
+    (height, width), top, left = covering(image, size)
+    scale = max(size.rows / image.rows, size.columns / image.columns)
     places = annotated.places * (np.array([width, height]) / np.array(true)) - np.array([left, top])
     shown = None
     if annotated.object is not None:
         whole = cv2.resize(annotated.object.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
-        shown = whole[top : top + size, left : left + size].astype(bool)
+        shown = whole[top : top + size.rows, left : left + size.columns].astype(bool)
     return Annotated(
         path=annotated.path,
         name=annotated.name,
-        width=size,
-        height=size,
+        width=size.columns,
+        height=size.rows,
         category=annotated.category,
         part_names=annotated.part_names,
         places=places,
@@ -241,7 +247,7 @@ def stored(annotated: Annotated, size: int) -> Annotated:
 def _size_of(path: Path) -> tuple[int, int]:
     """Width and height of an image file, turned upright; only its head is read."""
     try:
-        with Image.open(path) as image:
+        with open_image(path) as image:
             return size_upright(image)
     except Exception:  # as in decoding it
         raise Unusable("not an image") from None
@@ -256,7 +262,7 @@ def check_parts(annotated: Annotated) -> None:
         if hidden:
             raise Unusable(f"its {name.replace('_', ' ')} is marked as not visible")
         if not (0 <= x < annotated.width and 0 <= y < annotated.height):
-            raise Unusable(f"its {name.replace('_', ' ')} lies outside the square that is cut from the image")
+            raise Unusable(f"its {name.replace('_', ' ')} lies outside the part that is cut from the image")
     if not (annotated.diameters > 0).all():
         raise Unusable("how large its parts are is not known: give a box")
     if annotated.object is None or not annotated.object.any():

@@ -3,25 +3,33 @@
 import csv
 import json
 import re
+import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Int, Int8
 
+from reportgen.base import foreign
 from reportgen.base.errors import UserError
 from reportgen.data import imagenet
-from reportgen.data.image_files import in_order, is_number
+from reportgen.data.image_files import composed, in_order, is_number
 from reportgen.data.wordnet_ids import WORDNET_IDS
 
+LONGEST_NAME = 1_000  # characters: ImageNet's longest, with all its synonyms, has some 130
+MOST_BYTES = 16 << 20  # of a list of classes
 UNKNOWN = -1  # label of an image that has no class, or one that the net does not know
 HOW = (
     "give CLASSES= a text file with a name a line, a .csv with the columns index, name and (optionally) wnid, or a .json list "
     "of names"
 )
 WORDNET_ID = re.compile(r"n\d{8}$")
+# A WordNet id with words behind it, as Stanford Dogs names its folders; a name behind a number, as CUB-200 and Caltech-256.
+BEGINNING = re.compile(r"(n\d{8})[^A-Za-z0-9].+")
+NUMBERED = re.compile(r"\d+[^A-Za-z0-9]+([^\W\d].*)")
 MOSTLY = 0.9  # share of ImageNet's classes that a list must name in their places to be a list of them
 ORDERS = {  # what LABELS_ORDER= takes, in words
     "names": "in the order of their names, as ImageFolder counts them",
@@ -41,9 +49,9 @@ class ClassName:
     @property
     def spellings(self) -> Iterator[str]:
         """Everything that a folder of this class may be called: the id, the name, each of several names."""
-        for text in (self.wnid, self.name, *self.name.split(","), imagenet.TWICE.get(self.wnid, "")):
-            if plain(text):
-                yield plain(text)
+        return (
+            text for text in (self.wnid, self.name, *self.name.split(","), imagenet.TWICE.get(self.wnid, "")) if text
+        )
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,18 @@ class Mapping:
         table = np.array([*self.labels, UNKNOWN], dtype=np.int64)  # the last entry is that of -1
         return table[folders]
 
+    def of_targets(self, targets: Int[np.ndarray, "image *folder"], classes: int) -> Int[np.ndarray, "image *class"]:
+        """What the net should say of each image: `of` or `of_shows`."""
+        return self.of(targets) if targets.ndim == 1 else self.of_shows(targets, classes)
+
+    def of_shows(self, shows: Int8[np.ndarray, "image folder"], classes: int) -> Int8[np.ndarray, "image class"]:
+        """Which of the net's classes each image shows, as `Split.shows`; of those that no folder is, it is not known."""
+        found = np.full((len(shows), classes), -1, np.int8)
+        for folder, label in enumerate(self.labels):
+            if label != UNKNOWN:
+                found[:, label] = shows[:, folder]
+        return found
+
 
 def plain(text: str) -> str:
     """A name without the details that people spell differently: case, spaces, underscores, hyphens, dots, apostrophes.
@@ -66,7 +86,34 @@ def plain(text: str) -> str:
     >>> plain("Great_White-Shark")
     'greatwhiteshark'
     """
-    return "".join(letter for letter in text.casefold() if letter.isalnum())
+    kept = (
+        letter for letter in composed(text).casefold() if letter.isalnum() or unicodedata.category(letter)[0] == "M"
+    )
+    return "".join(kept)
+
+
+def _exact(text: str) -> str:
+    """A name that differs from others by signs alone, such as ``C++``, in any case."""
+    return composed(text).replace("_", " ").strip().casefold()
+
+
+def _places(folders: Sequence[str], classes: Sequence[ClassName]) -> list[set[int]]:
+    """The classes that each folder may be by its name: by all of it, else by what `plain` leaves of it, or by a part."""
+    exact: dict[str, set[int]] = {}
+    known: dict[str, set[int]] = {}
+    for index, entry in enumerate(classes):
+        for spelling in entry.spellings:
+            exact.setdefault(_exact(spelling), set()).add(index)
+            if letters := plain(spelling):
+                known.setdefault(letters, set()).add(index)
+
+    def of(folder: str) -> set[int]:
+        if whole := exact.get(_exact(folder)):
+            return whole
+        parts = [match[1] for pattern in (BEGINNING, NUMBERED) if (match := pattern.fullmatch(folder))]
+        return next((known[name] for name in map(plain, (folder, *parts)) if name in known), set())
+
+    return [of(folder) for folder in folders]
 
 
 def map_folders(
@@ -90,18 +137,18 @@ def map_folders(
         if labels is None:
             raise UserError(f"LABELS_ORDER={order}: {_misfit(order, folders, count)}: leave it out, or use another")
         return Mapping(labels, ORDERS[order], ()), _distinct(classes) or _called(folders, labels, count)
-    known: dict[str, set[int]] = {}
-    for index, entry in enumerate(classes):
-        for spelling in entry.spellings:
-            known.setdefault(spelling, set()).add(index)
-    found = [known.get(plain(folder), set()) for folder in folders]
+    found = _places(folders, classes)
     if folders and not all(len(places) == 1 for places in found):
         for numbered in ("numbers", "from-one"):
             if labels := in_given_order(numbered, folders, count, empty):
                 return Mapping(labels, ORDERS[numbered], ()), _distinct(classes) or _called(folders, labels, count)
     in_place = all(index in places for index, places in enumerate(found))
     if len(folders) == count and (in_place or not any(found)):
-        how = "by their names" if all(found) else "by the order of their names, as ImageFolder counts them"
+        as_names = tuple(folders) == in_order(folders)
+        order = (
+            "by the order of their names, as ImageFolder counts them" if as_names else "by the order of their numbers"
+        )
+        how = "by their names" if all(found) else order
         return Mapping(tuple(range(count)), how, ()), _distinct(classes) or tuple(folders)
     if not any(found) and empty and len(folders) + len(empty) == count:
         how = "by the order of their names, as ImageFolder counts them, with those that are empty"
@@ -153,14 +200,23 @@ def _called(folders: Sequence[str], labels: Sequence[int], count: int) -> tuple[
 
 def _of_imagenet(folders: Sequence[str], classes: Sequence[ClassName], count: int) -> Sequence[ClassName]:
     """The net's classes with WordNet ids, where they are ImageNet's: by what they are called, or, without names, by the folders."""
-    if count != imagenet.COUNT or any(entry.wnid for entry in classes):
+    if count not in (imagenet.COUNT, imagenet.COUNT + 1) or any(entry.wnid for entry in classes):
         return classes
     its = tuple(ClassName(name, wnid) for name, wnid in zip(imagenet.names(), WORDNET_IDS, strict=True))
     if not classes:
-        spellings = {spelling for entry in its for spelling in entry.spellings}
+        spellings = {plain(spelling) for entry in its for spelling in entry.spellings}
         whole = folders and all(plain(folder) in spellings for folder in folders)
-        return its if whole or set(folders) & set(WORDNET_IDS) else classes
-    same = sum(bool(set(entry.spellings) & set(other.spellings)) for entry, other in zip(classes, its, strict=True))
+        by_id = {folder[:9] for folder in folders if WORDNET_ID.match(folder) or BEGINNING.match(folder)} & set(
+            WORDNET_IDS
+        )
+        background = (ClassName("background"),) * (count - imagenet.COUNT)  # TensorFlow's nets have it first
+        return (*background, *its) if by_id or (whole and not background) else classes
+    if count != imagenet.COUNT:
+        return classes
+    same = sum(
+        not {plain(text) for text in entry.spellings}.isdisjoint(map(plain, other.spellings))
+        for entry, other in zip(classes, its, strict=True)
+    )
     if same < MOSTLY * count:
         return classes
     return tuple(replace(entry, wnid=wnid) for entry, wnid in zip(classes, WORDNET_IDS, strict=True))
@@ -178,30 +234,26 @@ def read_classes(path: Path, said_by: str) -> tuple[ClassName, ...]:
     Text: a name a line, with its index before or behind it or without, or with a WordNet id before it. CSV: columns
     ``index``, ``name``, ``wnid`` (one of the last two may be left out). JSON: a list of names, an object of
     ``"index": "name"``, ``"index": ["wnid", "name"]`` or ``"name": index`` (torchvision's ``class_to_idx``), also below the
-    key ``class_to_idx``, ``idx_to_class``, ``classes`` or ``id2label`` (transformers' ``config.json``). Raises UserError,
+    key ``class_to_idx``, ``idx_to_class``, ``classes``, ``id2label`` (transformers' ``config.json``), ``names`` (ultralytics') or
+    ``categories`` (COCO's, in the order of their numbers). Raises UserError,
     beginning with `said_by`.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = "no such file" if isinstance(error, FileNotFoundError) else "not a text file"
-        raise UserError(f"{said_by}: {reason}: {HOW}") from None
-    try:
+    with foreign.reading(said_by, "a text file", HOW):
+        text = foreign.text(path, MOST_BYTES)
+    with foreign.reading(said_by, "a list of classes", HOW):
         kind = path.suffix.lower()
         # A list of pairs, not a dictionary: in one, an index that is given twice would count once.
         pairs = _from_json(text) if kind == ".json" else _from_table(text) if kind == ".csv" else _from_lines(text)
-        given = [index for index, _ in pairs]
         if not pairs:
             raise ValueError("it is empty")
-        twice = next((index for index in given if given.count(index) > 1), None)
-        if twice is not None:
-            raise ValueError(f"class {twice} is given twice")
+        given = Counter(index for index, _ in pairs)
+        if twice := [index for index, count in given.items() if count > 1]:
+            raise ValueError(f"class {twice[0]} is given twice")
         missing = next((index for index in range(len(given)) if index not in given), None)
         if missing is not None:
             raise ValueError(f"class {missing} is missing: count from 0, without gaps")
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
-        what = f"no column '{error.args[0]}'" if isinstance(error, KeyError) else str(error)
-        raise UserError(f"{said_by}: not a list of classes ({what}): {HOW}") from None
+        if long := next((entry.name for _, entry in pairs if len(entry.name) > LONGEST_NAME), None):
+            raise ValueError(f"the name {foreign.short(long)!r} has more than {LONGEST_NAME} characters")
     return tuple(entry for _, entry in sorted(pairs, key=lambda pair: pair[0]))
 
 
@@ -210,10 +262,14 @@ Pairs = list[tuple[int, ClassName]]
 
 def _from_table(text: str) -> Pairs:
     found = []
-    for row in csv.DictReader(text.splitlines()):
+    delimiter = max(",;\t", key=text.partition("\n")[0].count)
+    for row in csv.DictReader(text.splitlines(), delimiter=delimiter):
         cells = {key.strip().lower(): (value or "").strip() for key, value in row.items() if isinstance(key, str)}
         wnid = cells.get("wnid", "")
-        found.append((int(cells["index"]), ClassName(cells["name"] if "name" in cells or not wnid else wnid, wnid)))
+        lacking = [name for name in ("index", "name") if name not in cells and not (name == "name" and wnid)]
+        if lacking:
+            raise ValueError(f"no column '{lacking[0]}'")
+        found.append((int(cells["index"]), ClassName(cells.get("name", wnid), wnid)))
     return found
 
 
@@ -221,11 +277,17 @@ def _from_lines(text: str) -> Pairs:
     lines = [line.strip() for line in text.strip().splitlines()]
     if "" in lines:
         raise ValueError(f"line {lines.index('') + 1} is empty")
+    if long := next((number for number, line in enumerate(lines, start=1) if len(line) > LONGEST_NAME), 0):
+        raise ValueError(f"line {long} has more than {LONGEST_NAME} characters")
     for pattern in (r"(?P<index>\d+)(?:\s*[:,]\s*|\s+)(?P<name>.+)", r"(?P<name>.+?)(?:\s*[:,]\s*|\s+)(?P<index>\d+)"):
         matches = [re.fullmatch(pattern, line) for line in lines]
         numbered = [(int(match["index"]), match["name"]) for match in matches if match]
-        if numbered and len(numbered) == len(lines) and min(numbered)[0] == 0 and max(numbered)[0] < len(lines):
+        first = min(numbered)[0] if numbered and len(numbered) == len(lines) else -1
+        if first == 0 and max(numbered)[0] < len(lines):
             return [(index, _of_words(name)) for index, name in numbered]
+        indices, names = zip(*numbered, strict=True) if numbered else ((), ())
+        if first == 1 and sorted(indices) == list(range(1, len(lines) + 1)) and len(set(names)) == len(names):
+            return [(index - 1, _of_words(name)) for index, name in numbered]
     return [(index, _of_words(line)) for index, line in enumerate(lines)]
 
 
@@ -237,13 +299,17 @@ def _of_words(text: str) -> ClassName:
 
 def _from_json(text: str) -> Pairs:
     document = json.loads(text, object_pairs_hook=_Object)
-    for key in ("id2label", "idx_to_class", "class_to_idx", "classes"):
+    for key in ("id2label", "idx_to_class", "class_to_idx", "label2id", "classes", "names", "categories"):
         found = document.get(key) if isinstance(document, _Object) else None
         if isinstance(found, (_Object, list)):
             document = found
             break
     if isinstance(document, list):
+        if document and all(isinstance(entry, _Object) and type(entry.get("id")) is int for entry in document):
+            document.sort(key=lambda entry: entry.get("id"))  # as COCO's categories, whose numbers have gaps
         return [(index, _of_value(value)) for index, value in enumerate(document)]
+    if not isinstance(document, _Object):
+        raise ValueError(f"a {type(document).__name__} where a list or an object should be")
     if document.pairs and all(type(value) is int for _, value in document.pairs):  # True is no index
         return [(value, ClassName(name)) for name, value in document.pairs]
     return [(int(key), _of_value(value)) for key, value in document.pairs]
@@ -252,7 +318,15 @@ def _from_json(text: str) -> Pairs:
 def _of_value(value: Any) -> ClassName:
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
-    return _of_words(value) if isinstance(value, str) else ClassName(str(value[1]), str(value[0]))
+    if isinstance(value, _Object):
+        if not isinstance(value.get("name"), str):
+            raise ValueError("an object without 'name' is no name of a class")
+        value = value.get("name")
+    if isinstance(value, str):
+        return _of_words(value)
+    if not isinstance(value, list) or len(value) != 2 or not all(isinstance(part, str) for part in value):
+        raise ValueError(f"{foreign.short(str(value))} is no name of a class")
+    return ClassName(value[1], value[0])
 
 
 class _Object:

@@ -1,12 +1,13 @@
-"""A data set as the stages read it: square images of one size, memory-mapped from disk or decoded when they are read.
+"""A data set as the stages read it: images of one size, memory-mapped from disk or decoded when they are read.
 
-The data stage writes one folder: ``<split>.npy`` (uint8 "image row column 3"), ``<split>-labels.npy``, and in
-``artefact.json`` the classes, the files' names and what was skipped. With ``DATA_PACK=false`` the files' paths replace
-``<split>.npy``. The images are never all in memory.
+The data stage writes one folder: ``<split>.npy`` (uint8 "image row column channel"), ``<split>-labels.npy`` (where an image
+may show several classes, ``<split>-shows.npy``), and in ``artefact.json`` the classes, the files' names and what was skipped.
+With ``DATA_PACK=false`` the files' paths replace ``<split>.npy``. The images are never all in memory.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ import numpy as np
 from jaxtyping import Bool, Int, Int8, UInt8
 
 from reportgen.base.artifacts import DOCUMENT, read_json
-from reportgen.data.decoding import Files, Images, Reading
+from reportgen.base.size import Size
+from reportgen.data.decoding import Files, Images, Reading, Some
+from reportgen.data.voc import ABSENT, PRESENT, UNCLEAR
 
 SPLITS = ("train", "val", "test")
 WIDE = "test-wide"
@@ -27,12 +30,18 @@ TRIED = 200  # validation images on which other readings are tried
 
 @dataclass(frozen=True)
 class Split:
-    """Images of one part of a data set."""
+    """Images of one part of a data set.
+
+    Where images may show several classes, `shows` says which: 1 (present), 0 (absent), -1 (not known). What speaks of an
+    image's class then takes `each_label`, what trains or judges a net takes `targets`.
+    """
 
     images: Images
-    labels: Int[np.ndarray, " image"]
+    labels: Int[np.ndarray, " image"]  # where `shows` is there: -1 for an image that does not show one class alone
     names: tuple[str, ...]  # "class/file", as in the user's folder
     labelled: Bool[np.ndarray, " image"] | None = None  # False: the label is the net's prediction; None: all are known
+    shows: Int8[np.ndarray, "image class"] | None = None  # None: each image shows one class
+    images_of: Int[np.ndarray, " image"] | None = None  # of `each_label`: which image stands at each place
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -41,6 +50,40 @@ class Split:
     def known(self) -> Bool[np.ndarray, " image"]:
         """Which labels are known, not predicted."""
         return np.ones(len(self), dtype=bool) if self.labelled is None else self.labelled
+
+    @property
+    def targets(self) -> Int[np.ndarray, "image *class"]:
+        """What a net should say of each image: the number of its class, or of each class whether it shows it."""
+        return self.labels if self.shows is None else self.shows
+
+    @cached_property
+    def pairs(self) -> tuple[Int[np.ndarray, " pair"], Int[np.ndarray, " pair"]]:
+        """Every image with each class that it shows: the images' numbers and the classes'; of an unlabelled one, the guess."""
+        if self.shows is None:
+            return np.arange(len(self)), self.labels
+        present = self.shows == PRESENT
+        guessed = np.flatnonzero(~self.known)
+        present[guessed, self.labels[guessed]] = True
+        images, labels = np.nonzero(present)
+        return images, labels
+
+    @property
+    def each_label(self) -> "Split":
+        """The split in which an image stands once for each class that it shows, each time with that class as its label."""
+        if self.shows is None:
+            return self
+        images, labels = self.pairs
+        names = tuple(self.names[image] for image in images)
+        return Split(Some(self.images, images), labels, names, self.known[images], self.shows[images], images)
+
+    def said(self, index: int | np.integer, classes: Sequence[str]) -> str:
+        """What an image shows, in words."""
+        if self.shows is None or not self.known[index]:
+            return classes[self.labels[index]]
+        return (
+            " + ".join(classes[kind] for kind in np.flatnonzero(self.shows[index] == PRESENT).tolist())
+            or "none of the classes"
+        )
 
 
 @dataclass(frozen=True)
@@ -53,7 +96,22 @@ class Dataset:
     train: Split
     val: Split
     test: Split
-    wide: UInt8[np.ndarray, "image wide_row wide_column 3"] | None = None  # the test images with their surroundings
+    wide: UInt8[np.ndarray, "image wide_row wide_column 3"] | Some | None = (
+        None  # the test images with their surroundings
+    )
+
+    @property
+    def several(self) -> bool:
+        """Whether an image may show several classes."""
+        return self.val.shows is not None
+
+    @property
+    def each_label(self) -> "Dataset":
+        """The data set whose validation and test images stand once for each class that they show."""
+        if not self.several:
+            return self
+        wide = None if self.wide is None else Some(self.wide, self.test.pairs[0])
+        return replace(self, val=self.val.each_label, test=self.test.each_label, wide=wide)
 
     @classmethod
     def open(cls, folder: Path) -> "Dataset":
@@ -62,7 +120,9 @@ class Dataset:
         files = {name: document.get("same", {}).get(name, name) for name in SPLITS}  # two splits may share their files
         numbers = document["numbers"]
         reading = reading_of(document)
-        unpacked = {name: Files(paths, numbers["size"], reading) for name, paths in document.get("paths", {}).items()}
+        unpacked = {
+            name: Files(paths, Size.of(numbers["size"]), reading) for name, paths in document.get("paths", {}).items()
+        }
         splits = {
             name: open_split(folder, files[name], document["names"][name], unpacked.get(files[name])) for name in SPLITS
         }
@@ -95,7 +155,7 @@ class Transfer:
 class MultiSplit:
     """Images of one part of a multi-label set, and what each of them shows."""
 
-    images: UInt8[np.ndarray, "image row column 3"]  # whole images, squeezed to a square
+    images: UInt8[np.ndarray, "image row column 3"]  # whole images, squeezed to one size
     labels: Int8[np.ndarray, "image class"]  # 1 present, 0 absent, -1 neither: `reportgen.data.voc.Listing.labels`
     names: tuple[str, ...]
 
@@ -145,14 +205,30 @@ def open_judging(folder: Path) -> Split | None:
 def open_split(folder: Path, name: str, names: Sequence[str], files: Files | None = None) -> Split:
     """Memory-map what `reportgen.data.packing.pack` wrote; with `files`, which decode the images, only the labels."""
     images = np.load(folder / f"{name}.npy", mmap_mode="r") if files is None else files
-    return Split(images, np.load(folder / f"{name}-labels.npy"), tuple(names))
+    shows = folder / f"{name}-shows.npy"
+    several = np.load(shows) if shows.exists() else None
+    return Split(images, np.load(folder / f"{name}-labels.npy"), tuple(names), shows=several)
 
 
-def count_images(classes: Sequence[str], labels: Mapping[str, Sequence[int]]) -> dict[str, dict[str, int]]:
-    """How many images each class has in each split; label -1 means unknown and counts for no class."""
+def matrix(
+    images: Iterable[tuple[tuple[int, ...] | None, tuple[int, ...]]], classes: int
+) -> Int8[np.ndarray, "image class"]:
+    """`Split.shows` of images, from the numbers of the classes that each shows, None: unknown, and that it may show."""
+    found = []
+    for shows, unclear in images:
+        row = np.full(classes, UNCLEAR if shows is None else ABSENT, np.int8)
+        row[list(unclear)] = UNCLEAR
+        row[list(shows or ())] = PRESENT
+        found.append(row)
+    return np.stack(found) if found else np.zeros((0, classes), np.int8)
+
+
+def count_images(classes: Sequence[str], labels: Mapping[str, Any]) -> dict[str, dict[str, int]]:
+    """How many images each class has in each split, from `Split.targets`; label -1 means unknown and counts for no class."""
     found = {}
     for name, split in labels.items():
         known = np.asarray(split, dtype=np.int64)
-        counts = np.bincount(known[known >= 0], minlength=len(classes))
+        shown = np.nonzero(known == PRESENT)[1] if known.ndim > 1 else known[known >= 0]
+        counts = np.bincount(shown, minlength=len(classes))
         found[name] = {kind: int(counts[index]) for index, kind in enumerate(classes)}
     return found

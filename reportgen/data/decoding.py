@@ -2,8 +2,9 @@
 
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,7 @@ from PIL import Image
 from PIL import ImageFile as ImageReader
 
 from reportgen.base.errors import UserError
+from reportgen.base.size import Sides, Size
 from reportgen.data.depth import (
     Extent,
     black_and_white,
@@ -23,13 +25,15 @@ from reportgen.data.depth import (
     extent,
     is_array,
     is_deep,
+    is_negative,
     is_tiff,
     read_array,
     values_of,
 )
+from reportgen.data.image_files import MOST_PIXELS, moderate, open_image
 from reportgen.data.upright import TURNS, orientation
+from reportgen.settings.sections import Interpolation, Settings
 
-MOST_PIXELS = 100_000_000  # in one image: about 300 MB once decoded
 # Pillow's own notes on odd metadata and large files: the limit is ours. Said once: catching them around every image changes
 # the filters of the whole process, and is not safe where several threads decode.
 warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -53,6 +57,8 @@ class Reading:
     alpha: Alpha = "white"  # the ground of cut-outs; drop: their hidden colours are shown
     whole: tuple[float, float] | None = None  # black and white of files of more than 8 bits; None: file by file
     floating: tuple[float, float] | None = None  # the same of floating-point numbers
+    interpolation: Interpolation = "bicubic"  # of images that are scaled
+    channels: int = 3  # 3: red, green and blue, whatever a file holds; else all of so many, of arrays and TIFFs
 
     def black_and_white(self, found: Extent) -> tuple[float, float]:
         """The values that are black and white in a file."""
@@ -63,18 +69,27 @@ class Reading:
 AS_EVER = Reading()
 
 
-def read_image(
-    path: Path, size: int, whole: bool = False, reading: Reading = AS_EVER
-) -> UInt8[np.ndarray, "row column 3"]:
-    """Read any image as an RGB square: turned upright, shorter side scaled to `size`, centre cut (section 3).
+def usual_reading(settings: Settings) -> Reading:
+    """How files are read by the settings, before any is looked at."""
+    data = settings.data
+    return Reading(settings.alpha, interpolation=data.interpolation, channels=data.channels)
 
-    With `whole` nothing is cut: both sides are scaled to `size`, and what is not square is squeezed. Grey, palette, CMYK,
-    deep images and arrays become RGB, as `reading` says. Raises Unreadable.
+
+def read_image(
+    path: Path, size: Sides, whole: bool = False, reading: Reading = AS_EVER
+) -> UInt8[np.ndarray, "row column channel"]:
+    """Read any image as RGB of `size`: turned upright, scaled until it covers that, its middle cut (section 3).
+
+    With `whole` nothing is cut: both sides are scaled to `size`, and what is of another shape is squeezed. Grey, palette, CMYK,
+    deep images and arrays become RGB, as `reading` says; or all channels are kept, if it says so. Raises Unreadable.
     """
+    size = Size.of(size)
+    if reading.channels != 3:
+        return _read_channels(path, size, whole, reading)
     if is_array(path):
         return _read_array(path, size, whole, reading)
     try:
-        return read_picture(lambda: Image.open(path), size, whole, reading, path)
+        return read_picture(lambda: open_image(path), size, whole, reading, path)
     except NotIdentified:
         if not is_tiff(path):
             raise
@@ -83,21 +98,28 @@ def read_image(
 
 def read_picture(
     opened: Callable[[], Image.Image],
-    size: int,
+    size: Sides,
     whole: bool = False,
     reading: Reading = AS_EVER,
     path: Path | None = None,
 ) -> UInt8[np.ndarray, "row column 3"]:
     """`read_image` of an image that may lie in no file of its own."""
+    size = Size.of(size)
     # WeasyPrint and others allow truncated files to the whole process, on import: half a picture would be an image.
     ImageReader.LOAD_TRUNCATED_IMAGES = False
+    with _decoding(), opened() as image:
+        _check_size(image.width, image.height)
+        image.draft("RGB", (2 * max(size), 2 * max(size)))  # a JPEG is decoded no larger than needed
+        deep, turn = is_deep(image), TURNS.get(orientation(image))  # in this order: EXIF may come with the pixels
+        pixels = _shallow(image, path, reading) if deep else _rgb(image, reading.alpha)
+        return _sized(pixels if turn is None else pixels.transpose(turn), size, whole, reading)
+
+
+@contextmanager
+def _decoding() -> Iterator[None]:
+    """Turn whatever is wrong with a file into Unreadable."""
     try:
-        with opened() as image:
-            _check_size(image.width, image.height)
-            image.draft("RGB", (2 * size, 2 * size))  # a JPEG is decoded no larger than needed
-            deep, turn = is_deep(image), TURNS.get(orientation(image))  # in this order: EXIF may come with the pixels
-            pixels = _shallow(image, path, reading) if deep else _rgb(image, reading.alpha)
-            return _sized(pixels if turn is None else pixels.transpose(turn), size, whole)
+        yield
     except Unreadable:
         raise
     except Image.UnidentifiedImageError:
@@ -108,15 +130,25 @@ def read_picture(
         raise Unreadable(in_few_words(error)) from None
 
 
-def _read_array(path: Path, size: int, whole: bool, reading: Reading) -> UInt8[np.ndarray, "row column 3"]:
-    try:
+def _read_array(path: Path, size: Size, whole: bool, reading: Reading) -> UInt8[np.ndarray, "row column 3"]:
+    with _decoding():
         values = read_array(path)
         _check_size(values.shape[1], values.shape[0])
-        return _sized(_picture(values, reading), size, whole)
-    except Unreadable:
-        raise
-    except Exception as error:  # as in decoding pictures
-        raise Unreadable(in_few_words(error)) from None
+        return _sized(_picture(values, reading, negative=is_negative(path)), size, whole, reading)
+
+
+def _read_channels(path: Path, size: Size, whole: bool, reading: Reading) -> UInt8[np.ndarray, "row column channel"]:
+    """All channels of an array or a TIFF, each scaled and cut as a picture of its own."""
+    if not is_array(path) and not is_tiff(path):
+        raise Unreadable(f"{reading.channels} channels (DATA_CHANNELS) are read of .npy and TIFF files alone")
+    with _decoding():
+        values = read_array(path, reading.channels)
+        if values.shape[2] != reading.channels:
+            raise Unreadable(f"{values.shape[2]} channels, not {reading.channels} (DATA_CHANNELS)")
+        _check_size(values.shape[1], values.shape[0])
+        values = _of_eight_bits(values, reading, negative=is_negative(path))
+        planes = (Image.fromarray(np.ascontiguousarray(values[..., number])) for number in range(reading.channels))
+        return np.stack([_sized(plane, size, whole, reading) for plane in planes], axis=-1)
 
 
 def _check_size(width: int, height: int) -> None:
@@ -124,22 +156,34 @@ def _check_size(width: int, height: int) -> None:
         raise Unreadable(f"{width}x{height} pixels are more than {MOST_PIXELS:,}")
 
 
-def _sized(image: Image.Image, size: int, whole: bool) -> UInt8[np.ndarray, "row column 3"]:
-    return np.asarray(_squeezed(image, size) if whole else _square(image, size))
+def _sized(image: Image.Image, size: Size, whole: bool, reading: Reading) -> UInt8[np.ndarray, "row column *channel"]:
+    image, way = moderate(image, whole), Image.Resampling[reading.interpolation.upper()]
+    return np.asarray(_resized(image, size, way) if whole else _middle(image, size, way))
 
 
 def _shallow(image: Image.Image, path: Path | None, reading: Reading) -> Image.Image:
     """A deep image as RGB of eight bits."""
-    return _picture(values_of(image, path), reading, declared(image))
+    negative = path is not None and is_negative(path)
+    return _picture(values_of(image, path), reading, declared(image), negative)
 
 
-def _picture(values: np.ndarray, reading: Reading, said: tuple[float, float] | None = None) -> Image.Image:
+def _of_eight_bits(
+    values: np.ndarray, reading: Reading, said: tuple[float, float] | None = None, negative: bool = False
+) -> UInt8[np.ndarray, "..."]:
+    if values.dtype == np.uint8:
+        return 255 - values if negative else values
+    black, white = reading.black_and_white(extent(values, said))
+    return eight_bits(values, white, black) if negative else eight_bits(values, black, white)
+
+
+def _picture(
+    values: np.ndarray, reading: Reading, said: tuple[float, float] | None = None, negative: bool = False
+) -> Image.Image:
     """Values "row column" or "row column channel" as RGB: of one channel or three, with alpha or without."""
     channels = 1 if values.ndim == 2 else values.shape[2]
     if channels not in (1, 2, 3, 4):
         raise Unreadable(f"{channels} channels, and not grey, colour and transparency")
-    if values.dtype != np.uint8:
-        values = eight_bits(values, *reading.black_and_white(extent(values, said)))
+    values = _of_eight_bits(values, reading, said, negative)
     if channels == 1:
         return Image.fromarray(values.reshape(values.shape[:2])).convert("RGB")
     return _rgb(Image.fromarray(values, ("LA", "RGB", "RGBA")[channels - 2]), reading.alpha)
@@ -158,21 +202,26 @@ def _rgb(image: Image.Image, alpha: str) -> Image.Image:
     return image.convert("RGB")
 
 
-def _square(image: Image.Image, size: int) -> Image.Image:
-    scale = size / min(image.size)
-    width, height = (max(size, round(side * scale)) for side in image.size)
-    if (width, height) != image.size:
-        image = image.resize((width, height), Image.Resampling.BICUBIC)
-    left, top = (width - size) // 2, (height - size) // 2
-    return image.crop((left, top, left + size, top + size))
+def covering(image: Size, size: Size) -> tuple[Size, int, int]:
+    """The size to which an image is scaled so that it just covers `size`, and where its middle begins: top and left."""
+    scale = max(size.rows / image.rows, size.columns / image.columns)
+    scaled = image.scaled(scale)
+    scaled = Size(max(size.rows, scaled.rows), max(size.columns, scaled.columns))
+    return scaled, (scaled.rows - size.rows) // 2, (scaled.columns - size.columns) // 2
 
 
-def _squeezed(image: Image.Image, size: int) -> Image.Image:
-    return image if image.size == (size, size) else image.resize((size, size), Image.Resampling.BICUBIC)
+def _middle(image: Image.Image, size: Size, way: Image.Resampling) -> Image.Image:
+    scaled, top, left = covering(Size(image.height, image.width), size)
+    return _resized(image, scaled, way).crop((left, top, left + size.columns, top + size.rows))
+
+
+def _resized(image: Image.Image, size: Size, way: Image.Resampling) -> Image.Image:
+    wide = (size.columns, size.rows)
+    return image if image.size == wide else image.resize(wide, way)
 
 
 class Files:
-    """Image files in place of a uint8 array "image row column 3": indexing decodes only the images that it selects.
+    """Image files in place of a uint8 array "image row column channel": indexing decodes only the images that it selects.
 
     An index is a number, a slice or an array of numbers, which slices of rows, columns, channels may follow.
     Every pixel is what `reportgen.data.packing.pack` would have stored. Raises UserError where a file cannot be read.
@@ -180,10 +229,11 @@ class Files:
 
     dtype = np.dtype(np.uint8)
 
-    def __init__(self, paths: Sequence[str], size: int, reading: Reading = AS_EVER) -> None:
+    def __init__(self, paths: Sequence[str], size: Sides, reading: Reading = AS_EVER) -> None:
         self.paths = paths
         self.reading = reading
-        self.shape = (len(paths), size, size, 3)
+        self.size = Size.of(size)
+        self.shape = (len(paths), *self.size, reading.channels)
         self._numbers = np.arange(len(paths))
 
     def __len__(self) -> int:
@@ -192,7 +242,7 @@ class Files:
     @property
     def nbytes(self) -> int:
         """Of all images, once decoded."""
-        return len(self) * self.shape[1] ** 2 * 3
+        return len(self) * self.size.area * self.reading.channels
 
     def __getitem__(self, index: Any) -> UInt8[np.ndarray, "..."]:
         first, *inside = index if isinstance(index, tuple) else (index,)
@@ -205,9 +255,9 @@ class Files:
         list(_workers().map(decode, range(numbers.size), numbers.ravel().tolist()))
         return decoded.reshape(*numbers.shape, *self.shape[1:])[(*(slice(None),) * numbers.ndim, *inside)]
 
-    def _decoded(self, path: str) -> UInt8[np.ndarray, "row column 3"]:
+    def _decoded(self, path: str) -> UInt8[np.ndarray, "row column channel"]:
         try:
-            return read_image(Path(path), self.shape[1], reading=self.reading)
+            return read_image(Path(path), self.size, reading=self.reading)
         except Unreadable as error:
             raise UserError(
                 f"{path}: the data stage read it as an image, but it is no longer one ({error}): "
@@ -237,7 +287,7 @@ class Some:
         return self.images[(self.chosen[first], *inside)]
 
 
-Images = UInt8[np.ndarray, "image row column 3"] | Files | Some
+Images = UInt8[np.ndarray, "image row column stored"] | Files | Some
 """What stages read images from: an array, mostly mapped from disk, or the files themselves."""
 
 

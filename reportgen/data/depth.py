@@ -4,10 +4,16 @@ Scientific and medical files hold 10, 12, 14, 16 or 32 bits, or floating-point n
 values are black and white. One answer is taken for all files of a data set, so that brighter images stay brighter.
 """
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from reportgen.data.image_files import ARRAYS, MOST_PIXELS
+from reportgen.data.upright import turned
+
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MOST_PIXELS))  # which OpenCV reads once, when it loads
 
 import cv2
 import numpy as np
@@ -15,14 +21,16 @@ import tifffile
 from jaxtyping import Num, UInt8
 from PIL import Image
 
-from reportgen.data.image_files import ARRAYS
-
 Kind = Literal["whole", "floating"]  # numbers
 WHOLE_TOPS = (255, 1023, 4095, 16383, 65535)  # 8, 10, 12, 14 and 16 bits
 FLOAT_TOPS = (1, 255, 65535)
-MOST_PIXELS = 100_000_000  # of a picture whose sides are as long as its longest
+ROWS = 256  # of an image, scaled at a time
 OVER = 0.05  # of the range: so far resampling may overshoot it
 DIM = 8  # floating-point numbers that reach less than this part of a usual range are of another one
+TIFFS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the first bytes of one; with a plus of one beyond 4 GB
+OTHER_COLOURS = ("CMYK", "LAB", "YCbCr", "HSV")  # Pillow's modes whose upper eight bits alone can be turned into RGB
+WHITE_IS_ZERO = 0  # a value of TIFF's PhotometricInterpretation
+BITS, ORIENTATION = 258, 274  # TIFF's tags
 LEAST_TAG, MOST_TAG = (280, 340), (281, 341)  # TIFF's MinSampleValue, MaxSampleValue and their signed forms
 
 
@@ -42,16 +50,24 @@ class Extent:
 
 def is_deep(image: Image.Image) -> bool:
     """Whether a file holds more than eight bits a channel, whatever Pillow makes of them; only the head is read."""
+    if image.mode in OTHER_COLOURS:
+        return False
+    # Of planes the tiles do not say so.
+    if image.format == "TIFF" and max(getattr(image, "tag_v2", {}).get(BITS, (1,))) > 8:
+        return True
     return image.mode[0] in "IF" or any(";16" in str(tile) for tile in getattr(image, "tile", ()))
 
 
 def values_of(image: Image.Image, path: Path | None) -> Num[np.ndarray, "..."]:
     """The values of a deep image, in all their bits: "row column", or "row column channel" with red first.
 
-    A picture that lies in no file of its own has those that Pillow gives.
+    Those of a TIFF are turned upright, as Pillow turns them. A picture that lies in no file of its own has those that Pillow
+    gives.
     """
-    if path is not None and is_tiff(path) and image.mode == "I":  # Pillow has no unsigned numbers of 32 bits
-        return read_array(path)
+    # Pillow has no unsigned numbers of 32 bits, and takes planes of 16 bits for planes of 8.
+    if path is not None and image.format == "TIFF" and (image.mode == "I" or image.mode[0] not in "IF"):
+        values, value = _read_tiff(path, first_page=True)
+        return turned(values, value)
     if image.mode[0] in "IF" or path is None:
         return np.asarray(image)
     found = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)  # Pillow keeps the upper eight bits of coloured files
@@ -69,17 +85,31 @@ def is_array(path: Path) -> bool:
 
 
 def is_tiff(path: Path) -> bool:
-    """Whether a file is called a TIFF, of which there are more kinds than Pillow reads."""
-    return path.suffix.casefold() in (".tif", ".tiff")
+    """Whether a file is a TIFF, whatever it is called: there are more kinds than Pillow reads."""
+    try:
+        with path.open("rb") as file:
+            return file.read(4) in TIFFS
+    except OSError:
+        return False
 
 
-def read_array(path: Path) -> Num[np.ndarray, "row column channel"]:
-    """The values of a ``.npy`` file, or of a TIFF of any kind, whose pages are its channels.
+def is_negative(path: Path) -> bool:
+    """Whether a file is a TIFF whose zero is white, which its values do not show."""
+    if not is_tiff(path):
+        return False
+    with tifffile.TiffFile(path) as file:
+        return int(getattr(file.pages.first, "photometric", -1)) == WHITE_IS_ZERO
+
+
+def read_array(path: Path, channels: int = 0) -> Num[np.ndarray, "row column channel"]:
+    """The values of a ``.npy`` file, or of a TIFF of any kind, whose pages are its channels, turned upright.
 
     Its axes are "row column", "row column channel" or "channel row column": channels are first where that axis is the
-    shortest. Raises NoPixels for any other array; pickled objects are never loaded.
+    shortest, or where that alone is as long as `channels` (if given). Raises NoPixels for any other array; pickled objects are
+    never loaded.
     """
-    array = np.load(path, allow_pickle=False) if is_array(path) else _read_tiff(path)
+    # Mapped: what a damaged head declares takes no memory before it is known to be there.
+    array, value = (np.load(path, mmap_mode="r", allow_pickle=False), 1) if is_array(path) else _read_tiff(path)
     if array.dtype == np.bool_:
         array = array.astype(np.uint8) * 255
     if not np.issubdtype(array.dtype, np.number) or np.issubdtype(array.dtype, np.complexfloating):
@@ -89,17 +119,30 @@ def read_array(path: Path) -> Num[np.ndarray, "row column channel"]:
         raise NoPixels(f"an array of the shape {'x'.join(map(str, array.shape)) or 'of one number'}, no picture")
     if max(array.shape) ** 2 > MOST_PIXELS:
         raise NoPixels(f"{'x'.join(map(str, array.shape))} values are too many")
-    return np.moveaxis(array, 0, -1) if array.shape[0] < min(array.shape[1:]) else array
+    first = array.shape[0] < min(array.shape[1:])
+    ends = array.shape[0] == channels, array.shape[-1] == channels
+    if any(ends) and not all(ends):
+        first = ends[0]
+    return turned(np.moveaxis(array, 0, -1) if first else array, value)
 
 
-def _read_tiff(path: Path) -> np.ndarray:
+def _read_tiff(path: Path, first_page: bool = False) -> tuple[np.ndarray, int]:
+    """The values of a TIFF, and the orientation in which they lie; of its `first_page` with the channels last."""
     try:
-        return tifffile.imread(path)
+        with tifffile.TiffFile(path) as file:
+            part = file.pages.first if first_page else file.series[0]
+            if part.size > 4 * MOST_PIXELS:  # of four channels
+                raise NoPixels(f"{part.size:,} values are too many")
+            values, tag = part.asarray(maxworkers=1), file.pages.first.tags.get(ORIENTATION)
+            planes = first_page and part.axes == "SYX"
+            return np.moveaxis(values, 0, -1) if planes else values, tag.value if tag else 1
+    except NoPixels:
+        raise
     except Exception:  # compressed in a way that tifffile needs other packages for, or damaged
         found = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         if found is None:
             raise
-        return _red_first(found)
+        return _red_first(found), 1  # OpenCV has turned them
 
 
 def extent(values: Num[np.ndarray, "..."], declared: tuple[float, float] | None = None) -> Extent:
@@ -164,5 +207,9 @@ def usual_ranges(found: Iterable[Extent]) -> list[tuple[float, float]]:
 
 def eight_bits(values: Num[np.ndarray, "..."], black: float, white: float) -> UInt8[np.ndarray, "..."]:
     """The values as 0 (black) to 255 (white), rounded; what is not finite is black."""
-    share = (values.astype(np.float64) - black) / (white - black)
-    return (np.nan_to_num(share, nan=0.0, posinf=1.0, neginf=0.0).clip(0, 1) * 255).round().astype(np.uint8)
+    found = np.empty(values.shape, np.uint8)
+    for start in range(0, len(values), ROWS):  # as numbers of 64 bits a large image would take gigabytes
+        share = (values[start : start + ROWS].astype(np.float64) - black) / (white - black)
+        finite = np.nan_to_num(share, nan=0.0, posinf=1.0, neginf=0.0)
+        found[start : start + ROWS] = (finite.clip(0, 1) * 255).round()
+    return found

@@ -1,9 +1,12 @@
 """Folders of images: finding them, splitting them, reading them in order."""
 
 import os
+import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +15,15 @@ from PIL import Image
 
 from reportgen.base.artifacts import files_below, readable
 from reportgen.base.errors import UserError
+from reportgen.base.size import Sides
 from reportgen.data.dataset import SPLITS
 from reportgen.data.decoding import AS_EVER, Reading, Unreadable, read_image, read_picture
-from reportgen.data.image_files import in_order, is_beside, is_image
+from reportgen.data.image_files import composed, in_order, is_beside, is_image
 
 MOST_SKIPPED = 0.01  # of all files; with more, the folder is not what the user thinks it is
 SPLIT_NAMES = {
     "train": ("train", "training"),
-    "val": ("val", "valid", "validation", "dev"),
+    "val": ("val", "valid", "validation", "dev", "eval", "evaluation"),
     "test": ("test", "testing"),
 }  # in any case: Train/ is train/
 
@@ -30,8 +34,12 @@ class ImageFile:
 
     path: Path
     name: str  # "class/file"
-    label: int  # number of the class; -1 where it is unknown
+    label: int  # number of the class; -1 where it is unknown, or not one alone
     picture: Callable[[], Image.Image] | None = None  # gives an image that lies in no file of its own
+    shows: tuple[int, ...] | None = (
+        None  # the numbers of all its classes, where an image may have several; None: unknown
+    )
+    unclear: tuple[int, ...] = ()  # classes of which it is not known whether it shows them
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,8 @@ class Listing:
     passed: tuple[str, ...] = ()  # files among the images that are none, by name
     missing: tuple[str, ...] = ()  # files that a table of labels names and that are not there
     unnamed: int = 0  # images that a table of labels does not name
+    several: bool = False  # whether an image may show several classes: `ImageFile.shows`
+    said: str = ""  # how labels were read, where that had to be found out
 
 
 class Part:
@@ -55,10 +65,10 @@ class Part:
         self.images: dict[str, list[tuple[Path, str]]] = {}  # by class: path, and name "class/file"
         self.passed: list[str] = []
         for place in _folders(folder):
-            self.images[place.name] = []
+            images = self.images.setdefault(composed(place.name), [])
             for path, name in _below(place):
                 if is_image(path):
-                    self.images[place.name].append((path, name))
+                    images.append((path, name))
                 else:
                     self.passed.append(name)
 
@@ -73,11 +83,26 @@ class Part:
 
 
 def _names(parts: Iterable[Part]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """The classes of some splits, the folders that are empty in all of them, and the files that are no images."""
+    """The classes of some splits, the folders that are empty in all of them, and the files that are no images.
+
+    Raises UserError where a class has another name in another split, with capitals.
+    """
     found = list(parts)
+    for one, other in combinations(found, 2):
+        _check_capitals(one, other)
     classes = {kind for part in found for kind in part.classes}
     empty = {kind for part in found for kind in part.images} - classes
     return in_order(classes), tuple(sorted(empty)), tuple(name for part in found for name in part.passed)
+
+
+def _check_capitals(one: Part, other: Part) -> None:
+    """Raise UserError where a class of one split is one of the other but for capitals; two of one split, as a/ and A/, are two."""
+    lacking = {kind.casefold(): kind for kind in sorted(one.classes - other.classes)}
+    for kind in sorted(other.classes - one.classes):
+        if (alike := lacking.get(kind.casefold())) is not None:
+            raise UserError(
+                f"{one.folder / alike} and {other.folder / kind}: their names differ in capitals alone: give both one name"
+            )
 
 
 def list_folder(root: Path, val_share: float, test_share: float, seed: int) -> Listing:
@@ -102,6 +127,7 @@ def list_folder(root: Path, val_share: float, test_share: float, seed: int) -> L
     if len(classes) == 1:
         raise UserError(f"DATA={root}: only one class ({classes[0]}): a classifier needs two or more")
     found = {name: [part.files(kind, index) for index, kind in enumerate(classes)] for name, part in parts.items()}
+    _, empty, passed = _names(parts.values())
     for name, part in parts.items():
         strange = sorted(part.classes - set(classes))
         if strange:
@@ -115,7 +141,6 @@ def list_folder(root: Path, val_share: float, test_share: float, seed: int) -> L
                 f"{places['train'].name}/ is taken"
             )
     check_counts(found, classes, lambda kind: str(places["train"] / kind), "put {} or more there, or remove the folder")
-    _, empty, passed = _names(parts.values())
     return Listing(classes, split(found, {"val": val_share, "test": test_share}, seed), empty=empty, passed=passed)
 
 
@@ -170,7 +195,7 @@ def list_classes(root: Path, said_by: str) -> tuple[tuple[str, ...], tuple[Image
     """
     if not root.is_dir():
         raise UserError(f"{said_by}: no such folder: give a folder with one folder of images for each class")
-    parts = [Part(path) for path in ([path for _, path in _splits(root)] or [root])]
+    parts = [Part(path) for path in ([path for _, path in _splits(root, said_by.partition("=")[0])] or [root])]
     classes, _, _ = _names(parts)
     if len(classes) < 2:
         raise UserError(f"{said_by}: {len(classes) or 'no'} folders of images in it: a classifier needs two or more")
@@ -200,17 +225,86 @@ def split(
     return {name: tuple(files) for name, files in taken.items()}
 
 
+def split_several(
+    found: dict[str, list[ImageFile]], shares: dict[str, float], seed: int
+) -> dict[str, tuple[ImageFile, ...]]:
+    """`split`, for images that show several classes: each counts for the rarest that it shows.
+
+    Of every class at least one image stays in ``train``, so that a class of few images may have none in another split.
+    An image that shows a class is in every split, where there are enough; those that show nothing are dealt last.
+    """
+    taken = {name: list(found.get(name, ())) for name in SPLITS}
+    missing = {name: share for name, share in shares.items() if name not in found}
+    if missing:
+        taken["train"] = []
+        counts = Counter(kind for file in found["train"] for kind in file.shows or ())
+        groups: dict[int, list[ImageFile]] = {}
+        for file in found["train"]:
+            groups.setdefault(min(file.shows or (-1,), key=lambda kind: (counts[kind], kind)), []).append(file)
+        rng = np.random.default_rng(seed)
+        due, left = dict.fromkeys(missing, 0.0), Counter(counts)
+        kinds = sorted(groups, key=lambda kind: (kind < 0, counts[kind], kind))
+        commonest = max(kinds, key=lambda kind: (kind >= 0, counts[kind], kind))
+        for kind in kinds:
+            files = groups[kind]
+            order = [files[place] for place in rng.permutation(len(files))]
+            for name, share in missing.items():
+                due[name] += share * len(files)  # what rounding keeps back is taken from the next class
+                count = max(int(due[name]), int(kind == commonest and not taken[name]))
+                some, order = _dealt(order, min(count, len(order) - 1), left)
+                due[name] -= len(some)
+                taken[name] += some
+            taken["train"] += order
+        taken = {name: sorted(files, key=lambda file: file.name) for name, files in taken.items()}
+    return {name: tuple(files) for name, files in taken.items()}
+
+
+def _dealt(files: Sequence[ImageFile], most: int, left: Counter[int]) -> tuple[list[ImageFile], list[ImageFile]]:
+    """The first files, `most` of them, without the last one of any class, and the others; what goes is taken off `left`."""
+    some: list[ImageFile] = []
+    others: list[ImageFile] = []
+    for file in files:
+        shows = file.shows or ()
+        if len(some) < most and all(left[kind] > 1 for kind in shows):
+            left.subtract(shows)
+            some.append(file)
+        else:
+            others.append(file)
+    return some, others
+
+
 def split_name(said: str) -> str | None:
     """The split of that name, in any case; None if it is the name of none."""
     return next((name for name, names in SPLIT_NAMES.items() if said.casefold() in names), None)
 
 
-def _splits(root: Path) -> list[tuple[str, Path]]:
-    """The folders named after a split; a ``train/`` without folders in it, beside others, is a class of trains."""
+def _splits(root: Path, switch: str = "DATA") -> list[tuple[str, Path]]:
+    """The folders named after a split; one alone without folders in it, beside others with images, is a class, as of trains.
+
+    Raises UserError where folders only seem to be splits: their folders would be lost, and which split it is would be a class.
+    """
     folders = _folders(root)
     found = [(name, path) for path in folders if (name := split_name(path.name))]
-    alone = [name for name, _ in found] == ["train"] and len(folders) > 1
-    return [] if alone and not _folders(found[0][1]) else found
+    if len(found) == 1 and not _folders(found[0][1]) and any(_flat(path) for path in folders if path != found[0][1]):
+        return []
+    if not found:
+        _check_classes(root, folders, switch)
+    return found
+
+
+def _check_classes(root: Path, folders: Sequence[Path], switch: str) -> None:
+    """Raise UserError where no folder is a class: where they seem to be splits, or one holds all others."""
+    full = [path for path in folders if _folders(path) and not _flat(path)]
+    if len(full) < len(folders):
+        return
+    if len(full) == 1:
+        raise UserError(
+            f"{switch}={root}: its only folder is {full[0].name}/, with folders in it: give {switch}={full[0]}"
+        )
+    words = (re.findall("[A-Z]?[a-z]+|[A-Z]+", path.name) for path in full)
+    if len(full) > 1 and all(any(split_name(word) for word in some) for some in words):
+        names = " and ".join(f"{path.name}/" for path in full)
+        raise UserError(f"{switch}={root}: {names} seem to be splits, not classes: rename them train/, val/ or test/")
 
 
 def _one_of_each(root: Path) -> dict[str, Path]:
@@ -253,12 +347,12 @@ def _below(place: Path) -> Iterator[tuple[Path, str]]:
 
 def read_images(
     files: Iterable[ImageFile],
-    size: int,
+    size: Sides,
     skip: Callable[[ImageFile, str], None],
     whole: bool = False,
     reading: Reading = AS_EVER,
-) -> Iterator[tuple[ImageFile, UInt8[np.ndarray, "row column 3"]]]:
-    """Read files in order on all cores, `whole` or the square in their middle; what cannot be read goes to `skip`."""
+) -> Iterator[tuple[ImageFile, UInt8[np.ndarray, "row column channel"]]]:
+    """Read files in order on all cores, `whole` or their middle; what cannot be read goes to `skip`."""
 
     def read(file: ImageFile) -> tuple[ImageFile, np.ndarray | Unreadable]:
         if file.picture is None and readable(str(file.path)) != str(file.path):

@@ -1,6 +1,7 @@
 """Which files and folders hold images, and which only lie beside them."""
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -8,6 +9,9 @@ from pathlib import Path
 from PIL import Image
 
 ARRAYS = ".npy"
+MOST_PIXELS = 100_000_000  # in one image: about 300 MB once decoded
+# Times as long as wide: a picture beyond that has no more to show, and scaled whole it could fill any memory.
+SLENDER = 100
 NO_PICTURES = ("BUFR", "EPS", "GRIB", "HDF5", "MPEG", "PDF", "WMF")  # Pillow's formats of drawings, films and tables
 BESIDE = ("__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found")  # systems put these anywhere
 
@@ -24,6 +28,35 @@ def _formats() -> tuple[str, ...]:
     """Pillow's formats that are told by a file's first bytes."""
     Image.init()
     return tuple(kind for kind, (_, accept) in Image.OPEN.items() if accept and kind not in NO_PICTURES)
+
+
+def open_image(path: Path) -> Image.Image:
+    """Open an image file, its head alone; raises as Pillow does.
+
+    Drawings and films are no images, whatever a file is called: Pillow would start other programs for some of them.
+    """
+    Image.init()
+    return Image.open(path, formats=[kind for kind in Image.ID if kind not in NO_PICTURES])
+
+
+def too_large(image: Image.Image) -> bool:
+    """Whether an image has more pixels than are decoded; its head says so."""
+    return image.width * image.height > MOST_PIXELS
+
+
+def moderate(image: Image.Image, whole: bool) -> Image.Image:
+    """A picture that is at most `SLENDER` times as long as wide: its middle, or, with `whole`, all of it squeezed.
+
+    Scaling alone would make 27 GB of a file of 2 kB, of 1 x 1,000,000 pixels, whose middle is then cut out.
+    """
+    most = SLENDER * min(image.size)
+    if max(image.size) <= most:
+        return image
+    width, height = (min(side, most) for side in image.size)
+    if whole:
+        return image.resize((width, height), Image.Resampling.BOX)
+    left, top = (image.width - width) // 2, (image.height - height) // 2
+    return image.crop((left, top, left + width, top + height))
 
 
 def is_image(path: Path) -> bool:
@@ -43,6 +76,11 @@ def is_image(path: Path) -> bool:
 def is_beside(name: str) -> bool:
     """Whether a folder of this name is the system's: hidden, or what an archive, a camera's or a disk's software left."""
     return name.startswith(".") or name.casefold() in BESIDE
+
+
+def composed(name: str) -> str:
+    """A name with each accent in its letter: some systems store the two apart."""
+    return unicodedata.normalize("NFC", name)
 
 
 def in_order(names: Iterable[str]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import numpy as np
 from reportgen.base.artifacts import read_json, write_json
 from reportgen.data.classes import UNKNOWN, Mapping
 from reportgen.data.dataset import Dataset, Split
+from reportgen.data.voc import PRESENT, UNCLEAR
 
 SEEN = "seen.json"  # in the net's artefact
 
@@ -31,12 +32,19 @@ def as_seen(data: Dataset, net_folder: Path) -> Dataset:
     seen = read_json(path)
     mapping = Mapping(tuple(seen["labels"]), "", ())
     guesses = {name: np.array(values, dtype=np.int64) for name, values in seen["guesses"].items()}
-    val = _seen(data.val, mapping, guesses["val"])
-    test = _seen(data.test, mapping, guesses.get("test", guesses["val"]))
+    count = len(seen["classes"])
+    val = _seen(data.val, mapping, guesses["val"], count)
+    test = _seen(data.test, mapping, guesses.get("test", guesses["val"]), count)
     return replace(data, classes=tuple(seen["classes"]), train=val, val=val, test=test)
 
 
-def _seen(split: Split, mapping: Mapping, guesses: np.ndarray) -> Split:
+def _seen(split: Split, mapping: Mapping, guesses: np.ndarray, classes: int) -> Split:
     labels = mapping.of(split.labels)
-    known = labels != UNKNOWN
-    return replace(split, labels=np.where(known, labels, guesses), labelled=known)
+    if split.shows is None:
+        known = labels != UNKNOWN
+        return replace(split, labels=np.where(known, labels, guesses), labelled=known)
+    shows = mapping.of_shows(split.shows, classes)
+    if not (shows == PRESENT).any():  # as images without any label: nothing could be asked of what they show
+        shows = np.full_like(shows, UNCLEAR)
+    known = (shows != UNCLEAR).any(axis=1)
+    return replace(split, labels=np.where(known, labels, guesses), labelled=known, shows=shows)

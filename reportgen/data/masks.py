@@ -10,12 +10,13 @@ from PIL import Image
 from reportgen.base.errors import UserError
 from reportgen.data.annotations import Annotated, read_coco
 from reportgen.data.decoding import in_few_words
+from reportgen.data.image_files import MOST_PIXELS, open_image, too_large
 
 OPAQUE = 128  # of 255: a cut-out's soft edge is the object's from here on
 
 
-def read_masks(place: Path, files: Mapping[Path, str], roots: Sequence[Path]) -> list[Annotated]:
-    """The annotated images among `files`, whose values are names ("class/file"), in the pixels of those files.
+def read_masks(place: Path, files: Mapping[Path, str], roots: Sequence[Path]) -> Iterator[Annotated]:
+    """The annotated images among `files`, one after another, whose values are names ("class/file"), in the pixels of those files.
 
     `place` is a COCO file, whose images are looked for below `roots`, and in which annotations of an image's own class come
     before the largest; or a folder with ``class/name.png`` or ``name.png``:
@@ -24,14 +25,17 @@ def read_masks(place: Path, files: Mapping[Path, str], roots: Sequence[Path]) ->
     said_by = f"MASKS={place}"
     if not place.is_dir():
         classes = {path: name.split("/")[0] for path, name in files.items() if "/" in name}
-        return list(read_coco(place, roots, said_by, classes))
-    found = list(_pictures(place, files, said_by))
+        yield from read_coco(place, roots, said_by, classes)
+        return
+    found = False
+    for annotated in _pictures(place, files, said_by):
+        found = True
+        yield annotated
     if not found:
         first = Path(next(iter(files.values()), "class/name.png")).with_suffix(".png")
         raise UserError(
             f"{said_by}: it holds no mask of any image: name each mask after its image, as in {place / first}"
         )
-    return found
 
 
 def _pictures(folder: Path, files: Mapping[Path, str], said_by: str) -> Iterator[Annotated]:
@@ -41,7 +45,9 @@ def _pictures(folder: Path, files: Mapping[Path, str], said_by: str) -> Iterator
         if mask is None:
             continue
         try:
-            with Image.open(mask) as picture:
+            with open_image(mask) as picture:
+                if too_large(picture):
+                    raise ValueError(f"more than {MOST_PIXELS:,} pixels")
                 shown = _shown(picture)
         except Exception as error:  # a broken file makes decoders raise nearly anything
             raise UserError(f"{said_by}: {mask}: not a picture ({in_few_words(error)})") from None

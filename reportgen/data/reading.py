@@ -17,7 +17,7 @@ Item = TypeVar("Item")
 
 def stored(
     images: Images, parts: Sequence[np.ndarray], device: torch.device
-) -> Iterator[UInt8[Tensor, "_image row column 3"]]:
+) -> Iterator[UInt8[Tensor, "_image row column channel"]]:
     """The images of each part, given by their numbers, on the device.
 
     Where they are mapped from disk, decoded, or go to a GPU (from pinned memory), a part is read while the one before it

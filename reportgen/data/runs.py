@@ -2,6 +2,7 @@
 
 FIRST = 48  # the character of the value 0
 BITS, SIGN, MORE = 5, 16, 32  # of a character: how many carry the number; the number's sign; another one follows
+MOST_BITS = 60  # of a number: a mask has fewer pixels
 
 
 def uncompressed(counts: str) -> list[int]:
@@ -22,6 +23,8 @@ def uncompressed(counts: str) -> list[int]:
         number |= (piece & (MORE - 1)) << shift
         shift += BITS
         if piece & MORE:
+            if shift > MOST_BITS:
+                raise ValueError("a run longer than any image in a mask")
             continue
         if piece & SIGN:
             number -= 1 << shift

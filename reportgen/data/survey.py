@@ -23,8 +23,9 @@ from reportgen.data.depth import (
     values_of,
 )
 from reportgen.data.folders import ImageFile
+from reportgen.data.image_files import open_image, too_large
 
-SHALLOW = (".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib")  # of eight bits, and never transparent
+SHALLOW = (b"\xff\xd8\xff", b"BM")  # first bytes of JPEG and BMP: of eight bits, and never transparent
 GROUNDS: dict[Alpha, str] = {  # what is shown of a cut-out, in words
     "white": "laid on white",
     "black": "laid on black",
@@ -51,12 +52,15 @@ class Survey:
     )  # by the switch that asks for them: other usual readings
 
 
-def survey(files: Iterable[ImageFile], alpha: Alpha, given: Sequence[float] = ()) -> Survey:
-    """Look at every file that may be deep or transparent; `given`: the values of black and white, for all deep files."""
-    paths = [file.path for file in files if file.picture is None and file.path.suffix.casefold() not in SHALLOW]
+def survey(files: Iterable[ImageFile], usual: Reading, given: Sequence[float] = ()) -> Survey:
+    """Look at every file that may be deep or transparent; `given`: the values of black and white, for all deep files.
+
+    `usual`: how all other files are read.
+    """
+    paths = [file.path for file in files if file.picture is None]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        looks = list(pool.map(look, paths))
-    reading, said = Reading(alpha), list[str]()
+        looks = list(pool.map(look if usual.channels == 3 else _look_at_all, paths))
+    reading, said = usual, list[str]()
     others: dict[str, Reading] = {}
     for kind in ("whole", "floating"):
         found = [one.deep for one in looks if one.deep is not None and one.deep.kind == kind]
@@ -69,10 +73,10 @@ def survey(files: Iterable[ImageFile], alpha: Alpha, given: Sequence[float] = ()
         count = "1 file holds" if len(found) == 1 else f"{len(found):,} files hold"
         said.append(f"{count} {what}: {black:,.5g} is black, {white:,.5g} white ({how})")
         for low, high in usual_ranges(found):
-            others[f"DATA_RANGE={low:g},{high:g}"] = replace(Reading(alpha), whole=(low, high), floating=(low, high))
+            others[f"DATA_RANGE={low:g},{high:g}"] = replace(usual, whole=(low, high), floating=(low, high))
     if transparent := sum(one.transparent for one in looks):
         count = "1 file is a cut-out" if transparent == 1 else f"{transparent:,} files are cut-outs"
-        said.append(f"{count}: {GROUNDS[alpha]} (ALPHA={alpha})")
+        said.append(f"{count}: {GROUNDS[usual.alpha]} (ALPHA={usual.alpha})")
         others |= {f"ALPHA={ground}": replace(reading, alpha=ground) for ground in GROUNDS}
     return Survey(reading, tuple(said), {words: other for words, other in others.items() if other != reading})
 
@@ -82,7 +86,11 @@ def look(path: Path) -> Look:
     try:
         if is_array(path):
             return _of_array(path)
-        with Image.open(path) as image:
+        if _is_shallow(path):
+            return Look()
+        with open_image(path) as image:
+            if too_large(image):
+                return Look()  # decoding says so
             if is_deep(image):
                 return Look(extent(values_of(image, path), declared(image)))
             return Look(transparent=is_transparent(image))
@@ -92,6 +100,20 @@ def look(path: Path) -> Look:
         except Exception:  # as below
             return Look()
     except Exception:  # a broken file makes decoders raise nearly anything
+        return Look()
+
+
+def _is_shallow(path: Path) -> bool:
+    """Whether a file needs no look; its first bytes say so, and not its name, which may be another format's."""
+    with path.open("rb") as file:
+        return file.read(3).startswith(SHALLOW)
+
+
+def _look_at_all(path: Path) -> Look:
+    """`look` at all channels of an array or a TIFF."""
+    try:
+        return _of_array(path) if is_array(path) or is_tiff(path) else Look()
+    except Exception:  # as in `look`
         return Look()
 
 

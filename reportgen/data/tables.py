@@ -1,17 +1,25 @@
 """Labels from a table (``LABELS=``): which file shows what, and in which split, if the table says so.
 
-As Kaggle's ``train.csv`` and the ``metadata.csv`` or ``metadata.jsonl`` of Hugging Face's image folders are written.
+As Kaggle's ``train.csv``, the ``metadata.csv`` or ``metadata.jsonl`` of Hugging Face's image folders and COCO's annotations are
+written.
 """
 
+import ast
 import csv
+import io
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from reportgen.base import foreign
 from reportgen.base.errors import UserError
 from reportgen.data.classes import plain
+from reportgen.data.coco import Coco, coco_in
+from reportgen.data.image_files import endings
 
 ENDINGS = (".csv", ".tsv", ".jsonl", ".json")
 COLUMNS = {  # what people call them, as `plain` writes it, the likeliest first
@@ -21,12 +29,37 @@ COLUMNS = {  # what people call them, as `plain` writes it, the likeliest first
     ),
     "label": (
         *("label", "labels", "class", "classname", "category", "target", "species", "breed", "diagnosis", "tag", "y"),
-        *("labelname", "categoryname", "classid", "labelid", "categoryid", "level"),
+        *("labelname", "categoryname", "classid", "labelid", "categoryid", "level", "tags", "classes", "categories"),
+        *("findinglabels", "objects"),
     ),
     "split": ("split", "subset", "set", "partition", "datasplit"),
 }
 WAY_OUT = "give a table with the columns file, label and (optionally) split, or name yours with LABELS_COLUMNS="
-NONE = ("", "nan", "none", "null", "na", "n/a")  # a label that is not known, as pandas and others write it
+NONE = (
+    "",
+    "NaN",
+    "nan",
+    "None",
+    "NULL",
+    "null",
+    "NA",
+    "N/A",
+    "n/a",
+    "<NA>",
+    "#N/A",
+    "#NA",
+)  # what pandas reads as unknown
+ON, OFF = ("1", "1.0", "true"), ("0", "0.0", "false")  # how a column of yes and no is written
+SPLIT_FLAGS = {  # columns of yes and no that say in which split a file is: where it says no, and yes
+    **dict.fromkeys(("isvalid", "isval", "isvalidation"), ("train", "val")),
+    "istest": ("train", "test"),
+    "istrain": ("val", "train"),
+}
+INDEX = re.compile(r"|Unnamed: \d+")  # what pandas calls the column that it counts lines in
+SEPARATORS = ("|", ";", ",")  # of labels in one cell: the first that is in any cell
+BLANK = "blank"
+APART = re.compile(r"""['"]\s+['"]""")  # between two texts of a list
+OF_OBJECTS = ("categories", "category", "labels", "label")  # where Hugging Face's annotated objects say what they are
 
 
 @dataclass(frozen=True)
@@ -34,40 +67,111 @@ class Row:
     """What a table says of one image."""
 
     file: str  # as it is written there
-    label: str  # empty: not known
+    labels: tuple[str, ...] | None  # None: not known
     split: str  # empty: the table does not say
     line: int  # counted from 1
 
+    @property
+    def label(self) -> str:
+        """The first of its labels; empty where it has none."""
+        return self.labels[0] if self.labels else ""
 
-def read_table(path: Path, said_by: str, columns: Sequence[str] = ()) -> tuple[Row, ...]:
-    """Every image that a table names, each once.
 
-    CSV or TSV with a header (commas, semicolons or tabs), JSON lines, or a JSON list of objects. `columns` names those of
-    file, label and split where they are called otherwise than usual. Instead of a label there may be a column of 0 and 1
-    for each class. Raises UserError, beginning with `said_by`.
+@dataclass(frozen=True)
+class Cells:
+    """How the cells of a column of labels are read."""
+
+    several: bool  # whether an image may have several
+    separator: str = "none"  # between them: a character, blank or none
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a table says."""
+
+    rows: tuple[Row, ...]  # every image, each once
+    classes: tuple[str, ...] = ()  # in the table's own order, where it has one
+    said: str = ""  # how its cells were read, where that had to be found out
+
+
+def read_table(
+    path: Path, said_by: str, columns: Sequence[str] = (), several: bool = False, separator: str = ""
+) -> Table:
+    """Every image that a table names.
+
+    CSV or TSV with a header (commas, semicolons or tabs), JSON lines, a JSON list of objects, or COCO's annotations.
+    `columns` names those of file, label and split where they are called otherwise than usual. Instead of a label there may
+    be a column of 0 and 1 for each class. `several`: whether an image may have more than one label: a list, a cell with a
+    `separator`, several ones in its line, or several lines. Raises UserError, beginning with `said_by`.
     """
     if path.suffix.casefold() not in ENDINGS:
         raise UserError(f"{said_by}: its name ends in none of {', '.join(ENDINGS)}: {WAY_OUT}")
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        if path.suffix.casefold() == ".json" and (coco := coco_in(path, said_by)):
+            categories = sorted(coco.categories, key=lambda one: (isinstance(one.id, str), one.id))
+            names = tuple(dict.fromkeys(category.name for category in categories))
+            return Table(_once(_of_coco(coco), said_by, several), names)
+        text = foreign.text(path)
         entries = list(_objects(text, path) if path.suffix.casefold().startswith(".json") else _rows(text))
         if not entries:
             raise ValueError("it is empty")
-        found = list(_read(entries, columns))
-    except OSError:
+        named, rest = _named(entries, columns)
+        cells = Cells(several)
+        if several and "label" in named:
+            written = (entry.get(named["label"]) for _, entry in entries)
+            cells = Cells(several, separator or _separator([value for value in written if isinstance(value, str)]))
+        found = list(_read(entries, named, rest, cells))
+    except FileNotFoundError:
         raise UserError(f"{said_by}: no such file: {WAY_OUT}") from None
     except UnicodeDecodeError:
-        raise UserError(f"{said_by}: not a text file in UTF-8: {WAY_OUT}") from None
-    except (ValueError, csv.Error, RecursionError) as error:
-        raise UserError(f"{said_by}: {str(error).splitlines()[0]}: {WAY_OUT}") from None
-    return _once(found, said_by)
+        raise UserError(f"{said_by}: not a text file in UTF-8: save it as UTF-8") from None
+    except (OSError, ValueError, OverflowError, csv.Error, RecursionError) as error:
+        raise UserError(f"{said_by}: {foreign.in_few_words(error)}: {WAY_OUT}") from None
+    told = cells.separator != "none" and not separator
+    said = f"labels in one cell stand apart by {_in_words(cells.separator)} (LABELS_SEPARATOR=)" if told else ""
+    return Table(_once(found, said_by, several), said=said)
+
+
+def _in_words(separator: str) -> str:
+    return "blanks" if separator == BLANK else f"a {separator!r}"
+
+
+def _separator(cells: Sequence[str]) -> str:
+    """What stands between labels in one cell; blanks only where they make fewer names than there are different cells."""
+    plain_cells = {cell.strip() for cell in cells if not cell.strip().startswith("[")}
+    for separator in SEPARATORS:
+        if any(separator in cell for cell in plain_cells):
+            return separator
+    words = {word for cell in plain_cells for word in cell.split()}
+    return BLANK if any(" " in cell for cell in plain_cells) and len(words) < len(plain_cells) else "none"
+
+
+def _of_coco(coco: Coco) -> Iterator[Row]:
+    """The images of COCO's annotations, each with the categories of its objects; of one without any that is known, too."""
+    names = {category.id: category.name for category in coco.categories}
+    shown: dict[int | str, dict[str, None]] = {}
+    for annotation in coco.annotations:
+        if annotation.category_id not in names:
+            raise ValueError(f"category {annotation.category_id} is not among its categories")
+        shown.setdefault(annotation.image_id, {})[names[annotation.category_id]] = None
+    for number, image in enumerate(coco.images, start=1):
+        yield Row(image.file_name, tuple(shown.get(image.id, ())), "", number)
 
 
 def _rows(text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """The lines of a table with a header, with their numbers."""
+    if re.match(r"sep=.\n", text):  # which Excel writes for itself
+        text = text.partition("\n")[2]
     header = text.partition("\n")[0]
     delimiter = max(",;\t", key=header.count)
-    reader = csv.DictReader(text.splitlines(keepends=True), delimiter=delimiter, skipinitialspace=True)
+    reader = csv.DictReader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True)
+    names = [name for name in reader.fieldnames or () if name]
+    if file := next((name for name in names if _is_picture(name)), None):
+        raise ValueError(
+            f"its first line names a file, {foreign.short(file)!r}, and no columns: write file,label above it"
+        )
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ValueError(f"two of its columns are called {foreign.short(twice)!r}")
     for row in reader:
         if None in row or None in row.values():
             raise ValueError(f"line {reader.line_num} has {'more' if None in row else 'fewer'} cells than the header")
@@ -79,39 +183,59 @@ def _objects(text: str, path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
         document = json.loads(text)
         entries = list(enumerate(document, start=1)) if isinstance(document, list) else [(1, document)]
     else:
-        entries = [(number, json.loads(line)) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+        entries = [(number, json.loads(line)) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
     for number, entry in entries:
         if not isinstance(entry, dict):
             raise ValueError(f"entry {number} is a {type(entry).__name__} where an object with a file should be")
         yield number, entry
 
 
-def _read(entries: Sequence[tuple[int, Mapping[str, Any]]], columns: Sequence[str]) -> Iterator[Row]:
-    named = _columns(list(dict.fromkeys(key for _, entry in entries for key in entry)), columns)
-    rest = [key for _, entry in entries[:1] for key in entry if key not in named.values()]
+Entries = Sequence[tuple[int, Mapping[str, Any]]]
+
+
+def _named(entries: Entries, columns: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """The columns of file, label and split, and the others; without a column of labels, the others are the classes."""
+    there = list(dict.fromkeys(key for _, entry in entries for key in entry))
+    cells = {key: [entry.get(key) for _, entry in entries] for key in there}
+    named = _columns(cells, columns)
+    rest = [key for key in entries[0][1] if key not in named.values() and not _is_index(key, cells[key])]
     if "label" not in named:
         if len(rest) == 1:
             named["label"] = rest[0]
-        elif not all(_flag(entry.get(key)) for _, entry in entries for key in rest) or not rest:
+        elif not all(_are_flags(cells[key]) for key in rest) or not rest:
             raise ValueError(f"which of its columns is the label is not known ({', '.join(map(str, entries[0][1]))})")
+    return named, rest
+
+
+def _read(entries: Entries, named: Mapping[str, str], rest: Sequence[str], cells: Cells) -> Iterator[Row]:
     for number, entry in entries:
         if "label" in named:
-            label = _text(entry.get(named["label"]), number)
+            labels = _labels(entry.get(named["label"]), number, cells)
         else:
-            shown = [key for key in rest if float(entry[key]) == 1]
-            if len(shown) > 1:
-                raise ValueError(
-                    f"line {number}: {len(shown)} classes, {' and '.join(shown[:2])}: one an image is read"
-                )
-            label = shown[0] if shown else ""
+            shown = tuple(str(key) for key in rest if _flag(entry[key]))
+            labels = shown if shown or cells.several else None
+        if labels and len(labels) > 1 and not cells.several:
+            raise ValueError(
+                f"line {number}: {len(labels)} labels, {labels[0]!r} and {labels[1]!r}: OUTPUTS=sigmoid reads several, "
+                "each by itself; else leave one of them"
+            )
         file = _text(entry.get(named["file"]), number)
         if not file:
             raise ValueError(f"line {number}: no file in the column {named['file']}")
-        yield Row(file, label, _text(entry.get(named["split"]), number) if "split" in named else "", number)
+        yield Row(file, labels, _split(entry, named, number), number)
 
 
-def _columns(there: Sequence[str], given: Sequence[str]) -> dict[str, str]:
+def _split(entry: Mapping[str, Any], named: Mapping[str, str], number: int) -> str:
+    """What a table says of a file's split; empty where it says nothing."""
+    if "split" not in named:
+        return ""
+    value, pair = entry.get(named["split"]), SPLIT_FLAGS.get(plain(named["split"]))
+    return pair[bool(_flag(value))] if pair and _flag(value) is not None else _text(value, number)
+
+
+def _columns(cells: Mapping[str, Sequence[Any]], given: Sequence[str]) -> dict[str, str]:
     """The columns of file, label and split by what they hold; those that are not there, or not known, are left out."""
+    there = list(cells)
     found = dict(zip(("file", "label", "split"), given, strict=False))
     for key in found.values():
         if key not in there:
@@ -121,47 +245,122 @@ def _columns(there: Sequence[str], given: Sequence[str]) -> dict[str, str]:
         name = next((name for name in names if name in spelled and spelled[name] not in found.values()), None)
         if what not in found and name is not None:
             found[what] = spelled[name]
-    if "file" not in found:
+    if "split" not in found:
+        flags = (key for name, key in spelled.items() if name in SPLIT_FLAGS and key not in found.values())
+        flag = next(flags, None)
+        if flag is not None and _are_flags(cells[flag]):
+            found["split"] = flag
+    if not given:
         others = [key for key in there if key not in found.values()]
-        if not others:
-            raise ValueError(f"which of its columns is the file is not known ({', '.join(map(str, there))})")
-        found["file"] = others[0]
+        pictures = (key for key in others if all(map(_is_picture, cells[key])))
+        likely = (key for key in others if not _is_index(key, cells[key]) and not _are_flags(cells[key]))
+        # A number of a line is no name of a file, where another column names files in full.
+        if "file" not in found or not any(map(_is_picture, cells[found["file"]])):
+            file = next(pictures, None) or found.get("file") or next(likely, None) or next(iter(others), None)
+            if file is None:
+                raise ValueError(f"which of its columns is the file is not known ({', '.join(map(str, there))})")
+            found["file"] = file
     return found
 
 
-def _flag(value: Any) -> bool:
-    try:
-        return float(value) in (0, 1)
-    except (TypeError, ValueError):
-        return False
+def _is_picture(cell: Any) -> bool:
+    """Whether a cell ends as a name of an image does."""
+    return isinstance(cell, str) and Path(cell.strip()).suffix.casefold() in endings()
+
+
+def _is_index(name: Any, cells: Sequence[Any]) -> bool:
+    """Whether a column counts the lines, as pandas writes it, or is what a comma at the end of each line makes."""
+    whole = all(str(cell).strip().isdecimal() for cell in cells)
+    return INDEX.fullmatch(str(name).strip()) is not None and (whole or not any(cells))
+
+
+def _flag(value: Any) -> bool | None:
+    """Yes or no in a cell; None where it says neither."""
+    said = str(value).strip().casefold()
+    with suppress(ValueError):
+        said = str(float(said))
+    return True if said in ON else False if said in OFF else None
+
+
+def _are_flags(cells: Iterable[Any]) -> bool:
+    return all(_flag(cell) is not None for cell in cells)
+
+
+def _labels(value: Any, number: int, cells: Cells) -> tuple[str, ...] | None:
+    """The labels in a cell, each once; None where they are not known. An empty list is known to name none."""
+    if isinstance(value, Mapping):
+        value = next((value[key] for key in OF_OBJECTS if key in value), value)
+    if isinstance(value, str) and cells.several:
+        value = _split_cell(value.strip(), cells.separator)
+    if not isinstance(value, list):
+        label = _text(value, number)
+        return (label,) if label else None
+    found = tuple(dict.fromkeys(label for one in value if (label := _text(one, number))))
+    return found if found or cells.several else None
+
+
+def _split_cell(cell: str, separator: str) -> str | list[Any]:
+    """A cell's text, or the list that it writes, as Python or JSON or with a separator."""
+    if cell.startswith("[") and cell.endswith("]"):
+        if APART.search(cell):  # as numpy prints a list: Python would join the two
+            raise ValueError(f"{foreign.short(cell)!r} has no commas between its labels")
+        for read in (json.loads, ast.literal_eval):
+            with suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+                return list(read(cell))
+        raise ValueError(f"{foreign.short(cell)!r} is no list of labels")
+    if separator == "none" or cell in NONE:
+        return cell
+    return cell.split() if separator == BLANK else cell.split(separator)
 
 
 def _text(value: Any, number: int) -> str:
     """A cell as text; whole numbers without the fraction that pandas gives them."""
-    if isinstance(value, list):
-        if len(value) > 1:
-            raise ValueError(f"line {number}: {len(value)} labels, {value[0]!r} and {value[1]!r}: one an image is read")
+    if isinstance(value, list) and len(value) < 2:
         value = value[0] if value else ""
-    if isinstance(value, dict):
-        raise ValueError(f"line {number}: an object where a name should be")
+    if isinstance(value, list | Mapping):
+        raise ValueError(
+            f"line {number}: {'a list' if isinstance(value, list) else 'an object'} where a name should be"
+        )
     if isinstance(value, bool):
         value = int(value)
     text = "" if value is None else str(value).strip()
-    if text.casefold() in NONE:
+    if text in NONE:
         return ""
     whole, point, fraction = text.partition(".")
     return whole if point and whole.isdecimal() and fraction.strip("0") == "" else text
 
 
-def _once(rows: Iterable[Row], said_by: str) -> tuple[Row, ...]:
-    """The rows without those that say the same again; raises UserError where two say different things of one image."""
+def _once(rows: Iterable[Row], said_by: str, several: bool) -> tuple[Row, ...]:
+    """The rows without those that say the same again, joined where an image may have `several` labels.
+
+    Raises UserError where two say different things of one image.
+    """
     found: dict[str, Row] = {}
     for row in rows:
         other = found.setdefault(row.file, row)
-        if (other.label, other.split) != (row.label, row.split):
-            what = "labels" if other.label != row.label else "splits"
-            raise UserError(
-                f"{said_by}: {row.file} has two {what}, in lines {other.line} and {row.line}: one an image is read: "
-                "leave one of them out"
-            )
+        found[row.file] = joined(other, row, said_by, several, row.file)
     return tuple(found.values())
+
+
+def joined(one: Row, other: Row, said_by: str, several: bool, what: str) -> Row:
+    """Two rows of one image, `what`, as one; raises UserError where they disagree."""
+    if one.split != other.split:
+        raise UserError(
+            f"{said_by}: lines {one.line} and {other.line} give {what} two splits, {one.split!r} and {other.split!r}: leave "
+            "one of them out"
+        )
+    if several:
+        together = tuple(dict.fromkeys((*(one.labels or ()), *(other.labels or ()))))
+        return replace(one, labels=None if one.labels is None and other.labels is None else together)
+    for row in (one, other):
+        if row.labels is not None and len(row.labels) > 1:
+            raise UserError(
+                f"{said_by}: {what} has {len(row.labels)} labels, {row.labels[0]!r} and {row.labels[1]!r}: give "
+                "OUTPUTS=sigmoid, which reads each by itself, or leave all but one out"
+            )
+    if one.label != other.label:
+        raise UserError(
+            f"{said_by}: lines {one.line} and {other.line} give {what} two labels, {one.label!r} and {other.label!r}: leave "
+            "one of them out, or give OUTPUTS=sigmoid, which reads each by itself"
+        )
+    return one

@@ -1,5 +1,7 @@
 """Which way up a photograph is, as its EXIF data says."""
 
+import numpy as np
+from jaxtyping import Num
 from PIL import ExifTags, Image
 
 SIDEWAYS = (5, 6, 7, 8)  # values of EXIF's orientation that swap width and height
@@ -18,7 +20,10 @@ def orientation(image: Image.Image) -> int:
     """EXIF's orientation, 1 to 8; 1, upright, where the image has none, or where any of its EXIF data is damaged.
 
     Damage anywhere shifts what is read elsewhere, so that nothing such data says can be trusted. Only the head is read.
+    A TIFF is upright: Pillow gives its size as it is seen, and turns its pixels when it decodes them.
     """
+    if image.format == "TIFF":
+        return 1
     try:
         exif = image.getexif()
         found = exif.get(ExifTags.Base.Orientation, 1)
@@ -28,6 +33,15 @@ def orientation(image: Image.Image) -> int:
     except Exception:  # struct.error, TypeError, KeyError, ...: whatever the damage makes Pillow raise
         return 1
     return 1
+
+
+def turned(pixels: Num[np.ndarray, "..."], value: int) -> Num[np.ndarray, "..."]:
+    """Pixels "row column ..." that were stored in an orientation, 1 to 8, turned upright; another value turns nothing."""
+    if value in SIDEWAYS:
+        pixels = pixels.swapaxes(0, 1)
+    if value in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return pixels[:, ::-1] if value in (2, 3, 6, 7) else pixels
 
 
 def size_upright(image: Image.Image) -> tuple[int, int]:

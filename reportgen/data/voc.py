@@ -80,6 +80,13 @@ def is_voc(root: Path) -> bool:
     return _top(root) is not None
 
 
+def voc_splits(root: Path) -> tuple[str, ...]:
+    """Which of train, val and test such a folder lists; of a folder that lists none, all, of which `list_voc` complains."""
+    top = _top(root)
+    there = tuple(name for name in ("train", "val", "test") if top and (top / SETS / f"{name}.txt").is_file())
+    return there or ("train",)
+
+
 def list_voc(root: Path, splits: Sequence[str], said_by: str) -> Listing:
     """Read the annotations of the named splits; `root` is ``VOC2012`` itself, ``VOCdevkit``'s folder or ``VOCdevkit``.
 

@@ -36,6 +36,9 @@ class FeatureMaps(Figure):
     details: tuple[tuple[str, ...], ...]  # one line for each tile: activation, image, class, place
     notes: tuple[str, ...]  # a few words below each map
     net: str = ""  # the net of these maps; empty: the report's own net
+    alike: Float[Array, " map"] | None = (
+        None  # how much more a map's patches are like each other than like other maps'; NaN: unknown
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,13 +79,14 @@ class Panel:
 
 @dataclass(frozen=True)
 class Moved:
-    """The scenes that a chart's x moves, one for each curve, so that the page can show them as moved at each x."""
+    """The scenes that a chart's x moves, one for each curve, so that chart and page can show them as moved at an x."""
 
     scenes: UInt8[Array, "scene row column 3"]  # square, with everything that the moves bring into view
     window: int  # side of the part in view, pixels; it is in the middle if nothing has moved
     ways: tuple[
         str, ...
     ]  # meaning of x in each panel: "shift" (pixels down), "scale" (ratio), "turn" (degrees anticlockwise)
+    letters: tuple[str, ...] = ()  # of the pictures before each row of panels, where x means the same in all of the row
 
 
 @dataclass(frozen=True, kw_only=True)

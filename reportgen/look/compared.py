@@ -3,15 +3,18 @@
 from collections.abc import Mapping
 from typing import Any
 
+from reportgen.data.several import answerable
 from reportgen.look.inputs import Inputs, Judged
 
 ON_VALIDATION = "validation images"
 
 
 def judged(net: Inputs) -> Judged:
-    """What a comparison net says of the images that are there to judge it; of the validation images where there are none."""
-    learned = net.learned
-    return learned.judged or Judged(learned.logits, net.data.val.labels, ON_VALIDATION)
+    """What a comparison net says of the images that are there to judge it; of the validation images that
+    show a class where there are none."""
+    learned, targets = net.learned, net.data.val.targets
+    known = answerable(targets)
+    return learned.judged or Judged(learned.logits[known], targets[known], ON_VALIDATION, net.reading)
 
 
 def not_comparable(nets: Mapping[str, Mapping[str, Any]]) -> str:

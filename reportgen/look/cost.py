@@ -6,14 +6,15 @@ from typing import Any
 import torch
 
 from reportgen import probe
+from reportgen.base.size import Size
 from reportgen.nets.layers import FILTERS
 from reportgen.probe import Graph
 
 
-def cost(net: torch.nn.Module, crop: int) -> dict[str, Any]:
-    """A net's weights, and the multiplications that one image of `crop` pixels costs."""
+def cost(net: torch.nn.Module, crop: Size, channels: int) -> dict[str, Any]:
+    """A net's weights, and the multiplications that one image of that size, of so many channels, costs."""
     device = next(net.parameters()).device
-    graph = probe.trace(net, torch.zeros(1, 3, crop, crop, device=device))
+    graph = probe.trace(net, torch.zeros(1, channels, *crop, device=device))
     return {"parameters": sum(value.numel() for value in net.parameters()), "multiply_adds": multiply_adds(graph)}
 
 

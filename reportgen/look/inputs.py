@@ -17,10 +17,11 @@ from reportgen.data.annotations import Annotations
 from reportgen.data.dataset import Dataset, Multilabel, Split, Transfer
 from reportgen.data.labels import as_seen
 from reportgen.data.reading import stored
-from reportgen.data.transforms import Preprocessing, inner
-from reportgen.look.probabilities import Reading, probabilities
+from reportgen.data.several import right
+from reportgen.data.transforms import Preprocessing, window
 from reportgen.nets.device import resolve_device
 from reportgen.nets.layers import PaperLayer, paper_layers
+from reportgen.nets.probabilities import Reading, probabilities
 from reportgen.nets.snapshots import NET, load_net, snapshots
 from reportgen.nets.world import ALONE, World
 from reportgen.probe import Graph
@@ -34,16 +35,17 @@ Opened = tuple[torch.nn.Module, Preprocessing]
 
 
 class Judged(NamedTuple):
-    """What a comparison net says of the images by which comparison nets are judged."""
+    """What a comparison net says of the images by which comparison nets are judged: of those that are known to show a class."""
 
     logits: Float[np.ndarray, "image class"]
-    labels: Int[np.ndarray, " image"]
+    labels: Int[np.ndarray, "image *class"]  # `Split.targets`
     on: str  # which images these are
+    reading: Reading = "softmax"
 
     @property
     def wrong(self) -> Float[np.ndarray, " image"]:
         """1 where the net is wrong."""
-        return (self.logits.argmax(axis=1) != self.labels).astype(np.float64)
+        return (~right(self.logits.argmax(axis=1), self.labels)).astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,12 @@ class Learned:
         arrays = read_arrays(folder / "predictions.npz")
         judged = None
         if "judged_logits" in arrays:
-            judged = Judged(arrays["judged_logits"], arrays["judged_labels"], numbers["judged_on"])
+            judged = Judged(
+                arrays["judged_logits"],
+                arrays["judged_labels"],
+                numbers["judged_on"],
+                numbers.get("reading", "softmax"),
+            )
         return cls(numbers, arrays["logits"], history, judged)
 
 
@@ -142,6 +149,8 @@ class Inputs:
         0  # of the nets that an analysis trains itself; what it draws of the images does not depend on it
     )
     nodes: tuple[str, ...] = ()  # the nodes that the user names as the paper's layers; empty: found by the rule
+    # Channels, from 0, that are shown of images of many; empty: those that the net came with.
+    shown: tuple[int, ...] = ()
     smooth: Smooth = "factor"  # what GELU, SiLU and their kind do with a projection (see `LayerSettings`)
     world: World = ALONE  # the processes that share the search
 
@@ -200,6 +209,11 @@ class Inputs:
             open_compared=lambda variant, turn: beside.get((variant, turn)),
             batch_size=batch,
         )
+
+    @property
+    def each_label(self) -> "Inputs":
+        """The same inputs, with each validation and test image once for each class that it shows."""
+        return replace(self, data=self.data.each_label) if self.data.several else self
 
     def at_epoch(self, epoch: float) -> "Inputs":
         """The same inputs with the net as it was after an epoch that has a snapshot; 0 is the untrained net."""
@@ -276,6 +290,8 @@ class Inputs:
     def _opened(self) -> Opened:
         trained = self.trained
         net, preprocessing = trained.open_net() if self.epoch is None else trained.snapshots[self.epoch]()
+        if self.shown and preprocessing.order == "ALL":
+            preprocessing = replace(preprocessing, red_green_blue=self.shown)
         return net.to(self.device), preprocessing
 
     @property
@@ -291,8 +307,8 @@ class Inputs:
     @cached_property
     def graph(self) -> Graph:
         """The net as the probe sees it."""
-        crop, channels = self.preprocessing.crop, self.preprocessing.channels
-        return probe.trace(self.net, torch.zeros(1, channels, crop, crop, device=self.device))
+        shape = 1, self.preprocessing.channels, *self.preprocessing.crop
+        return probe.trace(self.net, torch.zeros(shape, device=self.device))
 
     @property
     def loaded(self) -> bool:
@@ -332,8 +348,8 @@ class Inputs:
 
     def pixels(self, split: Split, index: int) -> np.ndarray:
         """The part of one image that the net sees, as RGB pixels: uint8 "row column 3"; in grey where it reads grey."""
-        inside = inner(split.images.shape[1], self.preprocessing.crop)
-        return self.preprocessing.shown(np.asarray(split.images[index, inside, inside]))
+        rows, columns = window(split.images.shape[1:3], self.preprocessing.crop)
+        return self.preprocessing.shown(np.asarray(split.images[index, rows, columns]))
 
 
 def _numbers(folder: Path) -> dict[str, Any]:

@@ -32,6 +32,13 @@ def cut(picture: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
     return cropped
 
 
+def squared(picture: np.ndarray) -> np.ndarray:
+    """A picture "row column channel" in the middle of a square that just holds it; zeros beside it."""
+    side = max(picture.shape[:2])
+    top, left = ((length - side) // 2 for length in picture.shape[:2])
+    return cut(picture, (top, left, top + side, left + side))
+
+
 def grey_at_zero(
     signed: Float[np.ndarray, "map strongest row column 3"],
 ) -> UInt8[np.ndarray, "map strongest row column 3"]:

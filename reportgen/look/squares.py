@@ -6,6 +6,8 @@ A square is three integers: its top row, its left column and its side, in pixels
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from reportgen.base.size import Size
+
 
 def around(places: Float[np.ndarray, "square 2"], sides: Int[np.ndarray, " square"]) -> Int[np.ndarray, "square 3"]:
     """Squares with these centres (x, y) and sides, rounded to the nearest pixel."""
@@ -13,15 +15,15 @@ def around(places: Float[np.ndarray, "square 2"], sides: Int[np.ndarray, " squar
     return np.column_stack([corners[:, 1], corners[:, 0], sides])
 
 
-def inside(squares: Int[np.ndarray, "square 3"], size: int) -> Bool[np.ndarray, " square"]:
-    """Which squares lie wholly inside an image of `size` by `size` pixels."""
+def inside(squares: Int[np.ndarray, "square 3"], size: Size) -> Bool[np.ndarray, " square"]:
+    """Which squares lie wholly inside an image of that size."""
     first = squares[:, :2]
-    return ((first >= 0) & (first + squares[:, 2:] <= size)).all(axis=1)
+    return ((first >= 0) & (first + squares[:, 2:] <= np.array(size))).all(axis=1)
 
 
-def union(squares: Int[np.ndarray, "square 3"], size: int) -> Bool[np.ndarray, "row column"]:
+def union(squares: Int[np.ndarray, "square 3"], size: Size) -> Bool[np.ndarray, "row column"]:
     """The pixels that at least one of the squares covers."""
-    mask = np.zeros((size, size), bool)
+    mask = np.zeros(size, bool)
     for top, left, side in squares:
         mask[max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)] = True
     return mask

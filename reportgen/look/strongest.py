@@ -15,17 +15,18 @@ from torch import Tensor
 
 from reportgen import probe
 from reportgen.base.progress import track
+from reportgen.base.size import Size
 from reportgen.data.dataset import Split
 from reportgen.data.sampling import evenly
 from reportgen.figures.kinds import FeatureMaps
 from reportgen.look.inputs import Inputs
-from reportgen.look.pictures import cut, grey_at_zero
+from reportgen.look.pictures import cut, grey_at_zero, squared
 from reportgen.look.sight import Sight, field_of
+from reportgen.look.statistics import dead
 from reportgen.nets.world import World
 
 STRONGEST = 9
 COMPARED = 200  # images whose responses are kept, for comparing this net with another
-DEAD = 0.05  # of the median of the largest responses of a layer's maps
 
 
 @dataclass(frozen=True)
@@ -153,26 +154,38 @@ class View(NamedTuple):
     patch: UInt8[np.ndarray, "row column 4"]  # the fourth channel is 0 outside the image
 
 
-def view_side(inputs: Inputs, number: int) -> int:
-    """Side in pixels of a layer's `View`s: that of its receptive field, or of the image if that is smaller."""
-    return min(field_of(inputs, number).size[0], inputs.preprocessing.crop)
+def view_size(inputs: Inputs, number: int) -> Size:
+    """What a layer's `View`s show, in pixels: its receptive field, or the image where that is smaller."""
+    field, crop = field_of(inputs, number).size, inputs.preprocessing.crop
+    return Size(min(field[0], crop.rows), min(field[1], crop.columns))
 
 
-def views(inputs: Inputs, number: int, split: Split, image: int, units: Sequence[probe.Activation]) -> list[View]:
+def box_of_view(receptive: Any, crop: Size, row: int, column: int) -> tuple[int, int, int, int]:
+    """What the `View` of a unit shows of the image, as (top, left, bottom, right)."""
+    top, left, bottom, right = receptive.box(row, column)
+    down = (top, bottom) if receptive.size[0] < crop.rows else (0, crop.rows)
+    along = (left, right) if receptive.size[1] < crop.columns else (0, crop.columns)
+    return down[0], along[0], down[1], along[1]
+
+
+def views(
+    inputs: Inputs, number: int, split: Split, image: int, units: Sequence[probe.Activation], projected: bool = True
+) -> list[View]:
     """Project activations of a layer that one image causes, all above zero, with a single forward pass.
 
-    Projections and patches are cut to the receptive field, or are the whole image where that is smaller. Projections of
-    a net that cannot be projected (`Inputs.no_projection`) are zero.
+    Projections and patches are cut to the receptive field, or are the whole image where that is smaller; what is oblong
+    lies in the middle of a square. Projections are zero where they are not wanted (`projected`), and of a net that cannot
+    be projected (`Inputs.no_projection`).
     """
     receptive, crop = field_of(inputs, number), inputs.preprocessing.crop
     pixels = inputs.pixels(split, image)
     opaque = np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])
     found = []
-    blank = np.zeros((crop, crop, 3), np.float32)
-    wholes = [blank] * len(units) if inputs.no_projection(number) else project(inputs, split, image, units)
+    blank, none = np.zeros((*crop, 3), np.float32), not projected or inputs.no_projection(number)
+    wholes = [blank] * len(units) if none else project(inputs, split, image, units)
     for unit, whole in zip(units, wholes, strict=True):
-        box = receptive.box(unit.row, unit.column) if receptive.size[0] < crop else (0, 0, crop, crop)
-        found.append(View(cut(whole, box), cut(opaque, box)))
+        box = box_of_view(receptive, crop, unit.row, unit.column)
+        found.append(View(squared(cut(whole, box)), squared(cut(opaque, box))))
     return found
 
 
@@ -198,14 +211,14 @@ def on_pixels(
 
 
 def by_image(
-    inputs: Inputs, number: int, top: Top, units: Sequence[tuple[int, int]]
+    inputs: Inputs, number: int, top: Top, units: Sequence[tuple[int, int]], doing: str = "project"
 ) -> Iterator[tuple[int, list[tuple[int, int]], list[probe.Activation]]]:
     """A layer's strongest activations, given as (map, rank), grouped by image, so that each image is forwarded once."""
     layer = inputs.layer(number)
     wanted: dict[int, list[tuple[int, int]]] = {}
     for map_, rank in units:
         wanted.setdefault(int(top.images[map_, rank]), []).append((map_, rank))
-    for image, chosen in track(sorted(wanted.items()), f"project layer {number}", len(wanted)):
+    for image, chosen in track(sorted(wanted.items()), f"{doing} layer {number}", len(wanted)):
         places = ((map_, int(top.rows[map_, rank]), int(top.columns[map_, rank])) for map_, rank in chosen)
         yield image, chosen, [probe.Activation(layer.map, *place) for place in places]
 
@@ -230,7 +243,7 @@ def views_of_maps(
 
     Zeros where there is no activation.
     """
-    side, ranks = view_side(inputs, number), top.values.shape[1]
+    side, ranks = max(view_size(inputs, number)), top.values.shape[1]
     projected = np.zeros((len(maps), ranks, side, side, 3), np.float32)
     patches = np.zeros((len(maps), ranks, side, side, 4), np.uint8)
     places = {int(map_): place for place, map_ in enumerate(maps)}
@@ -244,10 +257,10 @@ def views_of_maps(
 def picture_maps(inputs: Inputs, number: int, top: Top, maps: Int[np.ndarray, " shown"]) -> Pictures:
     """Pictures of some maps' strongest activations over the validation images: projections and the patches behind them."""
     projected, patches = views_of_maps(inputs, number, inputs.data.val, top, maps)
-    names, labels = inputs.data.val.names, inputs.data.val.labels
+    names = inputs.data.val.names
     kinds = tuple(
         tuple(
-            inputs.data.classes[labels[top.images[number_, rank]]] if top.active[number_, rank] else ""
+            inputs.data.val.said(top.images[number_, rank], inputs.data.classes) if top.active[number_, rank] else ""
             for rank in range(STRONGEST)
         )
         for number_ in maps
@@ -293,15 +306,6 @@ def filter_pictures(
     return (127.5 + 127.5 * filters / largest).round().astype(np.uint8)
 
 
-def dead(largest: Float[np.ndarray, " map"]) -> Bool[np.ndarray, " map"]:
-    """Which of a layer's maps are dead: their largest response is below 5 % of the median over the layer's maps.
-
-    All are dead where that median is not above zero.
-    """
-    median = np.median(largest.clip(min=0))
-    return largest < DEAD * median if median > 0 else np.ones(len(largest), bool)
-
-
 def dead_share(top: Top) -> float:
     """Share of a layer's maps that are dead."""
     return float(dead(top.values[:, 0]).mean())
@@ -315,31 +319,25 @@ def feature_maps(
     title: str = "",
     net: str = "",
     look_for: str = "what the nine have in common",
+    beside: bool = True,
 ) -> FeatureMaps:
     """Figure 2 for one layer, whose units see as `sight` says; `images`: which were searched (`searched`).
 
-    `net` says of which net, where it is not the report's own.
+    `net` says of which net, where it is not the report's own; `beside`: whether the patches stand beside the projections, or
+    are shown on demand alone.
     """
-    cutting = f"the whole image is shown: {sight.words}"
-    if sight.cut:
-        cutting = (
-            f"each patch is the {sight.field} x {sight.field} px receptive field of one activation; hatching lies "
-            "outside the image"
-        )
+    cutting = f"the whole image is shown: {sight.words}" + (f"; {sight.hatched}" if sight.hatched else "")
+    if sight.cut and sight.field:
+        cutting = f"each picture is the {sight.field.by} px receptive field of one activation; {sight.hatched}"
     of = f" of {net}" if net else ""
     projected = pictures.projections is not None
-    what = (
-        f"Left of each pair: the nine strongest activations over {images}, projected to pixels by the "
-        "deconvnet (grey is zero, contrast alike within a map). Right: the image patches that caused them; "
-        if projected
-        else f"The image patches that caused the nine strongest activations over {images}; "
-    )
+    what = _what(images, projected, beside)
     return FeatureMaps(
         title=title or f"Layer {number}",
         caption=f"{len(pictures.maps)} feature maps of layer {number}{of}, drawn at random. {what}{cutting}. Look for "
         f"{look_for}.",
         alt=f"For {len(pictures.maps)} feature maps of layer {number}{of}: "
-        f"{'nine projections beside ' * projected}nine image patches. "
+        f"{_pictured(projected, beside)}. "
         + " ".join(
             f"Map {number_}: {seen(kinds)}." for number_, kinds in zip(pictures.maps, pictures.kinds, strict=True)
         ),
@@ -352,6 +350,28 @@ def feature_maps(
         notes=tuple(seen(kinds) for kinds in pictures.kinds),
         net=net,
     )
+
+
+def _what(images: str, projected: bool, beside: bool) -> str:
+    """What a figure of feature maps shows, for its caption, up to how the pictures are cut."""
+    if not projected:
+        return f"The image patches that caused the nine strongest activations over {images}; "
+    if not beside:
+        return (
+            f"The nine strongest activations over {images}, projected to pixels by the deconvnet (grey is zero, contrast "
+            "alike within a map); on a screen, the image patches that caused them can be shown, too; "
+        )
+    return (
+        f"Left of each pair: the nine strongest activations over {images}, projected to pixels by the deconvnet (grey is "
+        "zero, contrast alike within a map). Right: the image patches that caused them; "
+    )
+
+
+def _pictured(projected: bool, beside: bool) -> str:
+    """What is shown of a map, in words."""
+    if not projected:
+        return "nine image patches"
+    return "nine projections beside nine image patches" if beside else "nine projections"
 
 
 def searched(images: int, data: str = "") -> str:

@@ -19,12 +19,17 @@ Ask = Callable[[Float[Tensor, "1 channel row column"]], Float[Tensor, "1 output"
 
 
 def check_steady(ask: Ask, net: nn.Module, image: Float[Tensor, "1 channel row column"], name: str) -> None:
-    """Raise UserError for a net that answers differently when it sees an image again.
+    """Raise UserError for a net that answers differently when it sees an image again, or that changes the image.
 
     `ask`: runs the net. Another image is shown between, because a net may remember.
     """
+    given = image.clone()
     with _drawing(net) as drawing:
         first, other = ask(image), image.flip(-1) * 0.5
+    if not image.equal(given):
+        raise UserError(
+            f"MODEL={name}: it changes the image that it is given: write x = x - mean, not x -= mean, or clone the image first"
+        )
     again = AGAIN_AFTER_CHANCE if drawing else AGAIN
     largest = first.abs().max().item()
     for _ in range(again):

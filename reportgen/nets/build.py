@@ -7,9 +7,11 @@ weights, and ``entry``, which part of what it returns are its outputs.
 """
 
 import copy
+import inspect
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import wraps
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -22,12 +24,14 @@ from torch.nn.parameter import is_lazy
 
 from reportgen.base.errors import UserError
 from reportgen.base.names import nearest
+from reportgen.base.size import Size
 from reportgen.nets.answers import answering
 from reportgen.nets.users_code import users_code
 from reportgen.nets.zfnet import ZFNet
 from reportgen.settings.recipes import OWN_NETS, Architecture
 from reportgen.settings.sections import FOLDER, TIMM
 
+COLOURS = 3  # channels of an image
 WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 QUANTISED = ("torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized", "torch.nn.quantized", "torch.nn.intrinsic.q")
 _made: WeakSet[nn.Module] = WeakSet()  # by factories: a net that a factory gives twice must be copied
@@ -117,10 +121,23 @@ def _from_factory(name: str, arguments: Mapping[str, Any]) -> nn.Module:
         raise UserError(f"MODEL={name}: the factory gave a {type(net).__name__}, not a torch.nn.Module")
     net = _unwrapped(net)
     _check(net, name)
+    _give_themselves_back(type(net))
     if net in _made:
         net = copy.deepcopy(net)
     _made.add(net)
     return net.float()  # of half or double precision: everything here is computed in single
+
+
+def born(
+    name: str, arguments: Mapping[str, Any], crop: Size, channels: int = COLOURS
+) -> tuple[nn.Module, dict[str, Any]]:
+    """The net with all its weights, and how its description says that it must see an image first, where some had no shape."""
+    net = make(name, arguments)
+    if not unborn(net):
+        return net, {}
+    first = [channels, *crop]
+    show_first(net, name, first)
+    return net, {"first": first}
 
 
 def unborn(net: nn.Module) -> bool:
@@ -145,19 +162,50 @@ def show_first(net: nn.Module, name: str, shape: Sequence[int]) -> None:
 def cannot_read(net: nn.Module, name: str, shape: Sequence[int], error: BaseException) -> UserError:
     """What to say of a net whose forward pass raises an error on an image of that shape (channel, row, column)."""
     first = next((module for module in net.modules() if isinstance(module, nn.Conv2d)), None)
+    if first is not None and shape[0] == 1 and first.in_channels == COLOURS:
+        return UserError(f"MODEL={name}: its first convolution takes 3 channels: leave PREPROCESSING_ORDER=L out")
+    if first is not None and first.in_channels == 1:
+        return UserError(
+            f"MODEL={name}: its first convolution takes 1 channel: PREPROCESSING_ORDER=L shows it the luminance"
+        )
     if first is not None and first.in_channels not in (0, shape[0]):  # 0: a lazy one
         return UserError(
             f"MODEL={name}: its first convolution takes {first.in_channels} channel{'s' * (first.in_channels != 1)}, images have "
-            f"{shape[0]}: give a factory that wraps the net and turns red, green and blue into what it reads: WEIGHTS= may stay "
-            "the file of the net itself"
+            f"{shape[0]}: if the files hold as many (.npy, TIFF), DATA_CHANNELS={first.in_channels} reads them; else give a factory "
+            "that wraps the net and turns them into what it reads: WEIGHTS= may stay the file of the net itself"
         )
-    return UserError(f"MODEL={name}: it cannot read {shape[1]} px images, DATA_CROP={shape[1]} ({in_one_line(error)})")
+    size = Size(shape[1], shape[2])
+    halves = "BFloat16" in str(error) or "Half" in str(error)
+    if halves and all(value.dtype == torch.float32 for value in net.parameters()):
+        return UserError(
+            f"MODEL={name}: {in_one_line(error)}: it is examined in single precision: cast to the type of its weights "
+            "(x.to(self.conv.weight.dtype)), or not at all"
+        )
+    return UserError(f"MODEL={name}: it cannot read {size} px images, DATA_CROP={size} ({in_one_line(error)})")
 
 
 def _unwrapped(net: nn.Module) -> nn.Module:
     """The net itself, without the wrappers of torch.compile and of training on several GPUs: they cannot be followed."""
     inner = net.module if isinstance(net, WRAPPERS) else getattr(net, "_orig_mod", net)
     return net if inner is net else _unwrapped(inner)
+
+
+def _give_themselves_back(kind: type[nn.Module]) -> None:
+    """Let ``train()`` and ``eval()`` of a class return the net where its own forget to: a plain ``net.eval()`` never missed it."""
+    for owner in kind.__mro__[: kind.__mro__.index(nn.Module)]:
+        for name in ("train", "eval"):
+            own = vars(owner).get(name)
+            if inspect.isfunction(own) and not hasattr(own, "__wrapped__"):
+                setattr(owner, name, _giving_itself_back(own))
+
+
+def _giving_itself_back(change: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(change)
+    def changed(net: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        found = change(net, *args, **kwargs)
+        return net if found is None else found
+
+    return changed
 
 
 def _check(net: nn.Module, name: str) -> None:

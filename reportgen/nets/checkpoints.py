@@ -1,7 +1,7 @@
 """Weights in files: reading them without running anything, and putting them into a net.
 
-A file is a safetensors file, or a pickle that is read with ``weights_only=True``: anything else in a pickle is
-refused, and none of it runs.
+A file is a safetensors file, or a pickle that is read with ``weights_only=True``: what trainings commonly note beside their
+weights is passed over, anything else in a pickle is refused, and none of it runs.
 """
 
 import pickle
@@ -13,17 +13,59 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic.dataclasses import dataclass as checked
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
+from torch.serialization import safe_globals
 
+from reportgen.base import foreign
 from reportgen.base.errors import UserError
 from reportgen.base.progress import say
 from reportgen.nets.matching import Match, matches, strangers
 
+GIVE = "give a .safetensors, .pt or .pth file"
+INDEX = ".index.json"  # how the name of an index ends
 NAMED = 3  # names in a message
 DEEPEST = 8  # mappings in each other that are looked into
 
 State = dict[str, Tensor]
+
+
+class _PassedOver:
+    """Stands for what a training noted beside its weights: keeps nothing of it, and runs nothing of its class."""
+
+    def __new__(cls, *args: Any) -> "_PassedOver":
+        return object.__new__(cls)
+
+    def __init__(self, *args: Any) -> None:
+        pass
+
+    def __setstate__(self, state: Any) -> None:
+        pass
+
+
+def _plain_mapping(*args: Any) -> dict:
+    """Stands for a mapping with a default: what is put into it is kept, as it may be weights."""
+    return {}
+
+
+_NUMPY = ("multiarray.scalar", "multiarray._reconstruct", "numeric._frombuffer")
+NOTED = (
+    *(f"numpy.{core}.{name}" for core in ("core", "_core") for name in _NUMPY),
+    *("numpy.dtype", "numpy.ndarray", "argparse.Namespace"),
+    *("datetime.datetime", "datetime.date", "datetime.time", "datetime.timedelta", "datetime.timezone"),
+    *("pathlib.PosixPath", "pathlib.WindowsPath", "pathlib.PurePosixPath", "pathlib.PureWindowsPath", "pathlib.Path"),
+    *(f"{module}.{name}" for module in ("builtins", "__builtin__") for name in ("list", "dict", "int", "float", "str")),
+)  # by the names that a pickle has for them
+# torch takes each of these in the place of what the pickle names, which is not called.
+_IN_PLACE: list[Any] = [*((_PassedOver, name) for name in NOTED), (_plain_mapping, "collections.defaultdict")]
+
+
+@checked(frozen=True)
+class _Index:
+    """What transformers and others write beside weights that are spread over files: in which file each lies."""
+
+    weight_map: dict[str, str]
 
 
 def read_state(path: Path, said_by: str) -> State:
@@ -31,10 +73,13 @@ def read_state(path: Path, said_by: str) -> State:
 
     Raises UserError, beginning with `said_by`, for a file that is damaged, that holds no weights, or that carries code.
     """
-    if path.suffix == ".safetensors":
+    if path.name.endswith(INDEX):
+        found: Any = {name: read_state(part, said_by) for name, part in _parts(path, said_by).items()}
+        return {name: tensor for part in found.values() for name, tensor in part.items()}
+    if _is_safetensors(path, said_by):
         try:
             with safe_open(path, framework="pt") as file:
-                found: Any = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no mapping)
+                found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no mapping)
         except (SafetensorError, OSError) as error:
             raise UserError(f"{said_by}: not a safetensors file, or a damaged one ({error})") from None
     else:
@@ -47,14 +92,38 @@ def read_state(path: Path, said_by: str) -> State:
     return state
 
 
+def _parts(index: Path, said_by: str) -> dict[str, Path]:
+    """The files beside an index over which the weights of a large net were spread."""
+    with foreign.reading(said_by, "an index of weights", GIVE):
+        written: _Index = foreign.document(index, _Index)
+        names = dict.fromkeys(written.weight_map.values())
+    parts = {name: foreign.inside(index.parent, name, said_by) for name in names}
+    if missing := next((name for name, part in parts.items() if not part.is_file()), None):
+        raise UserError(f"{said_by}: it names {missing}, which is not beside it: put it there")
+    return parts
+
+
+def _is_safetensors(path: Path, said_by: str) -> bool:
+    """Whether a file is one of safetensors; its first bytes say so, and not its name. Raises UserError for one of neither kind."""
+    with foreign.reading(said_by, "a checkpoint", GIVE), foreign.opened(path) as file:
+        head = file.read(9)
+    if head.startswith((b"PK", b"\x80")):  # a zip file, as torch.save writes it, or a pickle
+        return False
+    if head == b"version h":
+        raise UserError(f"{said_by}: a pointer of Git LFS, not the file itself: run git lfs pull there")
+    if not head:
+        raise UserError(f"{said_by}: an empty file: {GIVE}")
+    if path.suffix.casefold() != ".safetensors" and head[8:] != b"{":
+        raise UserError(f"{said_by}: not a checkpoint of torch's, or a damaged one")
+    return True
+
+
 def _read_pickle(path: Path, said_by: str) -> Any:
-    with path.open("rb") as file:
-        if not file.read(2).startswith((b"PK", b"\x80")):  # a zip file, as torch.save writes it, or a pickle
-            raise UserError(f"{said_by}: not a checkpoint of torch's, or a damaged one")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's own notes on old formats
-            return torch.load(path, map_location="cpu", weights_only=True)
+            with safe_globals(_IN_PLACE), path.open("rb") as file:  # of a path torch, too, would go by its ending
+                return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         asked = re.search(r"GLOBAL (\S+)", str(error))
         if asked is None and "unsupported" not in str(error).lower():
@@ -64,16 +133,11 @@ def _read_pickle(path: Path, said_by: str) -> Any:
             f"{said_by}: it holds more than weights{what}, which could run code, so it was not opened: save the net's "
             "state dict alone, torch.save(net.state_dict(), ...)"
         ) from None
-    except (
-        RuntimeError,
-        EOFError,
-        ValueError,
-        KeyError,
-        OSError,
-        UnicodeDecodeError,
-        IndexError,
-        AttributeError,
-    ) as error:
+    except Exception as error:  # a damaged file makes torch raise nearly anything
+        if "TorchScript" in str(error):
+            raise UserError(
+                f"{said_by}: a TorchScript archive: save its weights alone, torch.save(torch.jit.load(...).state_dict(), ...)"
+            ) from None
         first = str(error).strip().split("\n")[0]
         raise UserError(
             f"{said_by}: not a checkpoint of torch's, or a damaged one ({first or type(error).__name__})"
@@ -82,6 +146,8 @@ def _read_pickle(path: Path, said_by: str) -> Any:
 
 def _tensors(found: Any, way: str = "", depth: int = 0) -> Iterator[tuple[str, Tensor]]:
     """The tensors of a checkpoint, in whatever mappings a training script put them, with the way to each."""
+    if isinstance(found, list | tuple):  # as of (epoch, state dict); tensors in a list have no names
+        found = {str(place): value for place, value in enumerate(found) if isinstance(value, Mapping)}
     if isinstance(found, Mapping) and depth < DEEPEST:
         for name, value in found.items():
             if isinstance(value, Tensor):
@@ -115,13 +181,28 @@ def fit(net: nn.Module, state: State, name: str, said_by: str, key: str = "") ->
                 f"{said_by} does not fit {name}: {here} has shape {_shape(state[there])} in the file, {_shape(wanted[here])} "
                 "in the net"
             )
-        if state[there].is_floating_point() and not state[there].isfinite().all():
+        if kind := _other_kind(state[there], wanted[here]):
+            raise UserError(
+                f"{said_by}: {here} holds {kind}, the net has ordinary numbers there: give the net's own weights"
+            )
+        if state[there].is_floating_point() and not state[there].to_dense().isfinite().all():
             raise UserError(f"{said_by}: {here} is not finite: the training that wrote this file had diverged")
-    net.load_state_dict({here: state[there] for here, there in match.names.items()}, strict=False)
+    net.load_state_dict({here: state[there].to_dense() for here, there in match.names.items()}, strict=False)
     said = tuple(f"{said_by}: {line}" for line in _said(found, beside))
     for line in said:
         say(f"  {line}")
     return Fitted(match.key if len(found) > 1 else "", said)
+
+
+def _other_kind(there: Tensor, here: Tensor) -> str:
+    """What a tensor of a file holds, where torch would copy it into a net's weight and change what it means."""
+    if not here.is_floating_point():
+        return ""
+    if there.is_quantized:
+        return "quantised numbers"
+    if there.is_complex():
+        return "complex numbers"
+    return "" if there.is_floating_point() else f"whole numbers ({str(there.dtype).removeprefix('torch.')})"
 
 
 def _said(found: list[Match], beside: list[str]) -> Iterator[str]:

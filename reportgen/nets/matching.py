@@ -56,7 +56,9 @@ def matches(net: nn.Module, state: State, key: str, said_by: str) -> list[Match]
     trained = {name for name, value in net.named_parameters() if value.requires_grad}
     found = [
         _match(before, tensors, within, inner, wanted, trained)
-        for within, inner in _grouped({name: name for name in wanted}, at_least=len(wanted) / 2).items()
+        for within, inner in _grouped(
+            {name.replace(COMPILED, ""): name for name in wanted}, at_least=len(wanted) / 2
+        ).items()
         for before, tensors in _grouped(names).items()
     ]
     found = [match for match in found if match.names] or [_match(_largest_mapping(names), {}, "", {}, wanted, trained)]
@@ -94,7 +96,13 @@ def _match(
     before: str, tensors: Mapping[str, str], within: str, inner: Mapping[str, str], wanted: State, trained: set[str]
 ) -> Match:
     names = {name: tensors[rest] for rest, name in inner.items() if rest in tensors}
-    lacking = [name for name in wanted if name not in names and not name.endswith(OPTIONAL)]
+    # Of weights that two layers share, safetensors keeps one.
+    taken = {wanted[name].data_ptr() for name in names if wanted[name].numel()}
+    lacking = [
+        name
+        for name, value in wanted.items()
+        if name not in names and not name.endswith(OPTIONAL) and value.data_ptr() not in taken
+    ]
     own = [name for name in lacking if within and not name.startswith(within) and name not in trained]
     return Match(before, within, names, [name for name in lacking if name not in own], own)
 

@@ -2,17 +2,20 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from urllib.error import URLError
 
 import torch
+from PIL import Image
 
 from reportgen.base.errors import UserError
 from reportgen.base.names import nearest
+from reportgen.base.size import Size
 from reportgen.data.classes import ClassName
 from reportgen.data.transforms import Channels
 from reportgen.nets.build import check_classifier
 from reportgen.nets.checkpoints import State
+from reportgen.settings.sections import Interpolation, Scaled
 
 
 @dataclass(frozen=True)
@@ -20,14 +23,28 @@ class Preset:
     """What is said about a net's own weights by whoever publishes them."""
 
     label: str  # "SqueezeNet1_1_Weights.IMAGENET1K_V1"
-    size: int  # pixels: the shorter side is scaled to this
-    crop: int
+    size: Size  # pixels: images are scaled until they cover this
+    crop: Size
     mean: Channels
     deviation: Channels
     classes: tuple[ClassName, ...]
     arguments: dict[str, Any]  # of the constructor
     range: float = 1.0
     order: Literal["RGB", "BGR"] = "RGB"
+    interpolation: Interpolation = "bicubic"
+
+    @property
+    def scaled(self) -> Scaled:
+        """How images are scaled for it."""
+        return Scaled(self.size, self.crop, self.interpolation)
+
+
+def known_interpolation(said: object) -> Interpolation:
+    """What a publisher calls an interpolation: by name, or by Pillow's number; bicubic, where it is none or any."""
+    names: tuple[Interpolation, ...] = get_args(Interpolation)
+    known: dict[object, Interpolation] = {name: name for name in names}
+    known |= {int(Image.Resampling[name.upper()]): name for name in names}
+    return known.get(said, "bicubic")
 
 
 def preset(name: str, weights: str) -> Preset:
@@ -49,12 +66,13 @@ def preset(name: str, weights: str) -> Preset:
         arguments["image_size"] = transforms.crop_size[0]
     return Preset(
         label=str(entry),
-        size=max(transforms.resize_size[0], transforms.crop_size[0]),
-        crop=transforms.crop_size[0],
+        size=Size.of(max(transforms.resize_size[0], transforms.crop_size[0])),
+        crop=Size.of(transforms.crop_size[0]),
         mean=tuple(transforms.mean),
         deviation=tuple(transforms.std),
         classes=tuple(ClassName(name) for name in entry.meta["categories"]),
         arguments=arguments,
+        interpolation=known_interpolation(transforms.interpolation.value),
     )
 
 

@@ -1,8 +1,8 @@
 """Nets in files that explain themselves, and the snapshots that training leaves behind."""
 
 import json
+import pickle
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
+from reportgen.base import foreign
 from reportgen.base.artifacts import write_bytes
 from reportgen.base.errors import UserError
+from reportgen.base.progress import say
 from reportgen.data.transforms import Preprocessing
 from reportgen.nets.build import build
 from reportgen.nets.zfnet import ZFNet
@@ -53,7 +55,7 @@ def save_net(
         places.add(tensor.data_ptr())
     if description is None:
         assert isinstance(net, ZFNet)
-        description = {"architecture": asdict(net.architecture)}
+        description = {"architecture": net.architecture.as_json()}
     document = {**description, "preprocessing": preprocessing.as_json(), **more}
     # one entry: with several, safetensors writes them in an order that differs from run to run
     metadata = {"reportgen": json.dumps(document, sort_keys=True)}
@@ -69,12 +71,17 @@ def load_net(path: Path) -> tuple[nn.Module, Preprocessing]:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no mapping)
-    except SafetensorError as error:
+    except (SafetensorError, OSError) as error:
         raise UserError(f"{path} is damaged ({error}): delete its folder, and reportgen makes it again") from None
     if "reportgen" not in metadata:
         raise UserError(f"{path} does not say which net it holds: reportgen did not write it")
-    document = json.loads(metadata["reportgen"])
-    net = build(document)
+    try:
+        document: dict[str, Any] = foreign.parsed(metadata["reportgen"].encode(), dict[str, Any])
+        net, preprocessing = build(document), Preprocessing.from_json(document["preprocessing"])
+    except (ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:  # of no net that can be built
+        raise UserError(
+            f"{path} is damaged ({foreign.in_few_words(error)}): delete its folder, and reportgen makes it again"
+        ) from None
     try:
         net.load_state_dict(weights)
     except RuntimeError as error:
@@ -82,4 +89,20 @@ def load_net(path: Path) -> tuple[nn.Module, Preprocessing]:
         raise UserError(
             f"{path} does not fit its net: {first} Delete its folder, and reportgen makes it again"
         ) from None
-    return net.to(memory_format=torch.channels_last).eval(), Preprocessing.from_json(document["preprocessing"])
+    # torch has no channels_last of tensors of five axes and others at once.
+    solid = any(value.dim() == 5 for value in (*net.parameters(), *net.buffers()))
+    return (net if solid else net.to(memory_format=torch.channels_last)).eval(), preprocessing
+
+
+def interrupted(path: Path, device: torch.device) -> dict[str, Any] | None:
+    """The state of a training that was interrupted; None where there is none, or, and said, where the file is damaged."""
+    if not path.exists():
+        return None
+    try:
+        found = torch.load(path, map_location=device, weights_only=True)
+    except (RuntimeError, ValueError, EOFError, pickle.UnpicklingError):
+        found = None
+    if isinstance(found, dict) and {"identity", "net", "optimiser", "history"} <= found.keys():
+        return found
+    say(f"warning: {path} is damaged: training begins anew")
+    return None

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from reportgen.base.size import Size
 from reportgen.settings.recipes import CLASSIFIER, CONVOLUTIONS, NORMALISED, POOLED, Architecture, LayerShape
 
 Initialisation = Literal["paper", "default"]
@@ -48,9 +49,9 @@ class MeanImage(nn.Module):
 
     mean: Tensor
 
-    def __init__(self, side: int) -> None:
+    def __init__(self, size: Size, channels: int) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.zeros(3, side, side))
+        self.register_buffer("mean", torch.zeros(channels, *size))
 
     @no_type_check  # torch.fx calls it with stand-ins for tensors
     def forward(self, images: Float[Tensor, "image channel row column"]) -> Float[Tensor, "image channel row column"]:
@@ -69,9 +70,9 @@ class ZFNet(nn.Module):
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         self.architecture = architecture
-        inputs, flat = 3, False
+        inputs, flat = architecture.channels, False
         if architecture.mean_image:
-            self.mean_image = MeanImage(architecture.input_size)
+            self.mean_image = MeanImage(architecture.input_size, architecture.channels)
         with torch.random.fork_rng(devices=[]):  # modules draw weights from the global generator: leave it as it was
             for shape in architecture.shapes():
                 if shape.layer in CONVOLUTIONS:
@@ -79,7 +80,7 @@ class ZFNet(nn.Module):
                     inputs = shape.maps
                     size = shape.output
                 else:
-                    block = _fully_connected(shape, inputs if flat else inputs * size * size, not flat, architecture)
+                    block = _fully_connected(shape, inputs if flat else inputs * size.area, not flat, architecture)
                     inputs, flat = shape.maps, True
                 self.add_module(f"layer{shape.layer}", nn.Sequential(block))
 

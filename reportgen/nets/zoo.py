@@ -1,6 +1,5 @@
 """Nets of timm by name (``timm/resnet10t``) and of transformers by folder (``hf/path/to/folder``): both are optional."""
 
-import json
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -9,13 +8,16 @@ from typing import Any
 
 from torch import nn
 
+from reportgen.base import foreign
 from reportgen.base.errors import UserError
 from reportgen.base.names import nearest
+from reportgen.base.size import Size
 from reportgen.data.classes import ClassName
 from reportgen.data.transforms import Channels
 from reportgen.nets.build import in_one_line
 from reportgen.nets.checkpoints import State
-from reportgen.nets.presets import Preset
+from reportgen.nets.presets import Preset, known_interpolation
+from reportgen.nets.sizes import MOST_SIDE
 from reportgen.settings.sections import FOLDER, TIMM
 
 IMAGENET_CROP = 224  # pixels, where nobody says
@@ -60,10 +62,19 @@ def _preset_of_timm(name: str) -> Preset | None:
     said = timm.get_pretrained_cfg(known)
     if said is None:
         return None
-    crop = said.input_size[-1]
+    crop = Size.of(tuple(said.input_size[-2:]))
     share = said.crop_pct or 1.0
     label = f"timm/{said.architecture or known}{f'.{said.tag}' if said.tag else ''}"
-    return Preset(label, round(crop / share), crop, tuple(said.mean), tuple(said.std), _timms_classes(timm, said), {})
+    return Preset(
+        label=label,
+        size=crop.scaled(1 / share),
+        crop=crop,
+        mean=tuple(said.mean),
+        deviation=tuple(said.std),
+        classes=_timms_classes(timm, said),
+        arguments={},
+        interpolation=known_interpolation(said.interpolation),
+    )
 
 
 def _timms_classes(timm: ModuleType, said: Any) -> tuple[ClassName, ...]:
@@ -90,6 +101,20 @@ def _weights_of_timm(name: str) -> State:
             f"WEIGHTS=DEFAULT: the weights of {known} cannot be had from {place} ({in_one_line(error)}): download them "
             "elsewhere and give WEIGHTS=path/to/model.safetensors"
         ) from None
+
+
+def in_timms_words(name: str, path: Path) -> State | None:
+    """The weights of a file in their publisher's own names and shapes, as timm would load them; None where it cannot, either.
+
+    timm has such translations for many nets (their ``checkpoint_filter_fn``).
+    """
+    try:
+        made = _timm(name).create_model(
+            name.removeprefix(TIMM), pretrained=True, pretrained_cfg_overlay={"file": str(path)}
+        )
+    except Exception:  # timm says what is missing from its own file: the caller says what is missing from this one
+        return None
+    return dict(made.state_dict())
 
 
 # --- transformers -------------------------------------------------------------------------------------------------------
@@ -142,11 +167,22 @@ def configuration(name: str) -> dict[str, Any]:
 
 
 def _preset_of_folder(name: str) -> Preset:
+    try:
+        return _told_by_folder(name)
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError) as error:
+        raise UserError(
+            f"MODEL={name}: its config.json and preprocessor_config.json do not fit together ({in_one_line(error)}): save the "
+            "net there again"
+        ) from None
+
+
+def _told_by_folder(name: str) -> Preset:
     net, said = configuration(name), _json(name, "preprocessor_config.json")
     size = said.get("size") or net.get("image_size") or IMAGENET_CROP
-    stored = _side(size)
-    crop = _side(said["crop_size"]) if said.get("do_center_crop") and said.get("crop_size") else stored
-    stored = max(round(stored / said.get("crop_pct", 1)) if crop == stored else stored, crop)
+    stored = _size(size)
+    crop = _size(said["crop_size"]) if said.get("do_center_crop") and said.get("crop_size") else stored
+    stored = stored.scaled(1 / said.get("crop_pct", 1)) if crop == stored else stored
+    stored = Size(max(stored.rows, crop.rows), max(stored.columns, crop.columns))
     # It reads (pixel * factor - mean) / deviation, and here white is 1, or 255 where nothing is scaled.
     factor = 255 * float(said.get("rescale_factor", 1 / 255)) if said.get("do_rescale", True) else 1.0
     normal = said.get("do_normalize", "image_mean" in said)
@@ -155,6 +191,8 @@ def _preset_of_folder(name: str) -> Preset:
         given = (said.get(key) or (0.5,) * 3) if normal else (usual,) * 3
         return given[0] / factor, given[1] / factor, given[2] / factor
 
+    if not all(0 < side <= MOST_SIDE for side in (*stored, *crop)):
+        raise ValueError(f"images of {stored} and {crop} px")
     labels = net.get("id2label") or {}
     names = [labels[key] for key in sorted(labels, key=int)]
     unnamed = all(text == f"LABEL_{index}" for index, text in enumerate(names))
@@ -168,6 +206,7 @@ def _preset_of_folder(name: str) -> Preset:
         arguments={"config": net},
         range=1.0 if said.get("do_rescale", True) else 255.0,
         order="BGR" if said.get("do_flip_channel_order") else "RGB",
+        interpolation=known_interpolation(said.get("resample")),
     )
 
 
@@ -175,22 +214,16 @@ def _json(name: str, file: str) -> dict[str, Any]:
     path = _folder(name) / file
     if not path.is_file():
         return {}
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise UserError(
-            f"MODEL={name}: {path} is no JSON file ({in_one_line(error)}): save the net there again"
-        ) from None
-    if not isinstance(found, dict):
-        raise UserError(f"MODEL={name}: {path} holds no object: save the net there again")
-    return found
+    with foreign.reading(f"MODEL={name}: {path}", "a JSON file of transformers", "save the net there again"):
+        found: dict[str, Any] = foreign.document(path, dict[str, Any])
+        return found
 
 
-def _side(size: Any) -> int:
-    """A side in pixels: of a number, a pair, ``{"height": ...}`` or ``{"shortest_edge": ...}``."""
+def _size(size: Any) -> Size:
+    """A size: of a number, a pair, ``{"height": ..., "width": ...}`` or ``{"shortest_edge": ...}``."""
     if isinstance(size, Mapping):
-        size = size.get("shortest_edge") or size.get("height")
-    return int(size[0] if isinstance(size, (list, tuple)) else size)
+        size = size.get("shortest_edge") or (size.get("height"), size.get("width") or size.get("height"))
+    return Size(*map(int, size)) if isinstance(size, (list, tuple)) else Size.of(int(size))
 
 
 def _library(library: str, name: str) -> ModuleType:

@@ -1,7 +1,8 @@
 """What changed from one report to another, as values: verdicts, numbers, settings (``make compare``)."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from statistics import NormalDist
 from typing import Any
 
@@ -12,10 +13,16 @@ from reportgen.claims import LEVEL, influence_key, noise
 
 Metrics = Mapping[str, Any]  # what metrics.json holds
 Influences = tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]]  # of the older report and of this one
-*_, ACCURACY = noise.ACCURACY
+_, ACCURACY_CLAIM, ACCURACY = noise.ACCURACY
+PRECISION = "mean average precision"  # where an image may show several classes
 ROUNDING = 1e-6  # relative: smaller differences are no change
-Z = NormalDist().inv_cdf((1 + LEVEL) / 2)
-RANK = {"contradicted": 0, "undecided": 1, "holds": 2}
+
+
+def _quantile(level: float) -> float:
+    return NormalDist().inv_cdf((1 + level) / 2)
+
+
+Z = _quantile(LEVEL)
 
 
 @dataclass(frozen=True)
@@ -32,12 +39,17 @@ class VerdictChange:
 
     @property
     def direction(self) -> str:
-        """``better`` or ``worse``; ``new`` if the claim was not tested before, ``lost`` if it is not tested now."""
+        """``better`` or ``worse``; ``new`` if the claim was not tested before, ``lost`` if it is not tested now.
+
+        ``unsettled`` if it was contradicted and is undecided now, which is neither: less is known.
+        """
         if self.before == "not tested":
             return "new"
         if self.now == "not tested":
             return "lost"
-        return "better" if RANK[self.now] > RANK[self.before] else "worse"
+        if self.now == "holds":
+            return "better"
+        return "unsettled" if self.before == "contradicted" else "worse"
 
 
 @dataclass(frozen=True)
@@ -49,6 +61,11 @@ class Moved:
     now: Mapping[str, Any]
     threshold: float  # the least difference that counts as a change
     claim: str = ""
+
+    @property
+    def accuracy(self) -> bool:
+        """Whether it is the accuracy, of all images or of one class."""
+        return self.name.startswith((ACCURACY, PRECISION))
 
     @property
     def beyond(self) -> bool:
@@ -72,9 +89,9 @@ class Changes:
     verdicts: tuple[VerdictChange, ...]
     numbers: tuple[Moved, ...]  # every number with an interval in both reports
     unknown: frozenset[str]  # names of the numbers of which nobody knows how much training again changes them
-    settings: tuple[Difference, ...]
-    versions: tuple[Difference, ...]
-    facts: tuple[Difference, ...]
+    settings: tuple[Difference, ...] = ()
+    versions: tuple[Difference, ...] = ()
+    facts: tuple[Difference, ...] = ()
     code: tuple[Difference, ...] = ()  # the commits
 
     @property
@@ -96,6 +113,11 @@ class Changes:
     def worse(self) -> tuple[VerdictChange, ...]:
         """The claims whose verdict got worse, or that are no longer tested, because a number changed beyond noise."""
         return tuple(change for change in self._down if self._founded(change, self.moved))
+
+    @property
+    def fallen(self) -> tuple[Moved, ...]:
+        """Accuracy, of all images or of one class, that fell beyond noise."""
+        return tuple(one for one in self.moved if one.accuracy and one.now["estimate"] < one.before["estimate"])
 
     @property
     def undecidable(self) -> tuple[VerdictChange, ...]:
@@ -133,7 +155,7 @@ class Changes:
     def causes(self) -> tuple[Difference, ...]:
         """What was changed, as opposed to what changed with it: settings first, then data, versions and code."""
         sections = {one.name.partition(".")[0] for one in self.settings}
-        data = () if "data" in sections else tuple(one for one in self.facts if one.name == "data fingerprint")[:1]
+        data = () if "data" in sections else (one for one in self.facts if one.name == "data fingerprint")
         return (*self.settings, *data, *self.versions, *self.code)
 
     @property
@@ -151,6 +173,19 @@ def changes(
     `influences`: the arrays of both reports (`reportgen.claims.Part.influence`), for paired errors. `tolerance`: where the
     noise of training is unknown, it is taken as that many sampling errors.
     """
+    return replace(
+        judgements(before, now, influences, tolerance),
+        settings=tuple(_differences(_flat(before["run"]["settings"]), _flat(now["run"]["settings"]))),
+        versions=tuple(_differences(before["run"]["versions"], now["run"]["versions"])),
+        facts=tuple(_differences(_facts(before), _facts(now))),
+        code=tuple(_differences(_code(before), _code(now))),
+    )
+
+
+def judgements(
+    before: Metrics, now: Metrics, influences: Influences | None = None, tolerance: float | None = None
+) -> Changes:
+    """The verdicts and numbers alone, as `changes` has them."""
     numbers, unknown = [], set()
     old, new = (_intervals(metrics) for metrics in (before, now))
     same_images = before["data"]["fingerprint"] == now["data"]["fingerprint"]
@@ -166,17 +201,9 @@ def changes(
         if tau is None:
             unknown.add(name)
         floor = ROUNDING * max(1.0, abs(one["estimate"]))
-        threshold = max(Z * (squares + 2 * (tau or 0.0) ** 2) ** 0.5, floor)
+        threshold = max(other["z"] * (squares + 2 * (tau or 0.0) ** 2) ** 0.5, floor)
         numbers.append(Moved(name, one, other, threshold, other["claim"]))
-    return Changes(
-        verdicts=tuple(_verdicts(before, now)),
-        numbers=tuple(numbers),
-        unknown=frozenset(unknown),
-        settings=tuple(_differences(_flat(before["run"]["settings"]), _flat(now["run"]["settings"]))),
-        versions=tuple(_differences(before["run"]["versions"], now["run"]["versions"])),
-        facts=tuple(_differences(_facts(before), _facts(now))),
-        code=tuple(_differences(_code(before), _code(now))),
-    )
+    return Changes(tuple(_verdicts(before, now)), tuple(numbers), frozenset(unknown))
 
 
 def _number(claim: Mapping[str, Any], part: Mapping[str, Any]) -> dict[str, Any]:
@@ -191,6 +218,7 @@ def _number(claim: Mapping[str, Any], part: Mapping[str, Any]) -> dict[str, Any]
         "se": part.get("se"),
         "tau": None if tau is None else tau / trainings**0.5,
         "unit": part.get("unit"),
+        "z": Z,
         "weights": claim.get("weights"),
         "claim": claim["id"],
         "key": influence_key(claim["id"], part["name"]),
@@ -203,7 +231,7 @@ def _square(part: Mapping[str, Any]) -> float:
         return float(part["se"]) ** 2
     if part["low"] is None or part["high"] is None:
         return float("inf")
-    return float((part["high"] - part["low"]) / (2 * Z)) ** 2
+    return float((part["high"] - part["low"]) / (2 * part["z"])) ** 2
 
 
 def _paired(influences: Influences, key: str, unpaired: float) -> float:
@@ -244,17 +272,67 @@ def _intervals(metrics: Metrics) -> dict[str, dict[str, Any]]:
         for part in claim["parts"]
         if part["outcome"] != "not tested" or part["low"] is not None
     }
-    model = metrics["model"]
-    if model["top1"] is not None:
-        images = model["labelled_images"]
-        test = scipy.stats.binomtest(round(model["top1"] * images), images)
-        ends = test.proportion_ci(LEVEL, method="exact")
-        found[ACCURACY] = {
-            **{"estimate": model["top1"], "low": float(ends.low), "high": float(ends.high), "claim": "", "key": ""},
-            **{"se": None, "tau": model.get("top1_tau"), "weights": model.get("weights_digest")},
-            "unit": {"words": "%", "scale": 100},
+    if right := accuracy(metrics):
+        found[ACCURACY] = right
+    if ranked := accuracy(metrics, "map"):
+        found[PRECISION] = ranked
+    return found | _of_classes(metrics["model"])
+
+
+def _of_classes(model: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The accuracy of each class; they share the level of one claim. A report of an older version says nothing of them."""
+    by_class = model.get("by_class", [])
+    level = 1 - (1 - LEVEL) / max(len(by_class), 1)
+    return {
+        noise.OF_CLASS.format(one["name"]): _share(one["right"], one["images"], level)
+        | {
+            "tau": one["tau"],
+            "weights": model.get("weights_digest"),
+            "key": influence_key(ACCURACY_CLAIM, noise.OF_CLASS.format(one["name"])),
         }
-    return found
+        for one in by_class
+    }
+
+
+def _share(right: int, images: int, level: float) -> dict[str, Any]:
+    """A share of images with its exact interval."""
+    low, high = _exact(right, images, level)
+    return {
+        **{"estimate": right / images, "low": low, "high": high, "claim": "", "key": ""},
+        **{"se": None, "z": _quantile(level), "unit": {"words": "%", "scale": 100}},
+    }
+
+
+def accuracy(metrics: Metrics, name: str = "top1") -> dict[str, Any] | None:
+    """The accuracy, `top1`, `top5` or `map`, with its interval at the level of the claims; None where there is none."""
+    model = metrics["model"]
+    if name == "map":
+        return _precision(model)
+    if model[name] is None or not model["labelled_images"]:
+        return None
+    images = model["labelled_images"]
+    found = _share(round(model[name] * images), images, LEVEL)
+    if name == "top1":
+        found["key"] = influence_key(ACCURACY_CLAIM, ACCURACY)
+    return found | {"tau": model.get(f"{name}_tau"), "weights": model.get("weights_digest")}
+
+
+def _precision(model: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The mean average precision with its interval, of a report whose images may show several classes."""
+    if model.get("map") is None:
+        return None
+    return {
+        **{"estimate": model["map"], "low": model["map_low"], "high": model["map_high"], "claim": "", "key": ""},
+        **{"se": None, "z": Z, "unit": {"words": "%", "scale": 100}},
+        **{"tau": None, "weights": model.get("weights_digest")},
+    }
+
+
+@lru_cache(4096)  # a history asks for the same of each report twice
+def _exact(right: int, images: int, level: float) -> tuple[float, float]:
+    """The exact interval of a share."""
+    ends = scipy.stats.binomtest(right, images).proportion_ci(level, method="exact")
+    return float(ends.low), float(ends.high)
 
 
 def _facts(metrics: Metrics) -> dict[str, Any]:

@@ -1,42 +1,25 @@
 """Two reports side by side: ``compare.html`` for people, a Markdown digest for a pull request (``make compare``)."""
 
-import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 
 from reportgen.analyses.registry import BY_NAME, offering
-from reportgen.base.artifacts import read_arrays, read_json
 from reportgen.base.errors import UserError
-from reportgen.page import digest, metrics
-from reportgen.page.changes import Changes, changes
-from reportgen.page.filters import FILTERS
+from reportgen.base.foreign import inside
+from reportgen.page import digest
+from reportgen.page.changes import ACCURACY_CLAIM, Changes, Influences, changes
 from reportgen.page.folder import publish
-from reportgen.page.matching import Pair, match_reports
+from reportgen.page.matching import Matched, MissingResponses, Pair, match_reports
+from reportgen.page.older import damaged, influences, read_report
 from reportgen.page.template import SIGNS
-from reportgen.page.template_files import templates
+from reportgen.page.template_files import environment
 
 MOST_PAIRS = 6  # pairs of maps shown for each layer
-
-
-def read_report(folder: Path, said_by: str) -> dict[str, Any]:
-    """A report's ``metrics.json``; raises UserError, beginning with `said_by`, if it is missing or cannot be read."""
-    try:
-        found = read_json(folder / "metrics.json")
-    except (FileNotFoundError, NotADirectoryError):
-        raise UserError(f"{said_by}: no report in it (metrics.json): give the folder of a report") from None
-    except json.JSONDecodeError as error:
-        raise UserError(f"{said_by}: its metrics.json is damaged ({error}): make that report again") from None
-    if not isinstance(found, dict) or found.get("schema") != metrics.VERSION:
-        schema = found.get("schema") if isinstance(found, dict) else None
-        raise UserError(
-            f"{said_by}: its metrics.json has schema {schema}, but this reportgen reads {metrics.VERSION}: "
-            "make that report again with this version"
-        )
-    return found
+UNCHANGED = 0.999  # correlation of two maps that are the same
 
 
 def write(base: Path, report: Path, tolerance: float | None = None) -> Changes:
@@ -46,56 +29,64 @@ def write(base: Path, report: Path, tolerance: float | None = None) -> Changes:
     report.
     """
     before, now = read_report(base, f"BASE={base}"), read_report(report, f"REPORT={report}")
-    found = changes(before, now, (_influences(base, before), _influences(report, now)), tolerance)
-    pairs, overall, unmatched = _matched(base, report, before, now)
+    found = changes(before, now, _influences(base, before, report, now), tolerance)
+    matched, unmatched = _matched(base, report, before, now)
     files: dict[str, bytes | Path] = {
-        f"compare/{row['file']}": base / row["source"] for row in _old_pictures(pairs, before)
+        f"compare/{row['file']}": _picture(base, row["source"]) for row in _old_pictures(matched.pairs, before)
     }
-    files["compare.md"] = digest.of_changes(found, before, now, overall).encode()
-    page = _render(found, before, now, pairs, overall, unmatched)
+    files["compare.md"] = digest.of_changes(found, before, now, matched.overall).encode()
+    page = _render(found, before, now, matched, unmatched)
     files["compare.html"] = page.encode()
     publish(report, "compare", files)
     return found
 
 
-def _influences(folder: Path, metrics: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """What each unit adds to the error of each number of a report (`reportgen.claims.Part.influence`)."""
-    found: dict[str, np.ndarray] = {}
-    for name in metrics["analyses"]:
-        path = folder / "data" / f"{name}.npz"
-        if name in BY_NAME and path.is_file():
-            arrays = read_arrays(path)
-            found |= {key: arrays[key] for key in arrays if key.startswith("claims.")}
-    return found
+def since(
+    base: Path, now: Mapping[str, Any], arrays: Mapping[str, np.ndarray], tolerance: float | None
+) -> tuple[str, str]:
+    """What changed since the report in folder `base`, for the head of the page: the digest's first two lines.
+
+    `now` is the document of this report; `arrays`: what each unit adds to the error of each of its numbers.
+    """
+    before = read_report(base, f"BASE={base}")
+    older = influences(base, f"BASE={base}", _arrays_of(before))
+    found = changes(before, now, (older, arrays), tolerance)
+    return digest.first_line(found, before, now), digest.second_line(found)
 
 
-def _matched(
-    base: Path, report: Path, before: Mapping[str, Any], now: Mapping[str, Any]
-) -> tuple[list[Pair], dict[int, float], str]:
-    """The pairs of feature maps to show, the mean similarity of each layer, and the reason if there are no pairs."""
+def _arrays_of(metrics: Mapping[str, Any]) -> list[str]:
+    """The names of a report's files of arrays."""
+    return [*(name for name in metrics["analyses"] if name in BY_NAME), ACCURACY_CLAIM]
+
+
+def _influences(base: Path, before: Mapping[str, Any], report: Path, now: Mapping[str, Any]) -> Influences:
+    both = ((base, "BASE", before), (report, "REPORT", now))
+    one, other = (influences(folder, f"{switch}={folder}", _arrays_of(metrics)) for folder, switch, metrics in both)
+    return one, other
+
+
+def _matched(base: Path, report: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[Matched, str]:
+    """The pairs of feature maps to show: those that changed most. With the reason, if there are no pairs."""
+    none = Matched([], {}, {})
     if before["data"]["fingerprint"] != now["data"]["fingerprint"]:
         return (
-            [],
-            {},
+            none,
             "The two reports use different images, so their feature maps cannot be matched by their responses.",
         )
     pictured = offering("maps").pictured
     old, new = pictured(before), pictured(now)
     layers = {layer: (sorted(old[layer]), sorted(new[layer])) for layer in new if layer in old}
     try:
-        pairs, overall = match_reports(base, report, layers)
-    except (FileNotFoundError, KeyError):
+        with damaged(f"BASE={base}", Path("features.npz")):
+            matched = match_reports(base, report, layers)
+    except MissingResponses:
         return (
-            [],
-            {},
+            none,
             "One of the two reports lacks its maps' responses (data/features.npz), so the maps cannot be matched.",
         )
-    shown = [
-        pair
-        for layer in layers
-        for pair in [pair for pair in pairs if pair.layer == layer and pair.similarity > 0][:MOST_PAIRS]
-    ]
-    return shown, overall, ""
+    changed = [pair for pair in matched.pairs if pair.similarity < UNCHANGED]
+    shown = [pair for layer in layers for pair in [pair for pair in changed if pair.layer == layer][:MOST_PAIRS]]
+    return replace(matched, pairs=shown), ""
 
 
 def _old_pictures(pairs: list[Pair], before: Mapping[str, Any]) -> Iterator[dict[str, str]]:
@@ -105,32 +96,38 @@ def _old_pictures(pairs: list[Pair], before: Mapping[str, Any]) -> Iterator[dict
             yield {"file": f"layer{pair.layer}-map{pair.before:04d}-{part}.jpg", "source": source}
 
 
+def _picture(base: Path, name: str) -> Path:
+    """A picture of the older report; raises UserError where it is not there, or where its name leads out of that report."""
+    path = inside(base, name, f"BASE={base}")
+    if not path.is_file():
+        raise UserError(f"BASE={base}: {name} is missing: make that report again")
+    return path
+
+
 def _render(
     found: Changes,
     before: Mapping[str, Any],
     now: Mapping[str, Any],
-    pairs: list[Pair],
-    overall: Mapping[int, float],
+    matched: Matched,
     unmatched: str,
 ) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(templates()),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        lstrip_blocks=True,
-    )
-    environment.filters |= FILTERS
     files = offering("maps").pictured(now)
-    rows = [{"pair": pair, "now": files[pair.layer][pair.now]} for pair in pairs]
-    return environment.get_template("compare.html.j2").render(
-        changes=found,
-        first_line=digest.first_line(found, before, now),
-        unknown=digest.UNKNOWN,
-        before=before,
-        now=now,
-        rows=rows,
-        overall=overall,
-        unmatched=unmatched,
-        signs=SIGNS,
-        arrows=digest.ARROWS,
+    rows = [{"pair": pair, "now": files[pair.layer][pair.now]} for pair in matched.pairs]
+    return (
+        environment()
+        .get_template("compare.html.j2")
+        .render(
+            changes=found,
+            first_line=digest.first_line(found, before, now),
+            second_line=digest.second_line(found),
+            unknown=digest.UNKNOWN,
+            before=before,
+            now=now,
+            rows=rows,
+            overall=matched.overall,
+            died={layer: maps for layer, maps in matched.died.items() if maps},
+            unmatched=unmatched,
+            signs=SIGNS,
+            arrows=digest.ARROWS,
+        )
     )

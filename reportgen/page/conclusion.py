@@ -1,4 +1,4 @@
-"""What a reader may conclude from the verdicts, in one sentence: the page, the PDF, the digest and the terminal say it."""
+"""What a reader may conclude from the verdicts, in one sentence, and the reasons that several of them share."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,9 +7,12 @@ from typing import Any
 def conclusion(claims: Sequence[Mapping[str, Any]], loaded: bool) -> str:
     """The sentence; `loaded`: whether the net was trained elsewhere."""
     tested = [claim for claim in claims if claim["verdict"] != "not tested"]
-    of = {claim.get("of", "net") for claim in tested}
+    decided = [claim for claim in tested if claim["verdict"] != "undecided"]  # an undecided one is not marked
+    of = {claim.get("of", "net") for claim in decided}
     if not tested:
         return "No claim is tested, so nothing follows about them."
+    if not decided:
+        return "No claim is decided: more images may decide one."
     if of == {"training"}:
         return (
             "A claim that holds here would hold again for other images of this kind and for another training of this net on "
@@ -29,3 +32,25 @@ def conclusion(claims: Sequence[Mapping[str, Any]], loaded: bool) -> str:
         "A claim that holds here holds of this trained net, for other images of this kind too; training it again may change "
         "it, and REPEATS=3 measures by how much."
     )
+
+
+def shared_reasons(claims: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Why claims are undecided, where several are for one reason: the reason, and their names. Said once, it is read.
+
+    Reasons that differ in what follows a colon alone, such as an interval, are one: then they are said up to it.
+    """
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for claim in claims:
+        if claim["verdict"] == "undecided" and claim["why"]:
+            found.setdefault(claim["why"].partition(": ")[0], []).append(claim)
+    shared = {}
+    for head, those in found.items():
+        if len(those) > 1:
+            said = {claim["why"] for claim in those}
+            shared[said.pop() if len(said) == 1 else head] = [claim["id"] for claim in those]
+    return shared
+
+
+def reason_among(shared: Mapping[str, Sequence[str]], claim: Mapping[str, Any]) -> str:
+    """The reason that a claim shares with others (`shared_reasons`); empty if it shares none."""
+    return next((why for why, those in shared.items() if claim["id"] in those), "")

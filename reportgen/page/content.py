@@ -9,6 +9,7 @@ from reportgen.analyses.registry import ANALYSES, Analysis
 from reportgen.base.artifacts import DOCUMENT, read_json
 from reportgen.claims import CLAIMS, PLAIN
 
+ATLAS = "atlas"  # the folder of its pages, and of their artefact
 UNTESTED = "No analysis of this report measures it."
 VERDICTS = ("holds", "contradicted", "undecided", "not tested")
 
@@ -21,6 +22,7 @@ class Section:
     title: str
     artefact: Mapping[str, Any]
     figures: Mapping[str, Mapping[str, Any]]  # as `reportgen.figures.draw.draw` describes them
+    bytes: int = 0  # of its arrays' file
 
 
 @dataclass(frozen=True)
@@ -33,17 +35,28 @@ class Content:
     sections: tuple[Section, ...]
     # All sixteen in the paper's order, as in ``metrics.json``, with `rule` and `section` added.
     claims: tuple[Mapping[str, Any], ...]
-    noise: Mapping[str, Any]  # what is known of training again: trainings, source, known, top1_tau
+    noise: Mapping[
+        str, Any
+    ]  # what is known of training again: trainings, source, known, top1_tau, by_class; map_low, map_high
+    atlas: Mapping[str, Any] | None = (
+        None  # the pages of all maps, as `reportgen.stages.atlas` says; None: there are none
+    )
 
 
-def gather(build: Path, run: Mapping[str, Any], analyses: Sequence[Analysis] = ANALYSES) -> Content:
-    """Read the artefacts of the net, the data and every analysis, and the descriptions of their figures."""
+def gather(
+    build: Path, run: Mapping[str, Any], analyses: Sequence[Analysis] = ANALYSES, atlas: bool = False
+) -> Content:
+    """Read the artefacts of the net, the data and every analysis, and the descriptions of their figures.
+
+    `atlas`: whether there are pages of all maps.
+    """
     sections = tuple(
         Section(
             analysis.name,
             analysis.title,
             read_json(build / analysis.name / DOCUMENT),
             read_json(build / "drawn" / analysis.name / DOCUMENT)["figures"],
+            (build / analysis.name / "result.npz").stat().st_size,
         )
         for analysis in analyses
     )
@@ -56,6 +69,7 @@ def gather(build: Path, run: Mapping[str, Any], analyses: Sequence[Analysis] = A
         sections,
         tuple(_claim(claim, found.get(claim.id)) for claim in CLAIMS),
         judged["numbers"],
+        read_json(build / ATLAS / DOCUMENT)["numbers"] if atlas else None,
     )
 
 
@@ -77,6 +91,7 @@ def _claim(claim: Any, verdict: Mapping[str, Any] | None) -> dict[str, Any]:
         },
         "parts": list(said.get("parts", [])),
         "beside": list(said.get("beside", [])),
+        "decides": said.get("decides"),
         "gate": said.get("gate", ""),
         "section": said.get("section"),
     }

@@ -1,11 +1,11 @@
 """A digest of a report, in Markdown short enough for a comment on a pull request."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from reportgen.page.changes import ACCURACY, Changes, Difference, Moved, VerdictChange
-from reportgen.page.conclusion import conclusion
-from reportgen.page.filters import interval
+from reportgen.page.changes import ACCURACY, PRECISION, Changes, Difference, Moved, VerdictChange
+from reportgen.page.conclusion import conclusion, reason_among, shared_reasons
+from reportgen.page.filters import interval, sentence
 from reportgen.page.template import SIGNS
 
 MOST_ROWS = 40  # of each kind of difference
@@ -16,22 +16,56 @@ UNKNOWN = (
     "The weights differ, and how much training again changes these numbers is unknown, so nobody can say whether they "
     "changed: REPEATS=3 measures it, NOISE= names a file that make noise wrote, TOLERANCE=1 takes it as one sampling error."
 )
-ARROWS = {"better": "▲", "worse": "▼", "new": "＋", "lost": "－"}
+ARROWS = {"worse": "▼", "lost": "－", "unsettled": "◇", "better": "▲", "new": "＋"}
+MOST_NAMES = 5  # of claims, in one line
 
 
 def of_one(now: Mapping[str, Any]) -> str:
     """The claims of one report, for when there is no older report to compare it with."""
     said = conclusion(now["claims"], bool(now["model"].get("loaded")))
-    lines = [f"### reportgen: {_name(now)}", "", _subject(now), "", said, ""]
+    lines = [f"### reportgen: {_name(now)}", "", _subject(now), "", _tally(now["claims"]), ""]
     if now["model"].get("warning"):
         lines += [f"**Warning:** {_cell(now['model']['warning'])}", ""]
+    shared = shared_reasons(now["claims"])
+    for why, those in shared.items():
+        lines += [f"**{len(those)} claims are undecided for one reason:** {_cell(sentence(why))}", ""]
+    lines += [said, ""]
     lines += ["| | claim | verdict | measured |", "|---|---|---|---|"]
     for claim in now["claims"]:
-        tested = claim["verdict"] != "not tested" and claim["parts"]
-        measured = f"{interval(claim)}, n = {claim['n']:,}" if tested else _cell(claim["why"])
-        sign = SIGNS[claim["verdict"]]
-        lines.append(f"| {sign} | `{claim['id']}` {_cell(claim['statement'])} | **{claim['verdict']}** | {measured} |")
+        sign, verdict = SIGNS[claim["verdict"]], f"**{claim['verdict']}**{_failing(claim)}"
+        measured = _measured(claim, "for the reason above" if reason_among(shared, claim) else claim["why"])
+        lines.append(f"| {sign} | `{claim['id']}` {_cell(claim['statement'])} | {verdict} | {measured} |")
     return _cut("\n".join(lines) + "\n")
+
+
+def _tally(claims: Sequence[Mapping[str, Any]]) -> str:
+    """How many claims got which verdict, and which are contradicted."""
+    counts = [(verdict, sum(claim["verdict"] == verdict for claim in claims)) for verdict in SIGNS]
+    said = ", ".join(f"{many} {verdict}" for verdict, many in counts if many)
+    failing = [claim["id"] for claim in claims if claim["verdict"] == "contradicted"]
+    return f"Verdicts: {said}.{f' Contradicted: {_names(failing)}.' if failing else ''}"
+
+
+def _names(claims: Sequence[str], quote: str = "`") -> str:
+    more = len(claims) - MOST_NAMES
+    return ", ".join(f"{quote}{name}{quote}" for name in claims[:MOST_NAMES]) + (
+        f" and {more} more" if more > 0 else ""
+    )
+
+
+def _failing(claim: Mapping[str, Any]) -> str:
+    """Of a contradicted claim, which parts fail: ``: 1 of 4 parts (layer 5)``."""
+    names = [part["name"] for part in claim["parts"] if part["outcome"] == "contradicted"]
+    if claim["verdict"] != "contradicted" or len(claim["parts"]) < 2:
+        return ""
+    return f": {len(names)} of {len(claim['parts'])} parts ({_cell('; '.join(names))})"
+
+
+def _measured(claim: Mapping[str, Any], why: str) -> str:
+    """The number that decides, if it was measured, and why the verdict is not the number's own."""
+    if claim["verdict"] == "not tested" or claim["estimate"] is None:
+        return _cell(why)
+    return f"{interval(claim)}, n = {claim['n']:,}{f'; {_cell(why)}' if why else ''}"
 
 
 def _subject(now: Mapping[str, Any]) -> str:
@@ -39,39 +73,42 @@ def _subject(now: Mapping[str, Any]) -> str:
     said = f"{_cell(model['name'])} on {_cell(data['name'])}"
     if model["top1"] is None:
         return f"{said}: no image has a label that the net knows."
+    if model.get("map") is not None:
+        return f"{said}: mean average precision {model['map']:.1%}, {model['top1']:.1%} of first guesses right."
     return f"{said}: {model['top1']:.1%} of {model['labelled_images']:,} images right."
 
 
 def of_changes(found: Changes, before: Mapping[str, Any], now: Mapping[str, Any], overall: Mapping[int, float]) -> str:
     """What changed between two reports."""
-    lines = [f"**{_cell(first_line(found, before, now))}**", "", _summary(found), ""]
-    if found.turned:
-        lines += [*_turned(found.turned), ""]
+    lines = [f"**{_cell(first_line(found, before, now))}**", "", second_line(found, _cell, "`"), ""]
+    warning = now["model"].get("warning")
+    if warning and warning != before["model"].get("warning"):
+        lines += [f"**Warning:** {_cell(warning)}", ""]
     if found.moved:
-        lines += [*_moves(found.moved), ""]
+        lines += [
+            f"{len(found.moved)} of {len(found.numbers)} numbers changed beyond noise:",
+            "",
+            *_moves(found.moved),
+            "",
+        ]
+    if found.turned:
+        lines += [*_folded(f"The verdicts that changed: {len(found.turned)}", _turned(found.turned)), ""]
     if found.unclear:
         lines += [f"**{UNKNOWN}**", "", *_turned(found.undecidable), "", *_moves(found.unclear), ""]
     if found.unfounded or found.within:
-        said = f"{len(found.unfounded)} verdicts and {len(found.within)} numbers differ within noise"
-        lines += [f"<details><summary>{said}</summary>", ""]
-        lines += [*_turned(found.unfounded), "", *_moves(found.within), "", "</details>", ""]
+        said = f"Within noise: {len(found.unfounded)} verdicts and {len(found.within)} numbers differ"
+        lines += [*_folded(said, [*_turned(found.unfounded), "", *_moves(found.within)]), ""]
     if overall:
         said = ", ".join(f"layer {layer} {value:.2f}" for layer, value in overall.items())
-        lines += [f"Feature maps matched by their responses, mean correlation: {said}.", ""]
+        title = "Feature maps, matched by their responses"
+        lines += [*_folded(title, [f"Mean correlation of partners: {said}."]), ""]
     for title, differences in (
         ("Net and data", found.facts),
         ("Settings", found.settings),
         ("Versions", found.versions),
     ):
         if differences:
-            lines += [
-                f"<details><summary>{title}: {len(differences)} changed</summary>",
-                "",
-                *_table(differences),
-                "",
-                "</details>",
-                "",
-            ]
+            lines += [*_folded(f"{title}: {len(differences)} changed", _table(differences)), ""]
     return _cut("\n".join(lines).rstrip() + "\n")
 
 
@@ -80,14 +117,47 @@ def first_line(found: Changes, before: Mapping[str, Any], now: Mapping[str, Any]
     return f"{_accuracies(found, before, now)} {_causes(found)}"
 
 
+def second_line(found: Changes, escaped: Callable[[str], str] = str, quote: str = "") -> str:
+    """The verdicts that changed beyond noise, by direction, with the reasons that they give."""
+    if not found.any:
+        return "No verdict and no number changed."
+    said = []
+    for direction in ARROWS:
+        for why, those in _by_reason(found.turned, direction).items():
+            because = f", because {escaped(why)}" if why else ""
+            said.append(
+                f"{len(those)} {direction} ({_names([escaped(change.id) for change in those], quote)}){because}"
+            )
+    if not said and found.unclear:
+        return "Whether a verdict changed cannot be said: how much training again changes the numbers is unknown."
+    if not said:
+        return "No verdict changed beyond noise."
+    return f"Verdicts: {'; '.join(said)}."
+
+
+def _by_reason(changes: Sequence[VerdictChange], direction: str) -> dict[str, list[VerdictChange]]:
+    """The changes in one direction, by the reason that their verdicts give, up to its first colon; empty: the numbers alone."""
+    found: dict[str, list[VerdictChange]] = {}
+    for change in changes:
+        if change.direction == direction:
+            found.setdefault(change.why.partition(": ")[0] if change.gated or change.gone else "", []).append(change)
+    return found
+
+
+def _folded(title: str, lines: Sequence[str]) -> list[str]:
+    return [f"<details><summary>{title}</summary>", "", *lines, "", "</details>"]
+
+
 def _accuracies(found: Changes, before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    old, new = (report["model"]["top1"] for report in (before, now))
+    several = all(report["model"].get("map") is not None for report in (before, now))
+    what, name, key = ("Mean average precision", PRECISION, "map") if several else ("Accuracy", ACCURACY, "top1")
+    old, new = (report["model"][key] for report in (before, now))
     if old is None or new is None:
         return "Accuracy unknown (no labels)." if new is None else f"Accuracy {new:.1%} (unknown before)."
     if old == new:
-        return f"Accuracy {new:.1%}, as before."
-    within = any(one.name == ACCURACY for one in found.within)
-    return f"Accuracy {100 * old:.1f} → {100 * new:.1f} %{' (within noise)' if within else ''}."
+        return f"{what} {new:.1%}, as before."
+    within = any(one.name == name for one in found.within)
+    return f"{what} {100 * old:.1f} → {100 * new:.1f} %{' (within noise)' if within else ''}."
 
 
 def _causes(found: Changes) -> str:
@@ -112,10 +182,11 @@ def _turned(changes: Sequence[VerdictChange]) -> list[str]:
     if not changes:
         return []
     return [
-        "| | claim | before | now |",
-        "|---|---|---|---|",
+        "| | claim | before | now | why |",
+        "|---|---|---|---|---|",
         *(
-            f"| {ARROWS[change.direction]} | `{change.id}` {_cell(change.statement)} | {change.before} | **{change.now}** |"
+            f"| {ARROWS[change.direction]} | `{change.id}` {_cell(change.statement)} | {change.before} | **{change.now}** "
+            f"| {_cell(change.why)} |"
             for change in changes
         ),
     ]
@@ -137,15 +208,6 @@ def _name(report: Mapping[str, Any]) -> str:
     return f"`{commit[:12]}`" if commit else f"seed {report['run']['seed']}"
 
 
-def _summary(found: Changes) -> str:
-    if not found.any:
-        return "No verdict and no number changed."
-    counts = {direction: sum(change.direction == direction for change in found.turned) for direction in ARROWS}
-    said = [f"{count} {direction}" for direction, count in counts.items() if count]
-    verdicts = f"Verdicts: {', '.join(said)}." if said else "No verdict changed beyond noise."
-    return f"{verdicts} {len(found.moved)} of {len(found.numbers)} numbers changed beyond noise."
-
-
 def _table(differences: tuple[Difference, ...]) -> list[str]:
     rows = [f"| {_cell(item.name)} | {_cell(item.before)} | {_cell(item.now)} |" for item in differences]
     return ["| | before | now |", "|---|---|---|", *_first(rows)]
@@ -156,12 +218,13 @@ def _first(rows: list[str]) -> list[str]:
 
 
 def _cell(text: str) -> str:
-    """A text with the signs escaped that could end a cell, begin a tag or mention someone (@name)."""
+    """A text with the signs escaped that could end a cell, begin a tag, a link or a picture, or mention someone (@name)."""
     for sign, harmless in (
+        ("\\", "\\\\"),
         ("&", "&amp;"),
         ("<", "&lt;"),
         (">", "&gt;"),
-        ("|", "\\|"),
+        *((sign, f"\\{sign}") for sign in "|[]*_!"),
         ("\n", " "),
         ("@", "&#64;"),
         ("`", "'"),

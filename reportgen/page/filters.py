@@ -1,14 +1,17 @@
 """The filters that templates use to write numbers and text."""
 
 import datetime
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+from reportgen.base.typesetting import NO_BREAK, typeset
 
 SMALL = (
     *("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
     *("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"),
 )
-NO_BREAK = "\u00a0"  # between a number and its unit
+SHORT = 30  # words that are shown at once
 
 
 def percent(share: float | int | None, digits: int = 0) -> str:
@@ -30,9 +33,24 @@ def number(value: float | int | None, digits: int = 3) -> str:
     return text.replace("-", "−")
 
 
+def by(size: int | str) -> str:
+    """A size as settings write it, 88 or ``64x128``, with both sides: ``88×88``."""
+    return f"{size}×{size}" if isinstance(size, int) else size.replace("x", "×")
+
+
 def thousands(value: int) -> str:
     """3600 as ``3,600``."""
     return f"{value:,}"
+
+
+def file_size(size: int) -> str:
+    """3_400_000 bytes as ``3.4 MB``, in steps of a thousand."""
+    value, units = float(size), ["GB", "MB", "kB", "B"]
+    while value >= 999.5 and len(units) > 1:
+        value /= 1000
+        units.pop()
+    digits = 1 if value < 9.95 and units[-1] != "B" else 0
+    return f"{value:.{digits}f}{NO_BREAK}{units[-1]}"
 
 
 def count(value: int, name: str, plural: str = "") -> str:
@@ -53,9 +71,17 @@ def listing(items: Iterable[str]) -> str:
 
 
 def sentence(text: str) -> str:
-    """The text with a capital at its start and a full stop at its end; per cent signs stay with their numbers."""
-    text = capital(text).replace(" %", f"{NO_BREAK}%")
+    """The text, `typeset`, with a capital at its start and a full stop at its end."""
+    text = capital(typeset(text))
     return text if not text or text[-1] in ".!?" else f"{text}."
+
+
+def first_sentence(text: str) -> tuple[str, str]:
+    """The first sentence of a text, and the rest: empty where the whole is short."""
+    if len(text.split()) <= SHORT:
+        return text, ""
+    said, rest = (re.split(r"(?<=[.!?])\s+(?=[A-Z])", text, maxsplit=1) + [""])[:2]
+    return said, rest
 
 
 def capital(text: str) -> str:
@@ -136,12 +162,16 @@ FILTERS = {
     for function in (
         percent,
         number,
+        by,
         thousands,
+        file_size,
         count,
         word,
         listing,
+        first_sentence,
         capital,
         sentence,
+        typeset,
         day,
         bounds,
         words,

@@ -9,6 +9,12 @@ import scipy
 from jaxtyping import Float, Int
 
 from reportgen.analyses.registry import offering
+from reportgen.base.foreign import Wrong
+from reportgen.look.statistics import dead
+
+
+class MissingResponses(Exception):
+    """A report does not hold the responses of its maps."""
 
 
 @dataclass(frozen=True)
@@ -39,23 +45,41 @@ def match(similarity: Float[np.ndarray, "map other"]) -> tuple[Int[np.ndarray, "
     return scipy.optimize.linear_sum_assignment(similarity, maximize=True)
 
 
-def match_reports(
-    before: Path, now: Path, pictured: Mapping[int, tuple[list[int], list[int]]]
-) -> tuple[list[Pair], dict[int, float]]:
-    """Match the maps of two reports, which must use the same images.
+@dataclass(frozen=True)
+class Matched:
+    """The maps of two reports, paired."""
 
-    Returns the pairs among the maps `pictured` in both (layer -> before, now), in each layer the most similar first, and
-    for each layer the mean similarity of all its maps to their partners.
+    pairs: list[Pair]  # among the maps that both reports picture; in each layer, those that changed most first
+    overall: dict[int, float]  # layer -> mean similarity of all its maps to their partners
+    died: dict[int, list[int]]  # layer -> the maps of this report's net that are dead, while their partners are not
+
+
+def match_reports(before: Path, now: Path, pictured: Mapping[int, tuple[list[int], list[int]]]) -> Matched:
+    """Match the maps of two reports, which must use the same images; `pictured`: layer -> before, now.
+
+    Raises MissingResponses where one of the reports
+    does not hold them, Wrong where those of the older one are not of the maps and images that it names.
     """
     maps = offering("maps")
     pairs: list[Pair] = []
     overall: dict[int, float] = {}
+    died: dict[int, list[int]] = {}
     for layer, (maps_before, maps_now) in pictured.items():
-        similarity = correlation(maps.responses(now, layer), maps.responses(before, layer))
-        overall[layer] = float(similarity[match(similarity)].mean())
+        mine, theirs = maps.responses(now, layer), maps.responses(before, layer)
+        if mine is None or theirs is None:
+            raise MissingResponses
+        if mine.shape[1] != theirs.shape[1] or max(maps_before, default=0) >= len(theirs):
+            raise Wrong(f"layer {layer} has responses of {len(theirs)} maps to {theirs.shape[1]} images")
+        similarity = correlation(mine, theirs)
+        partners = match(similarity)
+        overall[layer] = float(similarity[partners].mean())
+        lifeless, before_that = dead(mine.max(axis=1)), dead(theirs.max(axis=1))
+        died[layer] = [
+            int(map_) for map_, was in zip(*partners, strict=True) if lifeless[map_] and not before_that[was]
+        ]
         shown = similarity[np.ix_(maps_now, maps_before)]
         pairs += [
             Pair(layer, maps_now[row], maps_before[column], float(shown[row, column]))
             for row, column in zip(*match(shown), strict=True)
         ]
-    return sorted(pairs, key=lambda pair: (pair.layer, -pair.similarity)), overall
+    return Matched(sorted(pairs, key=lambda pair: (pair.layer, pair.similarity)), overall, died)

@@ -20,12 +20,13 @@ def document(content: Content) -> dict[str, Any]:
         "run": dict(run),
         "data": _some(data, "name", "fingerprint", "images", "classes", "skipped"),
         "model": _some(net, "name", "weights", "parameters", "top1", "top5", "labelled_images")
+        | ({"map": net["map"], **_some(content.noise, "map_low", "map_high")} if net.get("several") else {})
         | {
             name: net[name]
             for name in ("loaded", "warning", "unmapped", "preprocessing", "weights_digest")
             if name in net
         }
-        | {"top1_tau": content.noise["top1_tau"]}
+        | {name: content.noise[name] for name in ("top1_tau", "by_class")}
         | {"layers": layers(content)},
         "claims": [{key: value for key, value in claim.items() if key not in PROSE} for claim in content.claims],
         "analyses": {section.name: section.artefact["numbers"] for section in content.sections},

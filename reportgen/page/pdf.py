@@ -14,11 +14,18 @@ from reportgen.analyses.registry import ANALYSES, Analysis
 from reportgen.base.artifacts import digest
 from reportgen.base.progress import say
 from reportgen.page.content import gather
+from reportgen.page.filling import Galley
 from reportgen.page.folder import publish
+from reportgen.page.provenance import made
 from reportgen.page.template import render
 from reportgen.page.template_files import templates
 
 NAME = "report.pdf"
+UNFILLED = ("title", "abstract", "found")  # sections that begin pages and have no figures
+TAGGED = {"pdf_variant": "pdf/ua-1"}  # a screen reader finds headings, tables and descriptions of pictures
+TOP, ROOM = (
+    millimetres / 25.4 * 96 for millimetres in (19, 297 - 19 - 17)
+)  # CSS pixels: print.css's margin, and between both
 PICTURES = "drawn://pictures"  # base address of the pictures
 FACES = {  # shipped with matplotlib, so the PDF has the same bytes on every machine
     "Report Serif": ("STIXGeneral", "STIXGeneralBol", "STIXGeneralItalic", "STIXGeneralBolIta"),
@@ -63,15 +70,17 @@ def _weasyprint() -> Any:
     return weasyprint
 
 
-def write(build: Path, report: Path, run: Mapping[str, Any], analyses: Sequence[Analysis] = ANALYSES) -> None:
-    """Write ``report.pdf``; the same bytes for the same run.
+def write(
+    build: Path, report: Path, run: Mapping[str, Any], analyses: Sequence[Analysis] = ANALYSES, atlas: bool = False
+) -> None:
+    """Write ``report.pdf``; the same bytes for the same run. `atlas`: whether there are pages of all maps beside it.
 
     Raises NoPdf if WeasyPrint or Pango is missing, and UserError as `reportgen.page.html.write` does.
     """
     weasyprint = _weasyprint()
-    content = gather(build, run, analyses)
+    content = gather(build, run, analyses, atlas)
     created = _moment(run.get("date"))
-    page = render(content, "print.html.j2", PICTURES, print=True, created=created)
+    page = render(content, "print.html.j2", PICTURES, print=True, created=created, made=made(content))
     fetcher = _fetcher(weasyprint, build / "drawn")
     fonts = weasyprint.text.fonts.FontConfiguration()
     styles = [
@@ -82,14 +91,17 @@ def write(build: Path, report: Path, run: Mapping[str, Any], analyses: Sequence[
     document = weasyprint.HTML(string=page, base_url="file:///", url_fetcher=fetcher)
     identifier = digest([content.run, [section.artefact["fingerprint"] for section in content.sections]])
     with missing_letters():
-        content_bytes = document.write_pdf(
-            stylesheets=styles,
-            font_config=fonts,
-            pdf_identifier=identifier.encode(),
-            pdf_variant="pdf/ua-1",  # tagged: a screen reader finds headings, tables and descriptions of pictures
-            uncompressed_pdf=False,
-        )
+        pages = _filled(document, styles, fonts)
+        content_bytes = pages.write_pdf(pdf_identifier=identifier.encode(), uncompressed_pdf=False, **TAGGED)
     publish(report, "pdf", {NAME: content_bytes})
+
+
+def _filled(document: Any, styles: Sequence[Any], fonts: Any) -> Any:
+    """The pages, laid out so that figures leave none of them half empty (`reportgen.page.filling`)."""
+    galley = Galley(document.etree_element, UNFILLED)
+    options = {"stylesheets": styles, "font_config": fonts, "cache": {}, **TAGGED}  # pictures are read once
+    pages = document.render(**options)
+    return document.render(**options) if galley.arrange([page.anchors for page in pages.pages], TOP, ROOM) else pages
 
 
 @contextmanager

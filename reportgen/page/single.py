@@ -15,17 +15,21 @@ PICTURE = re.compile(r'(src|href)="(figures/[^"]+)"')
 STYLE = re.compile(r'<link rel="stylesheet" href="([^"]+)">')
 SCRIPT = re.compile(r'<script src="([^"]+)"( defer)?></script>')
 POLICY = re.compile(r'(<meta http-equiv="Content-Security-Policy" content=")[^"]*(">)')
-ELSEWHERE = re.compile(r'<a href="(?:data/[^"]+|report\.pdf|provenance\.html[^"]*)"[^>]*>(.*?)</a>', re.DOTALL)
+ELSEWHERE = re.compile(
+    r'<a href="(?:(?:data|atlas)/[^"]+|report\.pdf|provenance\.html[^"]*|(?:history|compare)\.html)"[^>]*>(.*?)</a>',
+    re.DOTALL,
+)
+ATLAS = re.compile(r' data-atlas="[^"]*"')
 METRICS = 'href="metrics.json"'
 
 
 def write(report: Path) -> Path:
     """Write ``single.html`` beside the page, with everything that the page shows inside; returns its path.
 
-    Links to the arrays, the PDF and the page of provenance become plain text: those files are not inside.
+    Links to the arrays, the atlas, the PDF and the page of provenance become plain text: those files are not inside.
     """
     page = (report / "index.html").read_text(encoding="utf-8")
-    page = ELSEWHERE.sub(r"<span>\1</span>", page)
+    page = ATLAS.sub("", ELSEWHERE.sub(r"<span>\1</span>", page))
     page = page.replace(METRICS, f'href="{_address(report / "metrics.json")}" download="metrics.json"')
     page = PICTURE.sub(lambda found: f'{found[1]}="{_address(report / found[2])}"', page)
     page = STYLE.sub(lambda found: f"<style>{(report / found[1]).read_text(encoding='utf-8')}</style>", page)

@@ -1,8 +1,11 @@
 """Rendering a page from templates: figures and tables are numbered in the order in which the sections show them."""
 
+import re
 import shlex
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +14,13 @@ from markupsafe import Markup
 
 from reportgen.analyses.settings import said
 from reportgen.base.errors import UserError
+from reportgen.base.typesetting import NO_BREAK, typeset
 from reportgen.figures.cutouts import own_maps
 from reportgen.figures.kinds import KINDS
-from reportgen.page.conclusion import conclusion
+from reportgen.page.atlas import address
+from reportgen.page.conclusion import conclusion, reason_among, shared_reasons
 from reportgen.page.content import VERDICTS, Content, Section
-from reportgen.page.filters import FILTERS, NO_BREAK
+from reportgen.page.filters import FILTERS
 from reportgen.page.headline import layers, story, strip
 from reportgen.page.template_files import folders
 
@@ -29,6 +34,7 @@ def render(content: Content, page: str, pictures: str, folder: Path | None = Non
     Raises UserError that names the template for an undefined name, a figure that the analysis did not make, and a figure
     that no template shows.
     """
+    content = _typeset(content)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader([*([folder] if folder else []), *folders()]),
         autoescape=True,
@@ -37,6 +43,7 @@ def render(content: Content, page: str, pictures: str, folder: Path | None = Non
     )
     environment.policies["json.dumps_kwargs"] = {"sort_keys": True, "separators": (",", ":")}
     environment.filters |= {name: _of_defined(function) for name, function in FILTERS.items()}
+    environment.filters["reason_among"] = reason_among
     counts = {verdict: sum(claim["verdict"] == verdict for claim in content.claims) for verdict in VERDICTS}
     environment.globals |= {
         "run": content.run,
@@ -46,10 +53,14 @@ def render(content: Content, page: str, pictures: str, folder: Path | None = Non
         "noise": content.noise,
         "conclusion": conclusion(content.claims, bool(content.net.get("loaded"))),
         "verdicts": counts,
+        "shared": shared_reasons(content.claims),
+        "fold": partial(_fold, folded=not more["print"]),
         "signs": SIGNS,
         "layers": layers(content),
         "pictures": pictures,
         "switches": switches(content.run),
+        "history": None,
+        "atlas": partial(address, content.atlas) if content.atlas else None,
         **more,
     }
     try:
@@ -59,12 +70,67 @@ def render(content: Content, page: str, pictures: str, folder: Path | None = Non
         second = _Sections(environment, content, first.labels)
         sections = second.render()
         return environment.get_template(page).render(
-            sections=sections, strip=strip(content), story=story(content), evidence=second.evidence
+            sections=sections,
+            strip=strip(content),
+            story=story(content),
+            evidence=second.evidence,
+            places=_places(sections),
         )
     except jinja2.UndefinedError as error:
         raise UserError(f"{_where(error)}: {error.message}") from error
     except jinja2.TemplateError as error:
         raise UserError(f"{_where(error)}: {error}") from error
+
+
+def _typeset(content: Content) -> Content:
+    """The content with its texts as they are printed: programs and comparisons keep them as they were written."""
+
+    def texts(entry: Mapping[str, Any], *names: str) -> dict[str, Any]:
+        return {**entry, **{name: typeset(entry[name]) for name in names if entry.get(name)}}
+
+    def shown(figure: Mapping[str, Any]) -> dict[str, Any]:
+        found = texts(figure, "title", "caption", "alt")
+        if figure["kind"] == "Table":
+            found["columns"] = [typeset(cell) for cell in figure["columns"]]
+            found["rows"] = [[typeset(cell) for cell in row] for row in figure["rows"]]
+        if "tiles" in figure:
+            found["tiles"] = [texts(tile, "title", "row") for tile in figure["tiles"]]
+        if figure["kind"] == "LineChart":  # for the page that follows the pointer
+            found["panels"] = [
+                texts(panel, "title", "x_label", "y_label")
+                | {"series": [texts(one, "name") for one in panel["series"]]}
+                for panel in figure["panels"]
+            ]
+        return found
+
+    claims = tuple(
+        texts(claim, "statement", "paper", "rule", "why", "decides")
+        | {name: [texts(part, "name") for part in claim[name]] for name in ("parts", "beside")}
+        for claim in content.claims
+    )
+    sections = tuple(
+        replace(section, figures={name: shown(figure) for name, figure in section.figures.items()})
+        for section in content.sections
+    )
+    return replace(content, claims=claims, sections=sections)
+
+
+def _fold(title: str, of: str = "", open: bool = False, *, folded: bool, caller: Callable[[], str]) -> Markup:
+    """A part of the page behind its title; on paper, where nothing is `folded`, only what holds a figure is printed.
+
+    `of`: what the title speaks of, for readers who hear it without the text around it.
+    """
+    inside = caller()
+    if not folded:
+        return Markup(inside if "<figure" in inside else "")
+    if not inside.strip():
+        return Markup("")
+    return Markup('<details class="fold"{}>\n<summary>{}{}</summary>\n<div>\n{}</div>\n</details>').format(
+        Markup(" open") if open else "",
+        title,
+        Markup('<span class="hidden"> {}</span>').format(of) if of else "",
+        Markup(inside),
+    )
 
 
 def _caveats(environment: jinja2.Environment, content: Content) -> Iterator[dict[str, Any]]:
@@ -123,14 +189,17 @@ class _Sections:
         self.evidence: dict[str, dict[str, Any]] = {}  # claim id -> the figures it rests on, and a note beside it
 
     def render(self) -> list[dict[str, Any]]:
-        """Every section as {"name", "title", "body", "figures": [{"id", "label", "title"}]}."""
+        """Every section as {"name", "title", "body", "bytes", "figures": [{"id", "label", "title", "after"}]}."""
         return [self._section(section) for section in self.content.sections]
 
     def _section(self, section: Section) -> dict[str, Any]:
         shown: list[dict[str, Any]] = []
 
         def figure(name: str, after: str = "", **more: Any) -> Markup:
-            """Show a figure of this section; `after` names the paper's figure that it follows."""
+            """Show a figure of this section; `after` names the paper's figure that it follows.
+
+            `first`: of a grid, the rows, maps or pictures that are shown before the rest is folded.
+            """
             drawn = self._drawn(section, name)
             identity = f"{section.name}-{name}"
             if identity in self.labels:
@@ -138,9 +207,9 @@ class _Sections:
             what = "Table" if drawn["kind"] == "Table" else "Figure"
             self.counts[what] += 1
             label = self.labels[identity] = f"{what} {self.counts[what]}"
-            shown.append({"id": identity, "label": label, "title": drawn["title"]})
+            shown.append({"id": identity, "label": label, "title": drawn["title"], "after": after})
             return self._piece(
-                "figure.html.j2",
+                self._figure_template,
                 own=self._own(section.name, drawn["kind"]),
                 figure=drawn,
                 name=name,
@@ -183,6 +252,7 @@ class _Sections:
             f"{section.name}/section.html.j2",
             numbers=section.artefact["numbers"],
             has=section.figures.__contains__,
+            drawn=lambda name: self._drawn(section, name),
             figure=figure,
             ref=ref,
             claim=claim,
@@ -191,14 +261,21 @@ class _Sections:
         forgotten = [name for name in section.figures if name not in shown_names]
         if forgotten:
             raise UserError(f"{section.name}/section.html.j2: figure '{forgotten[0]}' was made but is not shown")
-        return {"name": section.name, "title": section.title, "body": body, "figures": shown}
+        return {
+            **{"name": section.name, "title": section.title, "body": body},
+            **{"bytes": section.bytes, "figures": shown},
+        }
 
     def _piece(self, template: str, **context: Any) -> Markup:
         return Markup(self.environment.get_template(template).render(**context))
 
+    @property
+    def _figure_template(self) -> str:
+        return "print_figure.html.j2" if self.environment.globals.get("print") else "figure.html.j2"
+
     def _own(self, analysis: str, kind: str) -> str:
         """The template for an analysis' own kind of figure; empty for the shared kinds."""
-        name = f"{analysis}/figure.html.j2"
+        name = f"{analysis}/{self._figure_template}"
         return name if kind not in SHARED and _is_there(self.environment, name) else ""
 
     def _drawn(self, section: Section, name: str) -> Mapping[str, Any]:
@@ -208,6 +285,17 @@ class _Sections:
                 f"{section.name}/section.html.j2: analysis '{section.name}' made no figure '{name}' (it made: {there})"
             )
         return section.figures[name]
+
+
+def _places(sections: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    """The figures and tables of the paper, each with those of this report that follow it; figures first, by number."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for section in sections:
+        for figure in section["figures"]:
+            for what, *numbers in re.findall(r"(figure|table)s? (\d+)(?: and (\d+))?", figure["after"]):
+                for number in filter(None, numbers):
+                    found.setdefault(f"{what} {number}", []).append(figure)
+    return dict(sorted(found.items(), key=lambda item: (item[0].split()[0], int(item[0].split()[1]))))
 
 
 def switches(run: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """The page's templates, styles and scripts, and which of them the page reads and which the PDF."""
 
 from pathlib import Path
+from typing import Any
 
 from reportgen.analyses import registry
 from reportgen.analyses.base import FOLDER
@@ -8,8 +9,11 @@ from reportgen.base.artifacts import files_below
 
 PACKAGE = Path(__file__).resolve().parent.parent
 UNREAD = {  # writer -> top-level templates that only other writers read
-    "page": ("print.html.j2", "print.css", "compare.html.j2"),
-    "pdf": ("report.html.j2", "screen.css", "scripts", "provenance.html.j2", "compare.html.j2"),
+    "page": ("print.html.j2", "print_figure.html.j2", "print.css", "compare.html.j2", "history.html.j2"),
+    "pdf": (
+        *("report.html.j2", "figure.html.j2", "screen.css", "scripts", "provenance.html.j2", "atlas.html.j2"),
+        *("compare.html.j2", "history.html.j2"),
+    ),
 }
 
 
@@ -27,6 +31,23 @@ def folders() -> tuple[Path, Path]:
 def scripts() -> dict[str, Path]:
     """The scripts of the analyses' own figures, by file name."""
     return {path.name: path for analysis in registry.ANALYSES for path in sorted(analysis.folder.glob("*.js"))}
+
+
+def environment(**more: Any) -> Any:  # jinja2.Environment, which planning does without
+    """The templates of a page of its own, beside the report's; `more`: further options of jinja2's environment."""
+    import jinja2
+
+    from reportgen.page.filters import FILTERS
+
+    found = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(templates()),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        lstrip_blocks=True,
+        **more,
+    )
+    found.filters |= FILTERS
+    return found
 
 
 def by_writer() -> dict[str, tuple[dict[str, Path], tuple[Path, ...]]]:

@@ -6,6 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from reportgen.base.errors import UserError
+
+LATEST = 10**11  # seconds since 1970: the year 5138
+
 
 @dataclass(frozen=True)
 class Commit:
@@ -36,4 +40,13 @@ def checked_out() -> Commit:
     top = Path(git("rev-parse", "--show-toplevel").removesuffix("\n"))
     lines = git("status", "--porcelain", "-z", "--no-renames", "--untracked-files=no").split("\0")
     changed = tuple(top / line[3:] for line in lines if line)  # two letters and a blank come before the path
-    return Commit(name, int(os.environ.get("SOURCE_DATE_EPOCH", date)), changed)
+    return Commit(name, _date(os.environ.get("SOURCE_DATE_EPOCH", ""), date), changed)
+
+
+def _date(given: str, otherwise: int) -> int:
+    """The seconds that ``SOURCE_DATE_EPOCH`` gives, else the commit's; raises UserError unless they are a date."""
+    if not given:
+        return otherwise
+    if not (given.isascii() and given.isdecimal() and len(given) < len(str(LATEST)) and int(given) < LATEST):
+        raise UserError(f"SOURCE_DATE_EPOCH={given}: use whole seconds since 1970, or leave it out")
+    return int(given)

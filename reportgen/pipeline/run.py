@@ -9,6 +9,7 @@ import platform
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from reportgen.base.artifacts import (
     FileDigests,
     digest,
     read_json,
+    refuse_foreign,
+    remove_empty,
     remove_leftovers,
     replace_folder,
     write_json,
@@ -27,8 +30,9 @@ from reportgen.base.artifacts import (
 from reportgen.base.errors import UserError
 from reportgen.base.libraries import lacking, version
 from reportgen.base.names import nearest
-from reportgen.base.progress import say
-from reportgen.pipeline import jobs, launch
+from reportgen.base.progress import say, span
+from reportgen.base.working import LOCK, alone
+from reportgen.pipeline import holdings, intact, jobs, launch
 from reportgen.pipeline.commit import checked_out
 from reportgen.pipeline.source_files import DECLARED, ENGINE, closure
 from reportgen.pipeline.work import Stage, Work, beside
@@ -44,11 +48,12 @@ class Pipeline:
         self.report = report
         self.stages = stages  # by name, each after the stages it reads
         self.commit = checked_out()
+        self.digests = FileDigests(self.build / holdings.DIGESTS)
         self.stamps = self._stamps()
 
     def _stamps(self) -> dict[str, dict[str, Any]]:
         """The stamp of every stage: all that it depends on, and the fingerprint of that."""
-        digests = FileDigests(self.build / "stamps" / "digests.json")
+        digests = self.digests
         stamps: dict[str, dict[str, Any]] = {}
         for stage in self.stages.values():
             sources, libraries = closure(
@@ -70,19 +75,44 @@ class Pipeline:
                 stamp["profile"] = [self.settings.profile, self.settings.document()]
             stamp["fingerprint"] = digest(stamp)
             stamps[stage.name] = stamp
+        holdings.enter(self.build, [holdings.DIGESTS])
         digests.save()
         return stamps
 
+    def alone(self) -> AbstractContextManager[None]:
+        """Work in these folders alone: wait for the end of another command that does."""
+        return locks(self.build, self.report)
+
     def due(self, name: str) -> bool:
         """Whether a stage must be made: its artefact is missing, or was made from another stamp."""
-        made = _read_or_none(self.build / self.stages[name].folder / "stamp.json")
-        stage = self.stages[name]
-        if made is None or made["fingerprint"] != self.stamps[name]["fingerprint"]:
+        made, stage = self._made(name), self.stages[name]
+        if made.get("fingerprint") != self.stamps[name]["fingerprint"] or self.damaged(name):
             return True
         return bool(stage.outputs) and (
             _read_or_none(self.build / stage.folder / DOCUMENT) != {"report": beside(self.build, self.report)}
             or not all((self.report / output).exists() for output in stage.outputs)
             or self._signed(name) != self.stamps[name]["fingerprint"]
+        )
+
+    def _made(self, name: str) -> dict[str, Any]:
+        """The stamp that a stage's artefact was made from; empty where there is none that can be read."""
+        found = _read_or_none(self.build / self.stages[name].folder / intact.STAMP)
+        return found if isinstance(found, dict) else {}
+
+    def there(self, name: str) -> bool:
+        """Whether a stage has an artefact, due or not."""
+        return (self.build / self.stages[name].folder / DOCUMENT).is_file()
+
+    def damaged(self, name: str) -> str:
+        """The first of a stage's files that is no longer what it wrote; empty where all are."""
+        return intact.damaged(self._made(name), self.build / self.stages[name].folder, self.report, self.digests)
+
+    @property
+    def times(self) -> dict[str, float]:
+        """How long each stage took when it was last made, seconds; of a damaged file nothing is known."""
+        found = _read_or_none(self.build / holdings.TIMINGS)
+        return (
+            {name: took for name, took in found.items() if isinstance(took, float)} if isinstance(found, dict) else {}
         )
 
     def _signature(self, name: str) -> Path:
@@ -156,7 +186,8 @@ class Pipeline:
             import_module(stage.module).make(work, folder)
             if stage.outputs:
                 write_text(self._signature(name), self.stamps[name]["fingerprint"] + "\n")
-            write_json(folder / "stamp.json", self.stamps[name])
+            made = intact.written(folder, self.report, name if stage.outputs else "")
+            write_json(folder / intact.STAMP, self.stamps[name] | {"made": made})
         shutil.rmtree(work.workshop, ignore_errors=True)
         seconds = time.monotonic() - started
         say(f"  {name} took {seconds:.1f} s")
@@ -167,20 +198,36 @@ class Pipeline:
 
         `at_once` stages are made at the same time, each in its own process; with 1, this process makes all of them.
         """
-        for folder in {(self.build / stage.folder).parent for stage in self.stages.values()} | {self.report}:
+        parents = {(self.build / stage.folder).parent for stage in self.stages.values()}
+        for folder in parents | {self.build, self.build / "stamps", self.report, self.report / MANIFEST}:
             remove_leftovers(folder)
         due = self.waiting(goals)
+        self.digests.save()
+        self.enter(due)
         self.check_libraries(due)
+        for name in due:
+            if self._made(name).get("fingerprint") == self.stamps[name]["fingerprint"] and (file := self.damaged(name)):
+                say(f"{name}: its file {file} is damaged or missing: made again")
         if any(self.shared(name) and self.due(name) for name in self.stages):
             self.check_gpus()  # before the first stage, not after hours of it
         took: dict[str, float] = {}
         inputs = {name: self.stages[name].inputs for name in due}
         alone = ((name, self.make(name)) for name in due)
+        before = self.times
         for name, seconds in jobs.side_by_side(self.make, inputs, at_once) if at_once > 1 else alone:
             took[name] = seconds
-            timings = self.build / "timings.json"
-            write_json(timings, (_read_or_none(timings) or {}) | {name: round(seconds, 2)})
+            write_json(self.build / holdings.TIMINGS, self.times | {name: round(seconds, 2)})
+            rest = [other for other in due if other not in took]
+            if rest:
+                say(f"  stage {len(took)} of {len(due)}{_left(rest, before, at_once)}")
         return took
+
+    def enter(self, names: Iterable[str]) -> None:
+        """List these stages' artefacts as the build folder's own; raises UserError if files of others are among them."""
+        folders = [self.stages[name].folder for name in names]
+        for folder in folders:
+            refuse_foreign(self.build / folder)
+        holdings.enter(self.build, [*folders, holdings.TIMINGS])
 
     def check_libraries(self, names: Iterable[str]) -> None:
         """Raise UserError if this Python lacks a library that one of these stages imports.
@@ -209,11 +256,30 @@ class Pipeline:
         """The name of each stage that is due, and why it is."""
         for name in self.needed(self.stages):
             if self.due(name):
-                made = _read_or_none(self.build / self.stages[name].folder / "stamp.json")
-                yield name, "it was not made yet" if made is None else _difference(made, self.stamps[name])
+                made = self._made(name)
+                yield name, _difference(made, self.stamps[name], self.damaged(name)) if made else "it was not made yet"
 
 
-def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+@contextmanager
+def locks(build: Path | None, report: Path | None, wait: bool = True) -> Iterator[None]:
+    """Keep other commands out of a build folder and a report's folder; without `wait`, raise UserError if one is there."""
+    with ExitStack() as stack:
+        for name, folder, inside in (("BUILD", build, "stamps"), ("REPORT", report, MANIFEST)):
+            if folder:
+                if not folder.exists():
+                    stack.callback(remove_empty, folder)  # a command that is refused leaves nothing behind
+                stack.enter_context(alone(folder / inside / LOCK, f"{name}={folder}", wait))
+        yield
+
+
+def _left(names: Iterable[str], timings: Mapping[str, float], at_once: int) -> str:
+    """How long these stages take, as far as their last times tell; empty where one never ran here."""
+    known = [timings.get(name) for name in names]
+    lasts = [seconds for seconds in known if seconds is not None]
+    return f", about {span(sum(lasts) / at_once)} left" if len(lasts) == len(known) else ""
+
+
+def _difference(old: Mapping[str, Any], new: Mapping[str, Any], damaged: str) -> str:
     for part in new:
         before, now = old.get(part), new[part]
         if part != "fingerprint" and before != now:
@@ -222,6 +288,8 @@ def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
                 changed = sorted(_leaves(before, now))
                 names = ": " + ", ".join(changed[:4]) + (f" and {len(changed) - 4} more" if len(changed) > 4 else "")
             return f"its {part} changed{names}"
+    if damaged:
+        return f"its file {damaged} is damaged or missing"
     return "its files in the report's folder are missing, or from another run"
 
 
@@ -237,5 +305,5 @@ def _leaves(before: Mapping[str, Any], now: Mapping[str, Any], path: str = "") -
 def _read_or_none(path: Path) -> Any:
     try:
         return read_json(path)
-    except (FileNotFoundError, NotADirectoryError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None

@@ -69,7 +69,8 @@ def _imports(module: str, path: Path) -> frozenset[str]:
 def _named(module: str, path: Path) -> Iterator[str]:
     text = path.read_text(encoding="utf-8")
     package = path.name == "__init__.py"
-    if package and "__getattr__" in text:  # it imports its modules on first use
+    # It imports its modules on first use; those of the package itself are for users, and no stage reads them.
+    if package and "__getattr__" in text and module != "reportgen":
         yield from (f"{module}.{other.stem}" for other in path.parent.glob("*.py") if other.stem != "__init__")
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):

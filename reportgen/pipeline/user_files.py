@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
-from reportgen.base.artifacts import FileDigests, digest, read_json
+from reportgen.base.artifacts import FileDigests, digest
 from reportgen.base.errors import UserError
+from reportgen.base.foreign import beneath
 from reportgen.base.libraries import version
 from reportgen.base.names import nearest
+from reportgen.claims import noise
+from reportgen.data.coco import open_coco
 from reportgen.settings.sections import FOLDER, NAMED_MULTILABEL, NAMED_SETS, TIMM, Settings
 
 
@@ -37,21 +40,22 @@ def annotation_files(settings: Settings, digests: FileDigests) -> str | list[str
     """Digests of the user's annotations and of the images that lie beside the file."""
     masks = settings.annotations.masks
     found = [_digest_of("MASKS", masks, "a COCO annotations file, or a folder of PNGs", digests)] if masks else []
+    if Path(masks).is_file():
+        open_coco(Path(masks), f"MASKS={masks}")
     if not settings.annotations.parts:
         return found or ""
     path = Path(settings.annotations.parts)
-    if not path.is_file():
-        raise UserError(f"PARTS={path}: no such file: give a COCO annotations file")
-    try:
-        beside = [path.parent / image["file_name"] for image in read_json(path)["images"]]
-    except (ValueError, KeyError, TypeError):  # not a COCO file: the stage raises the error
-        beside = []
+    said_by = f"PARTS={path}"
+    beside = [path.parent / beneath(image.file_name, said_by) for image in open_coco(path, said_by).images]
     return [*found, digests.of(path), *(digests.of(image) for image in beside if image.is_file())]
 
 
 def noise_files(settings: Settings, digests: FileDigests) -> str:
-    """Digest of the user's file of training noise."""
-    return _digest_of("NOISE", settings.noise.file, "the file that make noise wrote", digests)
+    """Digest of the user's file of training noise; raises UserError for a file that is none, before a net is trained."""
+    found = _digest_of("NOISE", settings.noise.file, "the file that make noise wrote", digests)
+    if found:
+        noise.read(Path(settings.noise.file), f"NOISE={settings.noise.file}")
+    return found
 
 
 def net_files(settings: Settings, digests: FileDigests) -> list[str]:
@@ -68,7 +72,15 @@ def net_files(settings: Settings, digests: FileDigests) -> list[str]:
         _digest_of("SNAPSHOTS", model.snapshots, "a folder of checkpoints", digests),
         digest([digests.of(path) for path in code]),
         *_of_others(model.name, digests),
+        *(digests.of(part) for part in _parts(weights)),
     ]
+
+
+def _parts(weights: Path) -> list[Path]:
+    """The files beside an index of weights, over which these may be spread."""
+    if not weights.name.endswith(".index.json") or not weights.is_file():
+        return []
+    return sorted(path for path in weights.parent.iterdir() if path.suffix in (".safetensors", ".bin", ".pt"))
 
 
 def _of_others(name: str, digests: FileDigests) -> list[str]:
@@ -85,6 +97,7 @@ def _of_others(name: str, digests: FileDigests) -> list[str]:
 
 def _digest_of(switch: str, place: str, wanted: str, digests: FileDigests) -> str:
     path = Path(place)
-    if place and not path.exists():
-        raise UserError(f"{switch}={place}: no such file or folder: give {wanted}")
+    if place and not path.is_file() and not path.is_dir():
+        found = "no ordinary file" if path.exists() else "no such file or folder"  # a pipe or a device may never end
+        raise UserError(f"{switch}={place}: {found}: give {wanted}")
     return "" if not place else digests.of_tree(path) if path.is_dir() else digests.of(path)

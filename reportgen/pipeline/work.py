@@ -36,7 +36,7 @@ class Stage:
     unread: tuple[Path, ...] = ()  # files of this repository that do not make its commit "-dirty"
     commit: bool = False  # whether it writes down the commit
     analysis: Analysis | None = None  # that it computes or draws
-    settings: Settings | None = None  # where it has others than the run: a training with another seed
+    settings: Settings | None = None  # where it has others than the run: as a training with another seed
     within: str = ""  # "repeats/1/": it reads the stages below that, where they are among its inputs
     shared: bool = False  # several processes can make it: its module has ``assist(work)`` for all but the first
 

@@ -83,7 +83,9 @@ def eval_copy(net: nn.Module) -> nn.Module:
             # deepcopy refuses to copy the tensors that old-style weight normalisation keeps as attributes.
             if isinstance(value, Tensor) or ("_hooks" in name and isinstance(value, dict)):
                 shared[id(value)] = value
-    return copy.deepcopy(net, shared).eval()
+    copied = copy.deepcopy(net, shared)
+    copied.eval()  # which people's own may forget to give back
+    return copied
 
 
 def share_buffers(net: nn.Module, module: nn.Module) -> None:

@@ -82,7 +82,10 @@ def _plane(placed: Placed) -> Placed | None:
     if numbers.stride(1) != 0 and not bool(
         ((numbers == first) | (numbers == 0)).all()
     ):  # maps joined from elsewhere: 0
-        return None
+        patches = _of_patches(Placed(numbers.permute(0, 2, 3, 1), placed.grid))  # the maps of a patch side by side
+        if patches is None:
+            return _shifted(placed)
+        return _plane(Placed(patches.numbers.permute(0, 3, 1, 2), patches.grid))
     inside = first[0, 0] > 0
     rows, columns = (one[0, 0] for one in Placed(first, placed.grid).coarse)
     within = inside.any(1), inside.any(0)
@@ -90,8 +93,18 @@ def _plane(placed: Placed) -> Placed | None:
         return None
     down, along = rows[within[0]][:, within[1]], columns[within[0]][:, within[1]]
     straight = bool((down == down[:, :1]).all() and (along == along[:1]).all())
-    in_order = all(bool((line.diff() > 0).all() or (line.diff() < 0).all()) for line in (down[:, 0], along[0]))
-    return Placed(first[0, 0], placed.grid) if straight and in_order else None
+    # Rolled, mirrored or padded with their own other side they are rows and columns all the same; one alone, again and again,
+    # is none.
+    several = all(len(line) == 1 or bool((line != line[0]).any()) for line in (down[:, 0], along[0]))
+    return Placed(first[0, 0], placed.grid) if straight and several else None
+
+
+def _shifted(placed: Placed) -> Placed | None:
+    """The places of the first map where the maps are planes that were shifted against each other; windows have none in common."""
+    maps = placed.numbers.split(1, 1)
+    within = placed.numbers[:, :1][placed.numbers[:, :1] > 0]
+    alike = all(_plane(Placed(one, placed.grid)) is not None and bool(torch.isin(one, within).any()) for one in maps)
+    return _plane(Placed(maps[0], placed.grid)) if alike else None
 
 
 def grid(shape: Sequence[int], device: Any = None) -> Placed:
@@ -107,12 +120,32 @@ class Places(TorchDispatchMode):
     def __init__(self, image: Tensor) -> None:
         super().__init__()
         self._known: dict[int, Placed] = {id(image): grid(image.shape, image.device)}
+        self._filled: dict[int, Placed] = {}  # by storage: of tensors that were made empty and filled part by part
         self._alive: list[Any] = [image]  # another tensor would get a freed tensor's number
 
     def of(self, value: Tensor) -> Placed | None:
         """The places of a tensor; None where they are not known."""
         found = self._known.get(id(value))
-        return found if found is not None and found.numbers.shape == value.shape else None
+        if found is not None:
+            return found if found.numbers.shape == value.shape else None
+        filled = self._filled.get(value.untyped_storage()._cdata) if value.layout is torch.strided else None
+        return None if filled is None else Placed(_seen(filled.numbers, value), filled.grid)
+
+    def knows(self, value: Tensor) -> bool:
+        """Whether the operation that made a tensor gave it places, and not what was laid into it."""
+        return id(value) in self._known and value.untyped_storage()._cdata not in self._filled
+
+    def fill(self, part: Tensor, placed: Placed) -> None:
+        """Note what was laid into a part of a tensor of which nothing was known."""
+        storage = part.untyped_storage()
+        blank = torch.zeros(storage.nbytes() // part.element_size(), dtype=torch.int32, device=part.device)
+        filled = self._filled.get(storage._cdata)
+        if filled is not None and filled.grid != placed.grid:
+            filled = None
+        numbers = blank if filled is None else filled.numbers
+        _seen(numbers, part).copy_(placed.numbers)
+        self._known.pop(id(part), None)
+        self._filled[storage._cdata] = Placed(numbers, placed.grid)
 
     def __torch_dispatch__(
         self, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
@@ -158,7 +191,29 @@ def _kept(places: Places, func: Any, args: Sequence[Any], kwargs: Mapping[str, A
     agree = all(
         one is known[0] or (one.grid == known[0].grid and torch.equal(one.numbers, known[0].numbers)) for one in known
     )
-    return known[:1] if agree else _anew(known, outputs[0])
+    return known[:1] if agree else _anew(known, outputs[0]) or _finest(known)
+
+
+def _seen(numbers: Tensor, value: Tensor) -> Tensor:
+    """The numbers of a tensor's storage as the tensor sees its values."""
+    return numbers.as_strided(value.shape, value.stride(), value.storage_offset())
+
+
+def _laid(places: Places, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], outputs: Sequence[Any]) -> _Found:
+    """``copy_``: into a tensor of which nothing is known, as ``F.pad`` fills one that goes round, part by part."""
+    placed = places.of(args[1])
+    if placed is None or places.knows(args[0]):
+        return _kept(places, func, args, kwargs, outputs)
+    if args[0].shape == args[1].shape:
+        places.fill(args[0], placed)
+    return []
+
+
+def _finest(known: Sequence[Placed]) -> _Found:
+    """Of signals on several grids the one with the most places: a coarser one, such as global queries, is repeated over them."""
+    finer = sorted(known, key=lambda one: one.grid[0] * one.grid[1], reverse=True)
+    alone = len({one.grid for one in known}) == len(known)
+    return finer[:1] if alone and layout_of(finer[0]) is not None else []
 
 
 def _anew(known: Sequence[Placed], output: Tensor) -> _Found:
@@ -171,7 +226,7 @@ def _joined(
     places: Places, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], outputs: Sequence[Any]
 ) -> _Found:
     """Tensors laid side by side; what is joined from elsewhere, such as a class token, has no place."""
-    found = [places.of(one) for one in args[0]]
+    found = [placed if (placed := places.of(one)) and placed.numbers.any() else None for one in args[0]]
     grids = {one.grid for one in found if one is not None}
     if len(grids) != 1:
         return []
@@ -309,6 +364,7 @@ _GRIDS = (
         aten.upsample_bicubic2d,
     ),
     *(aten._upsample_bilinear2d_aa, aten._upsample_bicubic2d_aa, aten._upsample_nearest_exact2d, aten.mean),
+    *(aten.grid_sampler_2d, aten.cudnn_grid_sampler, aten.fractional_max_pool2d),
     *(aten.reflection_pad2d, aten.replication_pad2d, aten.mkldnn_max_pool2d, aten.mkldnn_adaptive_avg_pool2d),
 )
 _RULES: dict[Any, Callable[..., _Found]] = {
@@ -316,6 +372,7 @@ _RULES: dict[Any, Callable[..., _Found]] = {
     **dict.fromkeys(_IN_PLACE, _kept),
     **dict.fromkeys(_GRIDS, _renewed),
     aten.cat: _joined,
+    aten.copy_: _laid,
     aten.glu: _gated,
     aten.mm: _by_rows(0),
     aten.addmm: _by_rows(1),

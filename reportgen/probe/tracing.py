@@ -67,7 +67,7 @@ def _check(graph: Graph, net: nn.Module) -> None:
         return
     if not isinstance(expected, Tensor):
         return
-    if found.shape != expected.shape or not _alike(found, expected):
+    if found.shape != expected.shape or not alike(found, expected):
         raise Tangled("torch.fx makes another net of it")
 
 
@@ -85,7 +85,7 @@ def _mixing(graph: Graph) -> str:
         together = activations(graph, images, [name])[name]
     except Exception:
         return "the net takes no two images at once"
-    if together.shape == alone.shape and _alike(together, alone):
+    if together.shape == alone.shape and alike(together, alone):
         return ""
     norms = [name for name, module in graph.module.named_modules() if isinstance(module, _BatchNorm)]
     own = [name for name in norms if graph.module.get_submodule(name).running_mean is None]
@@ -105,7 +105,7 @@ def _without_autocast() -> Iterator[None]:
         torch.autocast.__enter__, torch.autocast.__exit__ = entering, leaving  # type: ignore[method-assign]
 
 
-def _alike(found: Tensor, expected: Tensor) -> bool:
+def alike(found: Tensor, expected: Tensor) -> bool:
     """Whether two outputs are the same but for rounding, whatever their types."""
     found, expected = found.double(), expected.double()
     largest = float(expected.nan_to_num(0.0, 0.0, 0.0).abs().max())

@@ -128,7 +128,7 @@ class Watched(Graph):
         noise = self.noise()
 
         def note(name: str, module: nn.Module, value: Tensor) -> None:
-            if name in self.nodes:
+            if name in self.nodes and len(self.nodes[name].shape) > 1:  # one axis alone has units, no maps of one place
                 found[name] = layout_of(places.of(value))
 
         with Places(noise) as places:

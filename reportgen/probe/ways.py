@@ -13,6 +13,7 @@ from reportgen.probe.errors import Unsupported
 from reportgen.probe.graph import Graph
 from reportgen.probe.record import Smooth
 from reportgen.probe.record.walking import Record, read
+from reportgen.probe.tracing import alike
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Way:
     by: Literal["windows", "record", "none"]
     through: tuple[str, ...] = ()  # operations on the way that the paper's nets do not have, as the report names them
     refusal: str = ""  # why there is no way, naming the operation without a rule
+    alike: bool = False  # the same for every image: nothing on it has switches, so a unit has one picture (Springenberg et al. 2015)
 
 
 def way_down(graph: Graph, layer: str, smooth: Smooth = "factor") -> Way:
@@ -40,10 +42,15 @@ def _found(graph: Graph, layer: str, smooth: Smooth) -> Way:
     if below and not any(node.operation.refusal for node in below):
         if any(node.is_image for node in below):
             through = dict.fromkeys(node.operation.through for node in reversed(below) if node.operation.through)
-            return Way("windows", tuple(through))
+            return Way("windows", tuple(through), alike=not any(node.operation.records for node in below))
         return Way("none", refusal=f"layer {layer!r} does not depend on the image")
+    image = graph.noise()[0]
     try:
-        return Way("record", record_of(graph, graph.noise()[0], layer, smooth).through)  # alike for every image
+        record = record_of(graph, image, layer, smooth)
+        _, exact = graph.record(image[None], layer, exactly=True)
+        if not alike(record.output.detach(), exact.detach()):
+            raise Unsupported(f"layer {layer!r} cannot be projected: the net reads again what it has changed in place")
+        return Way("record", record.through)  # alike for every image
     except Unsupported as error:
         return Way("none", refusal=str(error))
 

@@ -3,20 +3,35 @@
 A switch is SECTION_FIELD=value (``TRAINING_EPOCHS=3``); a few have a short name (``EPOCHS=3``). Nothing here imports torch.
 """
 
-import os
-import tomllib
+import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
+from reportgen.base import foreign
 from reportgen.base.errors import UserError
 from reportgen.base.names import nearest
+from reportgen.base.size import Size
 from reportgen.settings.recipes import ADAMW, OWN_NETS, RECIPES
-from reportgen.settings.sections import FOLDER, OF_TRAINED_NETS, SECTIONS, TIMM, ModelSettings, Settings, usual_sizes
+from reportgen.settings.sections import (
+    FOLDER,
+    OF_TRAINED_NETS,
+    SECTIONS,
+    TIMM,
+    DataSettings,
+    ModelSettings,
+    Scaled,
+    Settings,
+    usual_sizes,
+)
 from reportgen.settings.switches import SWITCHES, Switch
+
+LARGEST = 2**53  # whole numbers up to here are the same in JSON, numpy and torch
+TRAINED_ORDERS = (("order", "RGB"), ("order", "L"))  # of the channels, also of a net that is trained here
 
 
 @dataclass(frozen=True)
@@ -46,12 +61,12 @@ def profiles() -> dict[str, Path]:
 def load(
     switches: Mapping[str, str],
     known: Known,
-    sizes: Callable[[ModelSettings], tuple[int, int]] = usual_sizes,
+    sizes: Callable[[ModelSettings], Scaled] = usual_sizes,
 ) -> Settings:
     """Settings of a call with these switches; raises UserError that names the switch or the file, and the way out.
 
-    The images of a loaded net get the `sizes` (stored, crop) of its weights instead of the profile's, unless the user
-    gives them.
+    The images of a loaded net are scaled as its weights say (`sizes`) instead of as the profile does, unless the user
+    says how.
     """
     types = known.types
     profile = switches.get("PROFILE", "default")
@@ -96,15 +111,70 @@ def load(
                 raise UserError(
                     f"{said_by}: this is for a net that is trained here: leave it out, or leave out WEIGHTS="
                 )
-        for key, pixels in zip(("size", "crop"), sizes(model), strict=True):
-            if origin.get(("data", key), "").startswith(f"{there[profile]},"):  # the user gave no other value
-                values["data"][key] = pixels
+        for key, value in sizes(model)._asdict().items():
+            if _of_profile(key, origin, there[profile]):
+                values["data"][key] = value
     sections = {name: _validate(name, types[name], values[name], origin) for name in types}
+    if not sections["data"].crop.square and _of_profile("size", origin, there[profile]):
+        usual = sizes(model) if model.loaded else _sizes_of(there[profile])
+        sections["data"] = replace(sections["data"], size=_around(sections["data"], usual.size, usual.crop))
+    _check_channels(sections, origin)
+    if sections["labels"].separator and model.outputs != "sigmoid":
+        raise UserError(
+            f"{origin['labels', 'separator']}: one label an image is read: give OUTPUTS=sigmoid, or leave it out"
+        )
     if sections["labels"].file and (sections["data"].source == "scenes" or sections["data"].named):
         raise UserError(
             f"{origin['labels', 'file']}: DATA={sections['data'].source} brings its own labels: give a folder, DATA="
         )
     return Settings(profile, sections, dict(switches))
+
+
+def _check_channels(sections: Mapping[str, Any], origin: Mapping[tuple[str, str], str]) -> None:
+    """Raise UserError for settings of channels that do not fit each other."""
+    data, reads = sections["data"], sections["preprocessing"]
+    for key in ("mean", "deviation"):
+        count = len(getattr(reads, key))
+        if count not in (0, 1, data.channels):
+            each = {2: "two", 3: "three"}.get(data.channels, f"{data.channels:,}")
+            raise UserError(
+                f"{origin['preprocessing', key]}: use {each} numbers, one for each channel, or one of a net that reads grey, "
+                f"not {count}"
+            )
+    if data.channels == 3:
+        if data.shown:
+            raise UserError(
+                f"{origin['data', 'shown']}: of images of three channels all are shown: give DATA_CHANNELS="
+            )
+        return
+    said_by = origin["data", "channels"]
+    if data.source == "scenes" or data.named:
+        raise UserError(
+            f"{said_by}: the images of DATA={data.source} have three: give a folder of .npy or TIFF files, DATA="
+        )
+    if reads.order:
+        raise UserError(f"{origin['preprocessing', 'order']}: {said_by} are read in their own order: leave it out")
+    if data.shown and max(data.shown) > data.channels:
+        raise UserError(f"{origin['data', 'shown']}: there is no channel {max(data.shown)} ({said_by}): count from 1")
+
+
+def _of_profile(key: str, origin: Mapping[tuple[str, str], str], profile: Path) -> bool:
+    """Whether the user gave no other value of a setting of the images."""
+    from_profile = f"{profile},"
+    return origin.get(("data", key), from_profile).startswith(from_profile)
+
+
+def _sizes_of(profile: Path) -> Scaled:
+    """The sizes of stored images and of crops that a profile says."""
+    data = _read_toml(profile).get("data", {})
+    usual = DataSettings()
+    return Scaled(Size.of(data.get("size", usual.size)), Size.of(data.get("crop", usual.crop)))
+
+
+def _around(data: DataSettings, size: Size, crop: Size) -> Size:
+    """The size of stored images for an oblong crop: as much larger as usual (`size` for `crop`); of the scenes a square."""
+    found = data.crop.scaled(size.rows / crop.rows)
+    return Size(max(found), max(found)) if data.source == "scenes" else found
 
 
 def _check_model(model: ModelSettings, values: Mapping[str, Any], origin: Mapping[tuple[str, str], str]) -> None:
@@ -119,10 +189,15 @@ def _check_model(model: ModelSettings, values: Mapping[str, Any], origin: Mappin
     if not own and not model.loaded:
         _check_other(values, origin)
     for section, key in (
-        *(("model", key) for key in ("classes", "snapshots", "weights_key", "outputs", "entry")),
+        *(("model", key) for key in ("classes", "snapshots", "weights_key", "entry")),
+        *([("model", "outputs")] if values["model"].get("outputs") != "sigmoid" else ()),
         ("noise", "weights"),
         ("labels", "order"),
-        *(("preprocessing", k) for k in values["preprocessing"]),
+        *(
+            ("preprocessing", k)
+            for k in values["preprocessing"]
+            if (k, values["preprocessing"][k]) not in TRAINED_ORDERS
+        ),
     ):
         if values[section].get(key) and not model.loaded:
             raise UserError(f"{origin[section, key]}: this is for a net that is loaded: give WEIGHTS=, or leave it out")
@@ -145,7 +220,7 @@ def _check_other(values: Mapping[str, Any], origin: Mapping[tuple[str, str], str
 def _begin_with_recipe(training: dict[str, Any], origin: Mapping[tuple[str, str], str]) -> None:
     """Fill in the recipe's value for each training setting that was not given."""
     recipe = training.get("recipe", "default")
-    if recipe not in RECIPES:
+    if not isinstance(recipe, str) or recipe not in RECIPES:
         said_by = origin["training", "recipe"]
         raise UserError(f"{said_by}: no such recipe{nearest(str(recipe), RECIPES)} ({', '.join(RECIPES)} exist)")
     if training.get("optimiser") == "adamw":
@@ -188,20 +263,42 @@ def _parse(kind: type, key: str, text: str) -> Any:
 
 
 def _validate(section: str, kind: type, values: dict[str, Any], origin: Mapping[tuple[str, str], str]) -> Any:
+    def said_by(key: str) -> str:
+        return origin.get((section, key), f"[{section}] {key}")
+
     try:
-        return TypeAdapter(kind).validate_python(values)
+        found = _adapter(kind).validate_python(values)
     except ValidationError as error:
         first = error.errors()[0]
-        key = str(first["loc"][0]) if first["loc"] else ""
-        said_by = origin.get((section, key), f"[{section}] {key}")
         message = first["msg"].removeprefix("Value error, ")
-        raise UserError(f"{said_by}: {message[0].lower()}{message[1:]}") from None
+        where = said_by(str(first["loc"][0]) if first["loc"] else "")
+        raise UserError(f"{where}: {message[0].lower()}{message[1:]}") from None
+    for key, given in values.items():
+        if wrong := _wrong(given, getattr(found, key)):
+            raise UserError(f"{said_by(key)}: {wrong}")
+    return found
+
+
+@cache
+def _adapter(kind: type) -> Any:
+    return TypeAdapter(kind)
+
+
+def _wrong(given: Any, value: Any) -> str:
+    """What is wrong with a value that its type lets pass; empty if nothing is. `given`: before it was converted."""
+    if isinstance(value, tuple):
+        parts = given if isinstance(given, (list, tuple)) else value
+        return next(filter(None, map(_wrong, parts, value)), "")
+    if isinstance(value, str):
+        return "a name has no zero byte" if "\0" in value else ""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return ""
+    if isinstance(given, bool):
+        return f"use a number, not {str(given).lower()}"
+    if not math.isfinite(value):
+        return f"use a finite number, not {value}"
+    return f"use a number up to {LARGEST}" if abs(value) > LARGEST else ""
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"CONFIG={path}: {os.strerror(error.errno or 0)}: give a TOML file of settings") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid TOML: {error}") from None
+    return foreign.toml(path, f"CONFIG={path}", "give a TOML file of settings")

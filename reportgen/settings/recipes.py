@@ -4,12 +4,14 @@ Nothing here imports torch, so reading settings and drawing figure 3 need no tor
 """
 
 import math
+from dataclasses import asdict
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from reportgen.base.errors import UserError
+from reportgen.base.size import Size
 
 Width = Annotated[int, Field(ge=1)]
 Removable = Literal[3, 4, 6, 7]
@@ -19,6 +21,7 @@ CONVOLUTIONS = (1, 2, 3, 4, 5)
 CLASSIFIER = 8
 POOLED = (1, 2, 5)  # layers that end in a 3x3 max pool of stride 2
 NORMALISED = (1, 2)  # layers that end in contrast normalisation
+UNIT = Size(1, 1)  # of the outputs of a fully connected layer
 
 
 class LayerShape(NamedTuple):
@@ -29,8 +32,8 @@ class LayerShape(NamedTuple):
     filter: int  # side of the filters, input pixels of the layer; 0 in a fully connected layer
     stride: int
     padding: int
-    convolved: int  # side of the maps after the convolution; 1 in a fully connected layer
-    output: int  # side of the maps after pooling
+    convolved: Size  # of the maps after the convolution; 1 x 1 in a fully connected layer
+    output: Size  # of the maps after pooling
     parameters: int  # weights and biases
     multiply_adds: int  # for one image
 
@@ -58,8 +61,19 @@ class Architecture:
     normalisation: bool = True  # contrast normalisation after layers 1 and 2
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5  # in layers 6 and 7
     mean_image: bool = False  # the net first subtracts the mean of every pixel, as the paper does
-    input_size: Annotated[int, Field(ge=1)] = 224  # side of the crop, pixels
+    input_size: Annotated[Size, BeforeValidator(Size.of)] = Size(224, 224)  # of the crop, pixels
     classes: Annotated[int, Field(ge=1)] = 1000
+    channels: Annotated[int, Field(ge=1)] = 3  # that it reads: the luminance, or red, green and blue
+
+    def as_json(self) -> dict[str, Any]:
+        """The values as a JSON document, from which a validator makes it again.
+
+        Channels are left out where there are three, so that the files of nets that read colours stay as they were.
+        """
+        values = asdict(self) | {"input_size": self.input_size.said}
+        if self.channels == 3:
+            del values["channels"]
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     @property
     def layers(self) -> tuple[int, ...]:
@@ -72,28 +86,28 @@ class Architecture:
         Raises UserError if the image is too small for the net's strides.
         """
         rows: list[LayerShape] = []
-        maps, size = 3, self.input_size
+        maps, size = self.channels, self.input_size
         for number in self.layers:
             if number in CONVOLUTIONS:
                 row = self._convolution(number, maps, size)
                 maps, size = row.maps, row.output
             else:
                 units = self.classes if number == CLASSIFIER else self.fully_connected[number - 6]
-                inputs = maps * size * size
-                row = LayerShape(number, units, 0, 1, 0, 1, 1, inputs * units + units, inputs * units)
-                maps, size = units, 1
+                inputs = maps * size.area
+                row = LayerShape(number, units, 0, 1, 0, UNIT, UNIT, inputs * units + units, inputs * units)
+                maps, size = units, UNIT
             rows.append(row)
         return rows
 
-    def _convolution(self, number: int, maps: int, size: int) -> LayerShape:
+    def _convolution(self, number: int, maps: int, size: Size) -> LayerShape:
         side, stride, padding = {
             1: (self.first_filter, self.first_stride, self.first_padding),
             2: (5, self.second_stride, self.second_padding),
         }.get(number, (3, 1, 1))
-        convolved = (size + 2 * padding - side) // stride + 1
+        convolved = Size(*((length + 2 * padding - side) // stride + 1 for length in size))
         # ceil mode: a last window that reaches beyond the edge counts if it starts inside the map
-        pooled = math.ceil((convolved - 3) / 2) + 1 if number in POOLED else convolved
-        if size + 2 * padding < side or pooled < 1:
+        pooled = Size(*(math.ceil((length - 3) / 2) + 1 if number in POOLED else length for length in convolved))
+        if min(size) + 2 * padding < side or min(pooled) < 1:
             raise UserError(
                 f"input size {self.input_size} px: too small for the net {self.name!r}, whose layer {number} would have "
                 "no output: use larger images"
@@ -108,7 +122,7 @@ class Architecture:
             convolved=convolved,
             output=pooled,
             parameters=weights + self.widths[number - 1],
-            multiply_adds=weights * convolved**2,
+            multiply_adds=weights * convolved.area,
         )
 
     @property
@@ -137,7 +151,7 @@ SMALL = Architecture(
     widths=(48, 128, 192, 192, 128),
     fully_connected=(256, 256),
     dropout=0.2,
-    input_size=88,
+    input_size=Size(88, 88),
     classes=12,
 )
 """A narrow `ZEILER_FERGUS` that trains in minutes on two cores; its layers 3-5 have 5x5 maps."""

@@ -8,12 +8,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from reportgen.base.names import nearest
+from reportgen.base.size import Size
 from reportgen.settings.recipes import OWN_NETS, Architecture, TrainingSettings
 from reportgen.settings.variants import BY_NAME, VARIANTS
 
@@ -43,14 +44,16 @@ class ComputeSettings:
     """The device and threads that compute."""
 
     device: str = "auto"  # auto, cpu, cuda, cuda:1, mps
-    threads: Annotated[int, Field(ge=0)] = 0  # of each stage on the CPU; 0: one for each core of the machine
+    threads: Annotated[int, Field(ge=0, le=1024)] = 0  # of each stage on the CPU; 0: one for each core of the machine
 
 
 @dataclass(frozen=True, config=STRICT)
 class MachineSettings:
     """How processes share the work: results do not depend on it, except for the last bits of trained nets."""
 
-    gpus: Positive = 1  # processes that share training and search, each with a GPU, or on the CPU with DEVICE=cpu
+    gpus: Annotated[int, Field(ge=1, le=1024)] = (
+        1  # processes that share training and search, each with a GPU, or on the CPU with DEVICE=cpu
+    )
 
 
 TIMM, FOLDER = "timm/", "hf/"  # how MODEL= begins for a net of timm, and for a folder that transformers wrote
@@ -74,10 +77,28 @@ NAMED_SETS = (  # torchvision's, by name
 NAMED_MULTILABEL = "VOC2012"  # torchvision's, whose images show several things: for TRANSFER= alone
 
 
+def _at_least(least: int) -> AfterValidator:
+    def check(size: Size) -> Size:
+        if min(size) < least:
+            raise ValueError(f"use {least} pixels or more")
+        return size
+
+    return AfterValidator(check)
+
+
 def _two_or_none(values: tuple[float, ...]) -> tuple[float, ...]:
     if values and (len(values) != 2 or not math.isfinite(values[1] - values[0]) or values[0] == values[1]):
         raise ValueError("use two different numbers, black and white, as in 0,4095")
     return values
+
+
+def _three_or_none(values: tuple[int, ...]) -> tuple[int, ...]:
+    if len(values) not in (0, 3):
+        raise ValueError("use the numbers of three channels, counted from 1, as in 4,3,2")
+    return values
+
+
+Interpolation = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]  # Pillow's names
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -85,8 +106,9 @@ class DataSettings:
     """The images: the embedded scenes, the user's folder, or a torchvision data set."""
 
     source: str = "scenes"  # "scenes", a folder (an ImageFolder tree, with or without splits), or a torchvision set
-    size: Annotated[int, Field(ge=32)] = 96  # pixels: the shorter side is scaled to this, then the centre square is cut
-    crop: Annotated[int, Field(ge=24)] = 88  # pixels: side of the square that the net reads
+    # Pixels, one number or rows x columns: an image is scaled until it covers them, then its middle is cut to them
+    size: Annotated[Size, BeforeValidator(Size.of), _at_least(32)] = Size(96, 96)
+    crop: Annotated[Size, BeforeValidator(Size.of), _at_least(24)] = Size(88, 88)  # pixels that the net reads, likewise
     train: Positive = 300  # scenes of each class
     val: Positive = 100
     test: Positive = 100
@@ -96,12 +118,17 @@ class DataSettings:
     multi_test: Positive = 300
     val_share: Share = 0.15  # of a folder that has no val/ of its own
     test_share: Share = 0.15
+    interpolation: Interpolation = "bicubic"  # by which pictures are scaled; of a loaded net, what its weights ask for
     # What is shown of transparent pixels: the ground that they are laid on, or (drop) their hidden colours. Empty: white,
     # and for a loaded net drop, as torchvision's ImageFolder reads them
     alpha: Literal["", "white", "black", "drop"] = ""
     range: Annotated[
         tuple[float, ...], AfterValidator(_two_or_none)
     ] = ()  # black and white of files of more than 8 bits
+    # Of each image: 3 are red, green and blue, whatever the files hold; of more, or two, .npy and TIFF files hold them all
+    channels: Annotated[int, Field(ge=2, le=512)] = 3
+    # Which of these channels, counted from 1, are shown as red, green and blue; empty: the first three
+    shown: Annotated[tuple[Positive, ...], AfterValidator(_three_or_none)] = ()
     pack: bool = (
         True  # store every image decoded; False: decode files on every reading, which is slower but takes no disk
     )
@@ -111,11 +138,10 @@ class DataSettings:
         """Whether `source` names a torchvision data set and not a folder of that name."""
         return self.source in NAMED_SETS and not Path(self.source).is_dir()
 
-
-def _of_channels(values: tuple[float, ...]) -> tuple[float, ...]:
-    if len(values) not in (0, 1, 3):
-        raise ValueError(f"use three numbers, one for each channel, or one of a net that reads grey, not {len(values)}")
-    return values
+    @property
+    def red_green_blue(self) -> tuple[int, ...]:
+        """Which channels, counted from 0, the user wants to be shown as red, green and blue; empty: the usual ones."""
+        return tuple(number - 1 for number in self.shown)
 
 
 def _white(value: float | None) -> float | None:
@@ -124,7 +150,7 @@ def _white(value: float | None) -> float | None:
     return value
 
 
-Channels = Annotated[tuple[float, ...], AfterValidator(_of_channels)]
+Channels = tuple[float, ...]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -134,9 +160,9 @@ class ModelSettings:
     name: str = "zfnet"  # one of OWN_NETS, a torchvision classifier, timm/NAME, hf/FOLDER, or package.module:factory
     weights: str = ""  # a file, or DEFAULT or another torchvision name: the net is loaded; empty: the net is trained
     weights_key: str = ""  # what stands before the weights' names, where a file has several sets: state_dict_ema
-    outputs: Literal["softmax", "sigmoid", "logit"] | None = (
-        None  # how to read a loaded net's outputs; None: see `Reading`
-    )
+    # How to read the net's outputs; sigmoid: each label by itself, and a net that is trained here learns them so. None: see
+    # `Reading`
+    outputs: Literal["softmax", "sigmoid", "logit"] | None = None
     entry: str = ""  # of a dictionary, tuple or dataclass that a loaded net returns: the name or number of its outputs
     patience: Annotated[float, Field(gt=0)] = (
         120  # seconds that a loaded net's own code may take to build it, or to run once
@@ -157,31 +183,30 @@ class ModelSettings:
         """Whether the net is one of the paper's, of which variants can be compared."""
         return self.name in OWN_NETS
 
-    def architecture(self, crop: int, classes: int, name: str = "") -> Architecture:
-        """The net to train on crops of `crop` pixels; `name` chooses one of OWN_NETS in place of the settings' net."""
-        base = OWN_NETS[name or self.name]
-        return dataclasses.replace(
-            base,
-            second_padding=max(base.second_padding, self.second_padding),
-            widths=self.widths,
-            fully_connected=self.fully_connected,
-            input_size=crop,
-            classes=classes,
-        )
-
 
 # Settings of trained nets alone, besides those of the sections training and compare.
 OF_TRAINED_NETS = (("model", "widths"), ("model", "fully_connected"), ("model", "second_padding"))
 
 
-def usual_sizes(model: ModelSettings) -> tuple[int, int]:
-    """Stored size and crop, in pixels, of a loaded net whose weights do not give them: the usual ones of ImageNet."""
-    return 256, 224
+class Scaled(NamedTuple):
+    """How images are scaled for a net: settings of `DataSettings` by name."""
+
+    size: Size
+    crop: Size
+    interpolation: Interpolation = "bicubic"
+
+
+def usual_sizes(model: ModelSettings) -> Scaled:
+    """How images are scaled for a loaded net whose weights do not say it: as is usual for ImageNet."""
+    return Scaled(Size(256, 256), Size(224, 224))
 
 
 @dataclass(frozen=True, config=STRICT)
 class PreprocessingSettings:
-    """A loaded net's input: (pixel / 255 * range - mean) / deviation. Empty: from its weights, else the usual for ImageNet."""
+    """A loaded net's input: (pixel / 255 * range - mean) / deviation. Empty: from its weights, else the usual for ImageNet.
+
+    Of a net that is trained here, only the order is said, RGB or L: the rest is measured on its training images.
+    """
 
     range: Annotated[float | None, AfterValidator(_white)] = None  # value of white before the mean is subtracted
     order: Literal["RGB", "BGR", "L"] | None = None  # of the channels; L: the luminance alone
@@ -224,6 +249,8 @@ class LabelSettings:
 
     file: str = ""  # a table of files, labels and, if it has such a column, splits; empty: folders are classes
     columns: tuple[str, ...] = ()  # what the table calls file, label, split; empty: told by their usual names
+    # Between several labels in one cell of a table; none: a cell is one label; empty: told by what is there
+    separator: Literal["", "|", ";", ",", "blank", "none"] = ""
     order: Literal["", "names", "natural", "numbers", "from-one"] = ""  # how a loaded net counts folders; empty: told
 
 
@@ -248,6 +275,15 @@ class TransferSettings:
         return self.source in (*NAMED_SETS, NAMED_MULTILABEL) and not Path(self.source).is_dir()
 
 
+@dataclass(frozen=True, config=STRICT)
+class AtlasSettings:
+    """The pages beside the report that show every map of every layer."""
+
+    shows: Literal["none", "patches", "projections"] = (
+        "patches"  # of each map's nine strongest; projections: beside the patches, which takes longer; none: no such pages
+    )
+
+
 SECTIONS: dict[str, type] = {
     "run": RunSettings,
     "noise": NoiseSettings,
@@ -262,6 +298,7 @@ SECTIONS: dict[str, type] = {
     "layers": LayerSettings,
     "training": TrainingSettings,
     "compare": CompareSettings,
+    "atlas": AtlasSettings,
 }
 
 
@@ -290,6 +327,29 @@ class Settings:
     def alpha(self) -> Literal["white", "black", "drop"]:
         """How cut-outs are read: as the settings say, else as torchvision reads them for a loaded net, else on white."""
         return self.data.alpha or ("drop" if self.model.loaded else "white")
+
+    @property
+    def several(self) -> bool:
+        """Whether an image may show several labels, each of which the net says by itself."""
+        return self.model.outputs == "sigmoid"
+
+    @property
+    def channels(self) -> int:
+        """How many channels a net that is trained here reads: the luminance, or those that the images have."""
+        return 1 if self.preprocessing.order == "L" else self.data.channels
+
+    def architecture(self, classes: int, name: str = "") -> Architecture:
+        """The net to train for so many classes; `name` chooses one of OWN_NETS in place of the settings' net."""
+        model, base = self.model, OWN_NETS[name or self.model.name]
+        return dataclasses.replace(
+            base,
+            second_padding=max(base.second_padding, model.second_padding),
+            widths=model.widths,
+            fully_connected=model.fully_connected,
+            input_size=self.data.crop,
+            classes=classes,
+            channels=self.channels,
+        )
 
     @property
     def training_seed(self) -> int:
@@ -346,6 +406,10 @@ class Settings:
         return self.sections["compare"]
 
     @property
+    def atlas(self) -> AtlasSettings:
+        return self.sections["atlas"]
+
+    @property
     def words(self) -> list[str]:
         """The switches as words of a command, for another process."""
         return [f"{name}={value}" for name, value in self.switches.items()]
@@ -356,7 +420,9 @@ class Settings:
 
 
 def jsonable(value: Any) -> Any:
-    """The value with all tuples, nested ones too, as lists, as if it had been read back from JSON."""
+    """The value with all tuples, nested ones too, as lists, as if it had been read back from JSON; sizes as `Size.said`."""
+    if isinstance(value, Size):
+        return value.said
     if isinstance(value, dict):
         return {key: jsonable(part) for key, part in value.items()}
     return [jsonable(part) for part in value] if isinstance(value, (list, tuple)) else value

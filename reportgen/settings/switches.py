@@ -5,6 +5,9 @@ beside its settings.
 """
 
 import dataclasses
+from collections.abc import Mapping
+
+NONE_YET = "none"  # BASE=none: there is no older report yet, as on a repository's first commit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +35,7 @@ SWITCHES = (
     Switch(
         "OUTPUTS",
         ("model", "outputs"),
-        "how to read the loaded net's outputs: softmax, sigmoid (each label by itself) or logit (one number, two classes)",
+        "how to read the net's outputs: sigmoid (each label by itself, several an image) or, of a loaded one, softmax or logit",
     ),
     Switch("CLASSES", ("model", "classes"), "a file with the names of the loaded net's classes: text, .csv or .json"),
     Switch(
@@ -83,6 +86,12 @@ SWITCHES = (
         "how often the two architectures are trained, for claims about them: 6 or more; make noise: trainings in all",
         "1",
     ),
+    Switch(
+        "ATLAS",
+        ("atlas", "shows"),
+        "what the pages of every map show: patches, projections (beside the patches; takes longer), or none: no such pages",
+        "patches",
+    ),
     Switch("DEVICE", ("compute", "device"), "auto, cpu, cuda, cuda:1 or mps", "auto"),
     Switch("GPUS", ("machine", "gpus"), "GPUs that share training and search; with DEVICE=cpu, processes", "1"),
     Switch("BUILD", None, "folder of the artefacts", "build"),
@@ -92,16 +101,38 @@ SWITCHES = (
     Switch("JOBS", None, "stages made at the same time, each in its own process", "1"),
     Switch("VENV", None, "folder of the virtual environment; none: use PYTHON as it is", ".venv"),
     Switch("PYTHON", None, "the Python that makes the environment", "python3"),
+    Switch(
+        "TORCH",
+        None,
+        "cpu: the environment gets torch's build for the CPU, without CUDA; or the address of an index that has torch",
+    ),
     Switch("REQUIREMENTS", None, "a requirements.txt with the packages that your own net imports, installed into VENV"),
     Switch("ANALYSIS", None, "make figures: only this analysis"),
     Switch("LAYER", None, "make figures: only this layer"),
     Switch("MAPS", None, "make figures LAYER=...: these feature maps (0,5,17), or all"),
-    Switch("BASE", None, "make compare: folder of the older report"),
-    Switch("FAIL_ON", None, "make compare: verdict ends with status 1 if a verdict got worse beyond noise"),
+    Switch(
+        "BASE",
+        None,
+        "folder of an older report: the page's head says what changed since, make compare everything; none: there is none yet",
+    ),
+    Switch(
+        "FAIL_ON",
+        None,
+        "conditions that end with status 1 if not met: verdict, moved (make compare), top1>=0.9, CLAIM>=0.02, CLAIM=holds",
+    ),
     Switch(
         "TOLERANCE",
         None,
         "make compare: how many sampling errors training again may move a number, where that is not measured",
     ),
+    Switch(
+        "HISTORY", None, "a file with a line for each commit: the report's is added, and the last are drawn", "no file"
+    ),
     Switch("PORT", None, "make serve: port on this machine", "8000"),
 )
+
+
+def older_report(switches: Mapping[str, str]) -> str:
+    """The folder of the older report that ``BASE=`` names; empty where it names none."""
+    base = switches.get("BASE", "")
+    return "" if base == NONE_YET else base

@@ -42,7 +42,8 @@ def opened(work: Work) -> Iterator[Inputs]:
     reads = {name.removeprefix(stage.within) for name in stage.inputs}
     inputs = Inputs.open(work.build, settings.compute.device, work.workshop, reads, settings.training_seed, work.input)
     with joined() as world:
-        yield replace(inputs, nodes=settings.layers.nodes, smooth=settings.layers.smooth, world=world)
+        shown = settings.data.red_green_blue
+        yield replace(inputs, nodes=settings.layers.nodes, smooth=settings.layers.smooth, shown=shown, world=world)
 
 
 def save(work: Work, inputs: Inputs, folder: Path) -> None:
@@ -64,7 +65,7 @@ def judged(
     name, module, whose = analysis.name, analysis.module, "the net"
     if hasattr(module, "weakest") and (own := module.weakest(result)):  # it judges other nets than the report's
         net, whose = own, "the weakest of the nets that are compared"
-    skill = claims.competence(net["correct"], net["labelled_images"], net["classes"])
+    skill = claims.competence(net["correct"], net["labelled_images"], net["chance"])
     verdicts = claims.gated(module.judge(result, np.random.default_rng([seed, *name.encode(), 1])), skill, whose)
     if loaded and any(read.split("/")[0] == FAMILY for read in analysis.reads):
         why = "the net was loaded, and no net is trained here that could be compared with it"

@@ -1,17 +1,20 @@
 """The annotations stage: objects and parts of the images, where a file says where they are."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from reportgen.base.artifacts import DOCUMENT, read_json, write_json
+from reportgen.base.artifacts import DOCUMENT, allocated, read_json, write_json
 from reportgen.base.errors import UserError
 from reportgen.base.progress import say
+from reportgen.base.size import Size
 from reportgen.data.annotations import Annotated, Unusable, check_parts, read_coco, stored
+from reportgen.data.classes import UNKNOWN
 from reportgen.data.dataset import reading_of
 from reportgen.data.decoding import Reading, Unreadable, read_image
+from reportgen.data.folders import ImageFile
 from reportgen.data.listing import list_images
 from reportgen.data.masks import read_masks
 from reportgen.data.packing import Skipped
@@ -27,36 +30,37 @@ def make(work: Work, folder: Path) -> None:
     marked: list[Annotated] = []
     skipped: Skipped = []
     if data.source == "scenes":
-        own = marked = _scaled(read_coco(root / "annotations" / "test.json", [root], str(root)), data.size, skipped)
+        coco = read_coco(root / "annotations" / "test.json", [root], str(root))
+        own = marked = list(_scaled(coco, data.size, skipped))
     if given:
         roots = [Path(given).parent.resolve(), root]  # links followed, so that a file has one path
-        marked = _scaled(read_coco(Path(given), roots, f"PARTS={given}"), data.size, skipped)
-    splits = _splits(work, root) if marked else {}
+        marked = list(_scaled(read_coco(Path(given), roots, f"PARTS={given}"), data.size, skipped))
+    masks = work.settings.annotations.masks
+    splits = _splits(work, root) if marked or masks else {}
     stored_images = read_json(work.input("data") / DOCUMENT)
     names = stored_images["names"]["test"]
-    masked = _masks(work, root, skipped)
-    objects = _objects(masked or own or marked, splits | _splits(work, root) if masked else splits, names, data.size)
-    if masked and objects is None:
-        raise UserError(f"MASKS={work.settings.annotations.masks}: it marks no object in any of the images")
-    if objects is not None:
-        np.save(folder / "objects.npy", objects)
+    lost: Skipped = []
+    masked = _masks(Path(masks), splits, root, data.size, lost) if masks else iter(own or marked)
+    objects = _objects(folder, masked, splits, names, data.size)
+    if masks and not objects:
+        why = f"no mask of it can be used ({_first(lost)})" if lost else "it marks no object in any of the images"
+        raise UserError(f"MASKS={masks}: {why}")
+    skipped += lost
     with_parts = [item for item in marked if item.part_names]
     parts = _parts(folder, with_parts, splits, data.size, skipped, reading_of(stored_images))
     if given and parts is None:
         raise UserError(f"PARTS={given}: no image of it can be used ({_first(skipped)})")
-    write_json(folder / DOCUMENT, {"objects": objects is not None, "parts": parts, "skipped": skipped})
+    write_json(folder / DOCUMENT, {"objects": objects, "parts": parts, "skipped": skipped})
     if skipped:
         say(f"  {len(skipped)} marked images cannot be used: the report says why ({_first(skipped)})")
 
 
-def _scaled(marked: Iterable[Annotated], size: int, skipped: Skipped) -> list[Annotated]:
-    found = []
+def _scaled(marked: Iterable[Annotated], size: Size, skipped: Skipped) -> Iterator[Annotated]:
     for annotated in marked:
         try:
-            found.append(stored(annotated, size))
+            yield stored(annotated, size)
         except Unusable as reason:
             skipped.append({"file": annotated.name, "reason": str(reason)})
-    return found
 
 
 class Known(NamedTuple):
@@ -64,6 +68,7 @@ class Known(NamedTuple):
 
     split: str
     name: str  # "class/file": not unique, every split may have a dog/001.jpg
+    marked: str  # the same, also where an image may show several classes; empty of one that does not show one alone
 
 
 def _splits(work: Work, root: Path) -> dict[Path, Known]:
@@ -72,26 +77,28 @@ def _splits(work: Work, root: Path) -> dict[Path, Known]:
     if settings.named:
         return {}  # its images have no files of their own
     seed, loaded = work.settings.run.seed, work.settings.model.loaded
-    listing = list_images(settings, work.settings.labels, root, seed, loaded)
+    listing = list_images(settings, work.settings.labels, root, seed, loaded, several=work.settings.several)
     as_ = {source: split for split, source in listing.same.items()}
+
+    def marked(file: ImageFile) -> str:
+        if not listing.several:
+            return file.name
+        return f"{listing.classes[file.label]}/{file.name}" if file.label != UNKNOWN else ""
+
     return {
-        file.path: Known(as_.get(split, split), file.name) for split, files in listing.splits.items() for file in files
+        file.path: Known(as_.get(split, split), file.name, marked(file))
+        for split, files in listing.splits.items()
+        for file in files
     }
 
 
-def _masks(work: Work, root: Path, skipped: Skipped) -> list[Annotated]:
-    """What ``MASKS=`` says of the test images."""
-    place = work.settings.annotations.masks
-    if not place:
-        return []
-    files = {path: known.name for path, known in _splits(work, root).items() if known.split == "test"}
-    lost: Skipped = []
-    read = read_masks(Path(place), files, [Path(place).parent.resolve(), root])
-    found = _scaled(read, work.settings.data.size, lost)
-    if lost and not found:
-        raise UserError(f"MASKS={place}: no mask of it can be used ({_first(lost)})")
-    skipped += lost
-    return found
+def _masks(place: Path, splits: Mapping[Path, Known], root: Path, size: Size, lost: Skipped) -> Iterator[Annotated]:
+    """What ``MASKS=`` says of the test images, one after another; `lost` gets those that cannot be used.
+
+    Of images that show several classes it is not said which of them it marks.
+    """
+    files = {path: known.marked for path, known in splits.items() if known.split == "test" and known.marked}
+    return _scaled(read_masks(place, files, [place.parent.resolve(), root]), size, lost)
 
 
 def _of(item: Annotated, splits: Mapping[Path, Known], split: str) -> str | None:
@@ -100,22 +107,34 @@ def _of(item: Annotated, splits: Mapping[Path, Known], split: str) -> str | None
     return known.name if known is not None and known.split == split else None
 
 
+def _test_image(item: Annotated, splits: Mapping[Path, Known]) -> str | None:
+    """The name of a test image whose one class an annotation marks."""
+    known = splits.get(item.path) or splits.get(item.path.resolve())
+    return _of(item, splits, "test") if known is not None and known.marked else None
+
+
 def _objects(
-    marked: Iterable[Annotated], splits: Mapping[Path, Known], names: Sequence[str], size: int
-) -> np.ndarray | None:
-    """Where the object of each test image lies; None where none of them is annotated."""
-    known = {_of(item, splits, "test"): item.object for item in marked if item.object is not None}
-    if not known.keys() & set(names):
-        return None
-    nowhere = np.zeros((size, size), bool)
-    return np.stack([known.get(name, nowhere) for name in names])
+    folder: Path, marked: Iterable[Annotated], splits: Mapping[Path, Known], names: Sequence[str], size: Size
+) -> bool:
+    """Write where the object of each test image lies, one after another; False, and no file, where none is annotated."""
+    places: dict[str | None, list[int]] = {}
+    for place, name in enumerate(names):
+        places.setdefault(name, []).append(place)
+    found = None
+    for item in marked:
+        at = places.get(_test_image(item, splits))
+        if at and item.object is not None:
+            if found is None:  # on disk: there may be more of them than memory holds
+                found = allocated(folder / "objects.npy", (len(names), *size), bool)
+            found[at] = item.object
+    return found is not None
 
 
 def _parts(
     folder: Path,
     found: list[Annotated],
     splits: Mapping[Path, Known],
-    size: int,
+    size: Size,
     skipped: Skipped,
     reading: Reading,
 ) -> dict[str, Any] | None:

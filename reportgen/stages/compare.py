@@ -11,18 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool
 from torch import nn
 
 from reportgen.base.artifacts import DOCUMENT, digest_file, write_arrays, write_json
 from reportgen.base.progress import say
 from reportgen.data.dataset import open_judging
 from reportgen.data.sampling import evenly
+from reportgen.data.several import answerable, right
 from reportgen.nets.snapshots import NET, save_net
 from reportgen.nets.training import loop as training
 from reportgen.pipeline.work import Work
 from reportgen.settings.recipes import Architecture, plateaus
+from reportgen.settings.sections import jsonable
 from reportgen.settings.variants import BY_NAME, Variant
-from reportgen.stages.net import accuracy
+from reportgen.stages.net import accuracy, reading_of
 from reportgen.stages.train import Chosen, planned, train, train_along
 
 TRAIN_EVALUATED = 1_200  # of more training images, so many evenly spread are evaluated
@@ -31,7 +34,7 @@ TRAIN_EVALUATED = 1_200  # of more training images, so many evenly spread are ev
 def chosen(work: Work, classes: int) -> Chosen:
     """The comparison net."""
     settings, compare, variant = work.settings, work.settings.compare, _variant(work)
-    base = settings.model.architecture(settings.data.crop, classes, variant.base)
+    base = settings.architecture(classes, variant.base)
     recipe = variant.training(settings.training, compare.epochs, compare.paper_epochs)
     return Chosen(variant.applied(base), recipe, work.stage.given["seed"], compare.images)
 
@@ -53,18 +56,18 @@ def make(work: Work, folder: Path) -> None:
     write_json(folder / training.HISTORY, history.as_json())
     net = net.to(plan.device)
     logits = training.evaluate(net, data.val, plan.preprocessing, plan.device)
-    some = evenly(len(plan.training.labels), TRAIN_EVALUATED)
-    guesses = training.evaluate(net, plan.training, plan.preprocessing, plan.device, chosen=some).argmax(axis=1)
-    right = guesses == plan.training.labels[some]
+    learned = _learned(plan, net)
     further = open_judging(work.input("judging"))
     judged = data.test if further is None else further
-    answers = training.evaluate(net, judged, plan.preprocessing, plan.device).astype(np.float32)
+    known = np.flatnonzero(answerable(judged.targets))
+    answers = training.evaluate(net, judged, plan.preprocessing, plan.device, chosen=known).astype(np.float32)
+    true = judged.targets[known]
     arrays = {
         "logits": logits,
-        "labels": data.val.labels,
-        "train_right": right,
+        "labels": data.val.targets,
+        "train_right": learned,
         "judged_logits": answers,
-        "judged_labels": judged.labels,
+        "judged_labels": true,
     }
     write_arrays(folder / "predictions.npz", arrays)
     architecture = plan.architecture
@@ -80,15 +83,24 @@ def make(work: Work, folder: Path) -> None:
         "diverged": diverged,
         "parameters": architecture.parameters,
         "multiply_adds": architecture.multiply_adds,
-        "layers": [shape._asdict() for shape in architecture.shapes()],
-        "train_error": float(1 - right.mean()),
-        "learned_from": len(plan.training.labels),
-        "judged_error": float((answers.argmax(axis=1) != judged.labels).mean()),
-        "judged_images": len(judged),
+        "layers": [jsonable(shape._asdict()) for shape in architecture.shapes()],
+        "train_error": float(1 - learned.mean()),
+        "learned_from": len(plan.training.images),
+        "judged_error": float(1 - right(answers.argmax(axis=1), true).mean()),
+        "judged_images": len(true),
         "judged_on": "test images" if further is None else "further images",
-        **accuracy(logits, data.val.labels),
+        "reading": reading_of(work),
+        **accuracy(logits, data.val.targets, reading_of(work)),
     }
     write_json(folder / DOCUMENT, {"numbers": numbers})
+
+
+def _learned(plan: training.Plan, net: nn.Module) -> Bool[np.ndarray, " image"]:
+    """Whether the net, which is on the plan's device, is right about training images that show a class: some, evenly spread."""
+    known = np.flatnonzero(answerable(plan.training.targets))
+    some = known[evenly(len(known), TRAIN_EVALUATED)]
+    guesses = training.evaluate(net, plan.training, plan.preprocessing, plan.device, chosen=some).argmax(axis=1)
+    return right(guesses, plan.training.targets[some])
 
 
 def _trained(plan: training.Plan, folder: Path) -> tuple[nn.Module, training.History, int | None]:

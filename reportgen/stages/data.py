@@ -11,11 +11,12 @@ import numpy as np
 from PIL import Image
 
 from reportgen import scenes
-from reportgen.base.artifacts import DOCUMENT, digest, write_arrays, write_json
+from reportgen.base.artifacts import DOCUMENT, allocated, digest, write_arrays, write_json
 from reportgen.base.errors import UserError
 from reportgen.base.progress import say
-from reportgen.data.dataset import OTHERWISE, SPLITS, TRIED, WIDE, Dataset, count_images
-from reportgen.data.decoding import Reading
+from reportgen.base.size import Size
+from reportgen.data.dataset import OTHERWISE, SPLITS, TRIED, WIDE, Dataset, count_images, matrix
+from reportgen.data.decoding import Reading, usual_reading
 from reportgen.data.folders import MOST_SKIPPED, ImageFile, Listing, read_images
 from reportgen.data.listing import list_images
 from reportgen.data.packing import Skipped, pack
@@ -36,7 +37,7 @@ def make(work: Work, folder: Path) -> None:
     drawn = settings.source == "scenes"
     root = drawn_scenes(work) if drawn else Path(settings.source)
     listing = _list(work, root)
-    surveyed = survey(() if drawn else _all(listing), work.settings.alpha, settings.range)
+    surveyed = survey(() if drawn else _all(listing), usual_reading(work.settings), settings.range)
     skipped: Skipped = []
     files: dict[str, list[ImageFile]] = {}
     paths: dict[str, list[str]] = {}  # of the splits that are not stored
@@ -53,8 +54,12 @@ def make(work: Work, folder: Path) -> None:
         if not store:
             paths[split] = [str(file.path) for file in files[split]]
     names = {split: [file.name for file in kept] for split, kept in files.items()}
-    labels = {split: [file.label for file in kept] for split, kept in files.items()}
-    _check(root, listing, names, labels, skipped, trained=not work.settings.model.loaded)
+    targets = {split: _targets(listing, kept) for split, kept in files.items()}
+    for split, values in targets.items():
+        if listing.several and split not in listing.same:
+            np.save(folder / f"{split}-shows.npy", values)
+    counts = count_images(listing.classes, targets)
+    _check(root, listing, names, counts, skipped, not work.settings.model.loaded, _no_folders(work, root, listing))
     for sentence in surveyed.said:
         say(f"  {sentence}")
     if drawn:
@@ -65,9 +70,10 @@ def make(work: Work, folder: Path) -> None:
         "classes": list(listing.classes),
         "symmetric": [name for name in listing.classes if drawn and name in scenes.SYMMETRIC_CLASSES],
         "images": {split: len(names[split]) for split in SPLITS},
-        "images_of_class": count_images(listing.classes, labels),
-        "size": settings.size,
-        "crop": settings.crop,
+        "images_of_class": counts,
+        "size": settings.size.said,
+        "crop": settings.crop.said,
+        "channels": settings.channels,
         "same": listing.same,
         "skipped": skipped,
         "empty": list(listing.empty),
@@ -75,8 +81,12 @@ def make(work: Work, folder: Path) -> None:
         "missing": list(listing.missing),
         "unnamed": listing.unnamed,
         "labels": Path(work.settings.labels.file).name,
+        "labels_read": listing.said,
+        "several": listing.several,
         "readings": list(surveyed.said),
-        "fingerprint": digest([content, labels, list(listing.classes)]),
+        "fingerprint": digest(
+            [content, {split: values.tolist() for split, values in targets.items()}, list(listing.classes)]
+        ),
     }
     write_json(
         folder / DOCUMENT,
@@ -95,11 +105,25 @@ def make(work: Work, folder: Path) -> None:
     _speak(listing, skipped, root)
 
 
+def _targets(listing: Listing, files: list[ImageFile]) -> np.ndarray:
+    """What a net should say of these images: `reportgen.data.dataset.Split.targets`."""
+    if listing.several:
+        return matrix(((file.shows, file.unclear) for file in files), len(listing.classes))
+    return np.array([file.label for file in files], dtype=np.int64)
+
+
+def _no_folders(work: Work, root: Path, listing: Listing) -> str:
+    """What says which classes there are, where no folders do."""
+    if work.settings.labels.file:
+        return f"LABELS={work.settings.labels.file}"
+    return f"DATA={root}" if listing.several or work.settings.data.named else ""
+
+
 def _all(listing: Listing) -> list[ImageFile]:
     return [file for files in listing.splits.values() for file in files]
 
 
-def _read_otherwise(folder: Path, files: list[ImageFile], size: int, others: Mapping[str, Reading]) -> None:
+def _read_otherwise(folder: Path, files: list[ImageFile], size: Size, others: Mapping[str, Reading]) -> None:
     """Some validation images in each other usual reading: a net that is near chance may have learnt from one of them."""
     chosen = evenly(len(files), TRIED)
     found: dict[str, np.ndarray] = {}
@@ -144,6 +168,8 @@ def _speak(listing: Listing, skipped: Skipped, root: Path) -> None:
             say(f"  {len(names)} {what}: {', '.join(names[:LISTED])}{', ...' if len(names) > LISTED else ''}")
     if listing.unnamed:
         say(f"  {listing.unnamed} images are not in the table of labels: they are left out")
+    if listing.said:
+        say(f"  {listing.said}")
     if skipped:
         say(f"  {len(skipped)} files were skipped: the report lists them")
 
@@ -153,7 +179,9 @@ def _list(work: Work, root: Path) -> Listing:
     settings, loaded = work.settings.data, work.settings.model.loaded
     if settings.named:  # a torchvision data set
         return import_module(work.stage.also[0]).list_named(settings, work.settings.run.seed, loaded)
-    return list_images(settings, work.settings.labels, root, work.settings.run.seed, loaded)
+    return list_images(
+        settings, work.settings.labels, root, work.settings.run.seed, loaded, several=work.settings.several
+    )
 
 
 def _pack_wide(folder: Path, root: Path, names: list[str]) -> None:
@@ -161,7 +189,7 @@ def _pack_wide(folder: Path, root: Path, names: list[str]) -> None:
     wide = (np.asarray(Image.open(root / "wide" / "test" / name).convert("RGB")) for name in names)
     first = next(wide)
     place, shape = folder / f"{WIDE}.npy", (len(names), *first.shape)
-    packed = np.lib.format.open_memmap(place, mode="w+", dtype=np.uint8, shape=shape)
+    packed = allocated(place, shape)
     for index, picture in enumerate(itertools.chain([first], wide)):
         packed[index] = picture
 
@@ -170,9 +198,10 @@ def _check(
     root: Path,
     listing: Listing,
     names: dict[str, list[str]],
-    labels: dict[str, list[int]],
+    counts: Mapping[str, Mapping[str, int]],
     skipped: Skipped,
     trained: bool,
+    said_by: str = "",  # what names the classes; empty: folders of theirs
 ) -> None:
     total = len(skipped) + sum(len(split) for name, split in names.items() if name not in listing.same)
     if len(skipped) > MOST_SKIPPED * total:
@@ -184,7 +213,12 @@ def _check(
     for split, kept in names.items():
         if not kept and (trained or split != "train"):
             raise UserError(f"DATA={root}: no {split} image can be used: mend them, or leave {split}/ out")
-    there = set(labels["train"])
-    for index, kind in enumerate(listing.classes if trained else ()):
-        if index not in there:
-            raise UserError(f"{root / kind}: no image of this class can be used: mend them, or remove the folder")
+    for kind, images in counts["train"].items() if trained else ():
+        if not images:
+            place, rest = (
+                (f"{said_by}: {kind}", "leave the class out") if said_by else (root / kind, "remove the folder")
+            )
+            raise UserError(f"{place}: no image of this class can be used: mend them, or {rest}")
+    for split, shown in counts.items() if trained and listing.several else ():
+        if not any(shown.values()):
+            raise UserError(f"{said_by}: no {split} image that shows a class can be used: mend them, or give more")

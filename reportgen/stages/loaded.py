@@ -15,15 +15,16 @@ from reportgen import claims
 from reportgen.base.artifacts import DOCUMENT, digest_file, read_arrays, read_json, write_arrays, write_json
 from reportgen.base.errors import UserError
 from reportgen.base.progress import say
-from reportgen.data.classes import ORDERS, UNKNOWN, ClassName, Mapping, in_given_order, map_folders
+from reportgen.data.classes import ORDERS, ClassName, Mapping, in_given_order, map_folders
 from reportgen.data.dataset import OTHERWISE, TRIED, Dataset, Split
 from reportgen.data.decoding import Images
 from reportgen.data.labels import SEEN, write_seen
 from reportgen.data.sampling import evenly
+from reportgen.data.several import answerable, labelled, right
 from reportgen.data.transforms import Channels, Preprocessing
-from reportgen.look.probabilities import Reading, of_classes
 from reportgen.nets.device import resolve_device
 from reportgen.nets.loading import IMAGENET_DEVIATION, IMAGENET_MEAN, average
+from reportgen.nets.probabilities import Reading, of_classes
 from reportgen.nets.snapshots import NET, SNAPSHOTS, load_net
 from reportgen.nets.threads import prepare
 from reportgen.nets.training import loop as training
@@ -59,16 +60,12 @@ def make(work: Work, folder: Path) -> None:
     _check(given, known["numbers"]["name"])
     found = read(given, known["numbers"])
     logits = of_classes(given, found.reading)
-    labels = mapping.of(data.val.labels)
+    targets = mapping.of_targets(data.val.targets, len(classes))
     guesses = {"val": logits.argmax(1)}
-
-    def guessed(split: Split, reads: Preprocessing, chosen: np.ndarray | None = None) -> np.ndarray:
-        answers = training.evaluate(net, split, reads, device, batch, chosen=chosen)
-        return of_classes(answers, found.reading).argmax(1)
-
     if "test" not in same:
-        guesses["test"] = guessed(data.test, preprocessing)
-    write_arrays(folder / "predictions.npz", {"logits": logits, "labels": labels})
+        answers = training.evaluate(net, data.test, preprocessing, device, batch)
+        guesses["test"] = of_classes(answers, found.reading).argmax(1)
+    write_arrays(folder / "predictions.npz", {"logits": logits, "labels": targets})
     write_seen(folder / SEEN, mapping, classes, guesses)
     numbers: dict[str, Any] = {
         "recipe": None,
@@ -82,11 +79,11 @@ def make(work: Work, folder: Path) -> None:
         "weights_digest": digest_file(folder / NET),
         "mapped": mapping.how,
         "unmapped": list(mapping.unmapped),
-        "unlabelled_images": int((labels == UNKNOWN).sum()),
-        **_accuracy(logits, labels),
+        "unlabelled_images": int((~labelled(targets)).sum()),
+        **accuracy(logits, targets, found.reading),
     }
-    trial = Trial(net, data.val, labels, device, batch, found.reading)
-    orders = _orders(data.classes, empty, data.val.labels, guesses["val"], outputs) | _shifted(labels, guesses["val"])
+    trial = Trial(net, data.val, targets, device, batch, found.reading)
+    orders = _orders(data.classes, empty, data.val.targets, guesses["val"], outputs) | _shifted(targets, guesses["val"])
     numbers["warning"] = _warning(numbers, trial, preprocessing, orders, work.input("data") / OTHERWISE)
     _speak(mapping, numbers)
     write_json(folder / DOCUMENT, {"numbers": numbers})
@@ -110,22 +107,13 @@ def _link(source: str | Path, target: str | Path) -> None:
         shutil.copyfile(source, target)
 
 
-def _accuracy(logits: Float[np.ndarray, "image class"], labels: Int[np.ndarray, " image"]) -> dict[str, Any]:
-    """Top-1 and top-5 accuracy over the images whose class is known; None where there is none."""
-    labelled = labels != UNKNOWN
-    if not labelled.any():
-        nothing = {"top1": None, "top5": None, "correct": 0, "labelled_images": 0}
-        return {**nothing, "classes": int(logits.shape[1])}
-    return accuracy(logits[labelled], labels[labelled])
-
-
 @dataclass(frozen=True)
 class Trial:
     """What it takes to ask the net about some labelled images in another way."""
 
     net: torch.nn.Module
     split: Split
-    labels: Int[np.ndarray, " image"]
+    targets: Int[np.ndarray, "image *class"]
     device: torch.device
     batch: int
     reading: Reading
@@ -134,13 +122,13 @@ class Trial:
         self, preprocessing: Preprocessing, images: Images | None = None, chosen: np.ndarray | None = None
     ) -> float:
         """Share of some labelled images that the net gets right when it reads them so; `images`: others of the same."""
-        known = self.labels if chosen is None else self.labels[chosen]
-        labelled = np.flatnonzero(known != UNKNOWN)
-        some = labelled[evenly(len(labelled), TRIED)]
+        targets = self.targets if chosen is None else self.targets[chosen]
+        known = np.flatnonzero(answerable(targets))
+        some = known[evenly(len(known), TRIED)]
         split = self.split if images is None else replace(self.split, images=images)
         answers = training.evaluate(self.net, split, preprocessing, self.device, self.batch, chosen=some)
         guesses = of_classes(answers, self.reading).argmax(1)
-        return float((guesses == known[some]).mean()) if len(some) else 0.0
+        return float(right(guesses, targets[some]).mean()) if len(some) else 0.0
 
 
 def _warning(
@@ -149,16 +137,17 @@ def _warning(
     """Why the net may be near chance, where it is; None where it is not, or where that cannot be known."""
     if numbers["top1"] is None:
         return None
-    skill = claims.competence(numbers["correct"], numbers["labelled_images"], numbers["classes"])
-    if skill.estimate >= NEAR_CHANCE:
+    skill = claims.competence(numbers["correct"], numbers["labelled_images"], numbers["chance"])
+    if skill.untested or skill.estimate >= NEAR_CHANCE:
         return None
     causes = (
         f"the order of the channels (PREPROCESSING_ORDER={preprocessing.order}), their range "
         f"(PREPROCESSING_RANGE={preprocessing.range:g}), mean and deviation, or the order of the classes (CLASSES=)"
     )
+    guessing = "always naming the commonest class" if numbers["several"] else "guessing"
     words = (
-        f"only {numbers['top1']:.1%} of {numbers['labelled_images']} labelled images are right, where guessing would get "
-        f"{1 / numbers['classes']:.1%}: the likely causes are {causes}"
+        f"only {numbers['top1']:.1%} of {numbers['labelled_images']} labelled images are right, where {guessing} would get "
+        f"{numbers['chance']:.1%}: the likely causes are {causes}"
     )
     here = trial.right(preprocessing)
     tried = {name: trial.right(other) for name, other in _others(preprocessing).items()}
@@ -181,20 +170,21 @@ def _orders(
     for order in ORDERS:
         labels = in_given_order(order, folders, count, empty)
         if labels is not None:
-            found[f"LABELS_ORDER={order}"] = float((Mapping(labels, "", ()).of(images) == guesses).mean())
+            targets = Mapping(labels, "", ()).of_targets(images, count)
+            found[f"LABELS_ORDER={order}"] = float(right(guesses, targets).mean())
     return found
 
 
-def _shifted(labels: np.ndarray, guesses: np.ndarray) -> dict[str, float]:
+def _shifted(targets: np.ndarray, guesses: np.ndarray) -> dict[str, float]:
     """The same for class numbers that are one too low or too high, as where one side counts from 0 and one from 1."""
-    known = labels != UNKNOWN
-    return {
-        f"CLASSES= where each class has a number one {'higher' if step > 0 else 'lower'}": float(
-            (labels[known] + step == guesses[known]).mean()
-        )
-        for step in (1, -1)
-        if known.any()
-    }
+    known = answerable(targets)
+    found = {}
+    for step in (1, -1):
+        if known.any():
+            moved = targets[known] + step if targets.ndim == 1 else np.roll(targets[known], step, axis=1)
+            words = f"CLASSES= where each class has a number one {'higher' if step > 0 else 'lower'}"
+            found[words] = float(right(guesses[known], moved).mean())
+    return found
 
 
 def _others(given: Preprocessing) -> dict[str, Preprocessing]:
@@ -208,7 +198,16 @@ def _others(given: Preprocessing) -> dict[str, Preprocessing]:
     )
     found = {}
     for white, mean, deviation in kinds:
-        if given.order == "L":
+        if given.order == "ALL":
+            others = [
+                replace(
+                    given,
+                    range=white,
+                    mean=(average(mean),) * given.channels,
+                    deviation=(average(deviation),) * given.channels,
+                )
+            ]
+        elif given.order == "L":
             others = [Preprocessing(given.crop, white, "L", (average(mean),), (average(deviation),))]
         else:
             rgb = Preprocessing(given.crop, white, "RGB", mean, deviation)
@@ -235,7 +234,10 @@ def _speak(mapping: Mapping, numbers: dict[str, Any]) -> None:
         )
     if numbers["top1"] is not None:
         five = "" if numbers["top5"] is None else f", among the first five {numbers['top5']:.1%}"
-        say(f"  {numbers['top1']:.1%} of {numbers['labelled_images']} labelled images are right{five}")
+        if numbers["several"]:
+            say(f"  mean average precision {numbers['map']:.1%}: {numbers['top1']:.1%} of first guesses are right")
+        else:
+            say(f"  {numbers['top1']:.1%} of {numbers['labelled_images']} labelled images are right{five}")
     else:
         say("  no image has a label that the net knows: the net's own predictions stand in for labels")
     if numbers["warning"]:

@@ -30,8 +30,8 @@ def make(work: Work, folder: Path) -> None:
     """Write the net and its snapshots as `reportgen.nets.snapshots.load_net` opens them, and what is known of them."""
     model, data = work.settings.model, work.settings.data
     with patience(model.patience):
-        loaded = load(model, work.settings.preprocessing, data.crop)
-        known = examine(model.name, loaded.net, (loaded.preprocessing.channels, data.crop, data.crop))
+        loaded = load(model, work.settings.preprocessing, data.crop, data.channels, data.red_green_blue)
+        known = examine(model.name, loaded.net, (loaded.preprocessing.channels, *data.crop))
     classes = TWO if known.outputs == 1 else known.outputs
     if loaded.classes and len(loaded.classes) != classes:
         said_by = f"CLASSES={model.classes}" if model.classes else f"WEIGHTS={model.weights}"
@@ -79,7 +79,13 @@ def examine(name: str, net: torch.nn.Module, shape: tuple[int, int, int]) -> Kno
 
     def ask(image: torch.Tensor) -> torch.Tensor:
         with AnyLayout(), torch.no_grad():
-            return net(image).double()
+            answer = net(image)
+            if not answer.is_floating_point():
+                raise UserError(
+                    f"MODEL={name}: it gives whole numbers ({str(answer.dtype).removeprefix('torch.')}): return what argmax is "
+                    "taken of, a number for each class"
+                )
+            return answer.double()
 
     with users_code(f"MODEL={name}", "running one image"):
         try:

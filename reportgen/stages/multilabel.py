@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from reportgen.base.artifacts import DOCUMENT, digest, write_json
+from reportgen.base.errors import UserError
+from reportgen.base.size import Sides
 from reportgen.data.decoding import AS_EVER, Reading
 from reportgen.data.folders import ImageFile
 from reportgen.data.packing import Skipped, pack
@@ -31,10 +33,16 @@ def make(work: Work, folder: Path) -> None:
     else:
         write_json(folder / DOCUMENT, {"numbers": None})
         return
-    write(folder, root, settings.data.size, name, said_by, Reading(settings.alpha))
+    if settings.data.channels != 3:
+        raise UserError(
+            f"{said_by}: photographs in PASCAL VOC's layout have three channels, not DATA_CHANNELS={settings.data.channels}: "
+            "leave TRANSFER= out"
+        )
+    reading = Reading(settings.alpha, interpolation=settings.data.interpolation)
+    write(folder, root, settings.data.size, name, said_by, reading)
 
 
-def write(folder: Path, root: Path, size: int, name: str, said_by: str, reading: Reading = AS_EVER) -> None:
+def write(folder: Path, root: Path, size: Sides, name: str, said_by: str, reading: Reading = AS_EVER) -> None:
     """Pack a folder in VOC's layout: `<part>.npy`, `<part>-labels.npy` (int8 "image class") and the artefact's document."""
     listing = list_voc(root, tuple(SPLITS.values()), said_by)
     skipped: Skipped = []

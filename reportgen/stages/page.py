@@ -4,10 +4,21 @@ from pathlib import Path
 
 from reportgen.base.artifacts import DOCUMENT, write_json
 from reportgen.page import html
+from reportgen.page.content import ATLAS
 from reportgen.pipeline.work import Work
 
 
 def make(work: Work, folder: Path) -> None:
     """Write the report's page."""
-    html.write(work.build, work.report, work.run)
+    given = work.stage.given
+    since = given["since"]
+    html.write(
+        work.build,
+        work.report,
+        work.run,
+        history=bool(given["history"]),
+        atlas=ATLAS in work.stage.inputs,
+        base=Path(since["base"]) if since else None,
+        tolerance=float(since["tolerance"]) if since and since["tolerance"] else None,
+    )
     write_json(folder / DOCUMENT, {"report": work.report_beside})

@@ -1,12 +1,13 @@
 """The list of stages, each with what it reads and depends on. A stage is registered here and nowhere else."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from reportgen.analyses import registry
 from reportgen.analyses.base import Analysis
+from reportgen.base.artifacts import digest_file
 from reportgen.page import template_files
 from reportgen.pipeline import user_files
 from reportgen.pipeline.run import Pipeline
@@ -14,6 +15,7 @@ from reportgen.pipeline.work import Stage
 from reportgen.settings import variants
 from reportgen.settings.recipes import Architecture
 from reportgen.settings.sections import Settings
+from reportgen.settings.switches import older_report
 
 TRAINED = (  # the code that a trained net's bytes depend on: docs/decisions/what-a-net-depends-on.md
     "reportgen.nets",
@@ -48,16 +50,30 @@ def stages(settings: Settings) -> dict[str, Stage]:
         *(_drawing(analysis) for analysis in registry.ANALYSES),
         *(repeated := list(_repeated(settings, compared))),
         _judging(settings, compared, repeated),
-        *_published(),
+        *_atlas(settings),
+        *_published(settings),
     ]
-    if loaded:  # first, so that a wrong net ends the run before images are read
+    if loaded:
         found.insert(0, _loading())
-    return {stage.name: stage for stage in found}
+    return {stage.name: _as_shown(stage, settings) for stage in found}
+
+
+def _as_shown(stage: Stage, settings: Settings) -> Stage:
+    """The stage as it depends on which channels are shown, ``DATA_SHOWN=``: only what makes pictures does.
+
+    The setting lies in the section of the images, which all that reads images depends on: there it is blank.
+    """
+    shown = settings.data.shown
+    if not shown or stage.commit:  # what writes the page prints every setting
+        return stage
+    if stage.name == "atlas" or (stage.analysis and stage.analysis.pictures):
+        return replace(stage, given={**stage.given, "shown": shown})
+    return replace(stage, settings=(stage.settings or settings).but("data", shown=()))
 
 
 def _images(settings: Settings) -> Iterator[Stage]:
     """The stages that read images and their annotations."""
-    given = {"loaded": True} if settings.model.loaded else {}
+    given = ({"loaded": True} if settings.model.loaded else {}) | ({"several": True} if settings.several else {})
     yield Stage(
         "data",
         "reportgen.stages.data",
@@ -134,13 +150,15 @@ def _trained_net(settings: Settings) -> Stage:
 
 def _what(settings: Settings) -> dict[str, Any]:
     """What is trained: the paper's architecture, or another net by its name."""
-    model = settings.model
-    return asdict(_architecture(settings)) if model.of_the_paper else {"name": model.name, "crop": settings.data.crop}
+    if settings.model.of_the_paper:
+        return _architecture(settings).as_json()
+    grey = {} if settings.channels == 3 else {"channels": settings.channels}
+    return {"name": settings.model.name, "crop": settings.data.crop.said, **grey}
 
 
 def _architecture(settings: Settings, variant: variants.Variant | None = None) -> Architecture:
     """The architecture of the net that is trained; the number of classes is a placeholder, since the images decide it."""
-    base = settings.model.architecture(settings.data.crop, 1, variant.base if variant else "")
+    base = settings.architecture(1, variant.base if variant else "")
     return variant.applied(base) if variant else base
 
 
@@ -205,8 +223,13 @@ def _further(settings: Settings) -> Iterator[Settings]:
         for weights in settings.noise.weights:
             yield settings.but("model", weights=weights)
     else:
-        for turn in range(1, settings.noise.repeats):
-            yield settings.but("training", seed=settings.training_seed + SPACING * turn)
+        for seed in training_seeds(settings)[1:]:
+            yield settings.but("training", seed=seed)
+
+
+def training_seeds(settings: Settings) -> tuple[int, ...]:
+    """The training seeds of a run that trains `noise.repeats` times, the run's own first."""
+    return tuple(settings.training_seed + SPACING * turn for turn in range(settings.noise.repeats))
 
 
 def _judging(settings: Settings, compared: Iterable[variants.Compared], repeated: Iterable[Stage]) -> Stage:
@@ -238,10 +261,25 @@ def _judging(settings: Settings, compared: Iterable[variants.Compared], repeated
     )
 
 
-def _published() -> Iterator[Stage]:
+def _atlas(settings: Settings) -> Iterator[Stage]:
+    """The pictures of all maps, whose strongest activations an analysis found."""
+    if settings.atlas.shows != "none":
+        analysis = registry.having("maps")
+        yield Stage(
+            "atlas",
+            "reportgen.stages.atlas",
+            ("data", "net", analysis.name),
+            ("atlas", "layers", "compute"),
+            also=(analysis.within("maps"),),
+            doing="drawing all feature maps",
+        )
+
+
+def _published(settings: Settings) -> Iterator[Stage]:
     """The page and the PDF, which read everything that was made."""
     names = tuple(analysis.name for analysis in registry.ANALYSES)
     read = ("data", "annotations", "transfer", "net", "claims", *names, *(f"drawn/{name}" for name in names))
+    read += tuple(stage.name for stage in _atlas(settings))
     heads = tuple(analysis.within("headline") for analysis in registry.ANALYSES)
     given = {"titles": {analysis.name: analysis.title for analysis in registry.ANALYSES}}
     found = template_files.by_writer()
@@ -254,11 +292,23 @@ def _published() -> Iterator[Stage]:
             also=heads,
             doing=doing,
             outputs=(output,),
-            given=given,
+            given=given | (_beside(settings.switches) if name == "page" else {}),
             templates=templates,
             unread=unread,
             commit=True,
         )
+
+
+def _beside(switches: Mapping[str, str]) -> dict[str, Any]:
+    """What the page shows beside its own run: the history of many, and what changed since an older report."""
+    base = older_report(switches)
+    found = Path(base) / "metrics.json"
+    older = {
+        "base": base,
+        "metrics": digest_file(found) if found.is_file() else "",
+        "tolerance": switches.get("TOLERANCE", ""),
+    }
+    return {"history": bool(switches.get("HISTORY")), "since": older if base else None}
 
 
 def _comparison(net: variants.Compared, settings: Settings) -> Stage:
@@ -270,7 +320,7 @@ def _comparison(net: variants.Compared, settings: Settings) -> Stage:
         "seed": settings.training_seed + net.turn,
         "model": {key: value for key, value in asdict(model).items() if key != "name"},
         "training": asdict(training),
-        "architecture": asdict(_architecture(settings, net.variant)),
+        "architecture": _architecture(settings, net.variant).as_json(),
         "machine": {"gpus": settings.machine.gpus},
         "images": compare.images,
     }

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from reportgen.look.probabilities import Reading
+from reportgen.nets.probabilities import Reading
 
 ROUNDING = 1e-3  # in a sum of probabilities, in half precision too
 

@@ -38,11 +38,12 @@ def _drawn(work: Work, name: str, counts: Mapping[str, int], generate: Callable[
     """The folder of what `generate` draws, so many of each split."""
     settings = work.settings.data
     sources = {name: value for name, value in work.stamp["sources"].items() if name.startswith("reportgen.scenes")}
-    key = digest([settings.size, counts, work.settings.run.seed, sources])
+    side = max(settings.size)
+    key = digest([side, counts, work.settings.run.seed, sources])
     remove_leftovers(HOME)
-    place = HOME / f"{name}-{settings.size}px-{key[:8]}"
+    place = HOME / f"{name}-{side}px-{key[:8]}"
     if not (place / DOCUMENT).exists():
         with replace_folder(place) as folder:
-            generate(folder, settings.size, counts, work.settings.run.seed, os.cpu_count() or 1, track)
-            write_json(folder / DOCUMENT, {"size": settings.size, "images": counts, "seed": work.settings.run.seed})
+            generate(folder, side, counts, work.settings.run.seed, os.cpu_count() or 1, track)
+            write_json(folder / DOCUMENT, {"size": side, "images": counts, "seed": work.settings.run.seed})
     return place

@@ -7,13 +7,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
+import numpy as np
+
 from reportgen.data.dataset import Dataset, Split
 from reportgen.data.decoding import Some
-from reportgen.data.sampling import evenly_of_each
+from reportgen.data.sampling import evenly, evenly_of_each
+from reportgen.data.several import answerable
 from reportgen.nets.device import resolve_device
 from reportgen.nets.others import OtherNet
 from reportgen.nets.threads import prepare
 from reportgen.nets.training import loop as training
+from reportgen.nets.training.targets import each_alone
 from reportgen.nets.world import joined
 from reportgen.pipeline.work import Work
 from reportgen.settings.recipes import Architecture, TrainingSettings
@@ -39,12 +43,16 @@ def planned(work: Work, choose: Choose, watched: bool = True) -> tuple[Dataset, 
     prepare(work.settings.compute)
     data, crop = Dataset.open(work.input("data")), work.settings.data.crop
     chosen = choose(work, len(data.classes))
-    images = _some(data.train, chosen.images) if chosen.images else data.train
+    images, validation = _some(data.train, chosen.images) if chosen.images else data.train, data.val
+    if work.settings.several:
+        images, validation = (_each_alone(split, len(data.classes)) for split in (images, validation))
     plan = training.Plan(
         architecture=chosen.architecture,
         training=images,
-        validation=data.val,
-        preprocessing=training.input_preprocessing(chosen.recipe, images.images, crop),
+        validation=validation,
+        preprocessing=training.input_preprocessing(
+            chosen.recipe, images.images, crop, chosen.architecture.channels, work.settings.data.red_green_blue
+        ),
         recipe=chosen.recipe,
         seed=chosen.seed,
         device=resolve_device(work.settings.compute.device),
@@ -55,9 +63,27 @@ def planned(work: Work, choose: Choose, watched: bool = True) -> tuple[Dataset, 
 
 
 def _some(split: Split, of_each: int) -> Split:
-    """At most so many images of each class."""
-    indices = evenly_of_each(split.labels, of_each)
-    return Split(Some(split.images, indices), split.labels[indices], tuple(split.names[index] for index in indices))
+    """At most so many images of each class; of images that show several, as many as if each showed one."""
+    several = split.shows is not None
+    if several:
+        count = of_each * split.targets.shape[1]
+        indices, shown = evenly(len(split), count), np.flatnonzero(answerable(split.targets))
+        if not np.isin(indices, shown).any():  # nothing could be learned from these
+            indices = shown[evenly(len(shown), count)]
+    else:
+        indices = evenly_of_each(split.labels, of_each)
+    return replace(
+        split,
+        images=Some(split.images, indices),
+        labels=split.labels[indices],
+        names=tuple(split.names[index] for index in indices),
+        shows=None if split.shows is None else split.shows[indices],
+    )
+
+
+def _each_alone(split: Split, classes: int) -> Split:
+    """The split as a net learns it that says each class by itself."""
+    return split if split.shows is not None else replace(split, shows=each_alone(split.labels, classes))
 
 
 def train(plan: training.Plan) -> training.History | training.Diverged:

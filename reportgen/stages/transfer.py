@@ -9,6 +9,7 @@ from pathlib import Path
 from reportgen.base.artifacts import DOCUMENT, digest, write_json
 from reportgen.base.errors import UserError
 from reportgen.data.dataset import count_images
+from reportgen.data.decoding import usual_reading
 from reportgen.data.folders import list_classes
 from reportgen.data.packing import Skipped, pack
 from reportgen.data.survey import survey
@@ -33,7 +34,7 @@ def make(work: Work, folder: Path) -> None:
         name = "embedded scenes of classes that the net never saw" if drawn else root.resolve().name
         classes, files = list_classes(root, f"TRANSFER={source}")
     skipped: Skipped = []
-    reading = survey(() if drawn else files, work.settings.alpha, work.settings.data.range).reading
+    reading = survey(() if drawn else files, usual_reading(work.settings), work.settings.data.range).reading
     kept, pixels = pack(folder, "transfer", files, work.settings.data.size, skipped, reading=reading)
     labels = [file.label for file in kept]
     counts = count_images(classes, {"transfer": labels})["transfer"]

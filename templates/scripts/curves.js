@@ -8,7 +8,7 @@ for (const figure of document.querySelectorAll(".figure.LineChart")) {
   const readout = make(
     "p",
     { class: "readout", role: "status" },
-    "Slide over a chart, tap it, or focus it and use the arrow keys: the values of its curves.",
+    figure === document.querySelector(".figure.LineChart") ? "Values: slide over a chart, or use its arrow keys." : "",
   );
   // Every x at which the panel has a point, in order.
   const places = panels.map((panel) => [...new Set(panel.series.flatMap((line) => line.x))].sort((a, b) => a - b));

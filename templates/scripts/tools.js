@@ -42,6 +42,47 @@ function cut(element, sheet, left, top, side) {
   element.style.backgroundPosition = `${position(left, width)} ${position(top, height)}`;
 }
 
+/**
+ * The viewer of a map's nine: one dialog for all maps, in which arrow keys and buttons lead from map to map.
+ * words: what the button of each arrow key says; go(key) is called with the key, closed() when the viewer has been closed.
+ */
+function viewerOf(words, go, closed) {
+  const heading = make("h2", { id: "viewer-title" });
+  const note = make("p", { class: "small" });
+  const nine = make("ol", { class: "nine" });
+  const close = make("button", { type: "button" }, "Close");
+  const ways = make("div", { class: "ways" });
+  const viewer = make(
+    "dialog",
+    { class: "viewer", "aria-labelledby": heading.id },
+    make("header", {}, make("div", {}, heading, note), close),
+    nine,
+    ways,
+  );
+  for (const [key, said] of Object.entries(words)) {
+    const button = make("button", { type: "button", "data-key": key }, said);
+    button.addEventListener("click", () => go(key));
+    ways.append(button);
+  }
+  close.addEventListener("click", () => viewer.close());
+  viewer.addEventListener("click", (event) => event.target === viewer && viewer.close()); // beside it
+  viewer.addEventListener("close", closed);
+  viewer.addEventListener("keydown", (event) => {
+    if (!(event.key in words)) return;
+    event.preventDefault();
+    go(event.key);
+  });
+
+  function open() {
+    const opening = !viewer.open;
+    if (opening) viewer.showModal();
+    // A button that is disabled now, or a link that is gone, would take the arrow keys out of the viewer.
+    if (opening || !viewer.contains(document.activeElement) || document.activeElement.disabled) close.focus();
+  }
+
+  return { viewer, heading, note, nine, ways, open };
+}
+
 /** Call a function once, when an element comes near the screen, so that unseen pictures are not loaded. */
 function whenNear(element, call) {
   const watch = new IntersectionObserver(

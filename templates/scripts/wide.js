@@ -5,6 +5,7 @@ for (const box of document.querySelectorAll(".scroll")) {
   const look = () => {
     const room = box.scrollWidth - box.clientWidth;
     hint.hidden = room <= 1;
+    box.tabIndex = room > 1 ? 0 : -1; // what does not slide needs no stop of the keyboard
     box.classList.toggle("more-before", box.scrollLeft > 1);
     box.classList.toggle("more-behind", room - box.scrollLeft > 1);
   };

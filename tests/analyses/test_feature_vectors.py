@@ -12,6 +12,7 @@ from reportgen.analyses.evolution import analysis as evolution
 from reportgen.analyses.evolution import cka
 from reportgen.analyses.generalisation import reading
 from reportgen.analyses.invariance import distances
+from reportgen.base.size import Size
 from reportgen.data.annotations import Parts
 from reportgen.data.dataset import Dataset, Split
 from reportgen.data.transforms import Preprocessing
@@ -33,7 +34,7 @@ def opened() -> Inputs:
     pixels = np.random.default_rng(0).integers(0, 256, (IMAGES, CROP, CROP, 3), dtype=np.uint8)
     split = Split(pixels, np.arange(IMAGES) % 3, tuple(f"a/{place}.png" for place in range(IMAGES)))
     data = Dataset("noise", ("a", "b", "c"), "", split, split, split)
-    return Inputs.of(nets[1.0], Preprocessing(CROP), data, kept=nets)
+    return Inputs.of(nets[1.0], Preprocessing(Size.of(CROP)), data, kept=nets)
 
 
 def of_figure_5(inputs: Inputs) -> np.ndarray:

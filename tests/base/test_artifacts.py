@@ -1,6 +1,7 @@
 """Artefacts are whole or absent, and their bytes depend on their content alone."""
 
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -40,21 +41,50 @@ def test_a_failure_leaves_the_old_folder(tmp_path: Path) -> None:
 def test_a_folder_of_someone_else_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter1.tex").touch()
-    with pytest.raises(UserError, match=r"thesis holds files that reportgen did not write: choose another folder"):
+    with pytest.raises(UserError, match=r"thesis holds files that reportgen did not write \(chapter1\.tex\): choose"):
         fill(tmp_path / "thesis", "gone")
     assert (tmp_path / "thesis" / "chapter1.tex").exists()
 
 
-def test_leftovers_of_dead_processes_are_removed_and_nothing_else(tmp_path: Path) -> None:
-    dead = 2**22 + 1  # beyond the largest process number of Linux
-    for name in (f".net.{dead}", f".net.{dead}.old"):
-        (tmp_path / name).mkdir()
-    (tmp_path / f".metrics.json.{dead}").touch()
-    (tmp_path / f".net.{os.getpid()}").mkdir()
-    (tmp_path / ".gitignore").touch()
-    (tmp_path / "net").mkdir()
-    artifacts.remove_leftovers(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".gitignore", f".net.{os.getpid()}", "net"]
+def test_a_file_that_someone_put_into_an_artefact_is_not_lost(tmp_path: Path) -> None:
+    fill(tmp_path / "a", "old")
+    (tmp_path / "a" / "below").mkdir()
+    (tmp_path / "a" / "below" / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match=r"a holds files that reportgen did not write \(below/notes\.txt\)"):
+        fill(tmp_path / "a", "new")
+    artifacts.remove_artefact(tmp_path / "a")
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / "a" / "below" / "notes.txt"]
+
+
+def test_what_an_artefact_of_an_earlier_version_holds_is_told_by_its_stamp(tmp_path: Path) -> None:
+    for name in ("made", "mine"):
+        artifacts.write_json(tmp_path / name / artifacts.DOCUMENT, {})
+    artifacts.write_json(tmp_path / "made" / "stamp.json", {"fingerprint": "0", "sources": {}})
+    fill(tmp_path / "made", "new")
+    with pytest.raises(UserError, match="mine holds files that reportgen did not write"):
+        fill(tmp_path / "mine", "new")
+
+
+@pytest.mark.parametrize("listed", ['["../b", "content"]', '["/etc", 7, null]', "{", "[" * 100_000, "7"])
+def test_a_damaged_list_of_files_leads_nowhere_else(tmp_path: Path, listed: str) -> None:
+    fill(tmp_path / "a", "old")
+    (tmp_path / "b").write_text("mine")
+    (tmp_path / "a" / artifacts.FILES).write_text(listed)
+    artifacts.remove_artefact(tmp_path / "a")
+    assert (tmp_path / "b").read_text() == "mine"
+    assert (tmp_path / "a" / artifacts.DOCUMENT).exists()
+
+
+def test_a_link_that_leads_out_of_an_artefact_is_not_followed(tmp_path: Path) -> None:
+    with artifacts.replace_folder(tmp_path / "a") as folder:
+        artifacts.write_text(folder / "below" / "content", "ours")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "content").write_text("mine")
+    (tmp_path / "a" / "below" / "content").unlink()
+    (tmp_path / "a" / "below").rmdir()
+    (tmp_path / "a" / "below").symlink_to(tmp_path / "mine")
+    artifacts.remove_artefact(tmp_path / "a")
+    assert (tmp_path / "mine" / "content").read_text() == "mine"
 
 
 def test_json_and_arrays_have_the_same_bytes_for_the_same_content(tmp_path: Path) -> None:
@@ -152,15 +182,62 @@ def test_a_name_that_is_not_utf8_and_would_be_written_is_refused_in_one_line(tmp
     assert not list(tmp_path.iterdir())
 
 
-def test_a_file_is_read_again_only_when_its_size_or_time_changed(tmp_path: Path) -> None:
+def remembered(tmp_path: Path, age: float = 0.0) -> list[Path]:
+    """The files that are read for a digest of tmp_path/a, which the memory knows; `age`: seconds that passed since."""
+    read: list[Path] = []
+
+    def digest_file(path: Path) -> str:
+        read.append(path)
+        return artifacts.digest(path.read_bytes())
+
+    with pytest.MonkeyPatch.context() as patch:
+        now = time.time_ns() + int(age * 1e9)
+        patch.setattr(artifacts, "digest_file", digest_file)
+        patch.setattr(artifacts.time, "time_ns", lambda: now)
+        digests = artifacts.FileDigests(tmp_path / "memory.json")
+        assert digests.of(tmp_path / "a") == artifacts.digest((tmp_path / "a").read_bytes())
+        digests.save()
+    return read
+
+
+def test_an_unchanged_file_is_not_read_again(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_text("one")
-    digests = artifacts.FileDigests(tmp_path / "memory.json")
-    first = digests.of(path)
-    digests.save()
+    assert remembered(tmp_path, age=10) == [path]
+    assert remembered(tmp_path, age=20) == []
+
+
+def test_a_file_that_changed_is_noticed_where_size_and_time_did_not(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_text("one")
+    remembered(tmp_path, age=10)
     status = path.stat()
+    time.sleep(0.02)  # a tick of the kernel's clock
     path.write_text("two")
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-    assert artifacts.FileDigests(tmp_path / "memory.json").of(path) == first  # it trusts size and time, as git does
-    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
-    assert artifacts.FileDigests(tmp_path / "memory.json").of(path) != first
+    assert remembered(tmp_path, age=20) == [path]
+    other = tmp_path / "other"
+    other.write_text("six")
+    os.utime(other, ns=(status.st_atime_ns, status.st_mtime_ns))
+    remembered(tmp_path, age=30)
+    other.rename(path)
+    assert remembered(tmp_path, age=40) == [path]
+
+
+def test_a_digest_of_the_same_second_is_not_trusted(tmp_path: Path) -> None:
+    """A change right after the digest may leave the same times; nor is a digest of a clock that was set back since."""
+    path = tmp_path / "a"
+    path.write_text("one")
+    assert remembered(tmp_path) == [path]
+    assert remembered(tmp_path, age=5) == [path]
+    assert remembered(tmp_path, age=6) == []
+    assert remembered(tmp_path, age=4) == [path]
+    assert remembered(tmp_path, age=-1000) == [path]
+
+
+@pytest.mark.parametrize("memory", ["[]", "{", '{"a": 7}', "null", "[" * 100_000, '{"%s": [3, 1, "x"]}'])
+def test_a_damaged_memory_of_digests_is_forgotten(tmp_path: Path, memory: str) -> None:
+    path = tmp_path / "a"
+    path.write_text("one")
+    (tmp_path / "memory.json").write_text(memory.replace("%s", str(path)))
+    assert remembered(tmp_path, age=10) == [path]

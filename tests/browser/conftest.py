@@ -29,16 +29,16 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def opened(chromium: Browser) -> Iterator[Open]:
-    """Opens a report's page: ``opened(folder or address, width=1440, **context)``.
+    """Opens a report's page: ``opened(folder or address, width=1440, home=folder of a page below it, **context)``.
 
     In the end no page may have complained on the console, thrown, or asked for anything outside of its report.
     """
     wrong: list[str] = []
     contexts = []
 
-    def see(report: Path | str, width: int = 1440, **context: Any) -> Page:
+    def see(report: Path | str, width: int = 1440, home: Path | None = None, **context: Any) -> Page:
         address = report if isinstance(report, str) else (report if report.suffix else report / "index.html").as_uri()
-        home = address.rpartition("/")[0] + "/"
+        inside = (address.rpartition("/")[0] if home is None else home.as_uri()) + "/"
         contexts.append(chromium.new_context(viewport={"width": width, "height": 900}, **context))
         page = contexts[-1].new_page()
         page.on("console", lambda message: wrong.append(f"console: {message.text}"))
@@ -49,7 +49,7 @@ def opened(chromium: Browser) -> Iterator[Open]:
             "requestfailed",
             lambda request: request.failure == "net::ERR_ABORTED" or wrong.append(f"failed: {request.url}"),
         )
-        page.on("request", lambda request: request.url.startswith((home, "data:")) or wrong.append(request.url))
+        page.on("request", lambda request: request.url.startswith((inside, "data:")) or wrong.append(request.url))
         page.goto(address)
         return page
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from figure_samples import OWN_KINDS, draw_any
-from pages import Open
+from pages import Open, leave_viewer
 from pypdf import PdfReader
 from runs import Run, once, words_of
 
@@ -54,7 +54,12 @@ def rename(smoke: Run, home: Path) -> None:
         source = home / "build" / drawn.name
         figures = from_data(read_json(source / "figures.json"), read_arrays(source / "figures.npz"), OWN_KINDS)
         write_json(drawn / DOCUMENT, {"figures": draw_any(figures, drawn)})
-    html.write(home / "build", home / "report", run)
+    for layer in (home / "build" / "atlas").glob("layer*.json"):
+        said = read_json(layer)
+        notes = [re.sub("|".join(names), lambda name: names[name[0]], note) for note in said["notes"]]
+        nine = [[[value, kind, FILE, *place] for value, kind, _, *place in one] for one in said["nine"]]
+        write_json(layer, said | {"notes": notes, "nine": nine})
+    html.write(home / "build", home / "report", run, atlas=True)
 
 
 def test_nothing_runs_and_everything_is_shown(opened: Open, hostile: Path) -> None:
@@ -83,7 +88,7 @@ def test_scripts_show_them_as_they_are(opened: Open, hostile: Path) -> None:
     page = opened(hostile)
     page.locator("button.pair").first.click()
     assert FILE in page.locator(".viewer .nine").inner_text()
-    page.keyboard.press("Escape")
+    leave_viewer(page)
     for figure, key in (("occlusion-example1", "ArrowRight"), ("invariance-examples", "ArrowRight")):
         page.locator(f"#{figure} .stage").focus()
         page.keyboard.press(key)

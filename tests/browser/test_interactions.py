@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from pages import Open
+from pages import Open, leave_viewer
 from playwright.sync_api import Locator, Page, expect
 from runs import Run
 
@@ -32,7 +32,7 @@ def test_projections_and_patches_can_be_shown_alone(layer3: Locator) -> None:
         layer3.get_by_label(shown, exact=True).check()
         expect(parts[shown]).to_be_visible()
         expect(parts[hidden]).to_be_hidden()
-    layer3.get_by_label("projections and patches").check()
+    layer3.get_by_label("both").check()
     for part in parts.values():
         expect(part).to_be_visible()
 
@@ -47,8 +47,7 @@ def test_a_map_is_enlarged_to_its_nine_with_what_is_known_of_each(page: Page, la
     assert re.match(r"activation [\d.e+-]+, \w+, .+, row \d+, column \d+", said["details"][0])
     tiles = viewer.locator(".tile")
     assert len({background(tiles.nth(place)) for place in range(18)}) == 18
-    page.keyboard.press("Escape")
-    expect(viewer).to_be_hidden()
+    leave_viewer(page)
     expect(layer3.locator("button.pair").nth(1)).to_be_focused()
 
 
@@ -100,7 +99,8 @@ def test_a_tile_is_cut_out_where_it_lies_in_its_sheet(page: Page, layer3: Locato
         }"""
     )
     side, gap = (
-        float(page.locator("#features-layer3 .maps").get_attribute(f"data-{name}") or 0) for name in ("side", "gap")
+        float(page.locator("#features-layer3 .maps").first.get_attribute(f"data-{name}") or 0)
+        for name in ("side", "gap")
     )
     assert place == pytest.approx({"left": side + gap, "side": side}, abs=0.1)
 
@@ -130,8 +130,20 @@ def test_maps_and_layers_are_stepped_through_by_keyboard(page: Page, layer3: Loc
     page.keyboard.press("ArrowRight")
     expect(heading).to_have_text(f"Layer 2, map {number[2][1]}")
     page.keyboard.press("ArrowLeft")
-    page.keyboard.press("Escape")
+    leave_viewer(page)
     expect(page.locator("#features-layer2 button.pair").first).to_be_focused()
+
+
+def test_tab_stops_once_in_a_layers_maps_at_the_map_seen_last(page: Page, layer3: Locator) -> None:
+    pairs = layer3.locator("button.pair")
+    reached = "(pairs) => pairs.map((pair) => pair.tabIndex)"
+    assert pairs.evaluate_all(reached) == [0] + [-1] * (pairs.count() - 1)
+    pairs.first.focus()
+    for _ in range(pairs.count() - 1):
+        page.keyboard.press("ArrowRight")
+    expect(pairs.last).to_be_focused()
+    expect(pairs.last).to_be_visible()  # what was folded is open
+    assert pairs.evaluate_all(reached) == [-1] * (pairs.count() - 1) + [0]
 
 
 def test_a_map_is_larger_in_the_viewer_on_a_telephone_too(opened: Open, smoke: Run) -> None:
@@ -153,7 +165,7 @@ def test_a_map_is_found_by_its_number(page: Page, layer3: Locator, smoke: Run) -
         field.fill(said)
         field.press("Enter")
         expect(page.locator(".viewer h2")).to_have_text(f"Layer 3, map {numbers[-1]}")
-        page.keyboard.press("Escape")
+        leave_viewer(page)
     field.fill("the last")
     field.press("Enter")
     expect(layer3.get_by_role("status").first).to_contain_text(f"Give a number of those shown: {numbers[0]}")
@@ -181,8 +193,8 @@ def test_the_square_follows_pointer_and_keyboard(page: Page, smoke: Run) -> None
         expect(readout).to_contain_text(f"Map {said['map']} at {percent(said['activation'][row][column])}")
 
     page.mouse.move(
-        box["x"] + box["width"] * (left + width * (said["lefts"][column] + said["size"] / 2) / said["side"]),
-        box["y"] + box["height"] * (top + height * (said["tops"][row] + said["size"] / 2) / said["side"]),
+        box["x"] + box["width"] * (left + width * (said["lefts"][column] + said["size"] / 2) / said["sides"][1]),
+        box["y"] + box["height"] * (top + height * (said["tops"][row] + said["size"] / 2) / said["sides"][0]),
     )
     told(row, column)
     squares = figure.locator(".square:visible")
@@ -191,7 +203,7 @@ def test_the_square_follows_pointer_and_keyboard(page: Page, smoke: Run) -> None
         square = squares.nth(place).bounding_box()
         assert square is not None
         across = (square["x"] - box["x"]) / box["width"]
-        expected = said["panels"][place][0] + said["panels"][place][2] * said["lefts"][column] / said["side"]
+        expected = said["panels"][place][0] + said["panels"][place][2] * said["lefts"][column] / said["sides"][1]
         assert across == pytest.approx(expected, abs=0.004)
     stage.focus()
     page.keyboard.press("ArrowUp")
@@ -205,6 +217,7 @@ def test_the_square_follows_pointer_and_keyboard(page: Page, smoke: Run) -> None
 def test_curves_are_read_by_pointer_and_keyboard(page: Page, smoke: Run) -> None:
     said = drawn(smoke, "invariance")["means"]
     figure = page.locator("#invariance-means")
+    figure.evaluate("(figure) => { figure.closest('details').open = true; }")
     stage, readout = figure.locator(".stage"), figure.locator(".readout")
     stage.scroll_into_view_if_needed()
     panel = said["panels"][5]
@@ -249,12 +262,12 @@ def test_printed_nothing_fades_and_nothing_speaks_of_sliding(opened: Open, smoke
 def test_the_values_stay_on_the_screen_below_a_chart_that_is_taller(opened: Open, smoke: Run, width: int) -> None:
     page = opened(smoke.report, width=width)
     figure = page.locator("#invariance-examples")
-    page.set_viewport_size({"width": width, "height": 700})
+    page.set_viewport_size({"width": width, "height": 560})
     figure.evaluate("(figure) => figure.scrollIntoView({ behavior: 'instant' })")
     box = figure.locator(".stage").bounding_box()
     assert box is not None
-    assert box["height"] > 700
-    page.mouse.move(box["x"] + 150, 250)
+    assert box["height"] > 560
+    page.mouse.move(box["x"] + 0.35 * box["width"], box["y"] + 150)  # on the first panel, right of the images
     expect(figure.locator(".readout")).to_contain_text("distance:")
     expect(figure.locator(".readout")).to_be_in_viewport(ratio=1)
     expect(figure.locator(".moved .window").first).to_be_in_viewport(ratio=1)
@@ -304,3 +317,28 @@ def test_the_epochs_are_scrubbed(page: Page, smoke: Run) -> None:
         slider.focus()
         page.keyboard.press("ArrowLeft")
     assert len(set(seen)) == len(said["columns"])
+    tile = frames.first.locator(".tile").first.bounding_box()
+    assert tile is not None
+    assert tile["width"] >= 2 * mark["width"]  # the frames are what one looks at, the strips below them an overview
+
+
+def test_the_epochs_are_played_to_the_last_and_stop(opened: Open, smoke: Run) -> None:
+    page = opened(smoke.report)
+    epochs = [column["epoch"] for column in drawn(smoke, "evolution")["layer5"]["columns"]]
+    figure = page.locator("#evolution-layer5")
+    said = figure.locator("output")
+    expect(said).to_have_text(epochs[-1])
+    # Both at once, so that no epoch can pass between them.
+    figure.get_by_role("button", name="Play").evaluate("(button) => { button.click(); button.click(); }")
+    expect(said).to_have_text(epochs[0])
+    page.evaluate(
+        """() => {
+            globalThis.shown = [];
+            const said = document.querySelector("#evolution-layer5 output");
+            new MutationObserver(() => globalThis.shown.push(said.textContent)).observe(said, { childList: true });
+        }"""
+    )
+    figure.get_by_role("button", name="Play").click()
+    expect(said).to_have_text(epochs[-1], timeout=30_000)
+    expect(figure.get_by_role("button", name="Play")).to_be_visible()  # it ends by itself
+    assert page.evaluate("[...new Set(globalThis.shown)]") == epochs

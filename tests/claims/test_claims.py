@@ -49,14 +49,14 @@ def test_a_part_that_could_not_have_held_is_not_tested() -> None:
     weak = Part("x", 0.1, -0.3, 0.5, 10, most=0.3)  # it would have taken 0.4
     assert weak.smallest_effect == pytest.approx(0.4)
     assert weak.outcome == "not tested"
-    assert "cannot be larger than 0.3" in weak.why
+    assert "cannot exceed 0.3" in weak.why
     assert Part("x", 0.1, -0.3, 0.5, 10, most=0.5).outcome == "undecided"
     assert Part("x", -0.9, -1.3, -0.5, 10, most=0.3).outcome == "contradicted"  # with little power, but clearly
     nothing = Part("x", 0.0, 0.0, 0.0, 10, untested="nothing is dead in either net")
     assert nothing.outcome == "not tested"
     assert Verdict("hierarchy", (weak,)).verdict == "not tested"
     assert Verdict("hierarchy", (part(0.1, 0.2), weak)).verdict == "undecided"
-    assert Verdict("hierarchy", (part(0.1, 0.2), weak)).because.startswith("x: this run could have shown 0.4")
+    assert Verdict("hierarchy", (part(0.1, 0.2), weak)).because.startswith("x: to hold it would have to reach 0.4")
 
 
 def test_training_again_widens_the_interval() -> None:
@@ -120,7 +120,7 @@ def test_the_interval_of_a_difference_covers_the_truth_about_as_often_as_it_says
 
 def test_samples_that_do_not_vary_and_samples_of_one() -> None:
     rng = np.random.default_rng(0)
-    assert claims.mean_part("x", np.full(9, 0.25), rng).outcome == "holds"
+    assert claims.mean_part("x", np.full(20, 0.25), rng).outcome == "holds"
     assert claims.mean_part("x", np.array([0.25]), rng).outcome == "not tested"
 
 
@@ -180,10 +180,10 @@ def test_the_jackknife_of_a_mean_is_students_interval() -> None:
 
 
 def test_competence_is_asked_for_clearly() -> None:
-    assert claims.competence(900, 1000, 12).outcome == "holds"
-    assert claims.competence(83, 1000, 12).outcome == "contradicted"
-    assert claims.competence(6, 10, 2).outcome == "undecided"
-    exact = claims.competence(500, 1000, 2)
+    assert claims.competence(900, 1000, 1 / 12).outcome == "holds"
+    assert claims.competence(83, 1000, 1 / 12).outcome == "contradicted"
+    assert claims.competence(6, 10, 1 / 2).outcome == "undecided"
+    exact = claims.competence(500, 1000, 1 / 2)
     assert exact.estimate == pytest.approx(0)
     assert exact.low < 0 < exact.high
 
@@ -194,11 +194,21 @@ def test_claims_about_what_was_learned_are_undecided_where_nothing_was() -> None
         Verdict("clipping", (part(0.1, 0.2),)),
         claims.not_tested("localises", "no masks"),
     ]
-    poor = claims.gated(verdicts, claims.competence(83, 1000, 12))
+    poor = claims.gated(verdicts, claims.competence(83, 1000, 1 / 12))
     assert [verdict.verdict for verdict in poor] == ["undecided", "holds", "not tested"]
-    assert "not clearly better than guessing" in poor[0].why
+    assert "learned too little to judge this by" in poor[0].why
     assert poor[0].document()["estimate"] == pytest.approx(0.15)
-    assert claims.gated(verdicts, claims.competence(900, 1000, 12)) == verdicts
+    assert claims.gated(verdicts, claims.competence(900, 1000, 1 / 12)) == verdicts
+
+
+def test_nothing_is_known_of_a_net_that_could_not_be_wrong() -> None:
+    found = claims.competence(50, 50, 1.0)
+    assert (found.outcome, found.estimate) == ("not tested", 0)
+    [verdict] = claims.gated([Verdict("hierarchy", (part(0.1, 0.2),))], found)
+    assert verdict.verdict == "undecided"
+    assert verdict.why.endswith(
+        "is unknown: every validation image shows one and the same class: naming it is always right"
+    )
 
 
 def test_the_documentation_prints_every_rule() -> None:

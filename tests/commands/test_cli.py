@@ -1,6 +1,7 @@
 """The command as a user meets it: one line for every mistake, exit status 2, nothing overwritten."""
 
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -13,7 +14,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 from runs import REPOSITORY, Run, here, reportgen
 
-from reportgen.base.artifacts import read_json
+from reportgen.base.artifacts import read_json, write_json
 from reportgen.cli import main
 
 
@@ -86,13 +87,13 @@ def test_a_folder_that_cannot_be_used_leaves_everything_as_it_was(
     monkeypatch.chdir(tmp_path)
     root = photographs(tmp_path / "images")
     (tmp_path / "report").mkdir()
-    (tmp_path / "report" / "index.html").write_text("yesterday's")
+    (tmp_path / "report" / "notes.txt").write_text("the user's")
     spoil(root)  # type: ignore[operator]
     done = call("run", f"DATA={root}")
     assert done.exit_code == 2
     [line] = [line for line in done.stderr.splitlines() if line.startswith("error:")]
     assert message in line
-    assert (tmp_path / "report" / "index.html").read_text() == "yesterday's"
+    assert [path.name for path in (tmp_path / "report").iterdir()] == ["notes.txt"]
     assert not (tmp_path / "build" / "data").exists()
 
 
@@ -152,8 +153,8 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
         locked = tmp_path / "locked" / "build"
     done = here("run", "PROFILE=tiny", f"BUILD={locked}", cwd=tmp_path)
     assert done.returncode == 2
-    assert done.stderr.startswith(f"error: {locked}")
-    assert "choose another folder with BUILD= and REPORT=" in done.stderr
+    assert done.stderr.startswith(f"error: BUILD={locked}: {locked}")
+    assert "choose another folder with BUILD=, or give yourself access" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
@@ -168,38 +169,22 @@ def test_a_disk_that_is_full(tiny: Run, tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert done.returncode == 2
     [line] = [line for line in done.stderr.splitlines() if line.startswith("error:")]
-    assert "free some space, or choose another folder" in line
+    assert "free some space there, or choose another folder" in line
     assert "Traceback" not in done.stderr
     assert (home / "report" / "metrics.json").read_bytes() == (tiny.report / "metrics.json").read_bytes()
     assert read_json(home / "build" / "features" / "stamp.json") == read_json(tiny.build / "features" / "stamp.json")
 
 
 @pytest.mark.parametrize("content", [b"", b"not a net", b'\x10\0\0\0\0\0\0\0{"a":1}          '])
-def test_a_net_on_disk_that_is_no_net(content: bytes, tiny: Run, tmp_path: Path) -> None:
+def test_a_damaged_net_is_made_again(content: bytes, tiny: Run, tmp_path: Path) -> None:
     home = copy_of(tiny, tmp_path)
-    (home / "build" / "net" / "net.safetensors").write_bytes(content)
-    done = here("run", "PROFILE=tiny", "FEATURES_MAPS=3", cwd=home)
-    assert done.returncode == 2
-    assert "net.safetensors" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_a_net_on_disk_that_does_not_fit(tiny: Run, tmp_path: Path) -> None:
-    home = copy_of(tiny, tmp_path)
-    import safetensors.torch
-    from safetensors import safe_open
-
-    path = home / "build" / "net" / "net.safetensors"
-    with safe_open(path, framework="pt") as file:
-        metadata = file.metadata()
-        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    weights["layer3.conv.weight"] = weights["layer3.conv.weight"][:, :5].contiguous()
-    safetensors.torch.save_file(weights, path, metadata)
-    done = here("run", "PROFILE=tiny", "FEATURES_MAPS=3", cwd=home)
-    assert done.returncode == 2
-    assert "net.safetensors" in done.stderr
-    assert "layer3.conv.weight" in done.stderr
-    assert "Traceback" not in done.stderr
+    net = home / "build" / "net" / "net.safetensors"
+    whole = net.read_bytes()
+    net.write_bytes(content)
+    done = here("stage", "net", "PROFILE=tiny", cwd=home)
+    assert done.returncode == 0, done.stderr
+    assert net.read_bytes() == whole
+    assert "everything is up to date" in here("run", "PROFILE=tiny", cwd=home).stdout
 
 
 def test_without_pango_only_the_pdf_is_missing(tiny: Run, tmp_path: Path) -> None:
@@ -242,7 +227,9 @@ def test_why_names_what_is_due_and_the_reason(tiny: Run, tmp_path: Path) -> None
     assert here("why", "PROFILE=tiny", cwd=home).stdout == "everything is up to date\n"
     lines = here("why", "PROFILE=tiny", "FEATURES_MAPS=3", cwd=home).stdout.splitlines()
     assert lines[0] == "features: its settings changed: features.maps"
-    assert [line.split(":")[0] for line in lines] == ["features", "drawn/features", "claims", "page", "pdf"]
+    *reasons, last = lines
+    assert [line.split(":")[0] for line in reasons] == ["features", "drawn/features", "claims", "atlas", "page", "pdf"]
+    assert last.startswith("6 stages are due")
 
 
 def test_clean_removes_what_is_ours_and_nothing_else(tiny: Run, tmp_path: Path) -> None:
@@ -291,3 +278,86 @@ def test_a_missing_library_is_named_before_anything_is_made(library: str, name: 
     assert done.stderr.startswith(f"error: {sys.executable} has no {name}: install what is missing (")
     assert done.stderr.count("\n") == 1
     assert not (home / "report").exists()
+
+
+def test_what_got_worse_since_an_older_report_fails_the_run(tiny: Run, tmp_path: Path) -> None:
+    home = copy_of(tiny, tmp_path)
+    metrics = read_json(home / "report" / "metrics.json")
+    metrics["model"] |= {"top1": 1.0, "weights_digest": "another net's"}
+    shutil.copytree(home / "report", home / "older")
+    write_json(home / "older" / "metrics.json", metrics)
+    done = here("run", "PROFILE=tiny", "BASE=older", "FAIL_ON=verdict", "TOLERANCE=0", cwd=home)
+    assert done.returncode == 1
+    assert "error: FAIL_ON=verdict: 1 got worse: " in done.stderr
+
+
+def test_a_first_commit_has_nothing_to_be_compared_with(tiny: Run, tmp_path: Path) -> None:
+    done = here("run", "PROFILE=tiny", "FAIL_ON=verdict", cwd=tmp_path)
+    assert (done.returncode, done.stderr.count("\n"), list(tmp_path.iterdir())) == (2, 1, [])
+    assert done.stderr.startswith("error: FAIL_ON=verdict: it asks what changed since an older report: give BASE=")
+    home = copy_of(tiny, tmp_path)
+    done = here("run", "PROFILE=tiny", "FAIL_ON=verdict", "BASE=none", cwd=home)
+    assert (done.returncode, done.stderr) == (
+        0,
+        "warning: FAIL_ON=verdict: there is no older report to compare with yet\n",
+    )
+    done = here("compare", "PROFILE=tiny", "BASE=none", cwd=home)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "BASE=: give the folder of the report to compare with" in done.stderr
+
+
+@pytest.mark.parametrize("device", ["pipe", "zero"])
+@pytest.mark.parametrize(
+    "switches",
+    [
+        ["NOISE={}"],
+        ["HISTORY={}"],
+        ["LABELS={}", "DATA=images"],
+        ["MASKS={}", "DATA=images"],
+        ["BASE={}"],
+        ["CONFIG={}"],
+    ],
+)
+def test_what_may_never_end_is_not_read(device: str, switches: list[str], tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    place = Path("/dev/zero")
+    if device == "pipe":
+        place = tmp_path / "pipe"
+        os.mkfifo(place)
+    words = [switch.format(place) for switch in switches]
+    done = here("run", "PROFILE=tiny", *words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert re.fullmatch(rf"error: {words[0]}\b[^\n]*: (give|[^\n]* give) [^\n]+\n", done.stderr)
+    assert not (tmp_path / "build" / "data").exists()
+
+
+@pytest.mark.parametrize("name", ["NOISE", "HISTORY"])
+def test_a_file_of_another_kind_is_refused_before_anything_is_made_and_stays_as_it_is(
+    name: str, tmp_path: Path
+) -> None:
+    notes = tmp_path / "notes.md"
+    notes.write_text("my notes\nline two")
+    done = here("run", "PROFILE=tiny", f"{name}=notes.md", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {name}=notes.md: no")
+    assert notes.read_text() == "my notes\nline two"
+    assert not (tmp_path / "build" / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["DATA=."],
+            "DATA=.: BUILD=build lies in it and would be read as images: give a folder of images alone, or BUILD=",
+        ),
+        (["DATA=.", "BUILD=/tmp/apart"], "DATA=.: REPORT=report lies in it"),
+        (["TRANSFER=.."], "TRANSFER=..: BUILD=build lies in it"),
+        (["BUILD=/proc/x"], "BUILD=/proc/x: /proc/x: No such file or directory: choose another folder with BUILD="),
+        (["REPORT=/proc/x"], "REPORT=/proc/x: /proc/x: No such file or directory: choose another folder with REPORT="),
+    ],
+)
+def test_folders_that_cannot_serve(words: list[str], message: str, tmp_path: Path) -> None:
+    done = here("run", "PROFILE=tiny", *words, cwd=tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert message in done.stderr

@@ -13,6 +13,7 @@ from reportgen.base.artifacts import DOCUMENT, read_arrays, read_json, write_jso
 from reportgen.data.sampling import evenly
 from reportgen.look.inputs import Inputs
 from reportgen.nets.snapshots import load_net
+from reportgen.pipeline import holdings
 from reportgen.pipeline.run import Pipeline
 from reportgen.settings import variants
 from reportgen.stages.plan import pipeline as planned
@@ -23,6 +24,7 @@ def pipeline(tiny: Run, folder: Path, **switches: str) -> Pipeline:
     (folder / "build").mkdir()
     for name in ("data", "judging", "net"):
         (folder / "build" / name).symlink_to(tiny.build / name)
+    shutil.copy(tiny.build / holdings.NAME, folder / "build")
     return planned(settings.load({"PROFILE": "tiny", **switches}), folder / "build", folder / "report")
 
 

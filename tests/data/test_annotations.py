@@ -1,5 +1,7 @@
 """COCO annotations: where a part lies in the stored image, held against where its dot is; and every way to be wrong."""
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,9 @@ from coco_files import annotation_of, document_of, dog, image_of, picture, write
 from PIL import Image
 
 from reportgen.base.errors import UserError
+from reportgen.base.foreign import parsed
 from reportgen.data.annotations import BOX_SHARE, Annotated, Unusable, check_parts, read_coco, stored
+from reportgen.data.coco import CocoAnnotation
 from reportgen.data.decoding import read_image
 
 
@@ -67,10 +71,9 @@ def test_a_photograph_that_lies_on_its_side_is_annotated_upright(tmp_path: Path)
 def outlined(segmentation: Any, size: tuple[int, int] = (6, 4)) -> np.ndarray:
     """The object of a picture of 6 x 4 pixels, or of another size."""
     given = annotation_of(1, segmentation=segmentation, bbox=[1, 1, 3, 2], keypoints=[1, 1, 2] * 3)
-    document = document_of([image_of(1, "a.png", size)], [given])
     from reportgen.data import annotations
 
-    found = annotations._object(document["annotations"][0], size[::-1])
+    found = annotations._object(parsed(json.dumps(given).encode(), CocoAnnotation), size[::-1])
     assert found is not None
     return found.astype(int)
 
@@ -107,7 +110,7 @@ def test_without_an_outline_that_can_be_read_the_box_is_the_object(unknown: Any)
 def test_a_box_that_leaves_the_image_is_cut() -> None:
     from reportgen.data import annotations
 
-    found = annotations._object({"bbox": [-2, -1, 4, 3]}, (4, 6))
+    found = annotations._object(CocoAnnotation(1, 1, bbox=(-2, -1, 4, 3)), (4, 6))
     assert found is not None
     assert found.astype(int).tolist() == [[1, 1, 0, 0, 0, 0], [1, 1, 0, 0, 0, 0], [0] * 6, [0] * 6]
 
@@ -151,11 +154,14 @@ GOOD = document_of([image_of(1, "a.png")], [annotation_of(1)])
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        ("{", "PARTS=parts.json: not a JSON file ("),
-        ("[1, 2]", "PARTS=parts.json: not a COCO annotations file (a list where an object with 'images' should be)"),
-        ({"images": []}, "PARTS=parts.json: not a COCO annotations file ('categories' is missing)"),
-        (GOOD | {"annotations": [{"id": 1}]}, "not a COCO annotations file ('image_id' is missing)"),
-        (GOOD | {"images": [{"id": 1, "file_name": "a.png"}]}, "not a COCO annotations file ('height' is missing)"),
+        ("{", "PARTS=parts.json: not a COCO annotations file (Invalid JSON: "),
+        ("[1, 2]", "PARTS=parts.json: not a COCO annotations file (input should be an object)"),
+        ({"images": []}, "PARTS=parts.json: not a COCO annotations file ('annotations' is missing)"),
+        (GOOD | {"annotations": [{"id": 1}]}, "not a COCO annotations file ('annotations.0.image_id' is missing)"),
+        (
+            GOOD | {"images": [{"id": 1, "file_name": "a.png"}]},
+            "not a COCO annotations file ('images.0.height' is missing)",
+        ),
         (GOOD | {"annotations": [annotation_of(1, category_id=9)]}, "(category 9 is not among its categories)"),
         (
             GOOD | {"annotations": [annotation_of(1, keypoints=[1, 2, 2])]},
@@ -208,11 +214,11 @@ def test_a_whole_annotation_is_usable(tmp_path: Path) -> None:
         ({"keypoints": [45, 30, 2, 0, 0, 0, 60, 55, 2]}, "its left eye is not marked"),
         (
             {"keypoints": [5, 30, 2, 75, 30, 2, 60, 55, 2]},
-            "its right eye lies outside the square that is cut from the image",
+            "its right eye lies outside the part that is cut from the image",
         ),
         (
             {"keypoints": [45, 30, 2, 75, 30, 2, 60, 80, 2]},
-            "its nose lies outside the square that is cut from the image",
+            "its nose lies outside the part that is cut from the image",
         ),
         ({"bbox": None}, "where the object lies is not known: give a segmentation or a box"),
         ({"bbox": [0, 0, 4, 4]}, "where the object lies is not known: give a segmentation or a box"),  # cut away
@@ -234,3 +240,33 @@ def test_a_file_that_is_no_image_is_unusable(tmp_path: Path) -> None:
     [annotated] = read(path)
     with pytest.raises(Unusable, match=r"^not an image$"):
         stored(annotated, 40)
+
+
+@pytest.mark.parametrize(
+    "name", ["../secret.png", "a/../../secret.png", "{absolute}", "..\\\\secret.png", "C:/secret.png"]
+)
+def test_a_name_that_leads_out_of_the_folder_is_refused(name: str, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.png"
+    Image.fromarray(picture((120, 80), (30, 10, 60, 60), [])).save(secret)
+    name = name.format(absolute=secret)
+    path = write(tmp_path / "marks", document_of([image_of(1, name)], [annotation_of(1)]))
+    with pytest.raises(
+        UserError, match=rf"^PARTS=x: .*{re.escape(name[-10:])} leads out of its folder: name files below it"
+    ):
+        list(read_coco(path, [path.parent, tmp_path], "PARTS=x"))
+
+
+def test_a_link_that_leads_out_is_refused_beside_the_document_and_followed_in_the_users_own_data(
+    tmp_path: Path,
+) -> None:
+    elsewhere, data = tmp_path / "secret.png", tmp_path / "data"
+    Image.fromarray(picture((120, 80), (30, 10, 60, 60), [])).save(elsewhere)
+    path = write(tmp_path / "marks", document_of([image_of(1, "a.png")], [annotation_of(1)]))
+    data.mkdir()
+    (path.parent / "a.png").symlink_to(elsewhere)
+    with pytest.raises(
+        UserError, match=r"^PARTS=x: a\.png is a link that leads out of .*marks: put the image itself there"
+    ):
+        list(read_coco(path, [path.parent, data], "PARTS=x"))
+    (path.parent / "a.png").rename(data / "a.png")
+    assert [item.path for item in read_coco(path, [path.parent, data], "PARTS=x")] == [data / "a.png"]

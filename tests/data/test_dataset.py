@@ -24,13 +24,26 @@ def test_images_are_counted_by_class_and_those_without_label_in_none() -> None:
 def test_a_class_without_images_is_named() -> None:
     listing = Listing(("cat", "dog"), {})
     with pytest.raises(UserError, match="dog: no image of this class can be used"):
-        _check(Path("images"), listing, {"train": ["one", "two"]}, {"train": [0, 0]}, [], trained=True)
+        _check(Path("images"), listing, {"train": ["one", "two"]}, {"train": {"cat": 2, "dog": 0}}, [], trained=True)
 
 
 def test_a_split_without_images_is_named() -> None:
     names = {"train": ["a"] * 99 + ["b"] * 99, "val": ["c"], "test": []}
-    labels = {"train": [0] * 99 + [1] * 99, "val": [0], "test": []}
     lost = [{"file": "cat/d.png", "reason": "not an image"}]
     with pytest.raises(UserError, match=r"DATA=images: no test image can be used: mend them, or leave test/ out$"):
-        _check(Path("images"), Listing(("cat", "dog"), {}), names, labels, lost, trained=True)
-    _check(Path("images"), Listing((), {}), {**names, "train": [], "test": ["d"]}, labels, [], trained=False)
+        _check(Path("images"), Listing(("cat", "dog"), {}), names, {}, lost, trained=True)
+    _check(Path("images"), Listing((), {}), {**names, "train": [], "test": ["d"]}, {}, [], trained=False)
+
+
+def test_classes_that_are_no_folders_are_named_by_what_says_them() -> None:
+    listing, names = Listing(("cat", "dog"), {}, several=True), {"train": ["a"], "val": ["b"]}
+    for train, val, why in (
+        (
+            {"cat": 1, "dog": 0},
+            {"cat": 1, "dog": 0},
+            "dog: no image of this class can be used: .*, or leave the class out",
+        ),
+        ({"cat": 1, "dog": 1}, {"cat": 0, "dog": 0}, "no val image that shows a class can be used: mend them"),
+    ):
+        with pytest.raises(UserError, match=rf"^LABELS=a\.csv: {why}"):
+            _check(Path("images"), listing, names, {"train": train, "val": val}, [], True, "LABELS=a.csv")

@@ -16,7 +16,7 @@ from small_nets import TINY
 from reportgen.analyses import settings
 from reportgen.base.artifacts import DOCUMENT, read_json
 from reportgen.data.dataset import SPLITS, Dataset, Split
-from reportgen.data.decoding import Files, read_image
+from reportgen.data.decoding import Files, Reading, read_image
 from reportgen.data.folders import ImageFile, Listing
 from reportgen.data.packing import pack
 from reportgen.data.reading import stored
@@ -230,3 +230,15 @@ def test_what_is_square_already_is_the_same_whole(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (SIZE, SIZE, 3), np.uint8)
     Image.fromarray(noise).save(tmp_path / "square.png")
     np.testing.assert_array_equal(read_image(tmp_path / "square.png", SIZE, whole=True), noise)
+
+
+@pytest.mark.parametrize("way", ["nearest", "bilinear", "bicubic", "box", "hamming", "lanczos"])
+def test_pictures_are_scaled_as_torchvision_scales_them(way: str, tmp_path: Path) -> None:
+    """Resize and CenterCrop of a square picture: what a net's own weights were measured with."""
+    from torchvision.transforms import v2
+
+    pixels = np.random.default_rng(0).integers(0, 256, (90, 90, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    theirs = v2.Resize(48, v2.InterpolationMode(way))(Image.fromarray(pixels))
+    ours = read_image(tmp_path / "a.png", 48, reading=Reading(interpolation=way))
+    np.testing.assert_array_equal(ours, np.asarray(theirs))

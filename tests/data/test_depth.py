@@ -11,7 +11,7 @@ from hypothesis import strategies as some
 from PIL import Image, TiffImagePlugin
 
 from reportgen.data.decoding import AS_EVER, Reading, Unreadable, read_image
-from reportgen.data.depth import Extent, black_and_white
+from reportgen.data.depth import Extent, black_and_white, read_array
 from reportgen.data.folders import ImageFile
 from reportgen.data.survey import survey
 
@@ -19,7 +19,7 @@ RAMP = np.tile(np.linspace(0, 1, 64), (64, 1))
 
 
 def surveyed(*paths: Path, **more: object):
-    return survey([ImageFile(path, path.name, 0) for path in paths], "drop", **more)
+    return survey([ImageFile(path, path.name, 0) for path in paths], Reading("drop"), **more)
 
 
 def read(*paths: Path, **more: object) -> list[np.ndarray]:
@@ -166,7 +166,7 @@ def test_a_cut_out_is_read_as_asked(tmp_path: Path, kind: str, alpha: str, level
             cv2.imwrite(str(path), pixels.astype(np.uint16) * 257)
         case "array":
             np.save(path, pixels)
-    reading = survey([ImageFile(path, "", 0)], alpha).reading
+    reading = survey([ImageFile(path, "", 0)], Reading(alpha)).reading
     found = read_image(path, 64, reading=reading)
     assert (found[0, 4].tolist(), found[0, 60].tolist()) == ([200] * 3, [level] * 3)
 
@@ -189,7 +189,7 @@ def test_an_opaque_image_with_alpha_is_no_cut_out(tmp_path: Path) -> None:
         (np.zeros((0, 64), np.uint8), "an array of the shape 0x64x1, no picture"),
         (np.uint8(3), "an array of the shape of one number, no picture"),
         (np.zeros((7, 64, 64), np.uint8), "7 channels, and not grey, colour and transparency"),
-        (np.array([{}], dtype=object), "Object arrays cannot be loaded"),
+        (np.array([{}], dtype=object), "Python objects in dtype"),
     ],
 )
 def test_an_array_that_is_no_picture_is_skipped_with_the_reason(tmp_path: Path, array: np.ndarray, why: str) -> None:
@@ -212,3 +212,21 @@ def test_a_deep_photograph_is_turned_too(tmp_path: Path) -> None:
     exif[0x0112] = 3
     Image.fromarray((RAMP * 65_535).astype(np.uint16)).save(tmp_path / "a.png", exif=exif)
     assert same(read_image(tmp_path / "a.png", 64, reading=AS_EVER), (RAMP * 65_535).astype(int)[:, ::-1] / 257)
+
+
+@pytest.mark.parametrize(
+    ("shape", "channels", "rows"),
+    [
+        ((60, 64, 100), 100, 60),
+        ((100, 64, 64), 100, 64),
+        ((5, 64, 60), 5, 64),
+        ((60, 64, 5), 5, 60),
+        ((5, 60, 64), 0, 60),
+    ],
+)
+def test_the_axis_that_is_as_long_as_there_are_channels_holds_them(
+    shape: tuple[int, int, int], channels: int, rows: int, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "a.npy", np.zeros(shape, np.uint8))
+    read = read_array(tmp_path / "a.npy", channels)
+    assert (read.shape[0], read.shape[2]) == (rows, channels or 5)

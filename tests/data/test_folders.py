@@ -309,3 +309,25 @@ def test_train_names_the_classes_of_a_val_that_lacks_one(tmp_path: Path) -> None
 def test_folders_of_numbers_are_in_numeric_order(tmp_path: Path) -> None:
     tree(tmp_path, ("10", "9", "0", "1"), count=3)
     assert list_for_loaded(tmp_path).classes == list_folder(tmp_path, 0.3, 0.3, 0).classes == ("0", "1", "9", "10")
+
+
+@pytest.mark.parametrize("other", ["val", "test"])
+def test_a_class_that_another_split_writes_with_capitals_is_told(tmp_path: Path, other: str) -> None:
+    root = tmp_path / "images"
+    tree(root / "train")
+    tree(root / other)
+    (root / "train" / "cat").rename(root / "train" / "Cat")
+    said = rf"^{root}/(train/Cat and {root}/{other}|{other}/cat and {root}/train)/[Cc]at: their names differ in capitals alone: "
+    for listing in (lambda: list_folder(root, 0.2, 0.2, 0), lambda: list_for_loaded(root)):
+        with pytest.raises(UserError, match=said):
+            listing()
+    with pytest.raises(UserError, match=said):
+        list_classes(root, f"DATA={root}")
+
+
+def test_letters_of_one_split_may_differ_in_capitals(tmp_path: Path) -> None:
+    root = tmp_path / "letters"
+    tree(root / "train")
+    shutil.copytree(root / "train" / "cat", root / "train" / "Cat")
+    tree(root / "val")
+    assert list_folder(root, 0.2, 0.2, 0).classes == ("Cat", "cat", "dog")

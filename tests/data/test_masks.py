@@ -31,7 +31,7 @@ def test_a_folder_of_masks(images: Path, tmp_path: Path) -> None:
     (tmp_path / "masks" / "cat").mkdir(parents=True)
     Image.fromarray(shown * 255).save(tmp_path / "masks" / "cat" / "a.png")
     Image.fromarray(np.stack([0 * shown, shown * 9, 0 * shown], 2)).save(tmp_path / "masks" / "b.png")
-    found = read_masks(tmp_path / "masks", files(images), [])
+    found = list(read_masks(tmp_path / "masks", files(images), []))
     assert [item.name for item in found] == ["cat/a.jpg", "cat/b.png"]
     for item in found:
         assert item.object is not None
@@ -90,7 +90,7 @@ def test_annotations_of_the_images_own_class_come_before_the_largest(images: Pat
         "categories": [{"id": n, "name": name} for n, name in ((1, "sofa"), (2, "Cat"), (3, "vase"))],
     }
     (tmp_path / "marks.json").write_text(json.dumps(document))
-    found = read_masks(tmp_path / "marks.json", files(images), [images])
+    found = list(read_masks(tmp_path / "marks.json", files(images), [images]))
     assert [item.category for item in found] == ["Cat", "sofa", "Cat"]
     cats, sofa, other = (item.object for item in found)
     assert cats is not None
@@ -106,7 +106,7 @@ def test_a_folder_without_masks_and_a_mask_that_is_no_picture(images: Path, tmp_
     with pytest.raises(
         UserError, match=r"MASKS=.*: it holds no mask of any image: name each mask after its image, as in .*cat/a\.png"
     ):
-        read_masks(tmp_path / "masks", files(images), [images])
+        list(read_masks(tmp_path / "masks", files(images), [images]))
     (tmp_path / "masks" / "b.png").write_bytes(b"no")
     with pytest.raises(UserError, match=r"b\.png: not a picture"):
-        read_masks(tmp_path / "masks", files(images), [images])
+        list(read_masks(tmp_path / "masks", files(images), [images]))

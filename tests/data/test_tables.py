@@ -1,8 +1,10 @@
 """Labels from a table: as Kaggle, Hugging Face and pandas write it, and every way to be wrong."""
 
+import csv
 import json
 import re
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -126,15 +128,23 @@ def test_a_folder_without_a_table_is_listed_as_ever(home: Path) -> None:
         (
             '{"file": "cat_0", "labels": ["cat", "dog"]}',
             "a.jsonl",
-            "line 1: 2 labels, 'cat' and 'dog': one an image is",
+            "line 1: 2 labels, 'cat' and 'dog': OUTPUTS=sigmoid reads several",
         ),
         ('{"file": "cat_0", "label": {"is": "cat"}}', "a.jsonl", "line 1: an object where a name should be"),
-        ("file,a,b,c\ncat_0,1,1,0", "a.csv", "line 2: 2 classes, a and b: one an image is read"),
-        ("file,label\ncat_0,cat\ncat_0,dog", "a.csv", "cat_0 has two labels, in lines 2 and 3"),
-        ("file,label,split\ncat_0,cat,train\ncat_0,cat,test", "a.csv", "cat_0 has two splits, in lines 2 and 3"),
+        ("file,a,b,c\ncat_0,1,1,0", "a.csv", "line 2: 2 labels, 'a' and 'b': OUTPUTS=sigmoid reads several"),
+        ("file,label\ncat_0,cat\ncat_0,dog", "a.csv", "lines 2 and 3 give cat_0 two labels, 'cat' and 'dog': leave"),
+        (
+            "file,label,split\ncat_0,cat,train\ncat_0,cat,test",
+            "a.csv",
+            "lines 2 and 3 give cat_0 two splits, 'train' and 'test': leave",
+        ),
         ("file,label,split\ncat_0,cat,first", "a.csv", "line 2: 'first' is no split: write train, val or test"),
         ("file,label\n../images/train/cat_0,cat", "a.csv", "line 2: ../images/train/cat_0 leads out of the folder"),
-        ("file,label\ncat_0,cat\ncat_0.png,dog", "a.csv", "cat_0.png and give it two labels, 'cat' and 'dog': one an"),
+        (
+            "file,label\ncat_0,cat\ncat_0.png,dog",
+            "a.csv",
+            "cat_0.png two labels, 'cat' and 'dog': leave one of them out, or give OUTPUTS=sigmoid",
+        ),
         ("file,label\nelk,elk", "a.csv", "none of its 1 files is below DATA=images (the first: elk)"),
     ],
 )
@@ -144,11 +154,39 @@ def test_a_table_that_cannot_be_read_is_refused_in_one_line(home: Path, text: st
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("name", ["labels.csv", "labels.tsv", "labels.jsonl", "labels.json", "coco.json"])
+def test_a_table_is_read_in_the_encoding_that_its_mark_says(home: Path, encoding: str, name: str) -> None:
+    rows = [("cat_0", "Kätzchen"), ("dog_0", "Hündchen")]
+    between = "\t" if name.endswith(".tsv") else ","
+    objects = [{"file": file, "label": label} for file, label in rows]
+    text = "\r\n".join(between.join(row) for row in [("file", "label"), *rows])
+    if name.endswith(".jsonl"):
+        text = "\n".join(json.dumps(one, ensure_ascii=False) for one in objects)
+    elif name == "labels.json":
+        text = json.dumps(objects, ensure_ascii=False)
+    elif name == "coco.json":
+        text = json.dumps(
+            {
+                "images": [
+                    {"id": number, "file_name": file, "height": 40, "width": 40}
+                    for number, (file, _) in enumerate(rows)
+                ],
+                "categories": [{"id": number, "name": label} for number, (_, label) in enumerate(rows)],
+                "annotations": [{"image_id": number, "category_id": number} for number in range(2)],
+            },
+            ensure_ascii=False,
+        )
+    mark = "\ufeff" if encoding in ("utf-16-le", "utf-16-be") else ""
+    Path(name).write_bytes(f"{mark}{text}".encode(encoding))
+    assert [(row.file, row.label) for row in read_table(Path(name), f"LABELS={name}").rows] == rows
+
+
 def test_other_mistakes_are_refused_in_one_line(home: Path) -> None:
     with pytest.raises(UserError, match=r"^LABELS=none\.csv: no such file: give a table"):
         read_table(Path("none.csv"), "LABELS=none.csv")
     Path("latin.csv").write_bytes(b"file,label\ncat_0,caf\xe9\n")
-    with pytest.raises(UserError, match=r"^LABELS=latin\.csv: not a text file in UTF-8: give a table"):
+    with pytest.raises(UserError, match=r"^LABELS=latin\.csv: not a text file in UTF-8: save it as UTF-8$"):
         read_table(Path("latin.csv"), "LABELS=latin.csv")
     with pytest.raises(UserError, match=r"it has no column 'kind' \(LABELS_COLUMNS\), but file, label: give a table"):
         listed("file,label\ncat_0,cat", columns=("file", "kind"))
@@ -171,6 +209,35 @@ def test_any_text_is_a_table_or_refused_in_one_line(
     path = tmp_path_factory.mktemp("any") / name
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
     try:
-        assert all(row.file for row in read_table(path, "LABELS=t"))
+        assert all(row.file for row in read_table(path, "LABELS=t").rows)
     except UserError as error:
         assert "\n" not in str(error)  # noqa: PT017
+
+
+CELLS = some.text(some.characters(exclude_categories=("Cs",), exclude_characters="\0\r"), max_size=12).map(
+    lambda cell: f"a{cell}b"  # spaces at the ends are no part of a name; Python's own csv does not quote \r
+)
+
+
+@given(
+    some.lists(some.tuples(CELLS, CELLS), min_size=1, max_size=6, unique_by=lambda row: row[0]),
+    some.sampled_from(",;\t"),
+    some.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]),
+    some.sampled_from(["\n", "\r\n"]),
+)
+def test_what_pythons_csv_and_json_write_is_read_again(
+    tmp_path_factory: pytest.TempPathFactory,
+    rows: list[tuple[str, str]],
+    delimiter: str,
+    quoting: Literal[0, 1],
+    end: str,
+) -> None:
+    """Names and labels of any characters, also those at which `str.splitlines` breaks lines and tables do not."""
+    folder = tmp_path_factory.mktemp("written")
+    with (folder / "t.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, delimiter=delimiter, quoting=quoting, lineterminator=end).writerows([("file", "label"), *rows])
+    lines = [json.dumps({"file": name, "label": label}, ensure_ascii=False) for name, label in rows]
+    (folder / "t.jsonl").write_text(end.join(lines), encoding="utf-8", newline="")
+    for name in ("t.csv", "t.jsonl"):
+        found = read_table(folder / name, "LABELS=t", ("file", "label")).rows
+        assert [(row.file, row.label) for row in found] == rows

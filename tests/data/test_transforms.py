@@ -8,24 +8,25 @@ import torch
 from PIL import Image
 
 from reportgen.base.errors import UserError
+from reportgen.base.size import Size
 from reportgen.data import transforms
 from reportgen.data.transforms import Preprocessing, Views, as_tensor, measured
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 9, 9, 3), dtype=np.uint8)
 RECIPES = [
-    Preprocessing(crop=6),
-    Preprocessing(crop=6, mean=(0.4, 0.5, 0.3), deviation=(0.2, 0.3, 0.25)),
-    Preprocessing(crop=6, range=255, mean=(104, 117, 123), order="BGR"),
+    Preprocessing(crop=Size.of(6)),
+    Preprocessing(crop=Size.of(6), mean=(0.4, 0.5, 0.3), deviation=(0.2, 0.3, 0.25)),
+    Preprocessing(crop=Size.of(6), range=255, mean=(104, 117, 123), order="BGR"),
 ]
 
 
 def slow(image: np.ndarray, top: int, left: int, mirrored: bool, recipe: Preprocessing) -> np.ndarray:
     """One crop as the net reads it, value by value."""
-    net = np.empty((3, recipe.crop, recipe.crop))
+    net = np.empty((3, *recipe.crop))
     for channel, colour in enumerate(recipe.order):
-        for row in range(recipe.crop):
-            for column in range(recipe.crop):
-                source = recipe.crop - 1 - column if mirrored else column
+        for row in range(recipe.crop.rows):
+            for column in range(recipe.crop.columns):
+                source = recipe.crop.columns - 1 - column if mirrored else column
                 pixel = image[top + row, left + source, "RGB".index(colour)]
                 value = pixel / 255 * recipe.range
                 net[channel, row, column] = (value - recipe.mean[channel]) / recipe.deviation[channel]
@@ -64,7 +65,7 @@ def test_ten_crops_are_four_corners_and_the_centre_with_their_mirrors(recipe):
 def test_views_as_literal_numbers():
     image = np.zeros((1, 3, 3, 3), dtype=np.uint8)
     image[0, :, :, 0] = [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
-    recipe = Preprocessing(crop=2, range=255)
+    recipe = Preprocessing(crop=Size.of(2), range=255)
     plain = recipe.view(image, Views(torch.tensor([1]), torch.tensor([0]), torch.tensor([False])))
     mirrored = recipe.view(image, Views(torch.tensor([1]), torch.tensor([0]), torch.tensor([True])))
     assert plain[0, 0].tolist() == [[4, 5], [7, 8]]
@@ -72,12 +73,12 @@ def test_views_as_literal_numbers():
 
 
 def test_random_views_reach_every_place_and_depend_on_the_generator_alone():
-    recipe = Preprocessing(crop=6)
-    views = recipe.random_views(9, 2000, torch.Generator().manual_seed(0))
+    recipe = Preprocessing(crop=Size.of(6))
+    views = recipe.random_views((9, 9), 2000, torch.Generator().manual_seed(0))
     reached = set(zip(*(part.tolist() for part in views), strict=True))
     assert reached == {(top, left, flip) for top in range(4) for left in range(4) for flip in (False, True)}
-    again = recipe.random_views(9, 2000, torch.Generator().manual_seed(0))
-    other = recipe.random_views(9, 2000, torch.Generator().manual_seed(1))
+    again = recipe.random_views((9, 9), 2000, torch.Generator().manual_seed(0))
+    other = recipe.random_views((9, 9), 2000, torch.Generator().manual_seed(1))
     assert all(torch.equal(one, two) for one, two in zip(views, again, strict=True))
     assert not torch.equal(views.tops, other.tops)
     part = views.part(slice(5, 8))
@@ -86,7 +87,7 @@ def test_random_views_reach_every_place_and_depend_on_the_generator_alone():
 
 def test_centre_views_are_the_centre():
     recipe = RECIPES[1]
-    assert torch.equal(recipe.view(IMAGES, recipe.centre_views(9, 4)), recipe.centre(IMAGES))
+    assert torch.equal(recipe.view(IMAGES, recipe.centre_views((9, 9), 4)), recipe.centre(IMAGES))
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -96,7 +97,7 @@ def test_pixels_come_back(recipe):
 
 
 def test_pixels_out_of_range_are_clipped():
-    recipe = Preprocessing(crop=1, mean=(0.5, 0.5, 0.5))
+    recipe = Preprocessing(crop=Size.of(1), mean=(0.5, 0.5, 0.5))
     pixels = recipe.pixels(torch.tensor([9.0, -9.0, 0.0]).reshape(1, 3, 1, 1))
     assert pixels.reshape(-1).tolist() == [255, 0, 128]
 
@@ -160,15 +161,15 @@ def test_impossible_preprocessing_is_refused(fields, message):
 
 
 def test_images_smaller_than_the_crop_are_refused():
-    recipe = Preprocessing(crop=10)
+    recipe = Preprocessing(crop=Size.of(10))
     for crop in (recipe.centre, recipe.ten):
         with pytest.raises(UserError, match="images of 9x9 px are smaller than the net's crop of 10 px"):
             crop(IMAGES)
     with pytest.raises(UserError, match="smaller than the net's crop"):
-        recipe.random_views(9, 1, torch.Generator())
+        recipe.random_views((9, 9), 1, torch.Generator())
 
 
-GREY = Preprocessing(8, order="L", mean=(0.3,), deviation=(0.2,))
+GREY = Preprocessing(Size.of(8), order="L", mean=(0.3,), deviation=(0.2,))
 
 
 def test_a_net_of_one_channel_reads_the_luminance_as_pillow_rounds_it() -> None:
@@ -182,7 +183,7 @@ def test_a_net_of_one_channel_reads_the_luminance_as_pillow_rounds_it() -> None:
     assert read.shape == (1, 300, 300)
     np.testing.assert_allclose(read[0].numpy(), (expected / 255 - 0.3) / 0.2, rtol=1e-5, atol=1e-5)
     np.testing.assert_array_equal(GREY.pixels(read), GREY.shown(pixels))
-    assert Preprocessing(8).shown(pixels) is pixels
+    assert Preprocessing(Size.of(8)).shown(pixels) is pixels
 
 
 def test_crops_and_greys_of_one_channel() -> None:
@@ -197,4 +198,4 @@ def test_crops_and_greys_of_one_channel() -> None:
 @pytest.mark.parametrize("values", [{"order": "L"}, {"mean": (0.5,)}, {"order": "BGR", "deviation": (1.0, 1.0)}])
 def test_there_is_a_number_for_each_channel(values: dict) -> None:
     with pytest.raises(UserError, match=r"^preprocessing: mean .*: use [13] numbers for (L|RGB|BGR)$"):
-        Preprocessing(8, **values)
+        Preprocessing(Size.of(8), **values)

@@ -150,10 +150,14 @@ def test_numbers_on_dark_cells_are_light():
     assert brightness["1"] < 150
 
 
-def test_a_large_matrix_has_no_numbers_and_a_huge_one_no_names():
-    large = charts.compose_heatmap(matrix(np.eye(charts.PRINTED + 1))).axes[0]
+def test_a_large_matrix_has_no_numbers_and_as_many_names_as_can_be_read_and_a_huge_one_none():
+    large = charts.compose_heatmap(matrix(np.eye(40))).axes[0]
     assert not large.texts
-    assert large.get_yticklabels()
+    named = large.get_yticks()
+    points = large.get_position().height * large.figure.get_size_inches()[1] * 72 / 40
+    assert 10 < len(named) < 40
+    assert np.diff(named).min() * points >= charts.NAME_STEP
+    assert large.get_yticklabels()[1].get_text() == f"class {named[1]:.0f}"
     huge = charts.compose_heatmap(matrix(np.eye(charts.NAMED + 1))).axes[0]
     assert not any(label.get_text().startswith("class") for label in huge.get_yticklabels())
 

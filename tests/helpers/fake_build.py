@@ -11,20 +11,24 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from planted_results import CLASSES, CROP, FILE, RIGHT, TRAINING, VALIDATION, occlusion
+import numpy as np
+from planted_results import CLASSES, CROP, FILE, RIGHT, TRAINING, VALIDATION, features, occlusion
 
 from reportgen.analyses.base import FOLDER
 from reportgen.analyses.registry import ANALYSES, BY_NAME
-from reportgen.base.artifacts import DOCUMENT, read_json, write_json
+from reportgen.base.artifacts import DOCUMENT, read_json, write_arrays, write_json
 from reportgen.claims import Noise, noise
+from reportgen.data.dataset import Dataset, Split
 from reportgen.figures.kinds import Figure
+from reportgen.look import sheets
+from reportgen.look.strongest import STRONGEST, Top
 from reportgen.page import html
-from reportgen.page.content import Content, Section, gather
+from reportgen.page.content import ATLAS, Content, Section, gather
 from reportgen.page.template import render
 from reportgen.settings.recipes import SMALL, TrainingSettings
 from reportgen.settings.sections import jsonable
 from reportgen.stages import analysis as stage
-from reportgen.stages import drawing
+from reportgen.stages import atlas, drawing
 
 FAKED = tuple(
     analysis
@@ -70,6 +74,10 @@ NET: dict[str, Any] = {
     "correct": RIGHT,
     "labelled_images": VALIDATION,
     "classes": len(CLASSES),
+    "several": False,
+    "labels_an_image": 1.0,
+    "chance": 1 / len(CLASSES),
+    "map": None,
     "weights_digest": "beefbeefbeefbeef",
     "test_top1": 0.9,
     "test_images": 1200,
@@ -92,6 +100,8 @@ DATA: dict[str, Any] = {
     "passed": [FILE],
     "missing": [FILE],
     "unnamed": 3,
+    "labels_read": "",
+    "several": False,
     "labels": FILE,
     "readings": [
         "2 files hold more than 8 bits a channel: 0 is black, 4,095 white (measured: they run from 3 to 4,012)"
@@ -161,6 +171,29 @@ def make_build(build: Path, results: Mapping[str, Any] | None = None) -> None:
         compute(build, name, result)
         draw(build, name)
     judge(build, found)
+    if results is None:
+        plant_atlas(build)
+
+
+def plant_atlas(
+    build: Path, maps: int = features.MAPS, sheet: np.ndarray | None = None, classes: tuple[str, ...] = CLASSES
+) -> None:
+    """Write the material of the pages of all maps of the planted layers; `sheet`: that every sheet shows, else it is noise."""
+    shutil.rmtree(build / ATLAS, ignore_errors=True)
+    rng = np.random.default_rng(0)
+    labels = np.arange(VALIDATION) % len(classes)
+    split = Split(np.zeros((VALIDATION, 1, 1, 3), np.uint8), labels, (FILE,) * VALIDATION)
+    picture = rng.integers(0, 256, (4 * 152, 6 * 152, 3), dtype=np.uint8) if sheet is None else sheet
+    layers = {}
+    for number in features.FIELDS:
+        images = rng.integers(0, VALIDATION, (maps, STRONGEST))
+        values = np.tile(np.linspace(3, 2, STRONGEST), (maps, 1))
+        values[0, 4:] = 0
+        values[-1] = 0.01 if number == 2 else values[-1]
+        top = Top(values, images, images % 5, images % 7)
+        drawn = [(place, picture, None) for place in range(-(-maps // sheets.MAPS))]
+        layers[number] = atlas.Layer(top, False, drawn)
+    atlas.write(build / ATLAS, Dataset("planted", classes, "", split, split, split), layers)
 
 
 def judge(build: Path, names: Iterable[str], noises: Mapping[str, Mapping[str, Noise]] | None = None) -> None:
@@ -171,7 +204,16 @@ def judge(build: Path, names: Iterable[str], noises: Mapping[str, Mapping[str, N
         for name in names
         for verdict in read_json(build / name / DOCUMENT)["verdicts"]
     ]
-    numbers = {"trainings": 1, "source": "planted" if known else "", "known": bool(known), "top1_tau": None}
+    write_arrays(build / "claims" / "right.npz", {})
+    numbers = {
+        "trainings": 1,
+        "source": "planted" if known else "",
+        "known": bool(known),
+        "top1_tau": None,
+        "map_low": None,
+        "map_high": None,
+        "by_class": [],
+    }
     write_json(build / "claims" / DOCUMENT, {"claims": claims, "numbers": numbers})
 
 
@@ -189,7 +231,7 @@ def content_of(folder: Path, *own: Section) -> Content:
 
 def source_of(content: Content, templates: Path | None = None) -> str:
     """The source of the page; none of its pictures need be there. `templates`: a folder of changed ones."""
-    return render(content, "report.html.j2", "figures", templates, print=False, has_pdf=False, scripts=())
+    return render(content, "report.html.j2", "figures", templates, print=False, has_pdf=False, scripts=(), since=None)
 
 
 def page_of(folder: Path, own: Section) -> str:

@@ -28,13 +28,8 @@ class _Rectifier(torch.autograd.Function):
         return signals[0].clamp(min=0) * factor, None, None
 
 
-class _Odd(torch.autograd.Function):
+class _Odd(_Rectifier):
     """The same without rectifying."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, output: Tensor, factor: Tensor) -> Tensor:
-        ctx.save_for_backward(factor)
-        return output.detach().clone()
 
     @staticmethod
     def backward(ctx: Any, *signals: Tensor) -> tuple[Tensor, None, None]:
@@ -88,7 +83,7 @@ class Frozen(TorchFunctionMode):
             return _Rectifier.apply(args[0], args[0].clamp(0, 6 if name == "relu6" else math.inf), torch.ones(()))
         if name in ("clamp", "clamp_", "hardtanh", "hardtanh_", "clamp_min"):
             return _clamped(func, args, kwargs)
-        if name in ("softshrink", "hardshrink"):
+        if name in ("softshrink", "hardshrink", "erf"):
             return _Odd.apply(
                 args[0], func(*args, **kwargs), _quotient(lambda x: func(x, *args[1:], **kwargs), args[0])
             )
@@ -101,6 +96,12 @@ class Frozen(TorchFunctionMode):
         if name in ("sigmoid", "sigmoid_", "hardsigmoid", "softmax", "tanh"):  # gates and attention
             kwargs.pop("inplace", None)
             return func(*args, **kwargs).detach()
+        if name in ("pow", "__pow__", "sqrt") and _both(args[0], args[0]):
+            return args[0] * (func(*args, **kwargs) / args[0]).detach()
+        if name in ("abs", "sign"):
+            return args[0] * args[0].sign().detach() if name == "abs" else args[0].sign().detach()
+        if name == "lp_pool2d":
+            return _lp_pool(*args, **kwargs)
         if name == "glu":
             first, second = args[0].chunk(2, args[1] if len(args) > 1 else kwargs.get("dim", -1))
             return first * second.sigmoid().detach()
@@ -132,7 +133,7 @@ def _clamped(func: Callable, args: Sequence[Any], kwargs: dict[str, Any]) -> Ten
     kwargs.pop("inplace", None)
     output = func(args[0].detach(), *args[1:], **kwargs)
     bounds = [*args[1:], *kwargs.values()]
-    if bounds[0] == 0:
+    if bounds[0] is not None and bounds[0] >= 0:
         return _Rectifier.apply(args[0], output, torch.ones(()))
     return _Odd.apply(args[0], output, _quotient(lambda x: func(x, *args[1:], **kwargs), args[0].detach()))
 
@@ -175,6 +176,14 @@ def _batch_norm(
     by_map = (1, -1, *[1] * (x.dim() - 2))
     normed = (x - mean.view(by_map)) / (variance.view(by_map) + eps).sqrt()
     return normed if weight is None else normed * weight.view(by_map) + bias.view(by_map)
+
+
+def _lp_pool(x: Tensor, power: float, kernel: int, **_: Any) -> Tensor:
+    """The root of each window's sum of powers, rectified where torch rectifies the size of the sum."""
+    sums = F.avg_pool2d(x * (x ** (power - 1)).detach(), kernel) * kernel**2
+    size = _Rectifier.apply(sums * sums.sign().detach(), sums.abs(), torch.ones(()))
+    signed = size * sums.sign().detach()
+    return signed * (signed.detach() ** (1 / power) / signed.detach())
 
 
 def _normalize(x: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, **_: Any) -> Tensor:

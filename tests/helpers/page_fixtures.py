@@ -34,7 +34,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def report(build: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page made of it; not to be changed."""
-    home = once("page-html", tmp_path_factory, lambda home: html.write(build, home / "report", RUN, FAKED))
+    home = once("page-html", tmp_path_factory, lambda home: html.write(build, home / "report", RUN, FAKED, atlas=True))
     return home / "report"
 
 
@@ -51,7 +51,7 @@ def printed(build: Path, tmp_path_factory: pytest.TempPathFactory) -> Printed:
         logger = logging.getLogger("weasyprint")
         logger.addHandler(handler)
         try:
-            pdf.write(build, home, RUN, FAKED)
+            pdf.write(build, home, RUN, FAKED, atlas=True)
         finally:
             logger.removeHandler(handler)
         write_json(home / "complaints.json", complaints)

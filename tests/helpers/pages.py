@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 Open = Callable[..., Page]  # the fixture `opened`
 WIDTHS = (360, 768, 1440)  # CSS pixels: a telephone, a tablet, a desk
@@ -18,3 +18,10 @@ def read_through(page: Page) -> None:
         """Promise.all([...document.images].filter((picture) => picture.checkVisibility() && !picture.complete)
         .map((picture) => new Promise((done) => { picture.onload = picture.onerror = done; })))"""
     )
+
+
+def leave_viewer(page: Page) -> None:
+    """Close the viewer, and wait until the focus is back where it was: the browser does both a moment after the key."""
+    page.keyboard.press("Escape")
+    expect(page.locator(".viewer")).to_be_hidden()
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")

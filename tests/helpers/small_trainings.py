@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from small_nets import TINY
 
+from reportgen.base.size import Size
 from reportgen.data.transforms import Preprocessing
 from reportgen.nets.training import loop as training
 from reportgen.nets.training.loop import History, Plan, train
@@ -14,7 +15,7 @@ from reportgen.settings.recipes import PAPER_RECIPE, TrainingSettings
 
 CPU = torch.device("cpu")
 NET = replace(TINY, input_size=32, classes=3)
-PREPROCESSING = Preprocessing(crop=32, mean=(0.5, 0.5, 0.5), deviation=(0.25, 0.25, 0.25))
+PREPROCESSING = Preprocessing(crop=Size.of(32), mean=(0.5, 0.5, 0.5), deviation=(0.25, 0.25, 0.25))
 QUICK = TrainingSettings(epochs=3, batch_size=16, learning_rate=0.02, dropout=0.5, early_snapshots=(0.5,))
 SETTINGS = {
     "default": QUICK,
@@ -26,6 +27,11 @@ SETTINGS = {
 class Images:
     images: np.ndarray
     labels: np.ndarray
+
+    @property
+    def targets(self) -> np.ndarray:
+        """Of images of one class each."""
+        return self.labels
 
 
 def coloured(images: int, seed: int, side: int = 36) -> Images:

@@ -34,11 +34,11 @@ class Brightness(nn.Module):
         return self.head(self.act2(self.conv2(self.pool(self.act(self.conv(images))))).mean((2, 3)))
 
 def brightness(): return Brightness()
-def squaring():
-    class Squaring(Brightness):
-        "Nothing of it can be projected: squaring has no way down."
-        def forward(self, images): return super().forward(images ** 2)
-    return Squaring()
+def waving():
+    class Waving(Brightness):
+        "Nothing of it can be projected: a sine has no way down."
+        def forward(self, images): return super().forward(images.div(255).sin())
+    return Waving()
 def branching():
     class Branching(Brightness):
         def forward(self, images):

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from reportgen.base.size import Size
 from reportgen.data.dataset import Dataset, Split
 from reportgen.data.transforms import Preprocessing
 from reportgen.look.inputs import Inputs
@@ -40,7 +41,9 @@ def inputs_of(images: int = IMAGES, seed: int = 0, batch: int = 1) -> Inputs:
     pixels[images // 3 : images // 3 + 5] = pixels[:5]
     pixels[-5:] = pixels[:5]
     split = Split(pixels, np.arange(images) % 2, tuple(f"a/{place}" for place in range(images)))
-    return Inputs.of(net, Preprocessing(SIDE), Dataset("noise", ("a", "b"), "", split, split, split), batch=batch)
+    return Inputs.of(
+        net, Preprocessing(Size.of(SIDE)), Dataset("noise", ("a", "b"), "", split, split, split), batch=batch
+    )
 
 
 def check_equal(one: Top, other: Top) -> None:

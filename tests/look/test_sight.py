@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from reportgen.base.size import Size
 from reportgen.data.dataset import Dataset, Split
 from reportgen.data.transforms import Preprocessing
 from reportgen.look.inputs import Inputs
@@ -17,7 +18,7 @@ def inputs_of(*layers: nn.Module) -> Inputs:
     split = Split(np.zeros((2, SIDE, SIDE, 3), np.uint8), np.zeros(2, np.int64), ("a/0", "a/1"))
     data = Dataset("planted", ("a", "b"), "", split, split, split)
     net = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
-    return Inputs.of(net, Preprocessing(SIDE), data)
+    return Inputs.of(net, Preprocessing(Size.of(SIDE)), data)
 
 
 def seen(layers: list[nn.Module]) -> np.ndarray:
@@ -53,7 +54,7 @@ def test_the_shares_are_those_of_gradients(kernel: int, stride: int, padding: in
     assert found.least == pytest.approx(shares.min())
     assert shares[0, 0] == shares.min()
     assert found.field is not None
-    assert found.field >= SIDE
+    assert found.field.rows >= SIDE
 
 
 def test_a_layer_whose_units_differ_is_not_said_to_see_everything() -> None:
@@ -67,10 +68,10 @@ def test_a_layer_whose_units_differ_is_not_said_to_see_everything() -> None:
 
 
 def test_what_is_not_known_is_not_said() -> None:
-    assert Sight(None, 88).words == "the receptive field is not known"
-    assert Sight(7, 88).words == "a unit sees at most 7 x 7 px of it"
-    assert Sight(90, 88).words == "the receptive field (90 px) is no smaller than the image"
-    assert Sight(90, 88, 0.93, 0.5).words == (
+    assert Sight(None, Size.of(88)).words == "the receptive field is not known"
+    assert Sight(Size.of(7), Size.of(88)).words == "a unit sees at most 7 x 7 px of it"
+    assert Sight(Size.of(90), Size.of(88)).words == "the receptive field (90 px) is no smaller than the image"
+    assert Sight(Size.of(90), Size.of(88), 0.93, 0.5).words == (
         "no unit sees more than 93% of it, a unit in a corner 50% of it (receptive field 90 px)"
     )
-    assert [Sight(side, 88).cut for side in (None, 87, 88)] == [False, True, False]
+    assert [Sight(side and Size.of(side), Size.of(88)).cut for side in (None, 87, 88)] == [False, True, False]

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reportgen.base.size import Size
 from reportgen.look import squares
 
 
@@ -30,11 +31,11 @@ def test_no_square_is_nearer_to_the_middle(x: float, y: float, side: int) -> Non
 
 def test_a_square_is_inside_when_all_of_it_is() -> None:
     tried = np.array([[0, 0, 10], [0, 1, 10], [-1, 0, 3], [7, 7, 3], [8, 7, 3]])
-    assert squares.inside(tried, 10).tolist() == [True, False, False, True, False]
+    assert squares.inside(tried, Size.of(10)).tolist() == [True, False, False, True, False]
 
 
 def test_what_squares_cover_together() -> None:
-    covered = squares.union(np.array([[0, 0, 2], [1, 1, 2], [-1, 3, 2], [9, 9, 1]]), 4)
+    covered = squares.union(np.array([[0, 0, 2], [1, 1, 2], [-1, 3, 2], [9, 9, 1]]), Size.of(4))
     assert covered.astype(int).tolist() == [[1, 1, 0, 1], [1, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]]
 
 

@@ -8,6 +8,7 @@ from torch import nn
 
 from reportgen import probe
 from reportgen.analyses.occlusion import square as covered
+from reportgen.base.size import Size
 from reportgen.data.dataset import Dataset, Split
 from reportgen.data.transforms import Preprocessing
 from reportgen.look import strongest
@@ -22,7 +23,9 @@ def top_of(values: np.ndarray) -> Top:
 
 def inputs_of(net: nn.Module, images: np.ndarray) -> Inputs:
     split = Split(images, np.zeros(len(images), np.int64), tuple(f"a/{place}" for place in range(len(images))))
-    return Inputs.of(net, Preprocessing(images.shape[1]), Dataset("planted", ("a", "b"), "", split, split, split))
+    return Inputs.of(
+        net, Preprocessing(Size.of(images.shape[1])), Dataset("planted", ("a", "b"), "", split, split, split)
+    )
 
 
 def test_dead_maps_respond_with_less_than_a_twentieth_of_the_median() -> None:

@@ -14,6 +14,7 @@ from torch import nn
 from reportgen import probe
 from reportgen.base.errors import UserError
 from reportgen.nets.layers import chosen_by_resolution, paper_layers
+from reportgen.nets.others import other_net
 from reportgen.nets.zfnet import ZFNet
 from reportgen.probe import Graph
 
@@ -180,6 +181,65 @@ def test_maps_that_come_last_are_maps() -> None:
         )
     with pytest.raises(UserError, match=r"LAYERS=mean: mean gives \(8,\) for an image, no maps that are known"):
         maps(graph, "mean")
+
+
+@pytest.mark.parametrize(
+    ("name", "through"),
+    [
+        ("convnext", ("LayerNorm", "GELU")),
+        ("efficientnet", ("SiLU", "gates")),
+        ("vit", ("LayerNorm", "attention", "GELU")),
+    ],
+)
+def test_later_nets_that_learn_here_can_be_looked_at(name: str, through: tuple[str, ...]) -> None:
+    net = other_net(f"benchmarks.later_nets:{name}", 12, 64).drawn(torch.Generator().manual_seed(0))
+    graph = traced(net)
+    layers = paper_layers(graph)
+    assert len(layers) == 7
+    assert probe.way_down(graph, layers[4].map).through == through
+    assert [probe.way_down(graph, layer.map).refusal for layer in layers] == [""] * 7
+
+
+class Pooled(nn.Module):
+    """Tokens and one for the class, pooled apart from each other and joined again, as in PiT."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.token = nn.Conv2d(3, 8, 4, 4), nn.Parameter(torch.zeros(1, 1, 8))
+        self.pool, self.widen = nn.Conv2d(8, 16, 2, 2), nn.Linear(8, 16)
+        self.mix, self.head = nn.Linear(16, 16), nn.Linear(16, 4)
+
+    def forward(self, x):
+        tokens = torch.cat([self.token.expand(x.shape[0], -1, -1), self.stem(x).flatten(2).transpose(1, 2)], 1)
+        own, rest = tokens[:, :1], tokens[:, 1:].transpose(1, 2).unflatten(2, (6, 6))
+        tokens = torch.cat([self.widen(own), self.pool(rest).flatten(2).transpose(1, 2)], 1)
+        return self.head(torch.relu(self.mix(tokens))[:, 0])
+
+
+class Global(nn.Module):
+    """Maps to which something coarse is added, the same in each window, as what GCViT's global queries gather."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.head = nn.Conv2d(3, 8, 4, 4), nn.Linear(8, 4)
+
+    def forward(self, x):
+        x = self.stem(x).permute(0, 2, 3, 1)
+        coarse = nn.functional.avg_pool2d(x.permute(0, 3, 1, 2), 3).permute(0, 2, 3, 1)
+        return self.head(torch.relu(x + coarse.repeat(1, 3, 3, 1)).mean((1, 2)))
+
+
+def test_tokens_lie_on_their_grid_again_after_they_were_pooled() -> None:
+    assert traced(Pooled(), 24).shape("relu") == (16, 3, 3)
+
+
+def test_what_is_repeated_over_maps_leaves_them_their_places() -> None:
+    graph = traced(Global(), 24)
+    image = torch.rand(1, 3, 24, 24)
+    assert graph.shape("relu") == (8, 6, 6)
+    stem, sums = (probe.activations(graph, image, [name])[name][0] for name in ("stem", "relu"))
+    coarse = nn.functional.avg_pool2d(stem, 3).repeat(1, 3, 3)
+    torch.testing.assert_close(sums, torch.relu(stem + coarse))
 
 
 def test_the_layers_can_be_named() -> None:

@@ -15,6 +15,7 @@ from small_nets import TINY
 from torch import nn
 
 from reportgen.base.errors import UserError
+from reportgen.base.size import Size
 from reportgen.data.classes import ClassName
 from reportgen.data.transforms import Preprocessing
 from reportgen.nets import checkpoints, loading
@@ -23,7 +24,7 @@ from reportgen.nets.presets import download, preset
 from reportgen.nets.sizes import sizes
 from reportgen.nets.snapshots import load_net, save_net
 from reportgen.nets.zfnet import ZFNet
-from reportgen.settings.sections import ModelSettings, PreprocessingSettings
+from reportgen.settings.sections import ModelSettings, PreprocessingSettings, Scaled
 
 NOTHING = PreprocessingSettings()
 
@@ -265,10 +266,10 @@ def test_a_whole_module_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.pt", b"", "here: not a checkpoint of torch's, or a damaged one"),
+        ("a.pt", b"", "here: an empty file"),
         ("a.pt", b"PK\x03\x04 and then nothing", "here: not a checkpoint of torch's"),
         ("a.pth", b"<html>404</html>", "here: not a checkpoint of torch's"),
-        ("a.safetensors", b"", "here: not a safetensors file, or a damaged one"),
+        ("a.safetensors", b"", "here: an empty file"),
         ("a.safetensors", b"\xff" * 64, "here: not a safetensors file"),
     ],
 )
@@ -362,10 +363,12 @@ def test_torchvisions_own_weights_bring_their_preprocessing_and_classes(monkeypa
     assert asked["weights_only"] is True
     assert asked["check_hash"] is True
     assert found.weights == "SqueezeNet1_1_Weights.IMAGENET1K_V1"
-    assert found.preprocessing == Preprocessing(224, mean=(0.485, 0.456, 0.406), deviation=(0.229, 0.224, 0.225))
+    assert found.preprocessing == Preprocessing(
+        Size.of(224), mean=(0.485, 0.456, 0.406), deviation=(0.229, 0.224, 0.225)
+    )
     assert len(found.classes) == 1000
     assert found.classes[0] == ClassName("tench")
-    assert preset("inception_v3", "IMAGENET1K_V1").crop == 299
+    assert preset("inception_v3", "IMAGENET1K_V1").crop == Size.of(299)
     assert preset("vit_b_16", "IMAGENET1K_SWAG_E2E_V1").arguments == {"image_size": 384}
 
 
@@ -378,8 +381,10 @@ def test_a_file_of_torchvisions_own_is_known_by_its_name(tmp_path: Path) -> None
     saved(path, ten.state_dict())  # trained further
     found = loading.load(ModelSettings(name="squeezenet1_1", weights=str(path)), NOTHING, 224)
     assert (found.preprocessing_from[:20], found.classes) == ("nobody says so: Imag", ())
-    assert sizes(ModelSettings(name="inception_v3", weights="inception_v3_google-0cc3c7bd.pth")) == (342, 299)
-    assert sizes(ModelSettings(name="inception_v3", weights="mine-0cc3c7bd.pth")) == (256, 224)
+    assert sizes(ModelSettings(name="inception_v3", weights="inception_v3_google-0cc3c7bd.pth")) == Scaled(
+        Size.of(342), Size.of(299), "bilinear"
+    )
+    assert sizes(ModelSettings(name="inception_v3", weights="mine-0cc3c7bd.pth")) == Scaled(Size.of(256), Size.of(224))
 
 
 def test_a_hub_that_cannot_be_reached(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -482,12 +487,12 @@ def test_a_factory_or_a_module_gives_the_net(user: Path) -> None:
 
 
 def preprocessed(**given: Any) -> Preprocessing:
-    return loading._preprocessing(None, PreprocessingSettings(**given), 224, grey=False)[0]
+    return loading._preprocessing(None, PreprocessingSettings(**given), Size.of(224), channels=3, red_green_blue=())[0]
 
 
 def test_preprocessing_from_the_settings() -> None:
     caffe = preprocessed(range=255, order="BGR", mean=(104, 117, 123), deviation=(1, 1, 1))
-    assert caffe == Preprocessing(224, 255, "BGR", (104, 117, 123), (1, 1, 1))
+    assert caffe == Preprocessing(Size.of(224), 255, "BGR", (104, 117, 123), (1, 1, 1))
     turned = preprocessed(order="BGR")
     assert turned.mean == (0.406, 0.456, 0.485)
     scaled = preprocessed(range=255)
@@ -526,7 +531,7 @@ def test_building_leaves_the_global_generator_as_it_was() -> None:
 
 def test_a_net_that_reportgen_trained_says_everything_itself(tmp_path: Path) -> None:
     net = ZFNet(TINY)
-    said = Preprocessing(48, mean=(0.1, 0.2, 0.3))
+    said = Preprocessing(Size.of(48), mean=(0.1, 0.2, 0.3))
     path = tmp_path / "net.safetensors"
     save_net(net, said, path, classes=["cat", "dog", "owl", "fox"], size=56)
     found = loading.load(ModelSettings(name="zfnet", weights=str(path)), NOTHING, 48)

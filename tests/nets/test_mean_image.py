@@ -8,6 +8,7 @@ import torch
 from small_nets import TINY
 
 from reportgen import probe
+from reportgen.base.size import Size
 from reportgen.data.dataset import Split
 from reportgen.data.transforms import Preprocessing
 from reportgen.nets.snapshots import load_net, save_net
@@ -15,7 +16,7 @@ from reportgen.nets.training.loop import Plan, finished, mean_image, train
 from reportgen.nets.zfnet import ZFNet, initialise
 from reportgen.settings.recipes import TrainingSettings
 
-CROP = TINY.input_size
+CROP = TINY.input_size.rows
 
 
 def images(count: int = 12, side: int = 52) -> np.ndarray:
@@ -23,7 +24,7 @@ def images(count: int = 12, side: int = 52) -> np.ndarray:
 
 
 def test_it_is_the_mean_of_the_centre_crops_as_the_net_reads_them() -> None:
-    preprocessing = Preprocessing(CROP, mean=(0.4, 0.5, 0.6), deviation=(0.2, 0.3, 0.4))
+    preprocessing = Preprocessing(Size.of(CROP), mean=(0.4, 0.5, 0.6), deviation=(0.2, 0.3, 0.4))
     found = mean_image(images(), preprocessing, batch=5)
     inside = images()[:, 2 : 2 + CROP, 2 : 2 + CROP].astype(np.float64).mean(axis=0) / 255
     slow = (inside - [0.4, 0.5, 0.6]) / [0.2, 0.3, 0.4]
@@ -32,7 +33,7 @@ def test_it_is_the_mean_of_the_centre_crops_as_the_net_reads_them() -> None:
 
 def test_a_net_subtracts_it_and_keeps_it(tmp_path: Path) -> None:
     data = Split(images(), np.arange(12) % 4, ("",) * 12)
-    preprocessing = Preprocessing(CROP)
+    preprocessing = Preprocessing(Size.of(CROP))
     recipe = TrainingSettings(epochs=1, mean="pixel", batch_size=6, early_snapshots=())
     plan = Plan(TINY, data, data, preprocessing, recipe, 0, torch.device("cpu"), tmp_path)
     train(plan)

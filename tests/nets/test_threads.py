@@ -15,7 +15,7 @@ torch.set_num_threads(1)
 if sys.argv[1] == "keep":
     assert keep_memory()
 def step():
-    return sum(float((torch.ones(2**21) * number).sum()) for number in range(20))
+    return sum(float((torch.ones(2**24) * number).sum()) for number in range(5))
 step()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 print(step(), resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
@@ -31,7 +31,7 @@ def test_memory_that_is_kept_costs_no_page_faults_and_changes_no_number() -> Non
         total, faults = done.stdout.split()
         found[how] = (total, int(faults))
     assert found["keep"][0] == found["leave"][0]
-    touched = 20 * 2**23 / resource.getpagesize()  # pages that the step's tensors fill
+    touched = 5 * 2 * 2**26 / resource.getpagesize()  # pages that the step's tensors fill, of 64 MiB each
     assert found["keep"][1] < touched / 20  # how many the other has depends on the kernel's huge pages
 
 

@@ -1,6 +1,7 @@
 """The paper's net and its variants against the numbers of figure 3 and against torch."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,8 +9,15 @@ from small_nets import SMALL_KRIZHEVSKY, TINY
 from torch import fx, nn
 
 from reportgen.base.errors import UserError
+from reportgen.base.size import Size
+from reportgen.data.transforms import Preprocessing
+from reportgen.nets import loading
+from reportgen.nets.sizes import own_document, sizes
+from reportgen.nets.snapshots import load_net, save_net
+from reportgen.nets.training.loop import described
 from reportgen.nets.zfnet import LocalResponseNorm, ZFNet, initialise
 from reportgen.settings.recipes import KRIZHEVSKY, SMALL, ZEILER_FERGUS, Architecture
+from reportgen.settings.sections import ModelSettings, PreprocessingSettings, Scaled
 
 REMOVALS = [(3, 4), (7,), (6, 7), (3, 4, 6, 7)]
 
@@ -26,7 +34,7 @@ def sides(net: ZFNet) -> dict[str, tuple[int, ...]]:
         if isinstance(module, nn.Conv2d | nn.MaxPool2d):
             module.register_forward_hook(lambda _m, _i, output, name=name: seen.__setitem__(name, output.shape[1:]))
     size = net.architecture.input_size
-    net.to("meta")(torch.empty(1, 3, size, size, device="meta"))
+    net.to("meta")(torch.empty(1, 3, *size, device="meta"))
     return seen
 
 
@@ -99,17 +107,20 @@ def test_the_net_agrees_with_its_arithmetic(architecture, removed):
     seen = sides(net)
     for row in architecture.shapes():
         if row.layer <= 5:
-            assert seen[f"layer{row.layer}.conv"] == (row.maps, row.convolved, row.convolved)
-            assert seen.get(f"layer{row.layer}.pool", seen[f"layer{row.layer}.conv"])[1] == row.output
+            assert seen[f"layer{row.layer}.conv"] == (row.maps, *row.convolved)
+            assert seen.get(f"layer{row.layer}.pool", seen[f"layer{row.layer}.conv"])[1:] == row.output
 
 
 @pytest.mark.parametrize("removed", [(), *REMOVALS])
-@pytest.mark.parametrize("architecture", [TINY, replace(SMALL_KRIZHEVSKY, widths=(4, 5, 6, 7, 8), classes=4)])
+@pytest.mark.parametrize(
+    "architecture",
+    [TINY, replace(TINY, input_size="48x72"), replace(SMALL_KRIZHEVSKY, widths=(4, 5, 6, 7, 8), classes=4)],
+)
 def test_ablations_run_and_are_traced(architecture, removed):
     net = ZFNet(replace(architecture, removed=removed)).eval()
     present = [number for number in range(1, 9) if number not in removed]
     assert [name for name, _ in net.named_children()] == [f"layer{number}" for number in present]
-    images = torch.randn(2, 3, architecture.input_size, architecture.input_size)
+    images = torch.randn(2, 3, *architecture.input_size)
     traced = fx.GraphModule(net, Tracer().trace(net))
     assert net(images).shape == (2, 4)
     torch.testing.assert_close(traced(images), net(images), rtol=0, atol=0)
@@ -222,3 +233,31 @@ def test_making_a_net_leaves_the_global_generator_alone():
 def test_default_initialisation_wants_images():
     with pytest.raises(ValueError, match="give some"):
         initialise(ZFNet(TINY), "default", torch.Generator())
+
+
+@pytest.mark.parametrize(("size", "said"), [(48, 48), ("48x72", "48x72")])
+def test_its_file_says_one_number_of_a_square_and_two_of_an_oblong(
+    tmp_path: Path, size: int | str, said: int | str
+) -> None:
+    """As the files of nets that were trained when all were square."""
+    net = ZFNet(replace(TINY, input_size=size))
+    for description in (None, described(net.architecture)):
+        save_net(net, Preprocessing(net.architecture.input_size), tmp_path / "net.safetensors", description)
+        document = own_document(tmp_path / "net.safetensors")
+        assert (document["architecture"]["input_size"], document["preprocessing"]["crop"]) == (said, said)
+        assert load_net(tmp_path / "net.safetensors")[0].architecture == net.architecture
+
+
+def test_its_file_says_how_images_were_scaled_and_what_its_outputs_are(tmp_path: Path) -> None:
+    net, path = ZFNet(TINY), tmp_path / "net.safetensors"
+    about = {"size": 52, "interpolation": "bilinear", "outputs": "sigmoid", "classes": ["a", "b"]}
+    save_net(net, Preprocessing(net.architecture.input_size), path, described(net.architecture), **about)
+    model = ModelSettings(name="zfnet", weights=str(path))
+    assert sizes(model) == Scaled(Size.of(52), net.architecture.input_size, "bilinear")
+    with pytest.raises(UserError, match="the net says each label by itself: give OUTPUTS=sigmoid"):
+        loading.load(model, PreprocessingSettings(), net.architecture.input_size)
+
+
+def test_what_is_shown_of_channels_is_among_them() -> None:
+    with pytest.raises(UserError, match="are shown of 5 channels, counted from 0"):
+        Preprocessing(Size.of(32), 1, "ALL", (0.5,) * 5, (0.25,) * 5, (0, 1, 5))

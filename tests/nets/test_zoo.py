@@ -1,19 +1,22 @@
 """Nets of timm and transformers: what they read is what their libraries say, and they give the same as there."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from reportgen.base.errors import UserError
+from reportgen.base.size import Size
 from reportgen.data.classes import ClassName
 from reportgen.nets import loading
 from reportgen.nets.build import build
 from reportgen.nets.sizes import sizes
 from reportgen.nets.snapshots import load_net, save_net
-from reportgen.settings.sections import ModelSettings, PreprocessingSettings
+from reportgen.settings.sections import ModelSettings, PreprocessingSettings, Scaled
 
 timm, transformers = pytest.importorskip("timm"), pytest.importorskip("transformers")
 NOTHING = PreprocessingSettings()
@@ -33,6 +36,7 @@ def vit(folder: Path, **more: object) -> torch.nn.Module:
         "do_normalize": True,
         "image_mean": [1, 1, 1],
         "image_std": [0.5] * 3,
+        "resample": int(Image.Resampling.BILINEAR),
     }
     (folder / "preprocessor_config.json").write_text(json.dumps(said | {"size": {"height": 32, "width": 32}} | more))
     return net
@@ -41,7 +45,7 @@ def vit(folder: Path, **more: object) -> torch.nn.Module:
 def test_a_transformer_in_a_folder_gives_here_what_it_gives_there(tmp_path: Path) -> None:
     net = vit(tmp_path / "vit")
     model = ModelSettings(name=f"hf/{tmp_path}/vit")
-    assert sizes(model) == (32, 32)
+    assert sizes(model) == Scaled(Size.of(32), Size.of(32), "bilinear")
     found = loading.load(model, NOTHING, 32)
     assert found.classes == (ClassName("dark"), ClassName("light"))
     pixels = torch.randint(0, 256, (2, 32, 32, 3), dtype=torch.uint8)
@@ -61,7 +65,8 @@ def test_a_net_of_timm_reads_what_timm_says(tmp_path: Path) -> None:
     torch.save({"epoch": 2, "state_dict_ema": original.state_dict()}, tmp_path / "best.pth.tar")
     model = ModelSettings(name="timm/resnet10t", weights=str(tmp_path / "best.pth.tar"))
     said = timm.get_pretrained_cfg("resnet10t")
-    assert sizes(model) == (round(said.input_size[-1] / said.crop_pct), said.input_size[-1])
+    stored, crop = Size.of(round(said.input_size[-1] / said.crop_pct)), Size.of(said.input_size[-1])
+    assert sizes(model) == Scaled(stored, crop, said.interpolation)
     found = loading.load(model, NOTHING, 64)
     assert found.description == {"model": {"name": "timm/resnet10t", "arguments": {"num_classes": 3}}}
     assert found.classes == ()
@@ -70,6 +75,41 @@ def test_a_net_of_timm_reads_what_timm_says(tmp_path: Path) -> None:
     images = torch.rand(2, 3, 64, 64)
     with torch.no_grad():
         assert torch.equal(found.net(images), original.eval()(images))
+
+
+def test_weights_in_the_words_of_their_publisher_are_translated_as_timm_does(tmp_path: Path) -> None:
+    """ConvNeXt as its authors saved it: other names, and linear layers where timm has convolutions or the other way round."""
+    original = timm.create_model("test_convnext").eval()
+    renamed = {}
+    for name, value in original.state_dict().items():
+        for ours, theirs in (
+            *((r"^stem\.", "downsample_layers.0."), (r"^stages\.(\d)\.downsample\.", r"downsample_layers.\1.")),
+            *(
+                (r"\.blocks\.", "."),
+                (r"conv_dw", "dwconv"),
+                (r"mlp\.fc", "pwconv"),
+                (r"^head\.norm", "norm"),
+                (r"^head\.fc", "head"),
+            ),
+        ):
+            name = re.sub(ours, theirs, name)
+        renamed[name] = value
+    assert not set(renamed) <= set(original.state_dict())
+    torch.save({"model": renamed}, tmp_path / "convnext_theirs.pth")
+    found = loading.load(
+        ModelSettings(name="timm/test_convnext", weights=str(tmp_path / "convnext_theirs.pth")), NOTHING, 64
+    )
+    images = torch.rand(2, 3, 64, 64)
+    with torch.no_grad():
+        assert torch.equal(found.net(images), original(images))
+    assert build(found.description).num_classes == original.num_classes
+    del renamed["norm.weight"]
+    torch.save(renamed, tmp_path / "less.pth")
+    with pytest.raises(
+        UserError,
+        match=r"WEIGHTS=.*less\.pth does not fit timm/test_convnext: 101 of the net's 101 weights are missing",
+    ):
+        loading.load(ModelSettings(name="timm/test_convnext", weights=str(tmp_path / "less.pth")), NOTHING, 64)
 
 
 def test_the_published_weights_of_timm_bring_their_classes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,7 +136,7 @@ def test_the_published_weights_of_timm_bring_their_classes(monkeypatch: pytest.M
             r"WEIGHTS=DEFAULT: the weights of resnet10t cannot be had from timm/.* \(OSError: no network\): download",
         ),
         ("hf/nowhere", "MODEL=hf/nowhere: no config.json in that folder: give one that save_pretrained"),
-        ("hf/broken", "MODEL=hf/broken: .*config.json is no JSON file"),
+        ("hf/broken", "MODEL=hf/broken: .*config.json: not a JSON file"),
         ("hf/headless", r"MODEL=hf/headless: \d+ of its weights are missing \(classifier"),
     ],
 )

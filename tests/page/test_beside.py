@@ -55,8 +55,8 @@ def planted(drawn: dict[str, Any], tmp_path: Path) -> Planted:
 
 def beside(text: str, claim: str) -> str:
     """What the table of claims says beside a verdict."""
-    [row] = re.findall(rf'<tr id="claim-{claim}">.*?</tr>', text, re.DOTALL)
-    found = re.search(r"Beside it: (.*?)</span>", row, re.DOTALL)
+    [row] = re.findall(rf'<tr id="row-{claim}">.*?</tr>', text, re.DOTALL)
+    found = re.search(r"Beside it: (.*?)</p>", row, re.DOTALL)
     return " ".join(unescape(found[1]).replace("\xa0", " ").split()) if found else ""
 
 
@@ -99,7 +99,7 @@ def softmax(best: float, scratch: float, frozen: float) -> Change:
          lambda numbers: numbers.update(
              correct=9, left_at_ends={"translation": 0.36, "scale": 0.44}, one_pixel={"images": 100, "share": None, "any": 0.05}
          ),
-         "The rule asks only for more stability than under turning: the largest shifts leave 36 % of the probability, the largest "
+         "The rule only asks for more stability than under rotation: the largest shifts leave 36 % of the probability, the largest "
          "scale 44 %."),
         ("invariance", "output-stable", "holds",
          lambda numbers: numbers.update(correct=0, one_pixel={"images": 100, "share": 0.021, "any": 0.05}),
@@ -158,9 +158,9 @@ def test_the_order_in_which_layers_settle_stands_beside_the_rule(content: Conten
     ("result", "said", "advice"),
     [
         (sanity.result(own=0.83, everything=0.12),
-         "A caveat on the pictures: when layer 5 forgets what it learned, a projection from it still correlates "
-         "at 0.83 with what it was, and the projections of two different units correlate at 0.86: a projection shows "
-         "which parts of an image get through to a layer, more than what one unit is looking for.", "as an answer to the question"),
+         "A caveat on the pictures: when layer 5 forgets what it learned, a projection still correlates at 0.83 with "
+         "what it was, and two units’ projections at 0.86: a projection shows which parts of an image get through to a "
+         "layer, more than what one unit looks for.", "as an answer to the question"),
         (sanity.result(own=0.53, everything=0.35),
          "A caveat on the pictures: when every layer forgets what it learned, a projection from layer 5 still "
          "correlates at 0.35 with what it was: a part of it shows the image rather than the net.",
@@ -210,6 +210,28 @@ def test_classes_that_are_all_recognised_alike_have_no_best(content: Content) ->
     words = " ".join(unescape(re.sub("<[^>]+>", "", page(content, "trained", perfect))).replace("\xa0", " ").split())
     assert re.search(r"All classes are recognised equally well \(figure \d\): 100 %\.", words)
     assert "recognised best" not in words
+
+
+@pytest.mark.parametrize(
+    ("worst", "said"),
+    [
+        (1, "{} worst (0 %). The commonest mistake"),
+        (2, "{} and {} worst (0 %). The commonest mistake"),
+        (5, "five classes worst (0 %). The commonest mistake"),
+    ],
+)
+def test_classes_that_tie_for_the_last_place_are_all_named(content: Content, worst: int, said: str) -> None:
+    def tie(numbers: Numbers) -> None:
+        names = list(numbers["class_accuracy"])
+        numbers["class_accuracy"] = {
+            name: 0.0 if place < worst else 0.5 + place / 100 for place, name in enumerate(names)
+        }
+        numbers["best_class"], numbers["worst_class"] = names[-1], names[0]
+        numbers["most_confused"], numbers["as_confused"] = [*names[:2], 3], 1
+
+    names = list(next(one for one in content.sections if one.name == "trained").artefact["numbers"]["class_accuracy"])
+    words = " ".join(unescape(re.sub("<[^>]+>", "", page(content, "trained", tie))).replace("\xa0", " ").split())
+    assert said.format(*names) in words
 
 
 def test_a_claim_that_rests_on_a_figure_that_is_not_shown_stops_the_build_by_name(

@@ -12,8 +12,10 @@ from fake_build import CLASSES, FAKED, RUN
 
 from reportgen.base.artifacts import read_json, write_arrays, write_json
 from reportgen.base.errors import UserError
-from reportgen.claims import influence_key
-from reportgen.page import compare, digest, html
+from reportgen.claims import UNBOUNDED, Part, Verdict, influence_key
+from reportgen.claims.noise import judged
+from reportgen.look.statistics import dead
+from reportgen.page import compare, digest, html, junit
 from reportgen.page.changes import changes
 from reportgen.page.matching import correlation, match
 
@@ -64,6 +66,70 @@ def test_the_first_line_is_the_accuracy_and_what_was_changed(older: dict[str, An
     assert digest.first_line(changes(older, newer), older, newer).startswith("Accuracy unknown (no labels).")
 
 
+def of_classes(older: dict[str, Any], right: list[int], tau: float | None, weights: str) -> dict[str, Any]:
+    """A report of a net that has so many of 100 images of each class right."""
+    found = copy.deepcopy(older)
+    by_class = [{"name": f"class {place}", "right": one, "images": 100, "tau": tau} for place, one in enumerate(right)]
+    found["model"] |= {"top1": None, "by_class": by_class, "weights_digest": weights}
+    return found
+
+
+def test_a_class_that_the_net_forgot_counts_and_within_noise_it_does_not(older: dict[str, Any]) -> None:
+    before = of_classes(older, [80, 60, 40], 0.04, "a")
+    found = changes(before, of_classes(older, [75, 0, 45], 0.04, "b"))
+    assert [one.name for one in found.fallen] == ["validation images right: class 1"]
+    assert not found.worse
+    assert {one.name for one in found.within} >= {
+        "validation images right: class 0",
+        "validation images right: class 2",
+    }
+    better = changes(before, of_classes(older, [80, 95, 40], 0.04, "b"))
+    assert [one.name for one in better.moved] == ["validation images right: class 1"]
+    assert not better.fallen
+    # Of how many classes one is, counts: a fall that one class alone could not have by chance, one of a thousand can.
+    alone = changes(of_classes(older, [80], 0.04, "a"), of_classes(older, [52], 0.04, "b"))
+    many = changes(of_classes(older, [80] * 1000, 0.04, "a"), of_classes(older, [52, *[80] * 999], 0.04, "b"))
+    assert alone.fallen
+    assert not many.fallen
+
+
+def test_the_accuracy_of_the_same_images_is_compared_image_by_image(older: dict[str, Any]) -> None:
+    before, now = of_classes(older, [60], 0.0, "a"), of_classes(older, [50], 0.0, "b")
+    key = influence_key("accuracy", "validation images right: class 0")
+    right = np.arange(100)
+    same, others = ((right < 50) - 0.5) / 100, ((right >= 50) - 0.5) / 100
+    was = ((right < 60) - 0.6) / 100
+    assert changes(before, now, ({key: was}, {key: same})).fallen  # ten images went wrong, and none became right
+    assert not changes(before, now, ({key: was}, {key: others})).fallen  # sixty did, and fifty became right
+
+
+def test_a_class_of_unknown_noise_is_unclear(older: dict[str, Any]) -> None:
+    found = changes(of_classes(older, [80, 60], None, "a"), of_classes(older, [80, 0], None, "b"))
+    assert not found.fallen
+    assert [one.name for one in found.unclear] == ["validation images right: class 1"]
+    assert changes(
+        of_classes(older, [80, 60], None, "a"), of_classes(older, [80, 0], None, "a")
+    ).fallen  # the same weights
+
+
+def test_the_second_line_names_the_verdicts_and_their_common_reason(older: dict[str, Any]) -> None:
+    older["model"] |= {"top1": 0.9, "labelled_images": 1000, "top1_tau": 0.01, "weights_digest": "a"}
+    newer = copy.deepcopy(older)
+    newer["model"] |= {"top1": 0.1, "weights_digest": "b"}
+    for name, low in (("grouping", 0.01), ("hierarchy", 0.02)):
+        claim(older, name)["verdict"] = "holds"
+        why = f"the net is no better than | guessing: it has come {low} of the way"
+        claim(newer, name).update({"verdict": "undecided", "why": why})
+        for one in claim(newer, name)["parts"]:
+            one["outcome"] = "holds"
+    found = changes(older, newer)
+    said = "Verdicts: 2 worse ({}, {}), because the net is no better than {} guessing."
+    assert digest.second_line(found) == said.format("hierarchy", "grouping", "|")
+    text = digest.of_changes(found, older, newer, {}).splitlines()
+    assert text[2] == said.format("`hierarchy`", "`grouping`", "\\|")
+    assert "numbers changed beyond noise:" in text[4]
+
+
 def test_many_and_long_changes_are_cut_in_the_first_line(older: dict[str, Any]) -> None:
     newer = copy.deepcopy(older)
     older["run"]["settings"] = {"data": {f"field_{place}": "x" * 100 for place in range(6)}}
@@ -79,6 +145,7 @@ def test_many_and_long_changes_are_cut_in_the_first_line(older: dict[str, Any]) 
         ("holds", "undecided", "worse", True),
         ("undecided", "contradicted", "worse", True),
         ("contradicted", "holds", "better", False),
+        ("contradicted", "undecided", "unsettled", False),
         ("not tested", "contradicted", "new", False),
         ("holds", "not tested", "lost", True),
     ],
@@ -139,6 +206,7 @@ def test_where_the_noise_of_training_is_unknown_nobody_can_say(older: dict[str, 
     found = changes(older, newer)
     assert (found.worse, [change.id for change in found.undecidable]) == ((), ["grouping"])
     assert "REPEATS=3" in digest.of_changes(found, older, newer, {})
+    assert digest.second_line(found).startswith("Whether a verdict changed cannot be said")
     assert [change.id for change in changes(older, newer, tolerance=1.0).worse] == ["grouping"]
     assert not changes(older, newer, tolerance=100.0).worse
 
@@ -207,11 +275,14 @@ def test_maps_are_matched_by_their_responses_not_by_their_number() -> None:
     assert correlation(flat, before)[0].tolist() == [0] * 5
 
 
-def with_responses(report: Path, shift: int) -> None:
-    """Give a report its maps' responses; map m of the shifted net does what map m - shift of the other does."""
-    responses = np.random.default_rng(1).normal(size=(100, 40))
+def with_responses(report: Path, shift: int, noise: float = 0.0, dead: tuple[int, ...] = ()) -> None:
+    """Give a report its maps' responses; map m of the shifted net does what map m - shift of the other does, but for noise."""
+    rng = np.random.default_rng(1)
+    responses = np.roll(rng.normal(size=(100, 40)), shift, axis=0)
+    responses += noise * rng.normal(size=responses.shape) * np.linspace(1, 0.3, len(responses))[:, None]
+    responses[list(dead)] = 0
     names = [f"layer{layer}.responses" for layer in range(1, 6)]
-    write_arrays(report / "data" / "features.npz", dict.fromkeys(names, np.roll(responses, shift, axis=0)))
+    write_arrays(report / "data" / "features.npz", dict.fromkeys(names, responses))
 
 
 @pytest.fixture
@@ -225,6 +296,7 @@ def two(build: Path, tmp_path: Path) -> tuple[Path, Path]:
 
 def test_the_page_shows_both_nets_maps_side_by_side(two: tuple[Path, Path]) -> None:
     older, newer = two
+    with_responses(newer, 3, noise=0.5, dead=(50,))
     compare.write(older, newer)
     text = (newer / "compare.html").read_text(encoding="utf-8")
     pictures = re.findall(r'<img src="([^"]+)"', text)
@@ -232,8 +304,52 @@ def test_the_page_shows_both_nets_maps_side_by_side(two: tuple[Path, Path]) -> N
     for picture in pictures:
         assert (newer / picture).is_file(), picture
     assert "map 0 → 3" in text
-    assert "correlation 1<" in text
+    likeness = [float(said) for said in re.findall(r"layer 1, map .*?correlation (-?[\d.]+)<", text)]
+    assert likeness == sorted(likeness)  # what changed most first
+    assert "Dead now, while the partner was not: layer 1, map 50; layer 2, map 50;" in " ".join(text.split())
     assert "<script" not in text
+
+
+@pytest.mark.parametrize(
+    ("way", "said"),
+    [
+        ("dots", "leads out of its folder"),
+        ("link", "is a link that leads out of"),
+        ("gone", "is missing: make that report again"),
+    ],
+)
+def test_an_older_report_brings_no_file_of_the_machine_along(way: str, said: str, two: tuple[Path, Path]) -> None:
+    older, newer = two
+    features, secret = older / "figures" / "features", older.parent / "secret"
+    features.rename(secret)
+    for path in secret.rglob("*.jpg"):
+        path.write_bytes(b"the machine's")
+    if way == "dots":
+        text = (older / "metrics.json").read_text().replace("figures/features/", "figures/../../secret/")
+        (older / "metrics.json").write_text(text)
+    if way == "link":
+        features.symlink_to(secret)
+    with pytest.raises(UserError, match=rf"^BASE=.*older: figures/.* {said}"):
+        compare.write(older, newer)
+    assert not (newer / "compare").exists()
+    assert not any(path.read_bytes() == b"the machine's" for path in newer.rglob("*") if path.is_file())
+
+
+def test_maps_that_did_not_change_are_not_shown(two: tuple[Path, Path]) -> None:
+    older, newer = two
+    with_responses(newer, 0)
+    compare.write(older, newer)
+    text = " ".join((newer / "compare.html").read_text(encoding="utf-8").split())
+    assert "No map died." in text
+    assert "No pictured map changed." in text
+    assert "<img" not in text
+
+
+def test_a_map_is_dead_that_hardly_responds_to_any_image() -> None:
+    responses = np.random.default_rng(0).random((9, 30)) + 1
+    responses[[2, 7]] *= 0.01
+    assert np.flatnonzero(dead(responses.max(axis=1))).tolist() == [2, 7]
+    assert dead(np.zeros(3)).all()
 
 
 def test_reports_of_other_images_are_not_matched(two: tuple[Path, Path]) -> None:
@@ -268,11 +384,25 @@ def test_a_report_without_another_has_its_claims_as_digest(older: dict[str, Any]
         assert f"**{claim['verdict']}**" in text
     assert "&lt;img" in text
     assert "**Warning:** near chance \\| &lt;b&gt;" in text
+    assert "Verdicts: 1 contradicted, 1 undecided, 14 not tested. Contradicted: `grouping`." in text
+    assert "**contradicted**: 1 of 4 parts (layer 5)" in text
     assert "no &lt;i&gt;labels" in text
     assert not any(sign in text for sign in ("<img", "<i>", "<b>", "@everyone"))
     (numberless,) = [line for line in text.splitlines() if "`better-architecture`" in line]
     assert "did not train to the end" in numberless
     assert "∞" not in numberless
+
+
+def test_a_claim_that_lacks_the_number_of_one_part_is_told_without_one(older: dict[str, Any]) -> None:
+    parts = (Part("deep", 0.3, 0.2, 0.4, 50), Part("shallow", 0.0, *UNBOUNDED, 3, untested="of three images"))
+    newer = copy.deepcopy(older)
+    claim(newer, "grouping").update(judged(Verdict("grouping", parts).document(), {}))
+    assert (claim(newer, "grouping")["verdict"], claim(newer, "grouping")["estimate"]) == ("undecided", None)
+    [line] = [line for line in digest.of_one(newer).splitlines() if "`grouping`" in line and line.startswith("| ")]
+    assert line.endswith("| shallow: of three images |")
+    assert b"shallow: of three images" in junit.of_claims(newer["claims"])
+    for before, now in ((older, newer), (newer, older)):
+        assert "`grouping`" in digest.of_changes(changes(before, now), before, now, {})
 
 
 def test_a_claim_that_lost_its_numbers_is_compared_by_its_verdict(older: dict[str, Any]) -> None:

@@ -85,4 +85,4 @@ def test_the_last_lines_of_a_run_say_why_a_claim_has_no_number(report: Path):
 def test_the_last_lines_of_a_run_say_the_time_by_the_clock(report: Path):
     took = {"data": 30.0, "net": 40.0}  # made at the same time
     lines = list(summary.lines(create_autospec(Pipeline, instance=True, report=report), took, 45.0))
-    assert lines[:2] == ["data 30.0 s  net 40.0 s", "45 s in all"]
+    assert lines[:2] == ["net 40.0 s  data 30.0 s", "45 s in all"]

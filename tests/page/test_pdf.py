@@ -2,17 +2,23 @@
 
 import builtins
 import logging
+import re
+import shutil
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from fake_build import CLASSES, FAKED, RUN, Printed, figures
 from pypdf import PageObject, PdfReader
 from runs import words_of
 
+from reportgen.claims import CLAIMS
 from reportgen.figures.kinds import Table
 from reportgen.page import pdf
+from reportgen.page.filters import typeset
 
 Matrix = tuple[float, float, float, float, float, float]  # of a PDF: x' = ax + cy + e, y' = bx + dy + f
 
@@ -61,8 +67,9 @@ def test_it_has_a_title_page_an_abstract_and_contents_with_page_numbers(reader: 
     second = " ".join(words_of(reader.pages[1]).split())
     assert "Abstract" in second
     assert "one holds, one is contradicted and one is undecided" in second
-    assert "59 [57.5, 60.5] points, n = 1,234" in second
-    assert "REPEATS=3 measures by how much" in second
+    assert "PEATS=3 measures by how much" in second
+    found = " ".join(" ".join(words_of(page).split()) for page in reader.pages[1:4])
+    assert "59 [57.5, 60.5] points, n = 1,234" in found
     contents = " ".join(words_of(page) for page in reader.pages[1:3])
     assert "Contents" in contents
     number = next(
@@ -101,8 +108,8 @@ def test_every_figure_has_its_number_and_caption_and_every_page_its_own(reader: 
         assert f"Figure {number}." in text
     assert f"Table {tables}." in text
     for figure in made:
-        begins = " ".join(figure.caption.split()[:4])
-        assert f"{figure.title}. {begins}" in text.replace("\xad", ""), begins
+        begins = " ".join(typeset(figure.caption).split()[:4])
+        assert f"{typeset(figure.title)}. {begins}" in text.replace("\xad", ""), begins
     for number, page in enumerate(reader.pages[1:], 2):
         assert words_of(page).rstrip().endswith(str(number)) or str(number) in words_of(page)
 
@@ -213,7 +220,7 @@ def seen(point: tuple[float, float], matrix: Matrix, moved: int = 1) -> tuple[fl
 def test_no_picture_is_cut_by_the_end_of_a_page(reader: PdfReader):
     """All that is drawn, photographs and line art, lies within the margins of `print.css`, half a line's width aside."""
     millimetre = 72 / 25.4
-    left, right, bottom, top = (side * millimetre for side in (22, 210 - 22, 20, 297 - 22))
+    left, right, bottom, top = (side * millimetre for side in (18, 210 - 18, 17, 297 - 19))
     count = 0
     for number, page in enumerate(reader.pages, 1):
         points, pictures = drawn_points(page)
@@ -224,10 +231,69 @@ def test_no_picture_is_cut_by_the_end_of_a_page(reader: PdfReader):
     assert count > 80
 
 
+def texts(page: PageObject) -> list[tuple[str, float, float]]:
+    """Every piece of text of a page: the words, their size and their height above the page's lower edge, in points."""
+    found: list[tuple[str, float, float]] = []
+
+    def visit(words: str, now: list[float], text: list[float], font: Any, size: float) -> None:
+        if words.strip():
+            along, up = seen((text[0], text[1]), tuple(now), 0)
+            found.append((words.strip(), size * (along**2 + up**2) ** 0.5, seen((text[4], text[5]), tuple(now))[1]))
+
+    page.extract_text(visitor_text=visit)
+    return found
+
+
+def test_nothing_is_set_smaller_than_eight_points(reader: PdfReader):
+    small = {(words, round(size, 2)) for page in reader.pages for words, size, _ in texts(page) if size < 7.99}
+    assert not small
+
+
+def how_full(printed: Path) -> list[float]:
+    """How far down what is printed of each page reaches, as a share of the height between the margins."""
+    pages = subprocess.run(["pdftoppm", "-r", "36", "-gray", printed], capture_output=True, check=True).stdout
+    found = []
+    while pages:
+        _, sizes, _, rest = pages.split(b"\n", 3)
+        width, height = map(int, sizes.split())
+        page = np.frombuffer(rest, np.uint8, width * height).reshape(height, width)
+        top, bottom = (round(height * millimetres / 297) for millimetres in (19, 297 - 17))
+        inked = np.flatnonzero((page[top:bottom] < 200).any(axis=1))
+        found.append((inked[-1] + 1) / (bottom - top) if len(inked) else 0.0)
+        pages = rest[width * height :]
+    return found
+
+
+@pytest.mark.skipif(shutil.which("pdftoppm") is None, reason="Poppler is not installed")
+def test_no_page_is_less_than_seven_tenths_full_but_the_first_and_the_last(printed: Printed):
+    """By the pixels: the places of words in a chart are its own, not the page's."""
+    full = how_full(printed.path)
+    assert {number: share for number, share in enumerate(full[1:-1], 2) if share < 0.7} == {}
+
+
+def test_every_claims_rule_is_printed_once(text: str):
+    for claim in CLAIMS:
+        assert letters(text).count(letters(typeset(claim.rule))) == 1, claim.id
+
+
+def letters(text: str) -> str:
+    """Without spaces and hyphens, which the end of a line adds or takes away."""
+    return re.sub(r"[\s\u00ad\u2010-]", "", text)
+
+
+def test_a_heading_of_a_layer_stands_on_the_page_of_its_maps(reader: PdfReader):
+    for number in range(1, 6):
+        at = [
+            place for place, page in enumerate(reader.pages[2:], 2) if f"Layer {number}" in words_of(page).splitlines()
+        ]
+        assert at
+        assert any(words.startswith("map ") for words, _, _ in texts(reader.pages[at[0]])), number
+
+
 def test_it_is_made_in_ten_seconds_to_the_same_bytes(build: Path, printed: Printed, tmp_path: Path):
     """Eighty tiles and nineteen figures; seconds of this process, so that a busy machine changes nothing."""
     started = time.process_time()
-    pdf.write(build, tmp_path, RUN, FAKED)
+    pdf.write(build, tmp_path, RUN, FAKED, atlas=True)
     assert time.process_time() - started < 10
     assert (tmp_path / "report.pdf").read_bytes() == printed.path.read_bytes()
 
@@ -244,7 +310,7 @@ def test_without_pango_the_message_says_what_is_missing_and_the_way_out(
 
     monkeypatch.setattr(builtins, "__import__", refuse)
     with pytest.raises(pdf.NoPdf) as caught:
-        pdf.write(build, tmp_path, RUN, FAKED)
+        pdf.write(build, tmp_path, RUN, FAKED, atlas=True)
     message = str(caught.value)
     assert "\n" not in message
     assert "only the PDF is missing" in message

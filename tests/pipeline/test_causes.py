@@ -7,6 +7,7 @@ import pytest
 from runs import REPOSITORY
 
 from reportgen.analyses import settings
+from reportgen.pipeline import source_files
 from reportgen.pipeline.run import Pipeline
 from reportgen.stages.plan import pipeline
 
@@ -16,7 +17,8 @@ LEARNING = ("nets", "data", "scenes", "stages/net.py", "stages/compare.py", "sta
 LEARNING += ("stages/data.py", "stages/scenes.py", "settings/recipes.py", "settings/variants.py")
 LEARNING += ("stages/judging.py",)  # whose images a comparison net is asked about
 ENDS = {"page", "pdf"}
-NOT_OF_A_STAGE = ("/preflight.py", "/maps.py")  # read at every call: what would end a run late, what compares reports
+# Read at every call: what would end a run late, what compares reports; and what draws the stages themselves.
+NOT_OF_A_STAGE = ("/preflight.py", "/maps.py", "/graph.py")
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +83,11 @@ def test_only_what_a_net_learns_by_trains_it_again(path: str, opened: Pipeline) 
         ("cli.py", set()),
         ("commands/figures.py", set()),
         ("page/changes.py", {"page"}),
+        ("page/atlas.py", ENDS),
+        ("look/sheets.py", {"atlas", *ENDS}),
+        ("stages/atlas.py", {"atlas", *ENDS}),
         ("page/content.py", ENDS),
+        ("analyses/features/maps.py", {"atlas", *ENDS}),
         ("analyses/occlusion/section.html.j2", ENDS),
         ("analyses/occlusion/occlusion.js", {"page"}),
         ("analyses/occlusion/draw.py", {"drawn/occlusion", *ENDS}),
@@ -111,6 +117,29 @@ def test_the_training_code_trains_every_net_again(opened: Pipeline) -> None:
         assert trains(due_after(opened, path)) == nets, path
     assert trains(due_after(opened, "settings/recipes.py")) == nets
     assert "compare/zfnet" in due_after(opened, "settings/variants.py")
+
+
+# What the code that trains imports from elsewhere, which no net's stamp holds: it may change no artefact, or a decision says why.
+UNHELD = {"base", "base.artifacts", "base.errors", "base.foreign", "base.names", "base.progress", "base.size"}
+UNHELD |= {"base.torchrun", "look.cost", "probe.fetching", "probe.layouts", "probe.memory"}
+
+
+def test_nothing_else_reaches_a_trained_net_past_its_stamp(opened: Pipeline) -> None:
+    found = set()
+    for name in [name for name, stage in opened.stages.items() if stage.rooms]:
+        held = set(opened.stamps[name]["sources"])
+        for module in held:
+            path = source_files._source(module)
+            assert path is not None
+            found |= {
+                other.removeprefix("reportgen.")
+                for other in source_files._imports(module, path)
+                if other.startswith("reportgen.") and other not in held and source_files._source(other)
+            }
+    beyond = {
+        one for one in found if not source_files.within(f"reportgen.{one}", source_files.ENGINE + source_files.DECLARED)
+    }
+    assert beyond == UNHELD
 
 
 def test_every_file_that_computes_is_read_by_a_stage(opened: Pipeline) -> None:

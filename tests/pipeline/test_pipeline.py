@@ -1,5 +1,6 @@
 """Causes and effects: what a change makes again, and what it leaves alone."""
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -24,7 +25,7 @@ CLAIMED = ("zfnet", "krizhevsky", "krizhevsky-without-3-4", "krizhevsky-without-
 COMPARED = {f"compare/{name}" for name in (*CLAIMED, "paper-clipped", "paper-unclipped")}
 BY_THE_PAPER = {"compare/paper-clipped", "compare/paper-unclipped"}
 LOOKING = {"architecture", "ablation", "claims", "drawn/architecture", "drawn/ablation"} | ENDS  # at comparison nets
-ALL = IMAGES | {"net", "claims"} | COMPARED | ANALYSES | DRAWINGS | ENDS
+ALL = IMAGES | {"net", "claims", "atlas"} | COMPARED | ANALYSES | DRAWINGS | ENDS
 
 
 def open_pipeline(folder: Path, **switches: str) -> Pipeline:
@@ -75,7 +76,8 @@ def test_a_loaded_net_is_looked_up_first_and_the_images_do_not_hang_on_it(tmp_pa
 @pytest.mark.parametrize(
     ("switches", "effects"),
     [
-        ({"FEATURES_MAPS": "3"}, {"features", "claims", "drawn/features"} | ENDS),
+        ({"FEATURES_MAPS": "3"}, {"features", "claims", "drawn/features", "atlas"} | ENDS),
+        ({"ATLAS": "projections"}, {"atlas"} | ENDS),
         ({"TRAINED_GALLERY": "3"}, {"trained", "drawn/trained"} | ENDS),
         ({"EPOCHS": "3"}, ALL - IMAGES - COMPARED),
         ({"MODEL": "krizhevsky"}, ALL - IMAGES - COMPARED),
@@ -94,6 +96,13 @@ def test_a_setting_makes_again_what_hangs_on_it(tmp_path: Path, switches: dict[s
     assert due(changed) == effects
     first = next(iter(changed.why()))
     assert first[1].startswith("its settings changed: ")
+
+
+def test_without_an_atlas_no_stage_makes_one(tmp_path: Path) -> None:
+    pretend(open_pipeline(tmp_path))
+    without = open_pipeline(tmp_path, ATLAS="none")
+    assert "atlas" not in without.stages
+    assert due(without) == ENDS
 
 
 def test_the_papers_epochs_are_its_own_nets_alone(tmp_path: Path) -> None:
@@ -185,6 +194,16 @@ def test_git_says_what_differs_from_the_commit(tmp_path: Path, monkeypatch: pyte
     assert found.without([tmp_path]) == found.name
 
 
+@pytest.mark.parametrize("given", ["x", "-1", "1.5", "9" * 30, "100000000000", "²", "٣", " 1"])
+def test_a_date_that_is_none_is_named(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", given)
+    with pytest.raises(UserError, match=r"^SOURCE_DATE_EPOCH=.*: use whole seconds since 1970"):
+        checked_out()
+    for date, seconds in (("0", 0), ("1764000000", 1764000000)):
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", date)
+        assert checked_out().date == seconds
+
+
 def test_a_source_makes_again_what_imports_it(tmp_path: Path) -> None:
     stamps = open_pipeline(tmp_path).stamps
 
@@ -219,7 +238,7 @@ def test_times_decide_nothing(tmp_path: Path) -> None:
     for path in (tmp_path / "build").rglob("artefact.json"):
         os.utime(path, (4_000_000_000, 4_000_000_000))
     assert due(open_pipeline(tmp_path)) == set()
-    assert due(open_pipeline(tmp_path, FEATURES_MAPS="3")) == {"features", "drawn/features", "claims", *ENDS}
+    assert due(open_pipeline(tmp_path, FEATURES_MAPS="3")) == {"features", "drawn/features", "claims", "atlas", *ENDS}
 
 
 def test_a_deleted_or_moved_report_is_made_again(tmp_path: Path) -> None:
@@ -284,7 +303,7 @@ def test_an_unknown_stage_is_named(tmp_path: Path) -> None:
 
 
 def test_a_users_annotations_and_images_of_other_classes(tmp_path: Path) -> None:
-    (tmp_path / "parts.json").write_text("{}")
+    (tmp_path / "parts.json").write_text(json.dumps({"images": [], "annotations": [], "categories": []}))
     pretend(open_pipeline(tmp_path))
     given = open_pipeline(tmp_path, PARTS=str(tmp_path / "parts.json"))
     assert {"annotations"} <= due(given)

@@ -9,6 +9,10 @@ import torch.nn.functional as F
 import torchvision.models
 from probe_nets import initialised
 from torch import Tensor, nn
+from torchvision.models import DenseNet, EfficientNet, MobileNetV2, RegNet, ResNet, ShuffleNetV2
+from torchvision.models.efficientnet import MBConvConfig
+from torchvision.models.regnet import BlockParams
+from torchvision.models.resnet import BasicBlock, Bottleneck
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,11 @@ def _torchvisions(name: str, **options: Any) -> Callable[[], nn.Module]:
         return initialised(net.to_empty(device="cpu"))
 
     return make
+
+
+def _short(kind: type[nn.Module], *options: Any, **named: Any) -> Callable[[], nn.Module]:
+    """A net of torchvision's with fewer blocks: every one repeats the first ones' operations."""
+    return lambda: initialised(kind(*options, **named))
 
 
 def _narrow(classifier: nn.Sequential) -> None:
@@ -172,17 +181,24 @@ FAMILIES = {
         _torchvisions("inception_v3", aux_logits=False, init_weights=False),
         77, 75, ("Conv2d_2b_3x3", "Mixed_5b", "Mixed_6a.branch3x3dbl_3.conv"), captum=False,
     ),
-    "resnet18": Family(_torchvisions("resnet18"), 73, 61, ("layer1.0", "layer3.0.downsample.1", "layer4.1.bn2")),
-    "resnet50": Family(_torchvisions("resnet50"), 61, 73, ("layer1.2", "layer2.1.conv2", "layer3.0")),
+    "resnet": Family(
+        _short(ResNet, BasicBlock, [1, 1, 1, 2]), 73, 61, ("layer1.0", "layer3.0.downsample.1", "layer4.1.bn2")
+    ),
+    "resnet of bottlenecks": Family(
+        _short(ResNet, Bottleneck, [1, 2, 1, 1]), 61, 73, ("layer1.0", "layer2.1.conv2", "layer3.0")
+    ),
     "pre-activation": Family(lambda: pre_activation(normed=True), 61, 53, ("2.relu2", "4", "6.conv2", "7")),
     "pre-activation without norms": Family(
         lambda: pre_activation(normed=False), 61, 53, ("2.relu2", "4", "6.conv2", "7"), captum=False
     ),
-    "densenet121": Family(
-        _torchvisions("densenet121"), 67, 49, ("features.denseblock1", "features.denseblock2.denselayer3.conv2")
+    "densenet": Family(
+        _short(DenseNet, 12, (2, 3, 2, 2), 24), 67, 49, ("features.denseblock1", "features.denseblock2.denselayer3.conv2")
     ),
     "mobilenet_v1": Family(mobilenet_v1, 45, 53, ("2", "8", "14", "20", "26"), captum=False),
-    "mobilenet_v2": Family(_torchvisions("mobilenet_v2"), 65, 53, ("features.3.conv.1", "features.18"), captum=False),
+    "mobilenet_v2": Family(
+        _short(MobileNetV2, inverted_residual_setting=[[1, 16, 1, 1], [6, 24, 2, 2], [6, 32, 1, 2], [6, 64, 1, 2]]),
+        65, 53, ("features.3.conv.1", "features.6"), captum=False,
+    ),
     "flattened by view": Family(
         lambda: initialised(Viewing()), 45, 37, ("conv1", "conv2", "fc1", "fc2"), captum=False
     ),
@@ -236,20 +252,22 @@ LATER = {
         _own_weights(_convnext), 45, 53, ("features.0.0", "features.3.0.block.0", "features.3"),
         through=("LayerNorm", "GELU"), whole="permute",
     ),
-    "efficientnet_b0": Later(
-        _torchvisions("efficientnet_b0"), 45, 51, ("features.2.1", "features.6", "features.8"),
+    "efficientnet": Later(
+        _short(EfficientNet, [MBConvConfig(1, 3, 1, 32, 16, 1), MBConvConfig(6, 5, 2, 16, 24, 2)], dropout=0.2),
+        45, 51, ("features.1", "features.2.1", "features.3"),
         through=("SiLU", "gates"), whole="mul of unequal shapes",
     ),
     "mobilenet_v3_small": Later(
         _torchvisions("mobilenet_v3_small"), 65, 49, ("features.3", "features.12"),
         through=("Hardswish", "gates"), whole="mul of unequal shapes",
     ),
-    "regnet_y_400mf": Later(
-        lambda: initialised(torchvision.models.regnet_y_400mf()), 65, 49, ("trunk_output.block1", "trunk_output.block4"),
+    "regnet": Later(
+        _short(RegNet, BlockParams.from_init_params(6, 16, 16.0, 2.2, 8, se_ratio=0.25)), 65, 49,
+        ("trunk_output.block1", "trunk_output.block2"),
         through=("gates",), whole="mul of unequal shapes",
     ),
-    "shufflenet_v2_x0_5": Later(
-        _torchvisions("shufflenet_v2_x0_5"), 63, 49, ("stage2.1.branch2.7", "conv5"), whole="view"
+    "shufflenet": Later(
+        _short(ShuffleNetV2, [2, 2, 1], [16, 24, 32, 48, 64]), 63, 49, ("stage2.1.branch2.7", "conv5"), whole="view"
     ),
     "vision transformer": Later(
         _own_weights(_vision_transformer), 45, 45, ("conv_proj", "heads.head"),

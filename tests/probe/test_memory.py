@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from reportgen.analyses.invariance import distances
 from reportgen.analyses.sanity import analysis as sanity
+from reportgen.base.size import Size
 from reportgen.data.dataset import Dataset, Split
 from reportgen.data.transforms import Preprocessing
 from reportgen.look import strongest as observed
@@ -27,7 +28,7 @@ from reportgen.probe.memory import by_batches, halved
 from reportgen.settings.recipes import TrainingSettings
 
 CPU = torch.device("cpu")
-PREPROCESSING = Preprocessing(crop=64, mean=(0.5, 0.5, 0.5), deviation=(0.25, 0.25, 0.25))
+PREPROCESSING = Preprocessing(crop=Size.of(64), mean=(0.5, 0.5, 0.5), deviation=(0.25, 0.25, 0.25))
 
 
 @pytest.fixture(autouse=True)

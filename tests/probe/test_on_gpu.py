@@ -17,8 +17,12 @@ from reportgen.nets.zfnet import ZFNet, initialise
 from reportgen.probe import Activation, activations, occlude, project, strongest, trace
 from reportgen.settings.recipes import ZEILER_FERGUS
 
+LONG = ("inception_v3", "googlenet", "squeezenet1_1", "vgg11")  # their operations stand in quicker families, too
 
-@pytest.mark.parametrize("name", FAMILIES)
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in FAMILIES]
+)
 def test_every_family_of_nets(name: str) -> None:
     family = FAMILIES[name]
     images = random_image(5, 3, family.rows, family.columns)

@@ -257,7 +257,7 @@ def test_an_activation_of_zero_has_no_projection() -> None:
 OTHERS: dict[str, Callable[[], nn.Module]] = {
     "Softmax": nn.Softmax2d,
     "Exp": lambda: Lambda(torch.exp),
-    "Abs": lambda: Lambda(lambda x: x.abs() + 1),
+    "Sin": lambda: Lambda(lambda x: x.sin() + 1),
     "Reciprocal": lambda: Lambda(lambda x: 1 / (x + 2)),
     "LogSigmoid": nn.LogSigmoid,
     "LinalgVectorNorm": lambda: Lambda(lambda x: x.norm(dim=1, keepdim=True).expand_as(x)),

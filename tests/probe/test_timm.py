@@ -41,6 +41,8 @@ SMALL: dict[str, tuple[str, int, dict[str, Any]]] = {  # family -> a net, the si
     "efficientformer": ("efficientformer_l1", 224, {}),
     "fastvit": ("fastvit_t8", 64, {}),
     "edgenext": ("edgenext_xx_small", 64, {}),
+    "pit": ("pit_ti_224", 64, {"img_size": 64}),
+    "gcvit": ("gcvit_xxtiny", 64, {"img_size": 64}),
     "coatnet": ("coatnet_nano_rw_224", 64, {"img_size": 64}),
 }
 QUICK = ("resnet", "convnextv2", "tf_efficientnet", "ghostnet", "seresnet", "vit", "swin")  # the others are slow

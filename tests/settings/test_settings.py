@@ -1,16 +1,20 @@
 """Settings: profile, then file, then switches; every mistake is named with its way out."""
 
 import dataclasses
+import math
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from runs import REPOSITORY
 
 from reportgen.analyses import settings
+from reportgen.analyses.settings import KNOWN
 from reportgen.base.errors import UserError
+from reportgen.base.size import Size
 from reportgen.settings import load, sections
 from reportgen.stages import preflight
 from tools import help as helping
@@ -82,7 +86,7 @@ def test_a_recipe_gives_the_values_that_nothing_else_gives() -> None:
         ({"SEEDS": "0"}, "SEEDS=0: input should be greater than or equal to 1"),
         ({"ARCHITECTURE_PROJECTIONS": "1"}, "ARCHITECTURE_PROJECTIONS=1: input should be greater than or equal to 2"),
         ({"TRAINING_RECIPE": "papre"}, "TRAINING_RECIPE=papre: no such recipe; did you mean 'paper'?"),
-        ({"CONFIG": "/nowhere/mine.toml"}, "CONFIG=/nowhere/mine.toml: No such file or directory: give a TOML file"),
+        ({"CONFIG": "/nowhere/mine.toml"}, "CONFIG=/nowhere/mine.toml: no such file: give a TOML file"),
     ],
 )
 def test_a_mistake_is_named_with_the_way_out(switches: dict[str, str], message: str) -> None:
@@ -117,7 +121,12 @@ def test_every_profile_loads() -> None:
 
 def test_the_full_profile_is_the_papers() -> None:
     full = settings.load({"PROFILE": "full"})
-    assert (full.data.size, full.data.crop, full.data.train, full.training.epochs) == (256, 224, 1000, 64)
+    assert (full.data.size, full.data.crop, full.data.train, full.training.epochs) == (
+        Size.of(256),
+        Size.of(224),
+        1000,
+        64,
+    )
     assert full.model.widths == (96, 256, 384, 384, 256)
     assert full.model.fully_connected == (4096, 4096)
     assert full.model.second_padding == 0
@@ -128,15 +137,22 @@ def test_the_full_profile_is_the_papers() -> None:
 def test_a_loaded_net_has_the_usual_sizes_unless_they_are_given() -> None:
     loaded = {"PROFILE": "tiny", "MODEL": "alexnet", "WEIGHTS": "a.pt"}
 
-    def sizes(**switches: str) -> tuple[int, int]:
+    def sizes(**switches: str) -> tuple[int | str, int | str]:
         data = settings.load(loaded | switches).data
-        return data.size, data.crop
+        return data.size.said, data.crop.said
 
     assert sizes() == (256, 224)
     assert sizes(DATA_CROP="227") == (256, 227)
     assert sizes(DATA_SIZE="64", DATA_CROP="60") == (64, 60)
-    assert settings.load(loaded, lambda model: (342, 299)).data.crop == 299
-    assert settings.load({"PROFILE": "tiny"}).data.size == 48
+    assert sizes(DATA_CROP="56x112", DATA="images") == ("64x128", "56x112")  # as 256 is to 224
+    assert sizes(DATA_CROP="56x112", DATA_SIZE="112", DATA="images") == (112, "56x112")
+    other = sections.Scaled(Size.of(342), Size.of(299), "bilinear")
+    data = settings.load(loaded, lambda model: other).data
+    assert (data.crop, data.interpolation) == (Size.of(299), "bilinear")
+    assert (
+        settings.load(loaded | {"DATA_INTERPOLATION": "lanczos"}, lambda model: other).data.interpolation == "lanczos"
+    )
+    assert settings.load({"PROFILE": "tiny"}).data.size == Size.of(48)
 
 
 def test_sections_are_frozen_and_written_as_json_reads_them() -> None:
@@ -235,3 +251,42 @@ def test_adamw_has_its_own_values_unless_the_user_gives_others() -> None:
     assert (training.optimiser, training.learning_rate, training.weight_decay) == ("adamw", 1e-3, 0.05)
     training = settings.load({"TRAINING_OPTIMISER": "adamw", "TRAINING_LEARNING_RATE": "0.1"}).training
     assert (training.learning_rate, training.weight_decay) == (0.1, 0.05)
+
+
+TOML = (
+    *("nan", "inf", "true", "[]", "{a = 1}", '[1, "a"]', "[nan, inf]", "[true, false]", "1979-05-27"),
+    *('"a\\u0000b"', "9" * 40, '"nan"', '["nan", "1", "2"]'),
+)
+
+
+@pytest.mark.parametrize("value", TOML)
+def test_any_value_of_any_setting_is_taken_as_it_is_or_refused_by_name(value: str, tmp_path: Path) -> None:
+    """What is taken is finite, of the setting's own type, and a number only where a number was given."""
+    path = tmp_path / "mine.toml"
+    for section, kind in KNOWN.types.items():
+        for part in fields(kind):
+            path.write_text(f"[{section}]\n{part.name} = {value}\n")
+            refused, found = "", None
+            try:
+                found = getattr(settings.load({"PROFILE": "tiny", "CONFIG": str(path)}).sections[section], part.name)
+            except UserError as error:
+                refused = str(error)
+            if refused:
+                assert refused.startswith(f"{path}, [{section}] {part.name}: "), refused
+                assert "\n" not in refused
+            else:
+                for one in found if isinstance(found, tuple) else (found,):
+                    assert isinstance(one, str) or math.isfinite(one or 0), (section, part.name)
+                    assert not isinstance(one, str) or "\0" not in one
+                    assert value not in ("true", "[true, false]") or isinstance(one, bool), (section, part.name)
+                    assert abs(one or 0) <= 2**53 if isinstance(one, (int, float)) else True
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e999", "NaN", "Infinity", "9" * 40])
+def test_a_switch_that_is_no_finite_number_is_refused(value: str) -> None:
+    for section, kind in KNOWN.types.items():
+        for part in fields(kind):
+            if isinstance(part.default, float) and not isinstance(part.default, bool):
+                name = f"{section}_{part.name}".upper()
+                with pytest.raises(UserError, match=f"^{name}={value}: "):
+                    settings.load({"PROFILE": "tiny", name: value})

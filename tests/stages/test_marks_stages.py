@@ -1,6 +1,7 @@
 """The stages that read what is marked in the images, and the images of other classes: right files, right splits."""
 
 import shutil
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from PIL import Image
 from reportgen.analyses import settings
 from reportgen.base.artifacts import DOCUMENT, read_json, write_json
 from reportgen.base.errors import UserError
-from reportgen.data.annotations import Annotations
+from reportgen.data.annotations import Annotated, Annotations
 from reportgen.data.dataset import Transfer
 from reportgen.data.decoding import read_image
 from reportgen.pipeline import work
@@ -95,10 +96,10 @@ def test_files_of_one_name_in_two_splits_are_told_apart(tmp_path: Path, split_da
     assert found.skipped == (("dog/1.png", "the net was trained on it"),)
 
 
-def test_a_linked_folder_and_dots_in_names_lead_to_the_same_file(tmp_path: Path, split_data: Path) -> None:
+def test_a_linked_folder_leads_to_the_same_file(tmp_path: Path, split_data: Path) -> None:
     (tmp_path / "link").symlink_to(split_data)
-    images = [image_of(1, "../link/train/dog/1.png"), image_of(2, "../photos/test/dog/2.png")]
-    marks = write(tmp_path / "marks", document_of(images, [annotation_of(1), annotation_of(2)]))
+    images = [image_of(1, "link/train/dog/1.png"), image_of(2, "./photos/test//dog/2.png")]
+    marks = write(tmp_path, document_of(images, [annotation_of(1), annotation_of(2)]))
     found = opened(tmp_path, tmp_path / "link", marks)
     assert found.parts is not None
     assert found.parts.names == ("dog/2.png",)
@@ -136,7 +137,7 @@ def test_images_that_cannot_be_used_are_listed_with_the_reason(tmp_path: Path, s
         {"file": "dog/2.png", "reason": "annotated at 60x80 px, but its file has 120x80"},
         {"file": "dog/broken.png", "reason": "not an image"},
         {"file": "dog/0.png", "reason": "its left eye is not marked"},
-        {"file": "dog/1.png", "reason": "its right eye lies outside the square that is cut from the image"},
+        {"file": "dog/1.png", "reason": "its right eye lies outside the part that is cut from the image"},
     ]
     assert found["parts"]["names"] == ["dog/3.png"]
 
@@ -167,6 +168,31 @@ def test_a_file_of_which_no_image_can_be_used_is_an_error(
     with pytest.raises(UserError) as caught:
         make(annotations, "annotations", build, DATA=str(split_data), PARTS=str(marks))
     assert str(caught.value) == f"PARTS={marks}: no image of it can be used ({reason})"
+
+
+def test_masks_are_never_all_in_memory(tmp_path: Path, split_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "masks").mkdir()
+    for index in range(4):
+        Image.new("L", (120, 80), 255).save(tmp_path / "masks" / f"{index}.png")
+    build, given = tmp_path / "build", {"DATA": str(split_data), "MASKS": str(tmp_path / "masks")}
+    make(data, "data", build, **given)
+    read, alive, most = annotations.read_masks, weakref.WeakSet(), []
+
+    def watched(*arguments: Any) -> Any:
+        for item in read(*arguments):
+            alive.add(item)
+            most.append(len(alive))
+            yield item
+
+    monkeypatch.setattr(annotations, "read_masks", watched)
+    monkeypatch.setattr(Annotated, "__hash__", object.__hash__)  # arrays have none
+    assert make(annotations, "annotations", build, **given)["objects"]
+    assert len(most) == 8
+    assert max(most) <= 2
+    objects = Annotations.open(build / "annotations").objects
+    assert isinstance(objects, np.memmap)
+    assert objects.dtype == bool
+    assert objects.all()
 
 
 @pytest.mark.parametrize(("side", "fails"), [(32, True), (80, False)])
@@ -300,3 +326,43 @@ def test_a_few_broken_files_of_a_transfer_set_are_skipped(tmp_path: Path, split_
     found = make(transfer, "transfer", tmp_path / "build", TRANSFER=str(split_data))
     assert found["numbers"]["skipped"] == [{"file": "dog/0.png", "reason": "not an image"}]
     assert found["numbers"]["images_of_class"] == {"dog": 11, "wheel": 12}
+
+
+def test_of_images_that_show_several_classes_it_is_not_said_which_is_marked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one that shows a single class it is, also where a larger object of another category is marked."""
+    monkeypatch.chdir(tmp_path)
+    lines, images, marks = ["file,labels"], [], []
+    for place in range(12):
+        name = f"{place}.png"
+        (tmp_path / "photos").mkdir(exist_ok=True)
+        Image.new("RGB", (SIZE, SIZE), (place * 20, 0, 0)).save(tmp_path / "photos" / name)
+        lines.append(f"{name},{'cat|dog' if place % 2 else 'cat'}")
+        images.append(image_of(place, name, (SIZE, SIZE)))
+        for kind, box in ((0, [4, 4, 8, 8]), (1, [20, 20, 20, 20])):
+            marks.append(
+                annotation_of(
+                    place,
+                    id=2 * place + kind,
+                    category_id=kind,
+                    bbox=box,
+                    area=box[2] * box[3],
+                    keypoints=None,
+                    part_sizes=None,
+                    segmentation=None,
+                )
+            )
+    (tmp_path / "labels.csv").write_text("\n".join(lines))
+    document = document_of(images, marks) | {"categories": [{"id": 0, "name": "cat"}, {"id": 1, "name": "dog"}]}
+    write(tmp_path / "photos", document)
+    masks = next(str(path) for path in (tmp_path / "photos").glob("*.json"))
+    asked = {"DATA": "photos", "LABELS": "labels.csv", "OUTPUTS": "sigmoid", "MASKS": masks, "DATA_TEST_SHARE": "0.4"}
+    build = tmp_path / "build"
+    names = make(data, "data", build, **asked)["names"]["test"]
+    make(annotations, "annotations", build, **asked)
+    objects = Annotations.open(build / "annotations").objects
+    assert objects is not None
+    sizes = dict(zip(names, objects.sum(axis=(1, 2)).tolist(), strict=True))
+    assert sizes == {name: 0 if int(name.split(".")[0]) % 2 else 64 for name in names}
+    assert {0, 64} == set(sizes.values())

@@ -96,8 +96,8 @@ def test_parts_of_ones_own_images_are_scored_and_shown(
     ("spoil", "message"),
     [
         (lambda path: path.unlink(), "PARTS=marked/parts.json: no such file: give a COCO annotations file"),
-        (lambda path: path.write_text("{"), "PARTS=marked/parts.json: not a JSON file ("),
-        (lambda path: path.write_text("{}"), "PARTS=marked/parts.json: not a COCO annotations file ('categories' is"),
+        (lambda path: path.write_text("{"), "PARTS=marked/parts.json: not a COCO annotations file (Invalid JSON"),
+        (lambda path: path.write_text("{}"), "PARTS=marked/parts.json: not a COCO annotations file ('images' is"),
         (lambda path: (path.parent / "faces" / "1.png").unlink(), "PARTS=marked/parts.json: faces/1.png is not in "),
         (
             lambda path: path.write_text(

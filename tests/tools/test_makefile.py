@@ -1,5 +1,6 @@
 """The Makefile: what it prints, what it passes on, and that the number of jobs changes nothing."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -51,6 +52,81 @@ def test_a_value_with_spaces_and_quotes_arrives_whole(tmp_path: Path) -> None:
     done = make("report", "PROFILE=tiny", f"DATA={data}", *places)
     assert done.returncode == 2
     assert f"error: DATA={data}: no such folder" in done.stderr
+
+
+SHOWING = """#!{python}
+import json, os, sys
+with open({said!r}, "w") as file:
+    json.dump({{name: os.environ.get(name) for name in os.environ["REPORTGEN_SWITCHES"].split()}}, file)
+"""
+OTHERS = "TESTS SLOW START RUN TEST TOOLS GIVEN PLAIN ODD HERE CURDIR NONE"  # of the Makefile, of Make, of nobody
+EVIL = (
+    *(
+        "$(shell touch pwned)",
+        "`touch pwned`",
+        "$(touch pwned)",
+        "; touch pwned",
+        "'; touch pwned; '",
+        '"; touch pwned; "',
+    ),
+    *(
+        "x'\ntouch pwned\n'",
+        "\n\ttouch pwned",
+        "| touch pwned #",
+        "a b  c ",
+        "$$HOME ${HOME} $HOME $@",
+        "a#b%c\\d:e=f",
+        "é\u202e",
+    ),
+    *("$(eval X:=$(shell touch pwned))", "$(info hello)$(error stop)", "-f /dev/null", "*?[a]~"),
+)
+
+
+@pytest.mark.parametrize("value", EVIL)
+def test_every_switch_arrives_as_it_is_and_nothing_in_it_is_run(value: str, tmp_path: Path) -> None:
+    """Also names that the Makefile uses, and such as no switch has: those are refused later, but not run before."""
+    names = [*KNOWN.names, *OTHERS.split()]
+    python, said = tmp_path / "python", tmp_path / "said.json"
+    python.write_text(SHOWING.format(python=sys.executable, said=str(said)))
+    python.chmod(0o755)
+    home = tmp_path / "home"
+    home.mkdir()
+    given = {name: value for name in names if name != "PYTHON"}
+    for target in ("report", "test", "help"):
+        said.unlink(missing_ok=True)
+        words = [target, *(f"{name}={text}" for name, text in given.items()), f"PYTHON={python}"]
+        done = subprocess.run(
+            ["make", "-f", REPOSITORY / "Makefile", *words],
+            cwd=home,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert not list(home.iterdir())
+        arrived = json.loads(said.read_text())
+        assert arrived.keys() == {*names}
+        exported = {name: text for name, text in arrived.items() if name in KNOWN.names}
+        # Make itself takes blanks off the front of a value.
+        assert exported == {name: value.lstrip() for name in exported} | {"PYTHON": str(python)}
+
+
+@pytest.mark.parametrize("name", ["my clone", "it's", "$(touch pwned)", "a;touch pwned", "é"])
+def test_the_repository_may_lie_anywhere(name: str, tmp_path: Path) -> None:
+    place = tmp_path / name
+    (place / "reportgen" / "settings").mkdir(parents=True)
+    shutil.copy(REPOSITORY / "Makefile", place)
+    shutil.copytree(REPOSITORY / "tools", place / "tools", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(REPOSITORY / "reportgen" / "settings" / "switches.py", place / "reportgen" / "settings")
+    for cwd, words in ((place, []), (tmp_path, ["-f", f"{name}/Makefile"])):
+        done = subprocess.run(
+            ["make", *words, "help", f"PYTHON={sys.executable}"],
+            cwd=cwd, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert "make report " in done.stdout, done.stderr
+    assert not (tmp_path / "pwned").exists()
+    assert not (place / "pwned").exists()
 
 
 @pytest.mark.parametrize("jobs", ["0", "two", "-1", "2; touch here"])

@@ -69,6 +69,83 @@ def test_a_repository_of_their_own_gets_its_report_and_what_changed(theirs: Path
     assert below(REPOSITORY) == ours  # nothing was copied here
 
 
+def test_the_workflows_pass_the_linter() -> None:
+    """Actions pinned by digest, no credentials kept, no text of a pull request in a shell, no right that is not needed."""
+    zizmor = shutil.which("zizmor", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    if zizmor is None:
+        pytest.skip("zizmor is not installed")
+    done = subprocess.run(
+        [zizmor, "--offline", "--no-progress", "--min-severity=medium", REPOSITORY / ".github"],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
+def test_actions_are_pinned_and_the_default_branch_is_told_by_its_full_name(workflow: Path) -> None:
+    text = workflow.read_text()
+    actions = re.findall(r"^[^#]*uses: ([^.\s]\S+@.*)", text, re.MULTILINE)
+    assert actions
+    for action in actions:
+        assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), action
+    assert "github.ref_name" not in text  # a tag may be called as the branch is
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("MODEL=a WEIGHTS=b", ["MODEL=a", "WEIGHTS=b"]),
+        ("MODEL=a\nWEIGHTS=b  \n\n  DATA=c\n", ["MODEL=a", "WEIGHTS=b", "DATA=c"]),
+        ("DATA=\"my images/it's\" LAYERS='a b'", ["DATA=my images/it's", "LAYERS=a b"]),
+        ("DATA=$(touch${IFS}here) X=`id`;#*", ["DATA=$(touch${IFS}here)", "X=`id`;#*"]),
+        ("", []),
+    ],
+)
+def test_switches_of_a_workflow_arrive_whole_and_nothing_in_them_is_run(
+    given: str, words: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "make").write_text(
+        f"#!{sys.executable}\nimport sys\nprint(*sys.argv[1:], sep='\\0', end='')\nsys.exit(9)\n"
+    )
+    (tmp_path / "make").chmod(0o755)
+    home = tmp_path / "home"
+    home.mkdir()
+    done = subprocess.run(
+        [REPOSITORY / ".ci" / "report", "SEED=1"], cwd=home, capture_output=True, text=True, timeout=60, check=False,
+        env={**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "SWITCHES": given},
+    )  # fmt: skip
+    assert done.returncode == 9, done.stderr
+    assert done.stdout.split("\0") == ["-f", str(REPOSITORY / "Makefile"), "report", "SEED=1", *words]
+    assert not list(home.iterdir())
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_a_first_commit_is_told_from_later_ones(older: bool, tmp_path: Path) -> None:
+    stub = "import sys, pathlib\nwith open('calls', 'a') as file:\n    print(*sys.argv[3:], file=file)\n"
+    stub += "pathlib.Path('report').mkdir(exist_ok=True)\n"
+    stub += "for name in ('digest.md', 'compare.md'):\n    pathlib.Path('report', name).touch()\n"
+    (tmp_path / "make").write_text(f"#!{sys.executable}\n{stub}")
+    (tmp_path / "make").chmod(0o755)
+    (tmp_path / "older").mkdir()
+    if older:
+        (tmp_path / "older" / "metrics.json").touch()
+    subprocess.run(
+        [REPOSITORY / ".ci" / "report", "SEED=1"], cwd=tmp_path, timeout=60, check=True,
+        env={**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "FAIL_ON": "verdict", "OLDER": "older"},
+    )  # fmt: skip
+    judging = "compare BASE=older FAIL_ON=verdict SEED=1" if older else "report BASE=none FAIL_ON=verdict SEED=1"
+    assert (tmp_path / "calls").read_text().splitlines() == ["report SEED=1", judging]
+
+
+def test_a_quote_that_is_not_closed_is_named() -> None:
+    done = subprocess.run(
+        [REPOSITORY / ".ci" / "report"], capture_output=True, text=True, timeout=60, check=False,
+        env={**os.environ, "SWITCHES": "DATA='a"},
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr == "error: SWITCHES=DATA='a: No closing quotation: close it, or take it out\n"
+
+
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
 def test_what_a_workflow_calls_is_there(workflow: Path) -> None:
     text = workflow.read_text()

@@ -23,6 +23,7 @@ from reportgen.look.inputs import BATCH
 from reportgen.look.strongest import own_images
 from reportgen.nets.training.gradients import FELT_OUT
 from reportgen.nets.world import World
+from reportgen.pipeline import holdings
 from reportgen.pipeline import launch as launching
 from reportgen.pipeline.run import Pipeline
 from reportgen.probe import ProbeError, Strongest, merged
@@ -70,6 +71,7 @@ def two(one: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     def search(home: Path) -> None:
         shutil.copytree(one / "data", home / "data")
         shutil.copytree(one / "build" / "data", home / "build" / "data")
+        shutil.copy(one / "build" / holdings.NAME, home / "build")
         (home / "build" / "stamps").mkdir()
         make(home, TWO, "features", "judging")
 

@@ -23,11 +23,12 @@ def test_the_commands_of_the_guide_do_what_it_says(tmp_path: Path) -> None:
     """Its code is written down and run, then every command that needs neither a network nor other files."""
     for name, code in re.findall(r"```python\n# (\w+\.py)\n(.*?)```", GUIDE, re.S):
         (tmp_path / name).write_text(code)
-    names, labels = re.findall(r"```csv\n(.*?)```", GUIDE, re.S)
+    names, labels, several = re.findall(r"```csv\n(.*?)```", GUIDE, re.S)
     (tmp_path / "classes.csv").write_text(names)
     (tmp_path / "labels.csv").write_text(labels)
+    (tmp_path / "several.csv").write_text(several)
     (tmp_path / "photographs").mkdir()
-    for name in re.findall(r"^(photo_\d\.png),", labels, re.M):
+    for name in re.findall(r"^(photo_\d\.png),", several, re.M):
         Image.new("RGB", (50, 40), "black" if name == "photo_1.png" else "white").save(tmp_path / "photographs" / name)
     photographs(tmp_path / "images", count=3)
     subprocess.run([sys.executable, "save.py"], cwd=tmp_path, check=True)
@@ -36,13 +37,14 @@ def test_the_commands_of_the_guide_do_what_it_says(tmp_path: Path) -> None:
     said = {}
     for place, command in enumerate(commands):
         quick = [*command, "PROFILE=tiny"]
-        labelled = "LABELS=labels.csv" in command
+        [labelled] = [word.split("=")[1] for word in command if word.startswith("LABELS=")] or [""]
         stages = [["stage", name] for name in ("model", "data", "net") if labelled or name == "model"]
         for asked in [["run"]] if place == 0 else stages:
             done = here(*asked, *quick, cwd=tmp_path, pdf=False)
             assert done.returncode == 0, done.stderr
         if labelled:
-            assert read_json(tmp_path / "build" / "net" / DOCUMENT)["numbers"]["labelled_images"] == 2
+            found = read_json(tmp_path / "build" / "net" / DOCUMENT)["numbers"]
+            assert (found["labelled_images"], found["several"]) == ((3, True) if "several" in labelled else (2, False))
         said[" ".join(command)] = read_json(tmp_path / "build" / "model" / DOCUMENT)
     page = (tmp_path / "report" / "index.html").read_text()
     assert "mynet:small" in page
@@ -100,3 +102,13 @@ def test_a_net_of_the_guide_is_trained_here_and_its_report_says_so(tmp_path: Pat
     done = here("stage", "net", *shlex.split(line), "PROFILE=tiny", cwd=tmp_path, pdf=False)
     assert "training the net" in done.stderr
     assert all(path.read_bytes() == content for path, content in before.items())
+
+
+def test_a_net_of_the_guide_is_trained_on_grey_images(tmp_path: Path) -> None:
+    written(tmp_path)
+    [line] = re.findall(r"^make report (MODEL=mynet:grey DATA.*)$", GUIDE, re.M)
+    for stage in ("data", "net"):
+        done = here("stage", stage, *shlex.split(line), "PROFILE=tiny", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    said = numbers(tmp_path)
+    assert (said["loaded"], said["preprocessing"]["order"], len(said["preprocessing"]["mean"])) == (False, "L", 1)

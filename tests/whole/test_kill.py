@@ -1,15 +1,24 @@
 """``kill -9`` at any moment, then the same command: the bytes of an undisturbed run."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from runs import REPOSITORY, Run, bytes_of, reportgen
+
+from reportgen.analyses import settings
+from reportgen.page.folder import remove_report
+from reportgen.pipeline import holdings
+from reportgen.pipeline.run import Pipeline
+from reportgen.pipeline.work import Stage
 
 
 @pytest.mark.parametrize("kills", [3, pytest.param(9, marks=pytest.mark.slow)])
@@ -38,3 +47,71 @@ def test_killed_runs_end_in_the_bytes_of_an_undisturbed_one(kills: int, tiny: Ru
         undisturbed, killed = bytes_of(tiny.home / name), bytes_of(tmp_path / name)
         assert set(killed) == set(undisturbed), moments
         assert [path for path in killed if killed[path] != undisturbed[path]] == [], moments
+
+
+WRITES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "shutil.copyfile", "shutil.rmtree"}
+
+
+def killed_before(write: int, work: Callable[[], object]) -> bool:
+    """Whether a process that does this work is killed right before one of its writes, by number; else it ends."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # it forks beside threads, which here only wait
+        child = os.fork()
+    if child:
+        _, status = os.waitpid(child, 0)
+        assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
+        return os.WIFSIGNALED(status)
+    done = 0
+
+    def count(event: str, words: tuple[object, ...]) -> None:
+        nonlocal done
+        opened = event == "open" and isinstance(words[2], int) and words[2] & (os.O_WRONLY | os.O_RDWR)
+        if opened or event in WRITES:
+            if done == write:
+                os.kill(os.getpid(), signal.SIGKILL)
+            done += 1
+
+    sys.addaudithook(count)
+    try:
+        work()
+    except BaseException:
+        os._exit(1)
+    os._exit(0)
+
+
+def pipeline_of(home: Path, content: str) -> Pipeline:
+    """A pipeline of one stage, which publishes."""
+    stage = Stage("page", "publishing_stage", outputs=("index.html",), given={"content": content}, doing="the page")
+    return Pipeline(settings.load({"PROFILE": "tiny"}), {"page": stage}, home / "build", home / "report")
+
+
+def made(pipeline: Pipeline) -> None:
+    with pipeline.alone():
+        pipeline.make_due(["page"])
+
+
+def test_a_kill_between_any_two_writes_of_a_publishing_stage_loses_nothing_and_leaves_nothing(
+    tmp_path: Path,
+) -> None:
+    start, home, whole = (tmp_path / name for name in ("start", "home", "whole"))
+    made(pipeline_of(start, "old"))
+    shutil.copytree(start, whole)
+    made(pipeline_of(whole, "new"))
+    (start / "report" / "mine.txt").write_text("mine")
+    shutil.copytree(start, home)
+    work = pipeline_of(home, "new")
+    for write in range(1000):
+        shutil.rmtree(home)
+        shutil.copytree(start, home)
+        killed = killed_before(write, lambda: made(work))
+        assert (home / "report" / "index.html").read_text() in ("page old", "page new")  # never half a page, never none
+        made(work)
+        assert not work.due("page")
+        assert bytes_of(home / "report") == bytes_of(whole / "report") | {"mine.txt": b"mine"}, write
+        assert bytes_of(home / "build") == bytes_of(whole / "build"), write
+        if not killed:
+            break
+    assert write > 30
+    remove_report(home / "report")
+    holdings.remove(home / "build")
+    assert [path.name for path in home.rglob("*") if not path.is_dir()] == ["mine.txt"]

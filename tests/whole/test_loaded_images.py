@@ -155,7 +155,7 @@ def test_a_table_labels_images_in_one_folder(home: Path, capsys: pytest.CaptureF
     assert "1 files of the table are not there: gone_1" in said
     assert "1 images are not in the table of labels: they are left out" in said
     (home / "images" / "train.csv").write_text("\n".join([*lines, "light_0,white"]))
-    with pytest.raises(UserError, match=r"LABELS=images/train\.csv: light_0 has two labels, in lines 8 and 14"):
+    with pytest.raises(UserError, match=r"LABELS=images/train\.csv: lines 8 and 14 give light_0 two labels"):
         made(home, LABELS="images/train.csv")
 
 

@@ -17,10 +17,11 @@ from runs import here
 from reportgen.analyses import settings
 from reportgen.analyses.evolution.figure import Evolution
 from reportgen.base.artifacts import DOCUMENT, read_arrays, read_json
+from reportgen.base.size import Size
 from reportgen.figures.kinds import from_data
 from reportgen.look.inputs import Inputs
 from reportgen.look.sight import Sight, sight
-from reportgen.look.strongest import view_side
+from reportgen.look.strongest import view_size
 from reportgen.nets.sizes import sizes
 from reportgen.stages.plan import pipeline as planned
 
@@ -117,7 +118,7 @@ def test_maps_that_see_the_whole_image_evolve_as_whole_images(
     assert [layer["number"] for layer in said["layers"]] == layers
     assert not any(layer["cut"] for layer in said["layers"])
     for number in layers:
-        assert view_side(Inputs.open(home / "build", "cpu"), number) == CROP
+        assert view_size(Inputs.open(home / "build", "cpu"), number) == (CROP, CROP)
         figure = figures[f"layer{number}"]
         assert isinstance(figure, Evolution)
         assert figure.patches.shape[2:] == (CROP, CROP, 4)
@@ -143,7 +144,7 @@ def test_what_is_not_known_of_a_net_that_cannot_be_followed_is_not_told_as_known
         page, "schematics"
     )
     features, evolution = words_of(page, "features"), words_of(page, "evolution")
-    assert "How much of the image each value can see is not known, so whole images are shown." in features
+    assert "How much of the image each value sees is not known." in features
     assert "the whole image is shown: the receptive field is not known" in features
     assert "Lower row: the whole image: the receptive field is not known." in evolution
     assert "No map of this net can be projected" not in words_of(page, "sanity")
@@ -155,7 +156,7 @@ def test_a_norm_over_the_whole_map_is_known_to_see_everything(home: Path, monkey
     kept(monkeypatch, home, "grouped")
     made(home, "features", MODEL="unusual:grouped")
     inputs = Inputs.open(home / "build", "cpu")
-    assert [sight(inputs, number) for number in (1, 2)] == [Sight(CROP, CROP, 1.0, 1.0)] * 2
+    assert [sight(inputs, number) for number in (1, 2)] == [Sight(Size.of(CROP), Size.of(CROP), 1.0, 1.0)] * 2
     said = read_json(home / "build" / "features" / DOCUMENT)["numbers"]["layers"]
     assert [(layer["receptive_field"], layer["cut"]) for layer in said] == [(CROP, False)] * 2
 
@@ -169,7 +170,7 @@ def test_a_report_on_layers_3_and_5_speaks_of_layer_3_as_the_lowest(
     assert done.returncode == 0, done.stderr
     page = (home / "report" / "index.html").read_text()
     features, invariance = words_of(page, "features"), words_of(page, "invariance")
-    assert "Layer 3 reads the image directly" in features
+    assert "filters of layer 3, which read the image directly" in features
     assert "filters of layer 3" in features
     assert "filters of layer 1" not in features
     assert "the feature vectors of layer 3 and of layer 7" in invariance

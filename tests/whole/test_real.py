@@ -9,6 +9,7 @@ import torch
 import torchvision
 
 from reportgen import probe
+from reportgen.base.size import Size
 from reportgen.data.dataset import Dataset, Split
 from reportgen.data.decoding import read_image
 from reportgen.data.transforms import Preprocessing
@@ -34,7 +35,7 @@ def real_inputs(real_data: Path, count: int) -> Inputs:
     images = np.stack([read_image(path, 256) for path in files])
     split = Split(images, np.arange(len(files)), tuple(f"{path.parent.name}/{path.name}" for path in files))
     data = Dataset("photographs", tuple(path.stem for path in files), "", split, split, split)
-    return Inputs.of(net, Preprocessing(224, mean=MEAN, deviation=DEVIATION), data, batch=32)
+    return Inputs.of(net, Preprocessing(Size.of(224), mean=MEAN, deviation=DEVIATION), data, batch=32)
 
 
 def test_its_layers_spread_over_the_depth(inputs: Inputs) -> None:

@@ -14,12 +14,13 @@ from oracles import occlusion_by_covering
 from reportgen import probe
 from reportgen.analyses.occlusion import analysis as occlusion
 from reportgen.analyses.occlusion import square as covered
+from reportgen.base.size import Size
 from reportgen.data.annotations import Annotations
 from reportgen.data.dataset import Dataset, Split
 from reportgen.data.decoding import read_image
 from reportgen.data.transforms import Preprocessing
 from reportgen.look.inputs import Inputs
-from reportgen.look.probabilities import probabilities
+from reportgen.nets.probabilities import probabilities
 
 pytestmark = pytest.mark.real
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -48,7 +49,9 @@ def dogs_of(real_data: Path) -> Inputs:
     labels = np.array([numbers.index(name.split("/")[0]) for name in names])
     split = Split(np.stack([read_image(root / name, 256) for name in names]), labels, tuple(names))
     data = Dataset("dogs", tuple(name for _, name in classes), "", split, split, split)
-    return Inputs.of(net, Preprocessing(224, mean=MEAN, deviation=DEVIATION), data, Annotations(faces, None), batch=16)
+    return Inputs.of(
+        net, Preprocessing(Size.of(224), mean=MEAN, deviation=DEVIATION), data, Annotations(faces, None), batch=16
+    )
 
 
 def test_an_occlusion_map_of_a_photograph_equals_covering_it_square_by_square(dogs: Inputs) -> None:

@@ -11,6 +11,7 @@ from reportgen.analyses.generalisation.by_layer import INPUTS, components, fit
 from reportgen.analyses.generalisation.folds import draw_folds
 from reportgen.analyses.generalisation.frozen import learn
 from reportgen.analyses.generalisation.reading import Wanted, read
+from reportgen.base.size import Size
 from reportgen.data.dataset import Dataset, Split, Transfer
 from reportgen.data.decoding import read_image
 from reportgen.data.folders import list_classes
@@ -34,7 +35,9 @@ def squeezenet(real_data: Path, transfer: Transfer) -> Inputs:
     net = torchvision.models.squeezenet1_1()
     net.load_state_dict(safetensors.torch.load_file(real_data / "weights" / "squeezenet1_1_torchvision.safetensors"))
     data = Dataset("none", (), "", transfer.images, transfer.images, transfer.images)
-    return Inputs.of(net, Preprocessing(224, mean=MEAN, deviation=DEVIATION), data, transfer=transfer, batch=32)
+    return Inputs.of(
+        net, Preprocessing(Size.of(224), mean=MEAN, deviation=DEVIATION), data, transfer=transfer, batch=32
+    )
 
 
 def test_frozen_features_serve_other_photographs_and_the_deeper_the_better(real_data: Path) -> None:

@@ -22,4 +22,5 @@ ANALYSIS = Analysis(
     figures=("table3_krizhevsky", "extra", "table3_zfnet", "table2"),
     claims=("depth-matters",),
     reads=("data", "net", "compare"),
+    pictures=False,
 )

@@ -8,11 +8,12 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from reportgen.analyses.ablation import Settings
-from reportgen.claims import POINTS, Part, Verdict, jackknife_part, mean_part, not_tested, paper
+from reportgen.claims import OF_DIFFERENCE, OF_GAPS, POINTS, Part, Verdict, jackknife_part, mean_part, not_tested, paper
+from reportgen.data.several import right
 from reportgen.figures.kinds import BarChart, Figure, Table
 from reportgen.look import compared
 from reportgen.look.inputs import Inputs, Judged
-from reportgen.look.probabilities import probabilities as shares
+from reportgen.nets.probabilities import probabilities
 from reportgen.settings import variants
 
 AS_IS, WITHOUT_34, WITHOUT_67, WITHOUT_BOTH = (
@@ -79,9 +80,9 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
     )
 
 
-def top5(scores: Float[np.ndarray, "image class"], labels: Int[np.ndarray, " image"]) -> float | None:
-    """Share of images whose class is not among the five with the highest scores; None of fewer than 100 classes."""
-    if scores.shape[1] < SAID_FROM:
+def top5(scores: Float[np.ndarray, "image class"], labels: Int[np.ndarray, "image *class"]) -> float | None:
+    """Share of images whose class is not among the five with the highest scores; None of fewer than 100 classes, or of several."""
+    if scores.shape[1] < SAID_FROM or labels.ndim > 1:
         return None
     ahead = (scores > scores[np.arange(len(labels)), labels][:, None]).sum(axis=1)
     return float((ahead >= TOP).mean())
@@ -113,9 +114,9 @@ def ensemble(inputs: Inputs, name: str, joined: tuple[str, ...] = ()) -> Ensembl
 def averaged(answers: Sequence[Judged]) -> Ensemble:
     """Nets whose probabilities for the same images are averaged."""
     labels = answers[0].labels
-    probabilities = np.mean([shares(answer.logits) for answer in answers], axis=0)
-    error = float((probabilities.argmax(axis=1) != labels).mean())
-    return Ensemble(len(answers), error, top5(probabilities, labels))
+    shares = np.mean([probabilities(answer.logits, answer.reading) for answer in answers], axis=0)
+    error = float((~right(shares.argmax(axis=1), labels)).mean())
+    return Ensemble(len(answers), error, top5(shares, labels))
 
 
 def excess(as_is: Any, without_34: Any, without_67: Any, without_both: Any) -> Any:
@@ -140,7 +141,13 @@ def judge(result: Result, rng: np.random.Generator) -> list[Verdict]:
         return [Verdict(claim, (), epochs)]
     wrong = [result.wrong[name] for name in DEPTH]
     name = "extra error without 3, 4, 6, 7 minus that without 3, 4 and that without 6, 7, in these trained nets"
-    part = mean_part(name, excess(*wrong), rng, unit=POINTS, most=largest_excess(*wrong), untested=result.doubt)
+    about: dict[str, Any] = {
+        "unit": POINTS,
+        "bounds": OF_GAPS,
+        "most": largest_excess(*wrong),
+        "untested": result.doubt,
+    }
+    part = mean_part(name, excess(*wrong), rng, **about)
     return [Verdict(claim, (part,), beside=tuple(_extra_parts(result)))]
 
 
@@ -156,7 +163,8 @@ def _extra_parts(result: Result) -> list[Part]:
     for name, layers in named:
         extra = result.wrong[name] - result.wrong[AS_IS]
         left_out = (extra.sum() - extra) / (len(extra) - 1)
-        found.append(jackknife_part(f"extra error without {layers}", float(extra.mean()), left_out, unit=POINTS))
+        about: dict[str, Any] = {"unit": POINTS, "bounds": OF_DIFFERENCE}
+        found.append(jackknife_part(f"extra error without {layers}", float(extra.mean()), left_out, **about))
     return found
 
 

@@ -22,8 +22,10 @@ from reportgen.analyses.architecture.first_layers import (
 from reportgen.analyses.architecture.shares import exact_interval, fewest_to_tell
 from reportgen.claims import (
     LEVEL,
+    OF_DIFFERENCE,
     POINTS,
     SHARE,
+    UNBOUNDED,
     Part,
     Unit,
     Verdict,
@@ -45,8 +47,8 @@ SAID = {BEFORE: "11x11, stride 4", AFTER: "7x7, stride 2"}
 LEADING = 0.05  # of the filters: those in which a layer's energy is said to gather
 ARCHITECTURE = 6  # seeds, from which a claim is about the architecture
 FEWEST = 3  # filters: of fewer there is no error of a likeness
-COSINE = Unit("of a cosine")
-LOGARITHM = Unit("of a natural logarithm")
+COSINE = Unit("(cosine)")
+LOGARITHM = Unit("(natural logarithm)")
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,9 @@ def _clipping(result: Result, rng: np.random.Generator) -> Verdict:
         return not_tested(claim, "no validation image excites layer 1 of both nets")
     without, with_ = (share[known] for share in shares)
     name = f"energy in the strongest {len(leaders[0])} of {energies[0].shape[1]} filters: without clipping minus with"
-    return Verdict(claim, (mean_part(name, without - with_, rng, unit=SHARE, most=1 - float(with_.mean())),))
+    return Verdict(
+        claim, (mean_part(name, without - with_, rng, unit=SHARE, bounds=OF_DIFFERENCE, most=1 - float(with_.mean())),)
+    )
 
 
 def _same(result: Result) -> bool:
@@ -198,7 +202,7 @@ def _dead_part(before: Sequence[FirstLayer], after: Sequence[FirstLayer]) -> Par
         high=high,
         n=min(filters, others),
         unit=SHARE,
-        most=1.0,
+        bounds=OF_DIFFERENCE,
         untested="" if dead or other_dead else _nothing_dead(filters, others),
     )
 
@@ -229,8 +233,9 @@ def _likeness_part(before: Sequence[FirstLayer], after: Sequence[FirstLayer]) ->
     found = [_likeness(layers) for layers in (before, after)]
     units = min(len(left_out) for _, _, left_out in found)
     if units < FEWEST:
-        return Part(name, 0.0, float("-inf"), float("inf"), units)
-    (first, _, _), (second, second_chance, _) = found
+        return Part(name, 0.0, *UNBOUNDED, units)
+    (first, first_chance, _), (second, second_chance, _) = found
+    chance = second_chance - first_chance  # cosines lie between -1 and 1, and so do their means
     errors = [np.square(left - left.mean()).sum() * (len(left) - 1) / len(left) for _, _, left in found]
     error = float(np.sqrt(sum(errors)))
     reach = float(scipy.stats.t.ppf((1 + LEVEL) / 2, units - 1)) * error
@@ -243,6 +248,7 @@ def _likeness_part(before: Sequence[FirstLayer], after: Sequence[FirstLayer]) ->
         units,
         unit=COSINE,
         se=error,
+        bounds=(chance - 2, chance + 2),
         most=1 - second_chance - second,
     )
 
@@ -275,7 +281,7 @@ def _middle_part(before: Sequence[FirstLayer], after: Sequence[FirstLayer], rng:
     )
     name = "energy in the middle frequencies: 7x7/2 minus 11x11/4"
     most = 1 - float(first.mean()) if len(first) else 1.0
-    return difference_part(name, second, first, rng, unit=SHARE, most=most)
+    return difference_part(name, second, first, rng, unit=SHARE, bounds=OF_DIFFERENCE, most=most)
 
 
 def _aliasing(result: Result, rng: np.random.Generator) -> Verdict:
@@ -302,6 +308,7 @@ def _better(result: Result, rng: np.random.Generator) -> Verdict:
     seeds = len(gap)
     about: dict[str, Any] = {
         "unit": POINTS,
+        "bounds": OF_DIFFERENCE,
         "most": 1 - float(result.errors[AFTER].mean()),
         "untested": result.doubt,
     }
@@ -355,7 +362,7 @@ def _of_net(result: Result, name: str) -> dict[str, Any]:
         second = result.second[name]
         found |= {
             "projections": len(second.projection_share),
-            "field": second.field,
+            "field": second.field.said,
             "times_patch": float(np.exp(second.aliasing.mean())),
         }
     return found
@@ -403,7 +410,7 @@ def _of_recipe(result: Result, name: str) -> dict[str, Any]:
         "finished_epochs": facts["finished_epochs"],
         "diverged": facts["diverged"],
         "top1": facts["top1"],
-        "chance": 1 / facts["classes"],
+        "chance": facts["chance"],
         "rescaled": result.rescaled[name],
     }
     if name in result.first:
@@ -434,7 +441,8 @@ def figures(result: Result) -> dict[str, Figure]:
                 searched(result.images),
                 title=f"{letter} Layer 2 of {SAID[name]}",
                 net=f"the net with {SAID[name]}",
-                look_for="a fine grid of four pixels in the projections that the patches do not have",
+                look_for="a fine grid of four pixels",
+                beside=False,
             )
     if len(result.second) == len(SAID) and all(name in result.first for name in SAID):
         found["spectra"] = _spectra_chart(result)
@@ -446,7 +454,7 @@ def figures(result: Result) -> dict[str, Figure]:
 def _filters(layer: FirstLayer, said: str, letter: str) -> ImageGrid:
     return ImageGrid(
         title=f"{letter} Layer 1 of {said}",
-        caption=f"The {len(layer.filters)} filters of layer 1 of the comparison net with {said}; grey is zero, and each "
+        caption=f"The {len(layer.filters)} filters of layer 1 of the comparison net with {said}. Grey is zero, and each "
         "filter has its own contrast. Look for filters that are noise, that repeat another, or that have only very coarse "
         "or only very fine stripes.",
         alt=f"A grid of {len(layer.filters)} small colour pictures, the filters of layer 1 of the net with {said}.",
@@ -457,7 +465,7 @@ def _filters(layer: FirstLayer, said: str, letter: str) -> ImageGrid:
 
 
 def _columns(count: int) -> int:
-    return 16 if count > 32 else 12
+    return 12 if count > 32 else 8  # two of these grids stand side by side
 
 
 def _recipe_filters(result: Result, name: str, letter: str) -> ImageGrid:

@@ -8,17 +8,19 @@ from torch import Tensor
 
 from reportgen import probe
 from reportgen.analyses.architecture import spectra
+from reportgen.base.size import Size
 from reportgen.look.inputs import Inputs
+from reportgen.look.statistics import dead
 from reportgen.look.strongest import (
     Pictures,
     Top,
     convolutions,
-    dead,
     field_of,
     first_weights,
     picture_maps,
     projections,
     search,
+    view_size,
 )
 
 SECOND = 2  # the layer whose projections are looked at
@@ -46,8 +48,8 @@ class FirstLayer:
 class SecondLayer:
     """Projections of layer 2: some to be seen, others measured against the image patches that caused them."""
 
-    field: int  # side of the receptive field, pixels
-    size: int  # side of the image, pixels
+    field: Size  # of the receptive field, pixels
+    size: Size  # of the image, pixels
     pictures: Pictures
     projection_share: Float[np.ndarray, " projection"]  # of spectral energy, in the bands of aliasing
     patch_share: Float[np.ndarray, " projection"]
@@ -92,7 +94,7 @@ def second_layer(inputs: Inputs, maps: int, most: int, rng: np.random.Generator)
     if found is None:
         return None
     return SecondLayer(
-        field=field_of(inputs, SECOND).size[0],
+        field=Size(*field_of(inputs, SECOND).size),
         size=inputs.preprocessing.crop,
         pictures=picture_maps(inputs, SECOND, top, shown),
         projection_share=found[0],
@@ -131,7 +133,7 @@ def measure(
     energy in the bands (a patch of one colour) are left out; None where nothing is left.
     """
     receptive = field_of(inputs, SECOND)
-    grid = spectra.grid_for(min(receptive.size[0], inputs.preprocessing.crop))
+    grid = spectra.grid_for(max(view_size(inputs, SECOND)))
     where = spectra.narrow_bands(grid, ALIASES, HALF_WIDTH)
     shares, rings, lattice = [], [], []
     for (map_, rank), projection, pixels in projections(inputs, SECOND, top, units):

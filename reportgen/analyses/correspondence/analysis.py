@@ -20,12 +20,13 @@ from reportgen.analyses.correspondence.sign_patterns import (
     signs_of_change,
 )
 from reportgen.base.progress import track
-from reportgen.claims import Part, Unit, Verdict, jackknife_part, not_tested
+from reportgen.base.size import Size
+from reportgen.claims import OF_DIFFERENCE, OF_GAPS, Part, Unit, Verdict, jackknife_part, not_tested
 from reportgen.claims.paper import CORRESPONDENCE
 from reportgen.data.annotations import Parts
 from reportgen.data.reading import stored
 from reportgen.data.sampling import of_different_classes
-from reportgen.data.transforms import inner
+from reportgen.data.transforms import window
 from reportgen.figures.kinds import BarChart, Figure, ImageGrid, Table
 from reportgen.look.inputs import Inputs
 from reportgen.nets.layers import PaperLayer, feature_vectors
@@ -213,11 +214,11 @@ def features(
 
 
 def _pictures(
-    parts: Parts, chosen: Chosen, shown: Int[np.ndarray, " shown"], crop: int
-) -> UInt8[np.ndarray, "row shown height width 3"]:
+    parts: Parts, chosen: Chosen, shown: Int[np.ndarray, " shown"], crop: Size
+) -> UInt8[np.ndarray, "row shown height width channel"]:
     """Rows of figure 8: the images; then with each part masked, with a random mask on the object, and with one anywhere."""
-    inside = inner(parts.images.shape[1], crop)
-    originals = np.asarray(parts.images[chosen.images[shown]])[:, inside, inside]
+    inside = window(parts.images.shape[1:3], crop)
+    originals = np.asarray(parts.images[chosen.images[shown]])[:, *inside]
     masks = chosen.masks
     rows = [*masks.part[:, 0, shown], masks.on_object[0, 0, shown], masks.anywhere[0, 0, shown]]
     pictures = np.stack([originals] * (1 + len(rows)))
@@ -249,6 +250,7 @@ def _parts(result: Result, pairing: Pairing, prefix: str = "") -> list[Part]:
                 f"{prefix}random minus {in_words(part)}, layer {deep.number}",
                 gap,
                 pairing,
+                bounds=OF_DIFFERENCE,
                 most=pairing.mean(deep.random[place]),
                 untested=_untouched(deep, slice(place, place + 1)),
             )
@@ -256,7 +258,9 @@ def _parts(result: Result, pairing: Pairing, prefix: str = "") -> list[Part]:
     most = pairing.mean(deep.random.mean(axis=0)) + 1 - pairing.mean(top.random.mean(axis=0))
     untested = _untouched(deep, slice(None)) or _untouched(top, slice(None))
     values = claim_of_depth(deep.gaps, top.gaps)
-    found.append(_jackknife(f"{prefix}mean gap, layer 5 minus 7", values, pairing, most=most, untested=untested))
+    found.append(
+        _jackknife(f"{prefix}mean gap, layer 5 minus 7", values, pairing, bounds=OF_GAPS, most=most, untested=untested)
+    )
     return found
 
 
@@ -477,8 +481,9 @@ def _gap_chart(result: Result) -> BarChart:
     spoken = ", ".join(f"{bar.name} {bar.estimate:.3f}" for bar in bars)
     return BarChart(
         title="How far the parts stand out from random masks",
-        caption="Score of random masks on the object less the score of the part’s masks, each of the same size; the bars’ "
-        "lines are the intervals of the claim, over the same pairs (images left out one after another). To the right of zero, "
+        caption="Score of random masks on the object less the score of the part’s masks, each of the same size. The bars’ "
+        "lines are intervals for this trained net (images left out one after another); where the noise of training is known, the "
+        "claim’s own are wider. To the right of zero, "
         "masking the "
         "part changes the features more alike than chance does.",
         alt=f"Bars: {spoken}.",

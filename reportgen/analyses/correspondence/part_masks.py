@@ -8,8 +8,9 @@ import numpy as np
 from jaxtyping import Int
 
 from reportgen.analyses.correspondence.sign_patterns import SMALLEST_GROUP, can_differ
+from reportgen.base.size import Size
 from reportgen.data.annotations import Parts
-from reportgen.data.transforms import inner
+from reportgen.data.transforms import window
 from reportgen.look import squares
 
 
@@ -46,7 +47,7 @@ def in_words(part: str) -> str:
     return part.replace("_", " ")
 
 
-def choose(parts: Parts, crop: int, scale: float, draws: int, rng: np.random.Generator) -> Chosen:
+def choose(parts: Parts, crop: Size, scale: float, draws: int, rng: np.random.Generator) -> Chosen:
     """Mask every annotated image whose masks fit into what the net reads.
 
     Where they do not make pairs of different categories, only those of a category of three images or more.
@@ -73,9 +74,10 @@ def choose(parts: Parts, crop: int, scale: float, draws: int, rng: np.random.Gen
     return Chosen(images[large], masks.of(np.flatnonzero(large)), tuple(left_out))
 
 
-def mask_parts(parts: Parts, crop: int, scale: float) -> Int[np.ndarray, "part image 3"]:
+def mask_parts(parts: Parts, crop: Size, scale: float) -> Int[np.ndarray, "part image 3"]:
     """The square over each part, in pixels of the centre crop; it may reach beyond the crop."""
-    margin = inner(parts.images.shape[1], crop).start
+    rows, columns = window(parts.images.shape[1:3], crop)
+    margin = np.array([columns.start, rows.start])  # x and y
     sides = np.maximum(np.round(scale * parts.diameters), 1).astype(np.int64)
     found = squares.around((parts.places - margin).reshape(-1, 2), sides.reshape(-1))
     return found.reshape(*sides.shape, 3).swapaxes(0, 1)
@@ -85,19 +87,19 @@ def random_masks(
     parts: Parts,
     part_masks: Int[np.ndarray, "part image 3"],
     images: Int[np.ndarray, " some"],
-    crop: int,
+    crop: Size,
     draws: int,
     rng: np.random.Generator,
 ) -> Masks:
     """The parts' masks of some images, and random masks drawn uniformly from all allowed places."""
-    inside = inner(parts.images.shape[1], crop)
-    everywhere = np.ones((crop, crop), bool)
+    inside = window(parts.images.shape[1:3], crop)
+    everywhere = np.ones(crop, bool)
     shape = (len(part_masks), draws, len(images), 3)
     on_object, anywhere = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
     for place, index in enumerate(images):
         taken = squares.union(part_masks[:, index], crop)
         for part, (_, _, side) in enumerate(part_masks[:, index]):
-            for into, ground in ((on_object, parts.objects[index, inside, inside]), (anywhere, everywhere)):
+            for into, ground in ((on_object, parts.objects[index, *inside]), (anywhere, everywhere)):
                 free = squares.free_places(int(side), ground, taken)
                 if len(free):
                     into[part, :, place] = free[rng.integers(len(free), size=draws)]

@@ -12,8 +12,7 @@ from reportgen.analyses.evolution import ENOUGH, Settings, cka, settling
 from reportgen.analyses.evolution.figure import Evolution
 from reportgen.analyses.evolution.settling import Likeness
 from reportgen.base.progress import track
-from reportgen.claims import RESAMPLES, Part, Unit, Verdict, not_tested, resampled_part
-from reportgen.claims.intervals import UNBOUNDED
+from reportgen.claims import RESAMPLES, UNBOUNDED, Part, Unit, Verdict, not_tested, resampled_part
 from reportgen.figures.kinds import Figure, LineChart, Panel, Series
 from reportgen.look import strongest
 from reportgen.look.inputs import Inputs
@@ -172,7 +171,7 @@ def describe(
         return f"epoch {epochs[cell[1]]:g}: {what if active[cell] else 'no activation above zero'}"
 
     def kind(cell: tuple[int, int]) -> str:
-        return inputs.data.classes[train.labels[top.images[cell]]] if active[cell] else ""
+        return train.said(top.images[cell], inputs.data.classes) if active[cell] else ""
 
     details = tuple(tuple(map(detail, row)) for row in cells)
     return Pictures(maps, projections, patches, details, tuple(tuple(map(kind, row)) for row in cells))
@@ -327,7 +326,7 @@ def numbers(result: Result) -> dict[str, Any]:
                 "number": layer.number,
                 "maps": len(layer.top.images),
                 "shown": layer.pictures.maps.tolist(),
-                "receptive_field": layer.sight.field,
+                "receptive_field": layer.sight.field and layer.sight.field.said,
                 "cut": layer.sight.cut,
                 "most_seen": layer.sight.most,
                 "least_seen": layer.sight.least,
@@ -410,9 +409,9 @@ def _evolution(layer: Layer, epochs: Float[np.ndarray, " epoch"], searched: str)
     maps = layer.pictures.maps
     jumps = layer.top.jumped[maps].sum(axis=1)
     field = layer.sight.field
-    cutting = f"the whole image: {layer.sight.words}"
-    if layer.sight.cut:
-        cutting = f"the {field} x {field} px that the activation depends on; hatching lies outside the image"
+    cutting = f"the whole image: {layer.sight.words}" + (f"; {layer.sight.hatched}" if layer.sight.hatched else "")
+    if field and layer.sight.cut:
+        cutting = f"the {field.by} px that the activation depends on; {layer.sight.hatched}"
     rows = (
         f"Nothing is projected to pixels: {layer.refusal}. Shown is {cutting}."
         if layer.refusal
@@ -451,7 +450,7 @@ def _cka_chart(result: Result, snapshots: Float[np.ndarray, " snapshot"]) -> Lin
     return LineChart(
         title="How far the features are from their final state",
         caption="(a) Debiased linear CKA between a layer's features after each snapshot and those of the final net, on "
-        f"the same {result.compared} validation images ({result.data}): 1 for features that differ only by a rotation "
+        f"the same {result.compared} validation images ({result.data}). It is 1 for features that differ only by a rotation "
         "and a scale, about 0 for unrelated ones. Epoch 0 is the untrained net. Bands hold 95 % of the values under "
         "resampled images. "
         "(b) The same as a share of the way from the untrained net (0) to the final one (1, dashed); what lies below 0, "

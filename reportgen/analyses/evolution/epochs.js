@@ -1,5 +1,6 @@
-// Feature evolution: one epoch of all maps at a time, chosen with a slider.
+// Feature evolution: one epoch of all maps at a time, chosen with a slider or played from the first to the last.
 "use strict";
+const EACH = 700; // milliseconds that an epoch is shown while they are played
 for (const figure of document.querySelectorAll(".figure.Evolution")) {
   const courses = figure.querySelector(".courses");
   const side = Number(courses.dataset.side);
@@ -32,7 +33,33 @@ for (const figure of document.querySelectorAll(".figure.Evolution")) {
     }
   }
 
-  slider.addEventListener("input", show);
+  let playing = 0; // the timer
+  const play = make("button", { type: "button" }, "Play");
+
+  function stop() {
+    clearInterval(playing);
+    playing = 0;
+    play.textContent = "Play";
+  }
+
+  play.addEventListener("click", () => {
+    if (playing) {
+      stop();
+      return;
+    }
+    if (slider.value === slider.max) slider.value = 0;
+    show();
+    play.textContent = "Pause";
+    playing = setInterval(() => {
+      slider.value = slider.valueAsNumber + 1;
+      show();
+      if (slider.value === slider.max) stop();
+    }, EACH);
+  });
+  slider.addEventListener("input", () => {
+    stop();
+    show();
+  });
   show();
   whenNear(figure, () => {
     near = true;
@@ -42,7 +69,7 @@ for (const figure of document.querySelectorAll(".figure.Evolution")) {
     make(
       "div",
       { class: "film" },
-      make("div", { class: "tools" }, make("label", {}, "Epoch ", slider), said),
+      make("div", { class: "tools" }, make("label", {}, "Epoch ", slider), said, ...(epochs.length > 1 ? [play] : [])),
       make(
         "div",
         { class: "frames" },

@@ -1,6 +1,6 @@
 """Feature visualisation (Zeiler & Fergus 2013, section 4, figure 2)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -10,7 +10,9 @@ from jaxtyping import Bool, Float, Int, UInt8
 
 from reportgen import probe
 from reportgen.analyses.features import Settings
-from reportgen.claims import SHARE, Part, Unit, Verdict, jackknife_part, not_tested
+from reportgen.claims import OF_DIFFERENCE, SHARE, Part, Unit, Verdict, jackknife_part, not_tested
+from reportgen.data.sampling import evenly
+from reportgen.data.voc import PRESENT
 from reportgen.figures.kinds import Figure, ImageGrid, LineChart, Panel, Series
 from reportgen.look.inputs import Inputs
 from reportgen.look.left_out import LeftOut, deal, search_left_out
@@ -28,8 +30,9 @@ from reportgen.look.strongest import (
     searched,
 )
 
+PAIRED = 300  # images, evenly spread, that are paired to see how many pairs share a class
 HOG_SIDE = 32  # pixels; patches are compared at this size
-LIKENESS = Unit("of likeness (0-1)")
+LIKENESS = Unit("(likeness, 0-1)")
 PAPERS_WAY = probe.Way("windows")  # of the paper's own nets
 GROUPED = (2, 3, 4, 5)  # the layers that the claim `grouping` speaks of
 
@@ -66,7 +69,7 @@ class Result:
     filters: UInt8[np.ndarray, "map row column 3"] | None  # of the lowest layer, where it reads the image
     images_of_smallest_class: int  # validation images
     images: int  # validation images
-    classes: int
+    chance: float  # share of the pairs of images drawn at random that are of one class
     data: str  # name of the data set
     unlabelled: int = 0  # images whose class is what the net takes them for
     untrained: bool = True  # whether the net as it was before training is known
@@ -74,10 +77,12 @@ class Result:
 
 def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Result:
     """Search all maps in one pass, then project and compare."""
-    labels, known = inputs.data.val.labels, inputs.data.val.known
-    if len(np.unique(labels[known])) == known.sum():  # no two images are of one class: nothing could agree
+    val = inputs.data.val
+    labels, known = val.targets, val.known
+    alone = len(np.unique(labels[known])) == known.sum() if labels.ndim == 1 else not _chance(labels[known])
+    if alone:  # no two images are of one class: nothing could agree
         known = np.zeros_like(known)
-    found, untrained = share(inputs, deal(len(labels), rng.spawn(1)[0]))
+    found, untrained = share(inputs, deal(len(val), rng.spawn(1)[0]))
     responses = respond(inputs)
     layers = {}
     for number, nine in found.items():
@@ -107,11 +112,11 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
     return Result(
         layers=layers,
         filters=first_filters(inputs),
-        images_of_smallest_class=_smallest(labels[inputs.data.val.known], len(inputs.data.classes), inputs.loaded),
-        images=len(labels),
-        classes=len(inputs.data.classes),
+        images_of_smallest_class=_smallest(labels[val.known], len(inputs.data.classes), inputs.loaded),
+        images=len(val),
+        chance=_chance(labels[val.known]) if inputs.data.several else 1 / len(inputs.data.classes),
         data=inputs.data.name,
-        unlabelled=int((~inputs.data.val.known).sum()),
+        unlabelled=int((~val.known).sum()),
         untrained=untrained is not None,
     )
 
@@ -131,14 +136,31 @@ def share(
     return search_left_out(inputs, groups), untrained
 
 
-def _smallest(labels: Int[np.ndarray, " image"], classes: int, loaded: bool) -> int:
+def _chance(labels: Int[np.ndarray, "image *class"]) -> float:
+    """Share of the pairs of images, or of those of many, that are of one class, or show one that both show."""
+    some = labels[evenly(len(labels), PAIRED)]
+    first, second = np.triu_indices(len(some), 1)
+    return float(alike(some, first, second).mean()) if len(first) else 0.0
+
+
+def alike(
+    labels: Int[np.ndarray, "image *class"], first: Int[np.ndarray, "..."], second: Int[np.ndarray, "..."]
+) -> Bool[np.ndarray, "..."]:
+    """Whether the images of each pair are of one class; where an image may show several, whether they share one."""
+    if labels.ndim == 1:
+        return labels[first] == labels[second]
+    shown = labels == PRESENT
+    return (shown[first] & shown[second]).any(axis=-1)
+
+
+def _smallest(labels: Int[np.ndarray, "image *class"], classes: int, loaded: bool) -> int:
     """Labelled images of the class with fewest; a loaded net's classes of which there is no image do not count."""
-    counts = np.bincount(labels, minlength=classes)
+    counts = np.bincount(labels, minlength=classes) if labels.ndim == 1 else (labels == PRESENT).sum(axis=0)
     return int((counts[counts > 0] if loaded else counts).min(initial=len(labels)))
 
 
 def agreements(
-    nine: LeftOut, labels: Int[np.ndarray, " image"], known: Bool[np.ndarray, " image"]
+    nine: LeftOut, labels: Int[np.ndarray, "image *class"], known: Bool[np.ndarray, " image"]
 ) -> tuple[Float[np.ndarray, " map"], Float[np.ndarray, " group"]]:
     """`same_class_share` of each map, and its mean over the maps without each group of images."""
     without = [_mean(same_class_share(top, labels, known)) for top in nine.without]
@@ -146,14 +168,13 @@ def agreements(
 
 
 def same_class_share(
-    top: Top, labels: Int[np.ndarray, " image"], known: Bool[np.ndarray, " image"] | None = None
+    top: Top, labels: Int[np.ndarray, "image *class"], known: Bool[np.ndarray, " image"] | None = None
 ) -> Float[np.ndarray, " map"]:
     """Share of same-class pairs among each map's nine images (those of `known` class); NaN for a map with fewer than two."""
     counted = top.active if known is None else top.active & known[top.images]
-    kinds = labels[top.images]
     first, second = np.triu_indices(top.images.shape[1], 1)
     pairs = counted[:, first] & counted[:, second]
-    same = pairs & (kinds[:, first] == kinds[:, second])
+    same = pairs & alike(labels, top.images[:, first], top.images[:, second])
     return _share(same.sum(axis=1), pairs.sum(axis=1))
 
 
@@ -305,7 +326,7 @@ def _part(name: str, estimate: float, without: Float[np.ndarray, " group"], imag
     silent = "" if np.isfinite(without).all() else "without a tenth of the images, no map responds to two images"
     if np.isnan(estimate):
         estimate, silent = 0.0, "no map of a layer responds to two images"
-    return jackknife_part(name, estimate, without, n=images, unit=unit, most=1.0, untested=silent)
+    return jackknife_part(name, estimate, without, n=images, unit=unit, bounds=OF_DIFFERENCE, untested=silent)
 
 
 def _mean(values: np.ndarray) -> float:
@@ -319,17 +340,18 @@ def numbers(result: Result) -> dict[str, Any]:
     return {
         "images": result.images,
         "data": result.data,
-        "chance": 1 / result.classes,
+        "chance": result.chance,
         "filters": 0 if result.filters is None else len(result.filters),
         "unlabelled": result.unlabelled,
         "untrained": result.untrained,
         "through": list(dict.fromkeys(one for layer in result.layers.values() for one in layer.way.through)),
+        "alike": [layer.number for layer in result.layers.values() if layer.way.alike and layer.number > 1],
         "layers": [
             {
                 "number": layer.number,
                 "maps": len(layer.top.values),
                 "shown": layer.pictures.maps.tolist(),
-                "receptive_field": layer.sight.field,
+                "receptive_field": layer.sight.field and layer.sight.field.said,
                 "cut": layer.sight.cut,
                 "sight": layer.sight.words,
                 "most_seen": layer.sight.most,
@@ -355,7 +377,7 @@ def figures(result: Result) -> dict[str, Figure]:
         lowest = next(iter(result.layers.values())).number  # LAYERS= need not name a layer 1
         found["layer1_filters"] = ImageGrid(
             title=f"The filters of layer {lowest}",
-            caption=f"The {len(result.filters)} filters of layer {lowest}, which read the image directly; grey is zero, and "
+            caption=f"The {len(result.filters)} filters of layer {lowest}, which read the image directly. Grey is zero, and "
             "each filter has its own contrast. In a trained net expect oriented edges and blobs of opposing colours; noise "
             "means that this layer was hardly trained.",
             alt=f"A grid of {len(result.filters)} small colour pictures, the filters of layer {lowest}.",
@@ -364,16 +386,15 @@ def figures(result: Result) -> dict[str, Figure]:
             smooth=False,
         )
     for layer in result.layers.values():
-        found[f"layer{layer.number}"] = feature_maps(
-            layer.number, layer.pictures, layer.sight, searched(result.images, result.data)
-        )
+        maps = feature_maps(layer.number, layer.pictures, layer.sight, searched(result.images, result.data))
+        found[f"layer{layer.number}"] = replace(maps, alike=(layer.within - layer.between)[layer.pictures.maps])
     if any(len(without_nan(layer.agreement)) for layer in result.layers.values()):
         found["agreement"] = _agreement(result)
     found["similarity"] = _depth_chart(
         result,
         title="Likeness of a map's patches, by depth",
         caption="How similar the nine patches of a map are to each other, and to the patches of the layer's other maps "
-        "(dashed), by gradient histograms and mean colour at 32 px: 1 for equal patches; pairs from one image are "
+        "(dashed). It is told by gradient histograms and mean colour at 32 px, 1 for equal patches; pairs from one image are "
         "left out. Mean over the maps; the band holds the middle half of them.",
         label="similarity (0-1)",
         scale=1.0,

@@ -9,7 +9,7 @@ TURN = 1  # in the story
 
 
 def strip(figures: Mapping[str, Drawn]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Of every layer, the first of the maps that respond to most images."""
+    """Of every layer, its most telling map (`_best`)."""
     for name, figure in figures.items():
         if own_maps(figure) and figure["maps"] and figure["maps"][0]["projections"]:
             yield name, {"layer": figure["layer"], **_best(figure)}
@@ -25,5 +25,5 @@ def story(figures: Mapping[str, Drawn]) -> dict[str, Any] | None:
 
 
 def _best(figure: Drawn) -> Drawn:
-    """The first of a figure's maps that responds to most images."""
-    return max(figure["maps"], key=lambda map_: map_["shown"])
+    """Of the maps that respond to most images the one whose patches are most alike, beyond those of other maps."""
+    return max(figure["maps"], key=lambda map_: (map_["shown"], -1.0 if map_["alike"] is None else map_["alike"]))

@@ -2,7 +2,7 @@
 "use strict";
 {
   const BESIDE = 3; // a sheet has nine tiles as 3 x 3
-  const PARTS = { both: "projections and patches", projections: "projections", patches: "patches" };
+  const PARTS = { both: "both", projections: "projections", patches: "patches" };
   const figures = [...document.querySelectorAll(".figure.FeatureMaps")];
   const mapsOf = (figure) => [...figure.querySelectorAll(".map")];
   let shown = null; // the map in the viewer
@@ -21,29 +21,11 @@
     return `${map.closest(".figure").dataset.title}, map ${map.dataset.map}`;
   }
 
-  /** The viewer: one dialog for all maps. */
-  const heading = make("h2", { id: "viewer-title" });
-  const note = make("p", { class: "small" });
-  const nine = make("ol", { class: "nine" });
-  const close = make("button", { type: "button" }, "Close");
-  const ways = make("div", { class: "ways" });
-  const viewer = make(
-    "dialog",
-    { class: "viewer", "aria-labelledby": heading.id },
-    make("header", {}, make("div", {}, heading, note), close),
-    nine,
-    ways,
+  const { viewer, heading, note, nine, ways, open } = viewerOf(
+    { ArrowLeft: "← map before", ArrowRight: "map after →", ArrowUp: "↑ layer before", ArrowDown: "layer after ↓" },
+    go,
+    () => reach(shown),
   );
-  for (const [key, words] of [
-    ["ArrowLeft", "← map before"],
-    ["ArrowRight", "map after →"],
-    ["ArrowUp", "↑ layer before"],
-    ["ArrowDown", "layer after ↓"],
-  ]) {
-    const button = make("button", { type: "button", "data-key": key }, words);
-    button.addEventListener("click", () => go(key));
-    ways.append(button);
-  }
 
   function tile(map, part, rank, words) {
     const sheet = map.querySelector(`img[data-part="${part}"]`);
@@ -59,6 +41,7 @@
     shown = map;
     heading.replaceChildren(titleOf(map));
     note.replaceChildren(...map.querySelector("p").cloneNode(true).childNodes);
+    note.querySelector("a")?.removeAttribute("tabindex"); // in the page, arrow keys reach a map
     nine.replaceChildren(
       ...[...map.querySelectorAll("li")].map((line, rank) =>
         make(
@@ -74,10 +57,8 @@
         ),
       ),
     );
-    const focused = document.activeElement;
     for (const button of ways.children) button.disabled = !neighbour(map, ARROWS[button.dataset.key]);
-    if (focused.disabled) close.focus(); // a disabled button would take the arrow keys out of the viewer
-    if (!viewer.open) viewer.showModal();
+    open();
   }
 
   function go(key) {
@@ -85,17 +66,10 @@
     if (next) show(next);
   }
 
-  close.addEventListener("click", () => viewer.close());
-  viewer.addEventListener("click", (event) => event.target === viewer && viewer.close()); // beside it
-  viewer.addEventListener("close", () => shown.querySelector(".pair").focus());
-  viewer.addEventListener("keydown", (event) => {
-    if (!(event.key in ARROWS)) return;
-    event.preventDefault();
-    go(event.key);
-  });
-
   /** A map's pictures become a button that enlarges them. */
   function enlargeable(map) {
+    const details = map.querySelector("details"); // the viewer has the same words, beside the pictures
+    if (details) details.hidden = true;
     const pair = map.querySelector(".pair");
     const button = make("button", { type: "button", class: "pair" }, ...pair.childNodes, make("span", { class: "hidden" }, "Enlarge"));
     pair.replaceWith(button);
@@ -104,8 +78,16 @@
       const next = event.key in ARROWS && neighbour(map, ARROWS[event.key]);
       if (!next) return;
       event.preventDefault();
-      next.querySelector(".pair").focus();
+      reach(next);
     });
+  }
+
+  /** Put the focus on a map; of a figure's maps, the one that had it last is reached by Tab, the others from there by arrows. */
+  function reach(map) {
+    const folded = map.closest("details.fold:not([open])");
+    if (folded) folded.open = true;
+    for (const other of mapsOf(map.closest(".figure"))) other.querySelector(".pair").tabIndex = other === map ? 0 : -1;
+    map.querySelector(".pair").focus();
   }
 
   /** What is shown of each map: both kinds of pictures or one of them. */
@@ -113,7 +95,7 @@
     const choices = make("fieldset", {}, make("legend", {}, "Show"));
     for (const [value, words] of Object.entries(PARTS)) {
       const radio = make("input", { type: "radio", name: `${figure.id}-show`, value });
-      radio.checked = value === "both";
+      radio.checked = value === (figure.dataset.show ?? "both");
       radio.addEventListener("change", () => {
         figure.dataset.show = value;
       });
@@ -132,6 +114,10 @@
       const found = mapsOf(figure).find((map) => Number(map.dataset.map) === wanted);
       const there = mapsOf(figure).map((map) => map.dataset.map);
       answer.textContent = found ? "" : `${Number.isNaN(wanted) ? "Give a number of" : `Map ${wanted} is not among`} those shown: ${there.join(", ")}.`;
+      if (!found && figure.dataset.atlas) {
+        const hash = Number.isNaN(wanted) ? "" : `#map${wanted}`;
+        answer.append(" ", make("a", { href: `${figure.dataset.atlas}${hash}` }, "The atlas has all maps of this layer"), ".");
+      }
       if (found) show(found);
     });
     return form;
@@ -141,6 +127,9 @@
     const maps = mapsOf(figure);
     if (!maps.length) continue;
     maps.forEach(enlargeable);
+    maps.slice(1).forEach((map) => {
+      map.querySelector(".pair").tabIndex = -1;
+    });
     const both = figure.querySelector('img[data-part="projections"]') ? [choice(figure)] : [];
     figure.querySelector(".maps").before(make("div", { class: "tools" }, ...both, search(figure)));
   }

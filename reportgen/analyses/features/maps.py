@@ -1,24 +1,31 @@
 """The feature maps of a report, for comparing two reports or drawing more maps: which have pictures, and how they respond."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from reportgen.base import foreign
 from reportgen.base.artifacts import read_arrays
+from reportgen.base.foreign_arrays import arrays
 from reportgen.settings.sections import Settings
 
 STAGE = "features"  # that finds them
+PICTURE = re.compile(r".*/layer([0-9]{1,4})/map([0-9]{1,6})-(projections|patches)\.[a-z]+")
 
 
-def responses(report: Path, layer: int) -> np.ndarray:
-    """The largest response of every map of a layer to every image: "map image".
+def responses(report: Path, layer: int) -> np.ndarray | None:
+    """The largest response of every map of a layer to every image: "map image"; None where the report does not hold them.
 
-    Raises FileNotFoundError or KeyError where the report does not hold them.
+    Raises as `reportgen.base.foreign_arrays.arrays`: the report may be anyone's.
     """
-    with np.load(report / "data" / "features.npz") as file:
-        return file[f"layer{layer}.responses"]
+    path, name = report / "data" / "features.npz", f"layer{layer}.responses"
+    found = arrays(path, lambda key: key == name).get(name) if path.is_file() else None
+    if found is not None and (found.ndim != 2 or not found.size):
+        raise foreign.Wrong(f"{name} has the shape {found.shape}, not of maps and images")
+    return found
 
 
 def shown(settings: Settings) -> int:
@@ -37,9 +44,7 @@ def pictured(metrics: Mapping[str, Any]) -> dict[int, dict[int, dict[str, str]]]
     found: dict[int, dict[int, dict[str, str]]] = {}
     for figure in metrics["figures"]:
         for file in figure["files"] if figure["analysis"] == STAGE else ():
-            folder, stem = Path(file).parent.name, Path(file).stem
-            if folder.startswith("layer") and stem.startswith("map"):
-                number, part = stem.removeprefix("map").split("-")
-                layer = int(folder.removeprefix("layer"))
-                found.setdefault(layer, {}).setdefault(int(number), {})[part] = file
+            if match := PICTURE.fullmatch(file):
+                layer, number, part = int(match[1]), int(match[2]), match[3]
+                found.setdefault(layer, {}).setdefault(number, {})[part] = file
     return found

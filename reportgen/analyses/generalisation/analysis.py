@@ -116,8 +116,8 @@ def numbers(result: Result) -> dict[str, Any]:
             {
                 "number": layer.number,
                 "maps": layer.maps,
-                "side": layer.side,
-                "pooled": layer.pooled,
+                "side": layer.size.said,
+                "pooled": layer.pooled.said,
                 "features": layer.features,
             }
             for layer in by_layer.layers
@@ -137,7 +137,7 @@ def numbers(result: Result) -> dict[str, Any]:
         "fits": by_layer.fits + frozen.fits,
         "unfinished": by_layer.unfinished + frozen.unfinished,
         "same_architecture": scratch.same,
-        "scratch_crop": scratch.crop,
+        "scratch_crop": scratch.crop.said,
         "unsettled": int((~scratch.settled).sum()),
         "trainings": int(scratch.settled.size),
         "restarted": int((scratch.restarts > 0).sum()),

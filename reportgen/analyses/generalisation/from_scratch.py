@@ -21,30 +21,25 @@ from jaxtyping import Bool, Float, Int, UInt8
 
 from reportgen.analyses.generalisation.folds import Folds
 from reportgen.base.progress import quiet, track
+from reportgen.base.size import Size
 from reportgen.data.dataset import Split, Transfer
 from reportgen.look.inputs import Inputs
 from reportgen.nets.others import OtherNet, other_net
 from reportgen.nets.training import loop as training
 from reportgen.nets.zfnet import ZFNet
-from reportgen.settings.recipes import ADAMW, SMALL, Architecture, TrainingSettings, plateaus
+from reportgen.settings.recipes import ADAMW, SMALL, UNTIL_LEARNED, Architecture, TrainingSettings, plateaus
 
 VIEWS = 384  # images of one epoch, at the least: fewer images are seen several times in it, each time cropped anew
-RECIPE = TrainingSettings(
+RECIPE = replace(
+    UNTIL_LEARNED,  # without dropout, which would draw from torch's one generator: threads would share it
     batch_size=16,
     learning_rate=0.005,  # at 0.01 such small batches kept throwing back what was learned, and one training diverged
-    dropout=0.0,  # it draws from torch's one generator, which threads would share
-    schedule="plateau",
-    watched="train",
     patience=2,
-    anneal=0.3,
-    plateaus=3,
-    early_snapshots=(),
+    crops=True,
 )
-"""The default recipe, but for its smaller batches and its end.
+"""That of the comparison nets, but for its smaller batches, its crops and flips, and its shorter patience.
 
-An epoch's error is that of the crops it was trained on. The learning rate falls to 0.3 of it after an epoch without
-error, or once two epochs in a row brought no lower one; when that has happened three times, training ends. The values
-were chosen for how surely and quickly the training images are learned by heart.
+The values were chosen for how surely and quickly the training images are learned by heart.
 """
 SMALL_SIDES = (40, 96)  # pixels, least and most: images for the small net, where the net itself cannot be trained anew
 LEAST_CROP = 36  # pixels: smaller ones leave nothing of the small net's last maps
@@ -55,7 +50,7 @@ TRIES = 3  # a training that diverges begins again at a third of the learning ra
 class Task:
     """One net to train."""
 
-    images: UInt8[np.ndarray, "image row column 3"]
+    images: UInt8[np.ndarray, "image row column channel"]
     labels: Int[np.ndarray, " image"]
     seed: int
     folder: Path  # where it is kept meanwhile: training resumes from what a kill leaves there
@@ -129,7 +124,7 @@ def train(
     """
     count = len(task.labels)
     settings = replace(recipe, epochs=epochs, batch_size=min(recipe.batch_size, count), snapshots=(float(epochs),))
-    preprocessing = training.input_preprocessing(settings, task.images, architecture.input_size)
+    preprocessing = training.input_preprocessing(settings, task.images, architecture.input_size, architecture.channels)
     images = Split(task.images, task.labels, ("",) * count)
     again = np.tile(np.arange(count), max(1, round(VIEWS / count)))
     views = Split(task.images[again], task.labels[again], ("",) * len(again))
@@ -161,7 +156,7 @@ class Scratch:
     """The nets trained from scratch."""
 
     same: bool  # of the architecture whose features are tried
-    crop: int  # pixels
+    crop: Size  # pixels
     correct: Bool[np.ndarray, "count fold test"]
     updates: Int[np.ndarray, "count fold"]
     loss: Float[np.ndarray, "count fold"]  # of the last epoch, nats, on the crops that were trained on
@@ -185,14 +180,15 @@ def train_folds(
     other = not inputs.loaded and inputs.net_numbers.get("architecture", "unknown") is None
     same = isinstance(inputs.net, ZFNet) or other
     stored, labels = transfer.images.images, transfer.images.labels
-    side = stored.shape[1] if same else int(np.clip(stored.shape[1], *SMALL_SIDES))
-    share = inputs.preprocessing.crop / stored.shape[1]
-    side = max(side, math.ceil(LEAST_CROP / share)) if not same else side
-    small = replace(SMALL, input_size=round(side * share), second_padding=1 if side > 64 else 2)
+    whole, read = Size(*stored.shape[1:3]), inputs.preprocessing.crop
+    size = whole if same else _smaller(whole, read)
+    crop = Size(*(round(side * (part / full)) for side, part, full in zip(size, read, whole, strict=True)))
+    channels = inputs.preprocessing.channels
+    small = replace(SMALL, input_size=crop, channels=channels, second_padding=1 if min(size) > 64 else 2)
     net: Architecture | OtherNet
     recipe, classes = RECIPE, len(transfer.classes)
     if other:
-        net = other_net(inputs.net_numbers["name"], classes, round(side * share))
+        net = other_net(inputs.net_numbers["name"], classes, crop, channels)
         if inputs.net_numbers["recipe_settings"]["optimiser"] == "adamw":
             recipe = replace(RECIPE, optimiser="adamw", **ADAMW)
     else:
@@ -200,9 +196,10 @@ def train_folds(
 
     def images(indices: np.ndarray) -> np.ndarray:
         chosen = np.asarray(stored[indices])
-        if side == stored.shape[1]:
+        if size == whole:
             return chosen
-        return np.stack([cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA) for image in chosen])
+        wide = (size.columns, size.rows)
+        return np.stack([cv2.resize(image, wide, interpolation=cv2.INTER_AREA) for image in chosen])
 
     test = Split(images(folds.test), labels[folds.test], ("",) * len(folds.test))
     with _room(inputs.workshop) as room:
@@ -219,6 +216,13 @@ def train_folds(
         return values.reshape(len(counts), len(seeds), *values.shape[1:])
 
     return Scratch(same, net.input_size, *map(table, ("correct", "updates", "loss", "accuracy", "settled", "restarts")))
+
+
+def _smaller(whole: Size, read: Size) -> Size:
+    """The size to which images are scaled for the small net, given what is stored and what of it the net itself reads."""
+    side = int(np.clip(min(whole), *SMALL_SIDES))
+    side = max(side, *(math.ceil(LEAST_CROP / (part / min(whole))) for part in read))
+    return whole.scaled(side / min(whole))
 
 
 @contextmanager

@@ -8,9 +8,11 @@ from jaxtyping import Float, Int
 from torch.nn import functional
 
 from reportgen import probe
+from reportgen.base.size import Size
 from reportgen.data.dataset import Split
 from reportgen.look.inputs import Inputs
 from reportgen.nets.layers import PaperLayer, feature_vectors
+from reportgen.settings.recipes import UNIT
 
 COMPARED = (1, 2, 3, 4, 5, 7)  # table 7's layers
 TOP = 7  # the layer that the retrained softmax reads
@@ -23,13 +25,13 @@ class Read:
 
     number: int
     maps: int  # or units
-    side: int  # of the maps, after pooling and normalisation; 1 for units
-    pooled: int  # side that the maps were averaged down to
+    size: Size  # of the maps, after pooling and normalisation; 1 x 1 for units
+    pooled: Size  # that the maps were averaged down to
 
     @property
     def features(self) -> int:
         """How many numbers that makes."""
-        return self.maps * self.pooled**2
+        return self.maps * self.pooled.area
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def read(
 ) -> tuple[dict[int, Float[np.ndarray, "used feature"]], tuple[Read, ...]]:
     """Feature vectors of the middle of some images, by layer, and what they are.
 
-    Maps of more than `MOST_FEATURES` numbers are averaged down to the largest square grid that has no more.
+    Maps of more than `MOST_FEATURES` numbers are averaged down to the largest grid of their shape that has no more.
     """
     parts: dict[int, list[np.ndarray]] = {layer.number: [] for layer in wanted.layers}
     layers: dict[int, Read] = {}
@@ -73,10 +75,12 @@ def read(
 def pooled(layer: PaperLayer, output: torch.Tensor) -> tuple[torch.Tensor, Read]:
     """What the classifiers read of a layer's output: "image feature"."""
 
-    maps, side = output.shape[1], output.shape[2] if output.dim() == 4 else 1
-    grid = min(side, max(1, int((MOST_FEATURES / maps) ** 0.5)))
+    maps, size = output.shape[1], Size(*output.shape[2:]) if output.dim() == 4 else UNIT
+    most = MOST_FEATURES / maps
+    tall, wide = (int((most * share) ** 0.5) for share in (size.rows / size.columns, size.columns / size.rows))
+    grid = Size(min(size.rows, max(1, tall)), min(size.columns, max(1, wide)))
     if layer.kind == "fully connected":
-        grid = 1
-    elif grid < side:
-        output = functional.adaptive_avg_pool2d(output, grid)
-    return feature_vectors(layer, output), Read(layer.number, maps, side, grid)
+        grid = UNIT
+    elif grid != size:
+        output = functional.adaptive_avg_pool2d(output, (grid.rows, grid.columns))
+    return feature_vectors(layer, output), Read(layer.number, maps, size, grid)

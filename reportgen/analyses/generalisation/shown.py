@@ -67,9 +67,9 @@ def _by_count(found: Comparison) -> LineChart:
     return LineChart(
         title="Accuracy by the number of training images",
         caption=f"Share of {len(found.labels)} test images that are classified correctly, mean over the classes, "
-        f"after training on so many images of each class: a softmax on layer {found.top}’s frozen features of "
-        f"{found.frozen.views} crops and flips of each, and {_whose(found)} trained from scratch on crops and flips drawn "
-        f"in the same way{_apart(found)}. Mean of {found.scratch.correct.shape[1]} folds, the band is one standard "
+        f"after training on so many images of each class. Frozen features: a softmax on layer {found.top}’s of "
+        f"{found.frozen.views} crops and flips of each; from scratch: {_whose(found)}, on crops and flips drawn in the same "
+        f"way{_apart(found)}. Mean of {found.scratch.correct.shape[1]} folds, the band is one standard "
         "deviation over them on either side. Look at the distance of the curves, and at where it is widest.",
         alt="Two curves of accuracy against training images of each class: "
         + "; ".join(f"{line.name} from {line.y[0]:.0f} % to {line.y[-1]:.0f} %" for line in (frozen, scratch))
@@ -240,12 +240,12 @@ def _by_layer_table(found: Comparison) -> Table:
 
 
 def _reads(layer: Read) -> str:
-    if layer.side == 1:
+    if layer.size.area == 1:
         return f"{layer.maps:,} units"
-    if layer.pooled == layer.side:
-        return f"{layer.maps:,} maps of {layer.side} × {layer.side}: {layer.features:,} numbers"
+    if layer.pooled == layer.size:
+        return f"{layer.maps:,} maps of {layer.size.rows} × {layer.size.columns}: {layer.features:,} numbers"
     return (
-        f"{layer.maps:,} maps of {layer.side} × {layer.side}, averaged to {layer.pooled} × {layer.pooled}: "
+        f"{layer.maps:,} maps of {layer.size.rows} × {layer.size.columns}, averaged to {layer.pooled.rows} × {layer.pooled.columns}: "
         f"{layer.features:,} numbers"
     )
 

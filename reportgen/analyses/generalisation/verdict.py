@@ -1,13 +1,28 @@
 """The claims `generalises` and `deeper-is-better`: both test images and draws of the training images vary."""
 
+from typing import Any
+
 import numpy as np
 import scipy  # its statistics load when they are first used
 from jaxtyping import Bool, Float
 
 from reportgen.analyses.generalisation.comparison import Comparison
 from reportgen.analyses.generalisation.reading import COMPARED
-from reportgen.claims import POINTS, RESAMPLES, Part, Verdict, crossed_part, not_tested, resampled_part
+from reportgen.claims import (
+    OF_DIFFERENCE,
+    OF_GAPS,
+    POINTS,
+    RESAMPLES,
+    UNBOUNDED,
+    Part,
+    Unit,
+    Verdict,
+    crossed_part,
+    not_tested,
+    resampled_part,
+)
 
+CORRELATION = Unit("(correlation)")
 TIED = 9  # digits: sums of one set in another order are no difference
 SAME_FOLDS = (
     "every fold learns from the same images, so that other draws of them are unknown: give more images of each class"
@@ -24,10 +39,16 @@ def generalises(found: Comparison) -> Verdict:
     room = 1 - scratch.mean(axis=(1, 2))  # the most that a gap could be
     few, many = found.counts[0], found.counts[-1]
 
-    def part(name: str, values: Float[np.ndarray, "test fold"], most: float, *places: int) -> Part:
+    def part(
+        name: str,
+        values: Float[np.ndarray, "test fold"],
+        most: float,
+        *places: int,
+        bounds: tuple[float, float] = OF_DIFFERENCE,
+    ) -> Part:
         overlap = max(found.overlaps[place] for place in places)
         why = SAME_FOLDS if overlap >= 1 else "" if found.scratch.same else _another(found)
-        return crossed_part(name, values, overlap, unit=POINTS, most=most, untested=why)
+        return crossed_part(name, values, overlap, unit=POINTS, bounds=bounds, most=most, untested=why)
 
     return Verdict(
         "generalises",
@@ -40,6 +61,7 @@ def generalises(found: Comparison) -> Verdict:
                 float(room[0] - gaps[-1].mean()),
                 0,
                 -1,
+                bounds=OF_GAPS,
             ),
         ),
     )
@@ -81,6 +103,7 @@ def _climb(
             last - first,
             overlap,
             unit=POINTS,
+            bounds=OF_DIFFERENCE,
             most=float(1 - first.mean()),
             untested=why,
         ),
@@ -106,15 +129,16 @@ def rank_part(
     values = correct.astype(np.float64)
     mean = values.mean(axis=(1, 2))
     estimate = float(rank_correlation(mean[None])[0])
+    about: dict[str, Any] = {"unit": CORRELATION, "bounds": OF_DIFFERENCE, "untested": untested}
     units, draws = values.shape[1:]
     if overlap >= 1 or min(units, draws) < 2:
-        return Part(name, estimate, float("-inf"), float("inf"), min(units, draws), untested=untested)
+        return Part(name, estimate, *UNBOUNDED, min(units, draws), **about)
     wander = np.zeros((RESAMPLES, len(mean)))
     for covariance, freedom in zip(crossed_covariances(values, overlap), (units - 1, draws - 1), strict=True):
         sizes, axes = np.linalg.eigh(covariance)
         normal = rng.standard_normal(wander.shape) * np.sqrt(np.maximum(sizes, 0)) @ axes.T
         wander += normal * np.sqrt(freedom / rng.chisquare(freedom, (RESAMPLES, 1)))
-    return resampled_part(name, estimate, rank_correlation(mean + wander), units, untested=untested)
+    return resampled_part(name, estimate, rank_correlation(mean + wander), units, **about)
 
 
 def crossed_covariances(

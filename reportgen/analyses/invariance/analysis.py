@@ -12,6 +12,7 @@ from reportgen.analyses.invariance.curves import Curves, Statistic, mean_band, m
 from reportgen.analyses.invariance.distances import FIRST, TOP, compared_layers, distances_between, through_views
 from reportgen.analyses.invariance.geometry import flat
 from reportgen.analyses.invariance.one_pixel import DIRECTIONS, answers_that_change
+from reportgen.analyses.invariance.preflight import check_symmetric
 from reportgen.analyses.invariance.transformations import (
     SMALL_SCALE,
     SMALL_TURN,
@@ -19,9 +20,13 @@ from reportgen.analyses.invariance.transformations import (
     plan_views,
     small_shift,
 )
-from reportgen.base.errors import UserError
+from reportgen.base.size import Size
 from reportgen.claims import (
+    FEWEST,
+    OF_DIFFERENCE,
+    OF_SHARE,
     SHARE,
+    UNBOUNDED,
     Part,
     Unit,
     Verdict,
@@ -31,18 +36,20 @@ from reportgen.claims import (
     not_tested,
     weighted_part,
 )
+from reportgen.data.dataset import Split
 from reportgen.data.sampling import of_different_classes, stratified
 from reportgen.figures.kinds import Figure, ImageGrid, LineChart, Moved, Panel, Series, Table
 from reportgen.look.inputs import Inputs
 from reportgen.look.statistics import mean_or_none
 
 EXAMPLES = 5
-UNBOUNDED = (float("-inf"), float("inf"))
 STRAIGHT = (0.9, 1.0)  # R^2 of a quasi-linear curve
 UNCHANGED = 1e-5  # of the mean distance between images: a distance that varies by no more does not change
-FEWEST = 3  # points of a line: through two there is always one
+LINE = 3  # points that tell a line: through two there is always one
 AWAY = Unit("of the distance between two images")
 LEFT = Unit("points of the probability left", 100)
+EXPLAINED = Unit("% explained by a line", 100)
+STRAIGHTER = Unit("points of R²", 100)
 WIDER = 1.6  # times what the net reads: more of a scene no move brings into view
 CONTROLS = {"_resampled": "resampling only", "_filled": "fill only"}  # what a curve's name ends with: what it is called
 LINES = (("shift", "translation", 0), ("scale", "scale", 1))  # what, its curve, where nothing has moved
@@ -73,33 +80,36 @@ class Result:
     scenes: UInt8[
         np.ndarray, "example side side 3"
     ]  # of the examples, untransformed, with what the moves bring into view
-    crop: int  # side of the net's input, pixels
+    crop: Size  # of the net's input, pixels
     wide: bool  # whether the scenes around the images are known
     turned_answers: Bool[
         np.ndarray, "tried direction"
     ]  # of test images moved by one pixel: another most probable class
     top_layer: int  # 7, or the last that the net has
+    several: bool = False  # whether an image may show several classes: the true class is one of them, drawn at random
     first_layer: int = FIRST  # or the lowest that the net has: LAYERS= need not name a layer 1
 
 
 def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Result:
     """Transform every image of the sample in every way, and measure its features and probability."""
+    inputs = inputs.each_label
     data, labels = inputs.data, inputs.data.test.labels
+    pool = _each_once(data.test, rng)
     symmetric = _symmetric_classes(inputs, settings)
-    images = stratified(labels, settings.images, rng)
+    images = pool[stratified(labels[pool], settings.images, rng)]
     source = data.test.images if data.wide is None else data.wide
-    side, crop = source.shape[1], inputs.preprocessing.crop
-    plan = plan_views(side, crop)
+    stored, crop = Size(*source.shape[1:3]), inputs.preprocessing.crop
+    plan = plan_views(stored, crop)
     found, still = through_views(inputs, source, images, plan)
     lowest, highest = compared_layers(inputs)
     kinds = tuple(data.classes[label] for label in labels[images])
     turned_alike = np.isin(kinds, symmetric)
     correct = still.guess == labels[images]
     examples = _choose_examples(labels[images], correct, turned_alike, rng)
-    rows = picture_views(side, crop)
+    rows = picture_views(stored, crop)
     shown = inputs.preprocessing.shown(np.asarray(source[images[examples]]))
     pixels = flat(shown)
-    tried = stratified(labels, settings.pixel_images, rng)
+    tried = pool[stratified(labels[pool], settings.pixel_images, rng)]
     return Result(
         curves=found,
         images=images,
@@ -118,20 +128,30 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
         turned_answers=answers_that_change(inputs, source, tried),
         top_layer=highest.number,
         first_layer=lowest.number,
+        several=data.several,
     )
 
 
-def _scenes(pictures: UInt8[np.ndarray, "example row column 3"], crop: int) -> UInt8[np.ndarray, "example side side 3"]:
-    """Pictures with the surroundings that transformations bring into view, mirrored where the scene is not known."""
-    margin = max(0, -(-(round(WIDER * crop) - pictures.shape[1]) // 2))
-    return np.pad(pictures, ((0, 0), (margin, margin), (margin, margin), (0, 0)), mode="reflect")
+def _each_once(split: Split, rng: np.random.Generator) -> Int[np.ndarray, " place"]:
+    """The places of all images; of one that stands for several classes, one of them at random: distances are between images."""
+    if split.images_of is None:
+        return np.arange(len(split))
+    order = rng.permutation(len(split))
+    return np.sort(order[np.unique(split.images_of[order], return_index=True)[1]])
+
+
+def _scenes(
+    pictures: UInt8[np.ndarray, "example row column 3"], crop: Size
+) -> UInt8[np.ndarray, "example side side 3"]:
+    """Squares with the surroundings that transformations bring into view, mirrored where the scene is not known."""
+    lengths, wanted = pictures.shape[1:3], round(WIDER * max(crop))
+    side = max(length + 2 * max(0, -(-(wanted - length) // 2)) for length in lengths)
+    margins = [((side - length) // 2, -((length - side) // 2)) for length in lengths]
+    return np.pad(pictures, ((0, 0), *margins, (0, 0)), mode="reflect")
 
 
 def _symmetric_classes(inputs: Inputs, settings: Settings) -> list[str]:
-    for name in settings.symmetric:
-        if name not in inputs.data.classes:
-            known = ", ".join(inputs.data.classes[:12]) + (", ..." if len(inputs.data.classes) > 12 else "")
-            raise UserError(f"INVARIANCE_SYMMETRIC={name}: no such class: name some of {known}")
+    check_symmetric(settings.symmetric, inputs.data.classes)
     return [*inputs.data_numbers.get("symmetric", []), *settings.symmetric]
 
 
@@ -254,13 +274,16 @@ class Line:
                 top,
                 rng,
                 range=STRAIGHT,
-                most=1.0,
+                unit=EXPLAINED,
+                bounds=OF_SHARE,
                 untested=self._untested(len(top), f"at layer {TOP}"),
             ),
             median_part(
                 f"{self.name}: R², layer {TOP} minus {FIRST}",
                 self.top[both] - first,
                 rng,
+                unit=STRAIGHTER,
+                bounds=OF_DIFFERENCE,
                 most=float(np.median(1 - first))
                 if len(first)
                 else 1.0,  # of no image can it be above 1 minus its layer 1's
@@ -269,7 +292,7 @@ class Line:
         ]
 
     def _untested(self, known: int, where: str) -> str:
-        if self.points < FEWEST:
+        if self.points < LINE:
             return f"the range has {self.points} points in one direction, and through two there is always a line"
         lacking = len(self.top) - known
         if 2 * lacking > len(self.top):
@@ -298,12 +321,22 @@ def _mean_curves(result: Result, rng: np.random.Generator) -> list[Part]:
     def parts(name: str, first: Statistic, top: Statistic) -> list[Part]:
         units = len(result.images)
         return [
-            weighted_part(f"{name}: R² of the mean curve, layer {TOP}", top, units, rng, range=STRAIGHT, most=1.0),
+            weighted_part(
+                f"{name}: R² of the mean curve, layer {TOP}",
+                top,
+                units,
+                rng,
+                range=STRAIGHT,
+                unit=EXPLAINED,
+                bounds=OF_SHARE,
+            ),
             weighted_part(
                 f"{name}: R² of the mean curve, layer {TOP} minus {FIRST}",
                 lambda weights: top(weights) - first(weights),
                 units,
                 rng,
+                unit=STRAIGHTER,
+                bounds=OF_DIFFERENCE,
             ),
         ]
 
@@ -314,30 +347,31 @@ def _mean_curves(result: Result, rng: np.random.Generator) -> list[Part]:
 def _answers(result: Result, rng: np.random.Generator) -> Part:
     """How often the most probable class is another one after a shift by one pixel (Azulay & Weiss 2019): not judged."""
     shares = result.turned_answers.mean(axis=1)
-    part = mean_part("most probable class changed by a shift of one pixel", shares, rng, unit=SHARE, most=1.0)
-    return replace(part, low=max(part.low, 0.0), high=min(part.high, 1.0))
+    return mean_part("most probable class changed by a shift of one pixel", shares, rng, unit=SHARE, bounds=OF_SHARE)
 
 
 def _stable(result: Result, rng: np.random.Generator) -> Verdict:
     claim = "output-stable"
     shift, scale, turn = (share_left(result, curve)[result.correct] for curve in ("translation", "scale", "rotation"))
     symmetric, beside = result.symmetric[result.correct], (_answers(result, rng),)
-    if len(symmetric) < 2:
-        why = f"the net gets {len(symmetric)} of the {len(result.images)} images right"
+    if len(symmetric) < FEWEST:
+        why = f"{FEWEST} images are needed that the net gets right, and there are {len(symmetric)} of {len(result.images)}"
         return replace(not_tested(claim, why), beside=beside)
     most = 1 - float(turn.mean())  # all of the probability is left
     parts = [
-        mean_part("shift minus rotation", shift - turn, rng, unit=LEFT, most=most),
-        mean_part("scale minus rotation", scale - turn, rng, unit=LEFT, most=most),
+        mean_part("shift minus rotation", shift - turn, rng, unit=LEFT, bounds=OF_DIFFERENCE, most=most),
+        mean_part("scale minus rotation", scale - turn, rng, unit=LEFT, bounds=OF_DIFFERENCE, most=most),
     ]
     name, alike, others = "rotation: symmetric minus other classes", turn[symmetric], turn[~symmetric]
-    if min(len(alike), len(others)) > 1:
-        third = difference_part(name, alike, others, rng, unit=LEFT, most=1 - float(others.mean()))
+    if min(len(alike), len(others)) >= FEWEST:
+        most = 1 - float(others.mean())
+        third = difference_part(name, alike, others, rng, unit=LEFT, bounds=OF_DIFFERENCE, most=most)
     else:
         why = (
             "no class is known to be rotationally symmetric: name some, INVARIANCE_SYMMETRIC="
             if not result.symmetric.any()
-            else f"the net gets {len(alike)} images of symmetric classes right and {len(others)} of others: two are needed"
+            else f"{FEWEST} images of each are needed that the net gets right: {len(alike)} are of symmetric classes, "
+            f"{len(others)} of others"
         )
         third = Part(name, 0.0, *UNBOUNDED, min(len(alike), len(others)), unit=LEFT, untested=why)
     return Verdict(claim, (*parts, third), beside=beside)
@@ -354,8 +388,9 @@ def numbers(result: Result) -> dict[str, Any]:
             {kind for kind, alike in zip(result.kinds, result.symmetric, strict=True) if alike}
         ),
         "wide": result.wide,
+        "several": result.several,
         "filled": "translation_filled" in result.curves,
-        "crop": result.crop,
+        "crop": result.crop.said,
         "first_layer": result.first_layer,
         "top_layer": result.top_layer,
         "largest_shift": int(result.curves["translation"].values.max()),
@@ -454,7 +489,8 @@ def _examples(result: Result) -> LineChart:
     ]
     return LineChart(
         title="How far the examples move",
-        caption="One curve for each example image. Rows: shifted up and down, scaled, turned. Columns: Euclidean distance "
+        caption="One curve for each example image. The images stand on the left beside the colours of their curves, moved "
+        "by what is said below them. Rows: shifted up and down, scaled, turned. Columns: Euclidean distance "
         f"of the feature vectors of layer {result.first_layer} and of layer {result.top_layer} from those of the "
         "untransformed image, and the probability of the true class. The letters are those of the paper's figure 5. "
         f"Look whether layer {result.first_layer} changes abruptly at the smallest transformation, and how the probability "
@@ -462,7 +498,9 @@ def _examples(result: Result) -> LineChart:
         alt=f"Nine charts, {len(names)} curves each. Probability of the true class when turned: {'; '.join(ends)}.",
         panels=_panels(result, lines, "distance"),
         letters=LETTERS,
-        moved=Moved(result.scenes, result.crop, ("shift",) * 3 + ("scale",) * 3 + ("turn",) * 3),
+        moved=Moved(
+            result.scenes, max(result.crop), ("shift",) * 3 + ("scale",) * 3 + ("turn",) * 3, ("a1", "b1", "c1")
+        ),
     )
 
 
@@ -557,7 +595,7 @@ def _table(result: Result) -> Table:
         title="Small transformations",
         caption=f"Mean distance over {len(result.images)} test images, as a share of the mean distance between different "
         f"images; shifts and turns are means over both directions. 5 of the paper's 224 px are {small_shift(result.crop)} of "
-        f"the {result.crop} px here. Resampling only: turned or scaled and back again, so interpolated twice.",
+        f"the {result.crop.rows} px here. Resampling only: turned or scaled and back again, so interpolated twice.",
         alt=f"A table of how far small transformations move layer {result.first_layer} and the top layer: "
         + "; ".join(f"{row['name']} {row['control']}: {cell(row['first'])} and {cell(row['top'])}" for row in rows)
         + ".",

@@ -12,8 +12,10 @@ from reportgen.analyses.invariance.curves import Curves
 from reportgen.analyses.invariance.geometry import Transformation, flat, transformed
 from reportgen.analyses.invariance.transformations import Plan
 from reportgen.base.progress import track
+from reportgen.base.size import Size
 from reportgen.data.decoding import Files, Some
 from reportgen.data.reading import one_ahead
+from reportgen.data.several import taken_for
 from reportgen.data.transforms import as_tensor
 from reportgen.look.inputs import Inputs
 from reportgen.nets.layers import PaperLayer, feature_vectors
@@ -29,7 +31,7 @@ class Seen:
     first: Any  # torch tensors "image feature"
     top: Any
     probability: Float[np.ndarray, " image"]  # of the true class
-    guess: Int[np.ndarray, " image"]
+    guess: Int[np.ndarray, " image"]  # see `reportgen.data.several.taken_for`
 
 
 def compared_layers(inputs: Inputs) -> tuple[PaperLayer, PaperLayer]:
@@ -39,7 +41,10 @@ def compared_layers(inputs: Inputs) -> tuple[PaperLayer, PaperLayer]:
 
 
 def responses(
-    inputs: Inputs, pixels: UInt8[np.ndarray, "image crop crop 3"], labels: Int[np.ndarray, " image"]
+    inputs: Inputs,
+    pixels: UInt8[np.ndarray, "image row column channel"],
+    labels: Int[np.ndarray, " image"],
+    shows: Int[np.ndarray, "image class"] | None = None,
 ) -> Seen:
     """Run the net on pictures and keep the feature vectors of both `compared_layers` and the true class's probability."""
 
@@ -53,18 +58,20 @@ def responses(
 
     lowest, highest, logits = map(torch.cat, zip(*by_batches(outputs, [as_tensor(pixels)]), strict=True))
     probabilities = inputs.as_probabilities(logits.numpy())
-    return Seen(lowest, highest, probabilities[np.arange(len(labels)), labels], probabilities.argmax(axis=1))
+    return Seen(lowest, highest, probabilities[np.arange(len(labels)), labels], taken_for(probabilities, labels, shows))
 
 
 def through_views(
     inputs: Inputs,
-    source: UInt8[np.ndarray, "stored side side 3"] | Files | Some,  # not `Images`: these are more than `images` names
+    source: UInt8[np.ndarray, "stored stored_row stored_column channel"]
+    | Files
+    | Some,  # not `Images`: these are more than `images` names
     images: Int[np.ndarray, " image"],
     plan: Plan,
 ) -> tuple[dict[str, Curves], Seen]:
     """Every image through every view, and as it is. What a view leaves as it was, pixel for pixel, counts as unmoved."""
 
-    still = transformed(Transformation(), source.shape[1], inputs.preprocessing.crop)
+    still = transformed(Transformation(), Size(*source.shape[1:3]), inputs.preprocessing.crop)
     found = {
         name: Curves(np.array([value for value, _ in views]), *(np.zeros((len(images), len(views))) for _ in range(3)))
         for name, views in plan.items()
@@ -73,15 +80,16 @@ def through_views(
     seen = []
     for start in range(0, len(images), inputs.batch):
         part = slice(start, min(start + inputs.batch, len(images)))
-        pixels, labels = flat(source[images[part]]), inputs.data.test.labels[images[part]]
-        untouched = still.of(pixels)
-        clean = responses(inputs, untouched, labels)
+        pixels, test = flat(source[images[part]]), inputs.data.test
+        labels, shows = test.labels[images[part]], None if test.shows is None else test.shows[images[part]]
+        untouched = still.of(pixels, source.shape[3])
+        clean = responses(inputs, untouched, labels, shows)
         seen.append(clean)
         what = f"move, scale and turn images {part.start + 1} to {part.stop} of {len(images)}"
-        shown = one_ahead(view.of(pixels) for _, _, view in views)
+        shown = one_ahead(view.of(pixels, source.shape[3]) for _, _, view in views)
         for (curves, place, _), pictures in zip(track(views, what, unit="view"), shown, strict=True):
             changed = (pictures != untouched).any(axis=(1, 2, 3))
-            now = responses(inputs, pictures, labels) if changed.any() else clean
+            now = responses(inputs, pictures, labels, shows) if changed.any() else clean
             for distance, vectors, before in ((curves.first, now.first, clean.first), (curves.top, now.top, clean.top)):
                 distance[part, place] = np.where(changed, (vectors - before).norm(dim=1).cpu().numpy(), 0)
             curves.probability[part, place] = np.where(changed, now.probability, clean.probability)

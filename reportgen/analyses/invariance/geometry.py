@@ -1,6 +1,6 @@
 """Shifting, scaling and turning pictures (Zeiler & Fergus 2013, section 4, figure 5) by sparse matrices.
 
-A view is what a square window shows after the scene behind it has moved. Each of its pixels is a weighted sum of at most
+A view is what a window shows after the scene behind it has moved. Each of its pixels is a weighted sum of at most
 four pixels of the picture (bilinear interpolation), so a view is a sparse matrix with one row for each of its pixels.
 Whole-pixel shifts, quarter turns and the untransformed view are exact copies, and multiplying matrices combines views.
 No picture is shrunk below its own resolution, so no low-pass filter is needed.
@@ -13,7 +13,8 @@ import numpy as np
 import scipy  # its parts load when they are first used
 from jaxtyping import Bool, Float, Float32, Int, UInt8
 
-from reportgen.data.transforms import inner
+from reportgen.base.size import Sides, Size
+from reportgen.data.transforms import window
 
 Number = float | int
 EXACT = 9  # decimals to which positions are rounded, in pixels: rounding errors must not cause interpolation
@@ -34,71 +35,74 @@ class Transformation:
 
 @dataclass(frozen=True)
 class View:
-    """The pixels of a window of `crop` by `crop` pixels, as weighted sums of the pixels of a square picture."""
+    """The pixels of a window, as weighted sums of the pixels of a picture."""
 
     weights: Any  # scipy's csr_array "view pixel": rows add up to 1
-    exposed: Bool[np.ndarray, "crop crop"]  # where the window looks beyond the picture and shows its mirror image
+    exposed: Bool[np.ndarray, "row column"]  # where the window looks beyond the picture and shows its mirror image
 
-    def of(self, pixels: Float32[np.ndarray, "pixel value"]) -> UInt8[np.ndarray, "image crop crop 3"]:
-        """What the window shows of pictures that `flat` returned."""
-        crop = len(self.exposed)
+    def of(
+        self, pixels: Float32[np.ndarray, "pixel value"], channels: int = 3
+    ) -> UInt8[np.ndarray, "image row column channel"]:
+        """What the window shows of pictures that `flat` returned, of so many channels."""
         shown = np.rint(self.weights @ pixels).astype(np.uint8)
-        return np.ascontiguousarray(shown.reshape(crop, crop, -1, 3).transpose(2, 0, 1, 3))
+        return np.ascontiguousarray(shown.reshape(*self.exposed.shape, -1, channels).transpose(2, 0, 1, 3))
 
 
-def flat(images: UInt8[np.ndarray, "image side side 3"]) -> Float32[np.ndarray, "pixel value"]:
+def flat(images: UInt8[np.ndarray, "image row column channel"]) -> Float32[np.ndarray, "pixel value"]:
     """Pictures as `View.of` takes them: a row for each pixel position, holding its colours in all pictures."""
-    return images.transpose(1, 2, 0, 3).reshape(images.shape[1] ** 2, -1).astype(np.float32)
+    return images.transpose(1, 2, 0, 3).reshape(images.shape[1] * images.shape[2], -1).astype(np.float32)
 
 
-def transformed(transformation: Transformation, side: int, crop: int) -> View:
-    """The centre window of `crop` pixels over pictures of `side` pixels, after the scene has moved behind it.
+def transformed(transformation: Transformation, picture: Sides, crop: Sides) -> View:
+    """The centre window of the size `crop` over pictures of another, after the scene has moved behind it.
 
     Beyond the picture the window shows the picture mirrored at its outermost pixels; `exposed` marks where.
     """
-    rows, columns = _places(transformation, side, crop)
-    exposed = (rows < 0) | (rows > side - 1) | (columns < 0) | (columns > side - 1)
-    return View(_bilinear(rows, columns, side), exposed)
+    stored = Size.of(picture)
+    rows, columns = _places(transformation, stored, Size.of(crop))
+    exposed = (rows < 0) | (rows > stored.rows - 1) | (columns < 0) | (columns > stored.columns - 1)
+    return View(_bilinear(rows, columns, stored), exposed)
 
 
-def filled(transformation: Transformation, side: int, crop: int) -> View:
+def filled(transformation: Transformation, picture: Sides, crop: Sides) -> View:
     """The control for the fill: the scene stays, and only the pixels that the move would expose change as they would then."""
-    view = transformed(transformation, side, crop)
+    view = transformed(transformation, picture, crop)
     fill = scipy.sparse.diags_array(view.exposed.ravel().astype(np.float32))
     stay = scipy.sparse.diags_array((~view.exposed).ravel().astype(np.float32))
-    still = transformed(Transformation(), side, crop).weights
+    still = transformed(Transformation(), picture, crop).weights
     return View((fill @ view.weights + stay @ still).tocsr(), view.exposed)
 
 
-def resampled(transformation: Transformation, side: int, crop: int) -> View:
+def resampled(transformation: Transformation, picture: Sides, crop: Sides) -> View:
     """The control for interpolation: scaled and turned, then back again, so that the scene ends where it was.
 
     Every pixel is interpolated twice; the transformation itself interpolates once. The shift is left out: it is a copy
     and needs no such control.
     """
     there = Transformation(scale=transformation.scale, degrees=transformation.degrees)
-    reach = there.scale * 2**0.5  # the intermediate picture must hold the window's content, at worst on the diagonal
-    between = crop + 2 * (1 + max(0, int(np.ceil(crop * (reach - 1) / 2))))  # larger by an even number: middles agree
-    back = transformed(Transformation(scale=1 / there.scale, degrees=-there.degrees), between, crop)
-    return View(
-        (back.weights @ transformed(there, side, between).weights).tocsr(), np.zeros((crop, crop), dtype=np.bool_)
-    )
+    window = Size.of(crop)
+    reach = there.scale * float(np.hypot(*window))  # the intermediate picture must hold the window's diagonal
+    # Larger by an even number of pixels, so that the middles agree.
+    between = Size(*(side + 2 * (1 + max(0, int(np.ceil((reach - side) / 2)))) for side in window))
+    back = transformed(Transformation(scale=1 / there.scale, degrees=-there.degrees), between, window)
+    return View((back.weights @ transformed(there, picture, between).weights).tocsr(), np.zeros(window, dtype=np.bool_))
 
 
 def _places(
-    transformation: Transformation, side: int, crop: int
-) -> tuple[Float[np.ndarray, "crop crop"], Float[np.ndarray, "crop crop"]]:
+    transformation: Transformation, picture: Size, crop: Size
+) -> tuple[Float[np.ndarray, "row column"], Float[np.ndarray, "row column"]]:
     """Row and column of the picture that each pixel of the window shows, as fractions of pixels."""
     radians = np.deg2rad(transformation.degrees % 360)
     # Rounded so that the cosine of a right angle is exactly 0 and a quarter turn maps pixels onto pixels.
     cosine, sine = (round(float(part), 15) / transformation.scale for part in (np.cos(radians), np.sin(radians)))
-    offset = np.arange(crop) - (crop - 1) / 2
-    y, x = (offset - transformation.down)[:, None], offset[None, :]
-    middle = inner(side, crop).start + (crop - 1) / 2  # of the untransformed window, which starts at a whole pixel
-    return np.round(middle + x * sine + y * cosine, EXACT), np.round(middle + x * cosine - y * sine, EXACT)
+    down, across = (np.arange(side) - (side - 1) / 2 for side in crop)
+    y, x = (down - transformation.down)[:, None], across[None, :]
+    # The middle of the untransformed window, which starts at a whole pixel.
+    row, column = (part.start + (side - 1) / 2 for part, side in zip(window(picture, crop), crop, strict=True))
+    return np.round(row + x * sine + y * cosine, EXACT), np.round(column + x * cosine - y * sine, EXACT)
 
 
-def _bilinear(rows: Float[np.ndarray, "crop crop"], columns: Float[np.ndarray, "crop crop"], side: int) -> Any:
+def _bilinear(rows: Float[np.ndarray, "row column"], columns: Float[np.ndarray, "row column"], picture: Size) -> Any:
     """The matrix that interpolates a picture at these positions."""
     above, left = np.floor(rows).astype(np.int64), np.floor(columns).astype(np.int64)
     down, across = (rows - above).ravel(), (columns - left).ravel()
@@ -108,10 +112,12 @@ def _bilinear(rows: Float[np.ndarray, "crop crop"], columns: Float[np.ndarray, "
         (above + 1, left, down * (1 - across)),
         (above + 1, left + 1, down * across),
     )
-    pixel = np.stack([mirrored(row, side) * side + mirrored(column, side) for row, column, _ in parts])
+    pixel = np.stack(
+        [mirrored(row, picture.rows) * picture.columns + mirrored(column, picture.columns) for row, column, _ in parts]
+    )
     share = np.stack([weight for *_, weight in parts]).astype(np.float32)
     view = np.broadcast_to(np.arange(rows.size), share.shape)
-    found = scipy.sparse.csr_array((share.ravel(), (view.ravel(), pixel.ravel())), shape=(rows.size, side**2))
+    found = scipy.sparse.csr_array((share.ravel(), (view.ravel(), pixel.ravel())), shape=(rows.size, picture.area))
     found.eliminate_zeros()  # a copied pixel then has a single entry
     return found
 

@@ -13,33 +13,37 @@ from jaxtyping import Bool, Int, UInt8
 
 from reportgen import probe
 from reportgen.base.progress import track
+from reportgen.base.size import Sides, Size
 from reportgen.data.decoding import Files, Some
 from reportgen.data.reading import one_ahead
-from reportgen.data.transforms import as_tensor, inner
+from reportgen.data.transforms import as_tensor, window
 from reportgen.look.inputs import Inputs
-from reportgen.look.probabilities import of_classes
+from reportgen.nets.probabilities import of_classes
 from reportgen.probe.memory import by_batches
 
 DIRECTIONS = {"down": (1, 0), "up": (-1, 0), "right": (0, 1), "left": (0, -1)}  # rows down, columns to the right
 
 
 def moved(
-    pictures: UInt8[np.ndarray, "image side side 3"], crop: int, down: int, right: int
-) -> UInt8[np.ndarray, "image crop crop 3"]:
+    pictures: UInt8[np.ndarray, "image stored_row stored_column channel"], crop: Sides, down: int, right: int
+) -> UInt8[np.ndarray, "image row column channel"]:
     """The centre window over pictures whose scene has moved by one pixel or none; a copy, nothing is interpolated.
 
     Where no pixel is known beyond the picture, it is mirrored at its outermost one.
     """
-    start, side = inner(pictures.shape[1], crop).start, pictures.shape[1]
-    lacking = 1 if start < 1 or start + crop + 1 > side else 0
-    padded = np.pad(pictures, ((0, 0), (lacking, lacking), (lacking, lacking), (0, 0)), mode="reflect")
-    top, left = start + lacking - down, start + lacking - right
-    return np.ascontiguousarray(padded[:, top : top + crop, left : left + crop])
+    inside = window(pictures.shape[1:3], Size.of(crop))
+    lacking = [
+        int(part.start < 1 or part.stop + 1 > side) for part, side in zip(inside, pictures.shape[1:3], strict=True)
+    ]
+    padded = np.pad(pictures, ((0, 0), *((more, more) for more in lacking), (0, 0)), mode="reflect")
+    moves = zip(inside, lacking, (down, right), strict=True)
+    rows, columns = (slice(part.start + more - by, part.stop + more - by) for part, more, by in moves)
+    return np.ascontiguousarray(padded[:, rows, columns])
 
 
 def answers_that_change(
     inputs: Inputs,
-    source: UInt8[np.ndarray, "stored side side 3"] | Files | Some,
+    source: UInt8[np.ndarray, "stored stored_row stored_column channel"] | Files | Some,
     images: Int[np.ndarray, " image"],
 ) -> Bool[np.ndarray, "image direction"]:
     """Whether the most probable class is another one, for each image and each of the four directions."""
@@ -49,7 +53,7 @@ def answers_that_change(
         found = probe.activations(inputs.graph, inputs.preprocessing.centre(some.to(inputs.device)), [name])[name]
         return of_classes(found.flatten(1).cpu().numpy(), inputs.reading).argmax(axis=1)
 
-    def answers(pixels: UInt8[np.ndarray, "image crop crop 3"]) -> Int[np.ndarray, " image"]:
+    def answers(pixels: UInt8[np.ndarray, "image row column channel"]) -> Int[np.ndarray, " image"]:
         return np.concatenate(list(by_batches(guesses, [as_tensor(pixels)])))
 
     starts = range(0, len(images), inputs.batch)

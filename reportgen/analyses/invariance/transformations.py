@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Int
 
 from reportgen.analyses.invariance.geometry import Number, Transformation, View, filled, resampled, transformed
+from reportgen.base.size import Sides, Size
 
 PAPER_SIDE = 224  # pixels: the paper's shifts are given for this size
 SHIFTS = np.arange(-60, 61, 5)  # pixels of the paper's size, positive is down
@@ -19,16 +20,16 @@ SMALL_SCALE, SMALL_TURN = 1.05, 5  # the small shift is the first of the SHIFTS
 COARSE_TURNS = np.array([30, 60, 120, 150, 210, 240, 300, 330])  # of the controls: quarter turns are copies
 COARSE_SCALES = np.array([SMALL_SCALE, 1.2, 1.4, 1.6, 1.8])  # of the controls, as above
 
-Way = Callable[[Transformation, int, int], View]
+Way = Callable[[Transformation, Sides, Sides], View]
 Plan = dict[str, list[tuple[float, View]]]  # for each curve what the images are looked at through: (value, view)
 
 
-def shifts(crop: int) -> Int[np.ndarray, " value"]:
-    """The paper's shifts in proportion to the image, in whole pixels, so that a shifted image is a copy."""
-    return np.unique(np.rint(SHIFTS * crop / PAPER_SIDE).astype(np.int64))
+def shifts(crop: Sides) -> Int[np.ndarray, " value"]:
+    """The paper's shifts in proportion to the image's rows, in whole pixels, so that a shifted image is a copy."""
+    return np.unique(np.rint(SHIFTS * Size.of(crop).rows / PAPER_SIDE).astype(np.int64))
 
 
-def small_shift(crop: int) -> int:
+def small_shift(crop: Sides) -> int:
     """5 px of 224 in proportion, in whole pixels."""
     return int(min(value for value in shifts(crop) if value > 0))
 
@@ -48,14 +49,14 @@ def turn(degrees: Number) -> Transformation:
     return Transformation(degrees=degrees)
 
 
-def plan_views(side: int, crop: int) -> Plan:
-    """The views of `crop` pixels over pictures of `side` pixels from which figure 5 and its controls are made.
+def plan_views(picture: Sides, crop: Sides) -> Plan:
+    """The views of the size `crop` over pictures of another from which figure 5 and its controls are made.
 
     The control for the fill is there where a transformation shows more than the pictures hold.
     """
 
     def views(way: Way, change: Callable[[Number], Transformation], values: Iterable[Any]) -> list[tuple[float, View]]:
-        return [(value, way(change(value), side, crop)) for value in map(float, values)]
+        return [(value, way(change(value), picture, crop)) for value in map(float, values)]
 
     every, small, either_way = shifts(crop), small_shift(crop), (-SMALL_TURN, SMALL_TURN)
     plan = {
@@ -78,7 +79,7 @@ def plan_views(side: int, crop: int) -> Plan:
     return plan
 
 
-def picture_views(side: int, crop: int) -> dict[str, View]:
+def picture_views(picture: Sides, crop: Sides) -> dict[str, View]:
     """What the example images are shown as."""
     most = int(shifts(crop)[-1])
     moves = {
@@ -91,8 +92,8 @@ def picture_views(side: int, crop: int) -> dict[str, View]:
         "turned by 90°": Transformation(degrees=90),
         "turned by 180°": Transformation(degrees=180),
     }
-    views = {name: transformed(move, side, crop) for name, move in moves.items()}
+    views = {name: transformed(move, picture, crop) for name, move in moves.items()}
     for name, short in ((f"{most} px down", f"fill: {most} px down"), ("turned by 40°", "fill: 40°")):
         if views[name].exposed.any():
-            views[short] = filled(moves[name], side, crop)
+            views[short] = filled(moves[name], picture, crop)
     return views

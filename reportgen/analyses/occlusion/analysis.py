@@ -11,8 +11,9 @@ from reportgen.analyses.occlusion import choose as choice
 from reportgen.analyses.occlusion import sweep as occlusions
 from reportgen.analyses.occlusion.figure import Occlusion
 from reportgen.analyses.occlusion.sweep import Example, Genuineness, Localisation, Sweep
-from reportgen.claims import PROBABILITY, SHARE, Part, Unit, Verdict, mean_part, not_tested
-from reportgen.data.transforms import inner
+from reportgen.base.size import Size
+from reportgen.claims import OF_DIFFERENCE, PROBABILITY, SHARE, Part, Unit, Verdict, mean_part, not_tested
+from reportgen.data.transforms import window
 from reportgen.figures.kinds import Figure, ImageGrid, Points, Scatter
 from reportgen.look.inputs import Inputs
 from reportgen.look.strongest import searched
@@ -30,7 +31,7 @@ class Result:
     """Examples, the sample, and what the sample says about the two claims; None where it cannot say anything."""
 
     classes: tuple[str, ...]
-    side: int  # of the net's input, pixels
+    side: Size  # of the net's input, pixels
     size: int  # side of the square, in the same pixels
     stride: int  # in the same pixels
     layer: int  # the layer whose maps are observed
@@ -43,22 +44,29 @@ class Result:
     genuineness: Genuineness | None
     gallery: UInt8[np.ndarray, "tile row column 3"] | None  # an image, the same image lit by what it costs, and so on
     refusal: str = ""  # why the layer's maps cannot be projected
+    several: bool = False  # whether an image may show several classes: it then stands once for each of them
     searched: str = "all validation images"  # where a map's strongest activations were looked for
 
 
 def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Result:
     """Slide the square over the examples in small steps, over the sample in large ones."""
+    pictures, inputs = inputs, inputs.each_label
     data, side = inputs.data, inputs.preprocessing.crop
     names = {"test": data.test.names, "val": data.val.names}
-    named = [choice.find_image(name, names) for name in settings.images]
-    size, stride = scaled(settings.size, side), scaled(settings.stride, side)
+    found = [choice.find_image(name, names) for name in settings.images]
+    named = [(split, index) for split, first in found for index in choice.of_one_name(names[split], first, EXAMPLES)]
+    size, stride = scaled(settings.size, min(side)), scaled(settings.stride, min(side))
     correct = np.flatnonzero(square.answers(inputs, data.test) == data.test.labels)
     objects = _objects(inputs)
-    chosen, rule = choice.choose(data.test.labels, correct, objects, EXAMPLES, rng)
-    shown = list(dict.fromkeys([*(("test", int(index)) for index in chosen), *named]))
-    sample = choice.sample(correct, objects, settings.sample, rng)
+    sample = choice.sample(correct, objects, settings.sample, rng, data.test.images_of)
     sweep = occlusions.sweep(inputs, sample, size, max(stride, size // 2)) if len(sample) else None
-    examples = occlusions.examples(inputs, shown, objects, size, stride)
+    usual = None
+    if sweep is not None:
+        kinds = min(EXAMPLES, len(np.unique(data.test.labels[correct])))
+        usual = choice.typical(data.test.labels, sweep.images, sweep.drops.max((1, 2)), kinds, rng)
+    chosen, rule = usual or choice.choose(data.test.labels, correct, objects, EXAMPLES, rng)
+    shown = list(dict.fromkeys([*(("test", int(index)) for index in chosen), *named]))
+    examples = occlusions.examples(inputs, pictures, shown, objects, size, stride)
     return Result(
         classes=data.classes,
         side=side,
@@ -69,17 +77,18 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
         examples={f"example{number}": example for number, example in enumerate(examples, start=1)},
         chosen=len(chosen),
         known=objects is not None,
+        several=data.several,
         sweep=sweep,
         localisation=None if sweep is None or objects is None else occlusions.localise(sweep, objects, size),
         genuineness=None if sweep is None else occlusions.genuineness(inputs, sweep, size, rng),
         gallery=None if sweep is None else occlusions.gallery(inputs, sweep, size),
         refusal=inputs.no_projection(square.watched(inputs).number),
-        searched=searched(len(data.val), data.name),
+        searched=searched(len(pictures.data.val), data.name),
     )
 
 
 def scaled(pixels: int, side: int) -> int:
-    """A length in pixels of the paper's input, converted to an input of this side; at least one pixel."""
+    """A length in pixels of the paper's input, converted to an input of this (shorter) side; at least one pixel."""
     return max(1, round(pixels * side / PAPER_SIDE))
 
 
@@ -88,8 +97,8 @@ def _objects(inputs: Inputs) -> Bool[np.ndarray, "image row column"] | None:
     stored = inputs.annotations.objects
     if stored is None:
         return None
-    inside = inner(stored.shape[1], inputs.preprocessing.crop)
-    return np.asarray(stored[:, inside, inside])
+    shown = np.asarray(stored[:, *window(stored.shape[1:3], inputs.preprocessing.crop)])
+    return shown if inputs.data.test.images_of is None else shown[inputs.data.test.images_of]
 
 
 def judge(result: Result, rng: np.random.Generator) -> list[Verdict]:
@@ -112,6 +121,7 @@ def _localises(result: Result, rng: np.random.Generator) -> Verdict:
                 found.on_object - found.on_background,
                 rng,
                 unit=PROBABILITY,
+                bounds=OF_DIFFERENCE,
                 most=1 - float(found.on_background.mean()),
             ),
             mean_part(
@@ -119,6 +129,7 @@ def _localises(result: Result, rng: np.random.Generator) -> Verdict:
                 found.hit - found.share,
                 rng,
                 unit=SHARE,
+                bounds=OF_DIFFERENCE,
                 most=1 - float(found.share.mean()),
             ),
         ),
@@ -174,11 +185,12 @@ def numbers(result: Result) -> dict[str, Any]:
     sweep, located, genuine = result.sweep, result.localisation, result.genuineness
     return {
         "size": result.size,
-        "side": result.side,
+        "side": result.side.said,
         "stride": result.stride,
         "layer": result.layer,
         "rule": result.rule,
         "objects_known": result.known,
+        "several": result.several,
         "whole": next((example.whole for example in result.examples.values()), ""),
         "sample": 0 if sweep is None else len(sweep.images),
         "sample_stride": None if sweep is None or len(sweep.tops) < 2 else int(sweep.tops[1] - sweep.tops[0]),
@@ -275,7 +287,7 @@ def figures(result: Result) -> dict[str, Figure]:
         panels.append(Points(f"activity of a map of layer {result.layer}", *labels, x, y))
         known = np.isfinite(result.genuineness.other_drop)
         if known.any():
-            labels = ("drop, another map's covered (%)", "drop, own projection covered (%)")
+            labels = ("drop, other map covered (%)", "drop, own projection covered (%)")
             x, y = result.genuineness.other_drop[known] * 100, result.genuineness.peak_drop[known] * 100
             panels.append(Points("own map against another", *labels, x, y))
     if panels:
@@ -302,15 +314,29 @@ def _caption(result: Result, example: Example, number: int) -> str:
         )
     return (
         f"{example.split.capitalize()} image {example.name}, chosen among {result.rule}. A grey square of {result.size} px "
-        f"slides over it in steps of {result.stride} px; (b), (d) and (e) show at each pixel the result with the square "
+        f"slides over it in steps of {result.stride} px; the maps show at each pixel the result with the square "
         f"centred there, and the pale image where no square is centred.{edge} (a) The square where it costs the true class "
         f"most. (b) Activity of map {example.map} of layer {result.layer}, which holds this image's largest activation, "
         f"summed over rows and columns, {AS_SHARE if example.clean_activation > 0 else NO_SHARE}. "
-        f"(c) {projected}. (d) Probability of the true class. (e) The most "
-        "probable class. In (b) and (d) the colours span the range of the values, but at least a tenth of the largest, so "
+        f"(c) {projected}. (d) Probability of the true class. {_last_panel(result, example)} "
+        "In (b) and (d) the colours span the range of the values, but at least a tenth of the largest, so "
         "read the numbers beside the bar; its arrow marks the clean image. Look whether (d) is dark on the object and "
         "nowhere else, and whether (b) is dark where the boxed projection shows structure."
     )
+
+
+def _last_panel(result: Result, example: Example) -> str:
+    """What panel (e) shows, which is drawn only where the most probable class is not the same everywhere."""
+    if result.several:
+        if (example.guesses == example.true).all():
+            return "That class is among the net's answers at all places, so there is no (e)."
+        return (
+            "(e) That class, where it is among as many most probable classes as the image shows; elsewhere the most probable one "
+            "that it does not show."
+        )
+    if (example.guesses == example.guesses.flat[0]).all():
+        return "The most probable class is the same at all places, so there is no (e)."
+    return "(e) The most probable class."
 
 
 def _figure7(result: Result, example: Example, caption: str) -> Occlusion:
@@ -325,9 +351,9 @@ def _figure7(result: Result, example: Example, caption: str) -> Occlusion:
     return Occlusion(
         title=f"{true}, under a grey square",
         caption=caption,
-        alt=f"Five panels. The net takes the clean image for {guess} and gives {true} "
+        alt=f"Panels in a row. The net takes the clean image for {guess} and gives {true} "
         f"{example.clean_probability:.0%}; with the square at {at} it is {example.probability.min():.0%}. {true} is not "
-        f"the most probable class at {lost:.0%} of the places. {_activity(example)}",
+        f"{'among the answers' if result.several else 'the most probable class'} at {lost:.0%} of the places. {_activity(example)}",
         image=example.image,
         outline=example.outline,
         size=result.size,
@@ -365,8 +391,9 @@ def _gallery(result: Result, tiles: UInt8[np.ndarray, "tile row column 3"], swee
         title="Lit by what it costs",
         caption=f"{len(shown)} of the {len(sweep.images)} images of the sample, each beside a copy lit by what covering it "
         "costs: a pixel is as bright as the mean drop of the true class's probability over all squares that cover it, from "
-        "nearly dark where covering costs nothing to full brightness at the largest drop. The number is the largest drop "
-        "that a single square causes. Look whether the object is lit, and which part of it.",
+        "nearly dark where covering costs nothing to full brightness at the largest such mean in any of these images: one "
+        "scale serves all. The number is the largest drop that a single square causes. Look whether the object is lit, and "
+        "which part of it.",
         alt="Pairs of an image and the same image lit where covering it lowers the true class's probability: "
         + ", ".join(f"{kind} {drop}" for kind, drop in zip(kinds, drops, strict=True))
         + ".",

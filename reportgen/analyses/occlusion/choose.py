@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 
 from reportgen.base.errors import UserError
 from reportgen.base.names import nearest
+from reportgen.data.sampling import turns
 
 
 def find_image(name: str, names: Mapping[str, Sequence[str]]) -> tuple[str, int]:
@@ -24,8 +25,13 @@ def find_image(name: str, names: Mapping[str, Sequence[str]]) -> tuple[str, int]
     known = [*names["test"], *names["val"]]
     raise UserError(
         f"IMAGES={name}: no test or validation image has that name{nearest(name, known)} "
-        "(write class/file, or val/class/file for a validation image)"
+        f"(write a name as {known[0]}, with val/ before it for a validation image)"
     )
+
+
+def of_one_name(names: Sequence[str], first: int, most: int) -> list[int]:
+    """The places of the first image of a name: as many as it shows classes, but no more than `most`."""
+    return [place for place, name in enumerate(names) if name == names[first]][:most]
 
 
 def inside_image(objects: Bool[np.ndarray, "image row column"]) -> Bool[np.ndarray, " image"]:
@@ -67,14 +73,49 @@ def choose(
     return np.array(chosen), rule
 
 
+def typical(
+    labels: Int[np.ndarray, " image"],
+    images: Int[np.ndarray, " sampled"],
+    drops: Float[np.ndarray, " sampled"],
+    count: int,
+    rng: np.random.Generator,
+) -> tuple[Int[np.ndarray, " chosen"], str] | None:
+    """A few images of a sample, of different classes, that show what covering usually costs; and the rule in words.
+
+    `drops`: the largest drop of the true class's probability that a square causes in each. The seed draws the classes; each
+    contributes the image whose drop is nearest to the sample's median. None where the sample has fewer classes than that.
+    """
+    kinds = np.unique(labels[images])
+    if len(kinds) < count:
+        return None
+    apart = np.abs(drops - np.median(drops))
+    chosen = []
+    for kind in rng.permutation(kinds)[:count]:
+        own = np.flatnonzero(labels[images] == kind)
+        chosen.append(images[own[apart[own].argmin()]])
+    rule = (
+        f"the {len(images):,} test images of the sample, which the net gets right, of different classes drawn by the seed: in "
+        "each class the image whose largest drop is nearest to the sample's median"
+    )
+    return np.array(chosen), rule
+
+
 def sample(
     pool: Int[np.ndarray, " candidate"],
     objects: Bool[np.ndarray, "image row column"] | None,
     count: int,
     rng: np.random.Generator,
+    images_of: Int[np.ndarray, " image"] | None = None,
 ) -> Int[np.ndarray, " drawn"]:
-    """`count` random images of the pool, in ascending order; those whose object is known are preferred."""
+    """`count` random images of the pool, in ascending order; those whose object is known are preferred.
+
+    Where an image stands for several classes (`images_of`: which image is at each place), it is drawn a second time only
+    when all have been drawn once: what is found for two classes of one image is not independent.
+    """
     shuffled = rng.permutation(pool)
+    if images_of is not None:
+        again = turns(images_of[shuffled], np.arange(len(shuffled)))
+        shuffled = shuffled[np.argsort(again, kind="stable")]
     if objects is not None:
         shuffled = shuffled[np.argsort(~objects[shuffled].any((1, 2)), kind="stable")]
     return np.sort(shuffled[:count])

@@ -4,6 +4,8 @@ Every map is drawn on the axes of the image: a pixel shows the result with the s
 where no square is centred, the image shows in pale grey.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +27,9 @@ from reportgen.figures.draw.style import (
     SKY,
     SMALL,
     SOFT,
-    TINY,
     VERMILLION,
     WIDTH,
+    box,
     house_style,
     new_figure,
     save_svg,
@@ -35,11 +37,12 @@ from reportgen.figures.draw.style import (
 )
 from reportgen.figures.draw.tiles import save_jpeg
 
-SIDE = 112.0  # points: of each panel
-LEFTS = (30.0, 184.0, 340.0)  # points: of the three columns
-HEAD, FOOT, BETWEEN = 16.0, 30.0, 40.0  # points: above, below and between the rows
-HEIGHT = 2 * SIDE + HEAD + FOOT + BETWEEN
-UPPER = FOOT + SIDE + BETWEEN  # points: bottom of the upper row
+LEFT = 24.0  # points left of the first panel, for the row numbers
+BAR = 40.0  # points right of a map of values, for its colour bar and the bar's numbers
+BETWEEN = 9.0  # points between two panels
+HEAD, FOOT = 30.0, 22.0  # points above the panels, for titles of two lines, and below, for the column numbers
+LINE = 13.0  # points between two lines below the panels
+IN_LINE = 4  # classes in a line of the legend
 COLOURS = colormaps["viridis"]  # lower values are darker, also in grey print and for colour-blind readers
 REGIONS = (BLUE, ORANGE, SKY, VERMILLION, GREEN, PURPLE, "#f0e442")  # the true class first
 REST = "#9aa3ab"  # all other classes together
@@ -48,39 +51,34 @@ GREY = (0.5, 0.5, 0.5)
 PALE = 0.25  # share of the image's contrast that is left in the margin
 ON_COLOUR = "#0b1a2a"  # text on colours: both stay the same in dark mode
 PIXELS = 4  # pixels of a drawn region for each pixel of the image: hatching needs the resolution
-ACTIVITY, PLAIN_ACTIVITY = "sum over the map (% of clean)", "sum over the map"
+ACTIVITY, PLAIN_ACTIVITY = "% of clean", "sum over the map"
 NARROWEST = 0.1  # share of the largest value that a scale spans at least: rounding must not look like a finding
 NAMED = 0.04  # share of the places from which a region is labelled
+
+ON_IMAGE = "on the image"  # the mark of axes in pixels of the image
 
 Picture = np.ndarray
 
 
 def occlusion_panels(figure: Occlusion, name: str, folder: Path) -> dict[str, Any]:
-    """Draw panels (a) to (e).
+    """Draw panels (a) to (e), the last only where the most probable class is not the same everywhere.
 
     For the interactive page the description adds: the `clean` image; the `panels` (positions of (a), (b), (d) and (e) in
-    the picture); `side` of the image and `size` of the square in pixels; `tops` and `lefts` of the square's places;
+    the picture); `sides` of the image (rows, columns) and `size` of the square in pixels; `tops` and `lefts` of the square's places;
     `classes`; and for each place the `probability` of the first class, the most probable class (`guesses`, an index into
     `classes`) and the activation of `map` as a share of the clean image's (None where that is not above zero).
     """
     with house_style():
-        picture = save_svg(compose_occlusion(figure), folder / f"{name}.svg")
+        canvas = compose_occlusion(figure)
+        picture = save_svg(canvas, folder / f"{name}.svg")
     clean = save_jpeg(figure.image, folder, f"{name}-clean.jpg")
     return {
         "picture": picture,
         "clean": clean,
         "files": [picture["file"], clean["file"]],
-        "panels": [
-            [
-                round(left / WIDTH, 5),
-                round(1 - (bottom + SIDE) / HEIGHT, 5),
-                round(SIDE / WIDTH, 5),
-                round(SIDE / HEIGHT, 5),
-            ]
-            for left, bottom in ((LEFTS[0], UPPER), (LEFTS[1], UPPER), (LEFTS[0], FOOT), (LEFTS[1], FOOT))
-        ],
+        "panels": [box(axes) for axes in canvas.axes if axes.get_gid() == ON_IMAGE],
         "map": int(figure.map),
-        "side": int(figure.image.shape[0]),
+        "sides": [int(side) for side in figure.image.shape[:2]],
         "size": int(figure.size),
         "tops": figure.tops.tolist(),
         "lefts": figure.lefts.tolist(),
@@ -94,31 +92,70 @@ def occlusion_panels(figure: Occlusion, name: str, folder: Path) -> dict[str, An
     }
 
 
+@dataclass(frozen=True)
+class Layout:
+    """Where the panels stand; points."""
+
+    side: float  # of each panel
+    below: float  # height of what stands below the panels
+    lefts: tuple[float, ...]  # of (a), (b), (c), (d) and, if it is drawn, (e)
+
+    @property
+    def height(self) -> float:
+        """Of the whole figure."""
+        return HEAD + self.side + self.below
+
+
+def layout(figure: Occlusion) -> Layout:
+    """The panels in one row, as in the paper; they are larger where (e) is left out."""
+    panels = 5 if changes(figure) else 4
+    side = (WIDTH - LEFT - 2 * BAR - (panels - 1) * BETWEEN) / panels
+    widths = (side, side + BAR, side, side + BAR, side)[:panels]
+    lefts = tuple(LEFT + sum(widths[:place]) + place * BETWEEN for place in range(panels))
+    lines = 1 + (-(-len(_legend_names(figure)) // IN_LINE) if changes(figure) else 0)
+    return Layout(side, FOOT + lines * LINE, lefts)
+
+
+def changes(figure: Occlusion) -> bool:
+    """Whether the square makes another class the most probable one anywhere."""
+    return len(np.unique(figure.guesses)) > 1
+
+
 def compose_occlusion(figure: Occlusion) -> Figure:
-    """The five panels as matplotlib's artists: (a) (b) (c) above (d) (e) and the legend."""
-    canvas = new_figure(WIDTH, HEIGHT)
-    upper, lower = UPPER, FOOT
-    true = shorten(figure.classes[0], 11)
-    covered = _axes(canvas, LEFTS[0], upper, "(a) where it costs most", figure)
+    """The panels as matplotlib's artists, in one row, with what (c) and (e) show in words below."""
+    at = layout(figure)
+    canvas = new_figure(WIDTH, at.height)
+    covered = _axes(canvas, at, 0, "(a) where it\ncosts most", figure)
     covered.imshow(_squares(_with_square(figure)), extent=_extent(figure), interpolation="none")
-    active = _axes(canvas, LEFTS[1], upper, f"(b) activity of map {figure.map}", figure)
+    active = _axes(canvas, at, 1, f"(b) activity of\nmap {figure.map}", figure)
     clean = figure.clean_activation
     if clean > 0:
         _values(canvas, active, figure, figure.activation / clean * 100, 100.0, ACTIVITY)
     else:  # a dead map, or one before its ReLU: there is nothing to be a share of
         _values(canvas, active, figure, figure.activation, clean, PLAIN_ACTIVITY)
-    _projections(canvas, LEFTS[2], upper, figure)
-    probable = _axes(canvas, LEFTS[0], lower, f"(d) probability of {true}", figure)
-    _values(canvas, probable, figure, 100 * figure.probability, 100 * figure.clean_probability, "probability (%)")
-    _regions(canvas, _axes(canvas, LEFTS[1], lower, "(e) most probable class", figure), figure)
+    _projections(canvas, at, figure)
+    probable = _axes(canvas, at, 3, f"(d) probability of\n{shorten(figure.classes[0], 16)}", figure)
+    _values(canvas, probable, figure, 100 * figure.probability, 100 * figure.clean_probability, "%")
+    if changes(figure):
+        _regions(canvas, at, _axes(canvas, at, 4, "(e) most\nprobable class", figure), figure)
     for axes in (covered, active, probable):
         _outline(axes, figure.outline)
+    others = ", ".join(shorten(source, 18) for source in figure.sources[1:4])
+    canvas.text(
+        LEFT / WIDTH,
+        (at.below - FOOT - LINE / 2) / at.height,
+        f"(c) boxed: in this image{'; others: in images of ' + others if others else ''}",
+        fontsize=SMALL,
+        va="center",
+    )
     return canvas
 
 
-def by_pixel(values: np.ndarray, tops: np.ndarray, lefts: np.ndarray, size: int, side: int) -> tuple[Picture, Picture]:
+def by_pixel(
+    values: np.ndarray, tops: np.ndarray, lefts: np.ndarray, size: int, image: Sequence[int]
+) -> tuple[Picture, Picture]:
     """For every pixel, the value at the place with the nearest centre, and whether that place is near enough to show."""
-    down, along = (_nearest(starts + size / 2, side) for starts in (tops, lefts))
+    down, along = (_nearest(starts + size / 2, side) for starts, side in zip((tops, lefts), image, strict=True))
     return values[np.ix_(down[0], along[0])], np.outer(down[1], along[1])
 
 
@@ -146,7 +183,7 @@ def _with_square(figure: Occlusion) -> Float[np.ndarray, "row column 3"]:
 
 def _squares(picture: Picture) -> Picture:
     """A picture enlarged, so that viewers that smooth pictures do not blur its pixels."""
-    factor = max(1, round(300 / picture.shape[0]))
+    factor = max(1, round(300 / max(picture.shape[:2])))
     return picture.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
@@ -155,18 +192,33 @@ def _extent(figure: Occlusion) -> tuple[float, float, float, float]:
     return 0, columns, rows, 0
 
 
-def _axes(canvas: Figure, left: float, bottom: float, title: str, figure: Occlusion) -> Axes:
+def _panel(figure: Occlusion, at: Layout, left: float) -> tuple[float, float, float, float]:
+    """Left, bottom, width and height of a panel of the image's shape, in the middle of its place; shares of the figure."""
+    return _inside(at, left, at.below, at.side, figure.image.shape)
+
+
+def _inside(
+    at: Layout, left: float, bottom: float, side: float, shape: Sequence[int]
+) -> tuple[float, float, float, float]:
+    """The place of a picture of this shape in the middle of a square; shares of the figure."""
+    rows, columns = shape[:2]
+    wide, tall = (side * length / max(rows, columns) for length in (columns, rows))
+    x, y = left + (side - wide) / 2, bottom + (side - tall) / 2
+    return x / WIDTH, y / at.height, wide / WIDTH, tall / at.height
+
+
+def _axes(canvas: Figure, at: Layout, panel: int, title: str, figure: Occlusion) -> Axes:
     """Axes in pixels of the image."""
-    axes = canvas.add_axes((left / WIDTH, bottom / HEIGHT, SIDE / WIDTH, SIDE / HEIGHT))
+    axes = canvas.add_axes(_panel(figure, at, at.lefts[panel]))
+    axes.set_gid(ON_IMAGE)
     rows, columns = figure.image.shape[:2]
     axes.set_title(title, fontsize=SMALL, pad=4)
     axes.set(xlim=(0, columns), ylim=(rows, 0), xticks=(0, columns), yticks=(0, rows))
-    axes.tick_params(length=2, labelsize=TINY, pad=2)
-    axes.set_xlabel("column (px)", fontsize=TINY, labelpad=-6)
-    if left == LEFTS[0]:
-        axes.set_ylabel("row (px)", fontsize=TINY, labelpad=-8)
-    else:  # the panel to the left has the same numbers, and its colour bar needs the room
-        axes.set_yticklabels([])
+    axes.tick_params(length=2, labelsize=SMALL, pad=2)
+    if panel:  # the first panel's numbers are those of all
+        axes.set(xticklabels=[], yticklabels=[])
+    else:
+        axes.set_xlabel("px", fontsize=SMALL, labelpad=-8)
     axes.grid(visible=False)
     for spine in axes.spines.values():
         spine.set_visible(True)
@@ -179,11 +231,11 @@ def _values(
     """A map of values by the square's centre, on its own scale; its colour bar marks the value of the clean image."""
     high = max(float(values.max()), clean) or 1e-12  # a dead map is all zeros, and a scale needs a range
     scale = Normalize(min(float(values.min()), high - NARROWEST * abs(high)), high)
-    spread, known = by_pixel(values, figure.tops, figure.lefts, figure.size, figure.image.shape[0])
+    spread, known = by_pixel(values, figure.tops, figure.lefts, figure.size, figure.image.shape[:2])
     picture = np.where(known[..., None] > 0, COLOURS(scale(spread))[..., :3], _pale(figure.image))
     axes.imshow(_squares(picture), extent=_extent(figure), interpolation="none")
     place = axes.get_position()
-    bar = canvas.add_axes((place.x1 + 5 / WIDTH, place.y0, 6 / WIDTH, place.height))
+    bar = canvas.add_axes((place.x1 + 5 / WIDTH, place.y0, 5 / WIDTH, place.height))
     steps = np.linspace(float(scale.vmin or 0), high, 256)
     bar.imshow(
         COLOURS(scale(steps))[:, None, :3],
@@ -195,8 +247,8 @@ def _values(
     bar.set(xlim=(0, 1), ylim=(steps[0], steps[-1]), xticks=())
     bar.yaxis.tick_right()
     bar.yaxis.set_label_position("right")
-    bar.set_ylabel(unit, fontsize=TINY, labelpad=2)
-    bar.tick_params(length=2, labelsize=TINY, pad=2)
+    bar.set_ylabel(unit, fontsize=SMALL, labelpad=1)
+    bar.tick_params(length=2, labelsize=SMALL, pad=2)
     bar.grid(visible=False)
     bar.annotate(
         "",
@@ -207,24 +259,21 @@ def _values(
     )
 
 
-def _projections(canvas: Figure, left: float, bottom: float, figure: Occlusion) -> None:
+def _projections(canvas: Figure, at: Layout, figure: Occlusion) -> None:
     """Panel (c): the map's projection in this image (boxed) and in others."""
-    gap, label = 5.0, 9.0
-    side = (SIDE - gap - label) / 2
-    across = side + (SIDE - 2 * side)
+    gap = 4.0
+    side = (at.side - gap) / 2
     for place, picture in enumerate(figure.projections[:4]):
         row, column = divmod(place, 2)
-        x, y = left + column * across, bottom + SIDE - side - row * (side + label + gap - 2)
-        axes = canvas.add_axes((x / WIDTH, y / HEIGHT, side / WIDTH, side / HEIGHT))
+        left, bottom = at.lefts[2] + column * (side + gap), at.below + at.side - side - row * (side + gap)
+        axes = canvas.add_axes(_inside(at, left, bottom, side, picture.shape))
         axes.imshow(_squares(picture / 255), interpolation="none", aspect="auto")
         axes.set(xticks=(), yticks=())
         axes.grid(visible=False)
         for spine in axes.spines.values():
             spine.set(visible=True, linewidth=1.8 if place == 0 else 0.6, color=INK if place == 0 else SOFT)
-        words = "this image" if place == 0 else shorten(figure.sources[place], 12)
-        axes.set_xlabel(words, fontsize=TINY, labelpad=1.5, weight="bold" if place == 0 else "normal")
         if place == 0:
-            axes.set_title(f"(c) map {figure.map}, projected", fontsize=SMALL, pad=4)
+            axes.set_title(f"(c) map {figure.map},\nprojected", fontsize=SMALL, pad=4)
 
 
 def pattern(kind: int, rows: int, columns: int) -> Bool[np.ndarray, "row column"]:
@@ -257,17 +306,22 @@ def _hatched(kinds_: Int[np.ndarray, "row column"]) -> Float[np.ndarray, "row co
     return picture
 
 
-def _regions(canvas: Figure, axes: Axes, figure: Occlusion) -> None:
+def _legend_names(figure: Occlusion) -> list[str]:
+    """The classes of panel (e); those beyond the palette share one entry."""
+    more = len(figure.classes) - PATTERNS
+    names = [shorten(name, 14) for name in figure.classes[:PATTERNS]]
+    return names + ([f"{more} other{'s' if more > 1 else ''}"] if more > 0 else [])
+
+
+def _regions(canvas: Figure, at: Layout, axes: Axes, figure: Occlusion) -> None:
     """Panel (e): the most probable class by place, and its legend."""
-    guesses = np.minimum(figure.guesses, PATTERNS)  # classes beyond the palette share one region
-    spread, known = by_pixel(guesses, figure.tops, figure.lefts, figure.size, figure.image.shape[0])
+    guesses = np.minimum(figure.guesses, PATTERNS)
+    spread, known = by_pixel(guesses, figure.tops, figure.lefts, figure.size, figure.image.shape[:2])
     large = spread.repeat(PIXELS, axis=0).repeat(PIXELS, axis=1)
     seen = known.repeat(PIXELS, axis=0).repeat(PIXELS, axis=1)[..., None] > 0
     pale = _pale(figure.image).repeat(PIXELS, axis=0).repeat(PIXELS, axis=1)
     axes.imshow(np.where(seen, _hatched(large), pale), extent=_extent(figure), interpolation="none")
-    names = [shorten(name, 18 if place else 13) for place, name in enumerate(figure.classes[:PATTERNS])]
-    more = len(figure.classes) - PATTERNS
-    names += [f"{more} other{'s' if more > 1 else ''}"] if more > 0 else []
+    names = _legend_names(figure)
     _outline(axes, figure.outline)
     for kind, name in enumerate(names):
         region = (spread == kind) & (known > 0)
@@ -276,34 +330,26 @@ def _regions(canvas: Figure, axes: Axes, figure: Occlusion) -> None:
         depth = distance_transform_edt(np.pad(region, 1))[1:-1, 1:-1]
         row, column = np.unravel_index(depth.argmax(), depth.shape)
         _label(axes, float(column) + 0.5, float(row) + 0.5, shorten(name, 9))
-    _legend(canvas, names, [float((guesses == kind).mean()) for kind in range(len(names))])
+    _legend(canvas, at, names, [float((guesses == kind).mean()) for kind in range(len(names))])
 
 
 def _label(axes: Axes, x: float, y: float, name: str) -> None:
     box = {"facecolor": "#ffffff", "alpha": 0.82, "linewidth": 0, "boxstyle": "round,pad=0.18"}
-    axes.text(x, y, name, ha="center", va="center", fontsize=TINY, color=ON_COLOUR, bbox=box, clip_on=True)
+    axes.text(x, y, name, ha="center", va="center", fontsize=SMALL, color=ON_COLOUR, bbox=box, clip_on=True)
 
 
-def _legend(canvas: Figure, names: list[str], shares: list[float]) -> None:
+def _legend(canvas: Figure, at: Layout, names: list[str], shares: list[float]) -> None:
     """The classes of panel (e), each with the share of places where it is the most probable."""
-    height, step = 9.0, 15.0
-    top = FOOT + SIDE - 12
-    canvas.text(
-        LEFTS[2] / WIDTH,
-        (FOOT + SIDE + 4) / HEIGHT,
-        "classes in (e), share of places",
-        fontsize=SMALL,
-        weight="bold",
-        va="bottom",
-    )
+    step, tall = (WIDTH - LEFT) / IN_LINE, 9.0
     for kind, (name, share) in enumerate(zip(names, shares, strict=True)):
-        bottom = top - kind * step
-        swatch = canvas.add_axes((LEFTS[2] / WIDTH, bottom / HEIGHT, 18 / WIDTH, height / HEIGHT))
-        swatch.imshow(_hatched(np.full((36, 72), kind)), aspect="auto", interpolation="none")
+        line, column = divmod(kind, IN_LINE)
+        left, middle = LEFT + column * step, at.below - FOOT - (line + 1.5) * LINE
+        swatch = canvas.add_axes((left / WIDTH, (middle - tall / 2) / at.height, 16 / WIDTH, tall / at.height))
+        swatch.imshow(_hatched(np.full((36, 64), kind)), aspect="auto", interpolation="none")
         swatch.set_axis_off()
         rounded = "< 1 %" if 0 < share < 0.01 else "> 99 %" if 0.99 < share < 1 else f"{100 * share:.0f} %"
-        words = f"{name}  {rounded}" + (" (true)" if kind == 0 else "")
-        canvas.text((LEFTS[2] + 24) / WIDTH, (bottom + height / 2) / HEIGHT, words, fontsize=SMALL, va="center")
+        words = f"{name}{' (true)' if kind == 0 else ''} {rounded}"
+        canvas.text((left + 20) / WIDTH, middle / at.height, words, fontsize=SMALL, va="center")
 
 
 def _outline(axes: Axes, outline: Bool[np.ndarray, "row column"]) -> None:

@@ -3,6 +3,7 @@
 A square is named by its first covered row and column of pixels; `size` is its side. Squares lie wholly inside the image.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,10 +73,10 @@ def pixel_map(
     size: int,
     tops: Int[np.ndarray, " top"],
     lefts: Int[np.ndarray, " left"],
-    side: int,
-) -> Float[np.ndarray, "side side"]:
-    """For every pixel of an image the mean value of the squares that cover it; 0 where none does."""
-    total, count = np.zeros((side, side)), np.zeros((side, side))
+    image: Sequence[int],
+) -> Float[np.ndarray, "row column"]:
+    """For every pixel of an image of so many rows and columns the mean value of the squares that cover it; 0 where none does."""
+    total, count = np.zeros(image), np.zeros(image)
     for top, row in zip(tops, values, strict=True):
         for left, value in zip(lefts, row, strict=True):
             total[top : top + size, left : left + size] += value
@@ -94,12 +95,12 @@ def overlap(one: Bool[np.ndarray, "row column"], other: Bool[np.ndarray, "row co
     return float((one & other).sum() / max((one | other).sum(), 1))
 
 
-def middle_square(area: int, side: int) -> Bool[np.ndarray, "side side"]:
+def middle_square(area: int, image: Sequence[int]) -> Bool[np.ndarray, "row column"]:
     """A square of about so many pixels in the middle of an image: where an object would be guessed without looking."""
-    length = min(round(area**0.5), side)
-    first = (side - length) // 2
-    mask = np.zeros((side, side), bool)
-    mask[first : first + length, first : first + length] = True
+    length = min(round(area**0.5), *image)
+    top, left = ((side - length) // 2 for side in image)
+    mask = np.zeros(image, bool)
+    mask[top : top + length, left : left + length] = True
     return mask
 
 

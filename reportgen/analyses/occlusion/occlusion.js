@@ -9,9 +9,10 @@ for (const figure of document.querySelectorAll(".figure.Occlusion")) {
   const readout = make(
     "p",
     { class: "readout", role: "status" },
-    "Slide over a picture, tap it, or focus it and use the arrow keys: what the net gives with the square at that place.",
+    "Move the square: slide over a picture, or use its arrow keys.",
   );
-  const centre = (start) => (start + data.size / 2) / data.side;
+  const [rows, columns] = data.sides;
+  const centre = (side) => (start) => (start + data.size / 2) / side;
   let row = Math.floor(data.tops.length / 2);
   let column = Math.floor(data.lefts.length / 2);
 
@@ -20,8 +21,8 @@ for (const figure of document.querySelectorAll(".figure.Occlusion")) {
     clean.hidden = false;
     data.panels.forEach(([x, y, width, height], panel) => {
       squares[panel].hidden = false;
-      const part = data.size / data.side;
-      place(squares[panel], [x + (width * left) / data.side, y + (height * top) / data.side, width * part, height * part]);
+      const square = [(width * data.size) / columns, (height * data.size) / rows];
+      place(squares[panel], [x + (width * left) / columns, y + (height * top) / rows, ...square]);
     });
     readout.replaceChildren(
       `Square on rows ${top} to ${top + data.size - 1}, columns ${left} to ${left + data.size - 1}: `,
@@ -36,8 +37,8 @@ for (const figure of document.querySelectorAll(".figure.Occlusion")) {
   function point(x, y) {
     const panel = data.panels.find(([left, top, width, height]) => x >= left && y >= top && x <= left + width && y <= top + height);
     if (!panel) return;
-    column = nearest(data.lefts.map(centre), (x - panel[0]) / panel[2]);
-    row = nearest(data.tops.map(centre), (y - panel[1]) / panel[3]);
+    column = nearest(data.lefts.map(centre(columns)), (x - panel[0]) / panel[2]);
+    row = nearest(data.tops.map(centre(rows)), (y - panel[1]) / panel[3]);
     show();
   }
 

@@ -13,11 +13,12 @@ from torch import Tensor
 
 from reportgen import probe
 from reportgen.data.dataset import Split
+from reportgen.data.several import taken_for
 from reportgen.look.inputs import Inputs
 from reportgen.look.pictures import grey_at_zero
-from reportgen.look.probabilities import of_classes
 from reportgen.look.strongest import convolutions, on_pixels
 from reportgen.nets.layers import PaperLayer
+from reportgen.nets.probabilities import of_classes
 
 
 def watched(inputs: Inputs) -> PaperLayer:
@@ -31,14 +32,14 @@ def image_of(inputs: Inputs, split: Split, index: int) -> Tensor:
 
 
 def answers(inputs: Inputs, split: Split) -> Int[np.ndarray, " image"]:
-    """The class that the net takes each image for."""
+    """The class that the net takes each image for: see `reportgen.data.several.taken_for`."""
     name = inputs.graph.output
 
-    def most_probable(batch: Tensor) -> np.ndarray:
+    def scores(batch: Tensor) -> np.ndarray:
         outputs = probe.activations(inputs.graph, batch, [name])[name].flatten(1).cpu().numpy()
-        return of_classes(outputs, inputs.reading).argmax(1)
+        return of_classes(outputs, inputs.reading)
 
-    return np.concatenate(list(inputs.each(most_probable, split)))
+    return taken_for(np.concatenate(list(inputs.each(scores, split))), split.labels, split.shows)
 
 
 @dataclass(frozen=True)

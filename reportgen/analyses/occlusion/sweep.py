@@ -11,7 +11,9 @@ from reportgen.analyses.occlusion import localisation as measure
 from reportgen.analyses.occlusion import square
 from reportgen.analyses.occlusion.square import Unit
 from reportgen.base.progress import track
+from reportgen.data.dataset import Split
 from reportgen.data.sampling import evenly
+from reportgen.data.several import taken_for
 from reportgen.look.inputs import Inputs
 from reportgen.look.sight import field_of
 from reportgen.look.squares import square_sums
@@ -129,14 +131,14 @@ def sweep(inputs: Inputs, images: Int[np.ndarray, " image"], size: int, stride: 
 
 def localise(sweep: Sweep, objects: Bool[np.ndarray, "image row column"], size: int) -> Localisation | None:
     """What covering the object costs, for each image of the sample where that can be told; None if for none."""
-    side, found = objects.shape[1], []
+    image, found = objects.shape[1:], []
     for index, drops, odds_lost in zip(sweep.images.tolist(), sweep.drops, sweep.odds_lost, strict=True):
         mask = objects[index]
         pointed = measure.pointing(drops, mask, size, sweep.tops, sweep.lefts)
         if pointed is None:
             continue
-        costly = measure.strong_part(measure.pixel_map(drops, size, sweep.tops, sweep.lefts, side))
-        middle = measure.middle_square(int(costly.sum()), side)
+        costly = measure.strong_part(measure.pixel_map(drops, size, sweep.tops, sweep.lefts, image))
+        middle = measure.middle_square(int(costly.sum()), image)
         overlaps = measure.overlap(costly, mask), measure.overlap(middle, mask)
         odds = measure.pointing(odds_lost, mask, size, sweep.tops, sweep.lefts)
         if odds is not None:  # so it is, for there are squares on the object and clear of it
@@ -233,12 +235,17 @@ def _another_map(
 
 
 def gallery(inputs: Inputs, sweep: Sweep, size: int) -> UInt8[np.ndarray, "tile row column 3"]:
-    """Some images of the sample, each followed by itself, lit where covering it costs most."""
-    tiles, side, shown = [], inputs.preprocessing.crop, in_gallery(sweep)
-    for index, drops in zip(sweep.images[shown].tolist(), sweep.drops[shown], strict=True):
-        picture = inputs.pixels(inputs.data.test, index)
-        cost = measure.pixel_map(drops, size, sweep.tops, sweep.lefts, side).clip(min=0)
-        light = DIM + (1 - DIM) * cost / cost.max() if cost.max() > measure.TIE else np.full(cost.shape, DIM)
+    """Some images of the sample, each followed by itself, lit by what covering it costs, all on one scale."""
+    shown = in_gallery(sweep)
+    pictures = [inputs.pixels(inputs.data.test, index) for index in sweep.images[shown].tolist()]
+    costs = [
+        measure.pixel_map(drops, size, sweep.tops, sweep.lefts, picture.shape[:2]).clip(min=0)
+        for drops, picture in zip(sweep.drops[shown], pictures, strict=True)
+    ]
+    most = max(float(cost.max()) for cost in costs)
+    tiles = []
+    for picture, cost in zip(pictures, costs, strict=True):
+        light = DIM + (1 - DIM) * cost / most if most > measure.TIE else np.full(cost.shape, DIM)
         tiles += [picture, (picture * light[..., None]).round().astype(np.uint8)]
     return np.stack(tiles)
 
@@ -250,22 +257,27 @@ def in_gallery(sweep: Sweep) -> Int[np.ndarray, " shown"]:
 
 def examples(
     inputs: Inputs,
+    pictures: Inputs,
     shown: Sequence[tuple[str, int]],
     objects: Bool[np.ndarray, "image row column"] | None,
     size: int,
     stride: int,
 ) -> list[Example]:
-    """Figure 7 of the images named by split ("test" or "val") and index; `objects` are those of the test images."""
+    """Figure 7 of the images named by split ("test" or "val") and index; `objects` are those of the test images.
+
+    `pictures`: the same, each image once, whatever it shows; a map's strongest activations are looked for among these.
+    """
     watched = square.watched(inputs).number
-    top = search(inputs, [watched], count=OTHERS + 1)[watched]
+    top = search(pictures, [watched], count=OTHERS + 1)[watched]
     return [
-        _example(inputs, where, index, top, objects, size, stride)
+        _example(inputs, pictures, where, index, top, objects, size, stride)
         for where, index in track(shown, "cover the examples", len(shown))
     ]
 
 
 def _example(
     inputs: Inputs,
+    pictures: Inputs,
     where: str,
     index: int,
     top: Top,
@@ -280,14 +292,15 @@ def _example(
     grid = square.slide(inputs, image, size, stride)
     true = int(split.labels[index])
     projections, sources = [square.projection(inputs, image, unit)], [data.classes[true]]
-    for other, place in _elsewhere(top, unit.map, index if where == "val" else -1):
-        projections.append(square.projection(inputs, square.image_of(inputs, data.val, other), place))
-        sources.append(data.classes[data.val.labels[other]])
+    own = -1 if where != "val" else index if split.images_of is None else int(split.images_of[index])
+    for other, place in _elsewhere(top, unit.map, own):
+        projections.append(square.projection(inputs, square.image_of(inputs, pictures.data.val, other), place))
+        sources.append(pictures.data.val.said(other, data.classes))
     return Example(
         name=split.names[index],
         split="test" if where == "test" else "validation",
         true=true,
-        guess=int(grid.clean.argmax()),
+        guess=int(_guesses(grid.clean[None, None], split, index)[0, 0]),
         image=inputs.pixels(split, index),
         outline=np.zeros(image.shape[1:], bool) if known is None else known[index],
         tops=grid.tops,
@@ -297,11 +310,18 @@ def _example(
         clean_activation=float(grid.clean_totals[unit.map]),
         probability=grid.covered[..., true],
         clean_probability=float(grid.clean[true]),
-        guesses=grid.covered.argmax(-1),
+        guesses=_guesses(grid.covered, split, index),
         projections=square.drawn(projections),
         sources=tuple(sources),
         whole=grid.whole,
     )
+
+
+def _guesses(covered: Float[np.ndarray, "top left class"], split: Split, index: int) -> Int[np.ndarray, "top left"]:
+    """What the net takes the image for under the square at each place: see `reportgen.data.several.taken_for`."""
+    scores = covered.reshape(-1, covered.shape[-1])
+    shows = None if split.shows is None else np.repeat(split.shows[[index]], len(scores), axis=0)
+    return taken_for(scores, np.repeat(split.labels[index], len(scores)), shows).reshape(covered.shape[:2])
 
 
 def _elsewhere(top: Top, map_: int, but: int) -> list[tuple[int, Unit]]:

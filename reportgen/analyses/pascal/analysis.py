@@ -11,19 +11,19 @@ from threadpoolctl import threadpool_limits
 
 from reportgen import probe
 from reportgen.analyses.pascal import Settings
-from reportgen.analyses.pascal.average_precision import UNCLEAR, average_precision
-from reportgen.analyses.pascal.one_against_rest import Scores, scores
+from reportgen.analyses.pascal.one_against_rest import scores
 from reportgen.base.progress import track
-from reportgen.claims import LEVEL, Verdict, jackknife_part, paper
+from reportgen.claims import LEVEL, Verdict, paper
 from reportgen.data.dataset import MultiSplit, Split
+from reportgen.data.voc import UNCLEAR
 from reportgen.figures.kinds import BarChart, Figure, ImageGrid, Table
 from reportgen.look.condensed import condensed
 from reportgen.look.inputs import Inputs
+from reportgen.look.precisions import precisions
 from reportgen.nets.layers import PaperLayer, feature_vectors
 
 TOP = 7  # the layer that is read
 SMALL = 2_000_000  # numbers: with fewer, several threads only wait for each other
-MOST_LEFT_OUT = 400  # test images that are left out in turn; of more, as many groups
 NO_BREAK = "\u00a0"
 
 
@@ -71,7 +71,7 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
             for column in track(range(len(found.classes)), "one class against the rest", unit="class")
         ]
     labels = found.test.labels.astype(np.int64)
-    precision, mean = precisions(ranked, labels, rng)
+    precision, mean = precisions(np.column_stack([one.ranking for one in ranked]), labels, rng)
     chosen = np.sort(rng.permutation(len(labels))[: settings.gallery])
     return Result(
         Ranking(
@@ -110,38 +110,6 @@ def _shows(classes: tuple[str, ...], labels: Int[np.ndarray, " class"]) -> str:
     clear = [classes[place] for place in np.flatnonzero(labels == 1)]
     unclear = [f"({classes[place]})" for place in np.flatnonzero(labels == UNCLEAR)]
     return ", ".join(clear + unclear) or "none of the classes"
-
-
-def precisions(
-    ranked: list[Scores], labels: Int[np.ndarray, "test class"], rng: np.random.Generator
-) -> tuple[Float[np.ndarray, "class 3"], Float[np.ndarray, " 3"]]:
-    """Average precision with the ends of its interval, for each class and for their mean; test images are left out in turn.
-
-    A class that nothing was learned of, or of which no test image is, has none (NaN), and the mean is over the others.
-    The jackknife, for a bootstrap would draw images twice: twins rank side by side, and the largest precision at any
-    later recall flatters a small sample anyhow. The interval is for the mean over test sets of this size.
-    """
-    images, classes = labels.shape
-    groups = min(images, MOST_LEFT_OUT)
-    group = rng.permutation(np.arange(images) % groups)
-    weights = np.vstack([np.ones(images), group != np.arange(groups)[:, None]])  # all images, and without each group
-    found = np.full((groups + 1, classes), np.nan)
-    for place, one in enumerate(ranked):
-        if np.isfinite(one.strength):
-            found[:, place] = average_precision(one.values, labels[:, place], weights)
-    precision = np.array([_with_ends(column) for column in found.T])
-    defined = np.isfinite(found[0])
-    return precision, _with_ends(found[:, defined].mean(axis=1)) if defined.any() else np.full(3, np.nan)
-
-
-def _with_ends(found: Float[np.ndarray, " group"]) -> Float[np.ndarray, " 3"]:
-    """The first number, and the ends of its interval by the others, which are without one group each."""
-    if np.isnan(found[0]):
-        return np.full(3, np.nan)
-    turned = np.arcsin(np.sqrt(np.clip(found, 0, 1)))  # near the ends of [0, 1] a precision cannot go both ways alike
-    part = jackknife_part("average precision", float(turned[0]), turned[1:])
-    low, high = np.sin(np.clip([part.low, part.high], 0, np.pi / 2)) ** 2
-    return np.array([found[0], low, high])
 
 
 def judge(result: Result, rng: np.random.Generator) -> list[Verdict]:

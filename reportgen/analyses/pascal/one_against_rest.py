@@ -9,7 +9,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
-from reportgen.analyses.pascal.average_precision import UNCLEAR, average_precision
+from reportgen.data.average_precision import average_precision
+from reportgen.data.voc import UNCLEAR
 
 GRID = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)  # of C, which weighs errors against the size of the weights
 PARTS = 3  # of the training images, each left out in turn to choose C
@@ -23,6 +24,11 @@ class Scores:
     strength: float  # the C that was chosen; NaN where nothing could be learned
     fits: int
     unfinished: int  # fits that had not converged when their iterations were spent
+
+    @property
+    def ranking(self) -> Float[np.ndarray, " test"]:
+        """By what the test images are ranked; NaN where nothing could be learned."""
+        return self.values if np.isfinite(self.strength) else np.full_like(self.values, np.nan)
 
 
 def scores(

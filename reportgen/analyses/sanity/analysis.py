@@ -18,7 +18,7 @@ from reportgen.figures.kinds import Figure, ImageGrid, LineChart, Panel, Series,
 from reportgen.look.inputs import Inputs
 from reportgen.look.pictures import cut, grey_at_zero
 from reportgen.look.sight import field_of
-from reportgen.look.strongest import convolutions, search
+from reportgen.look.strongest import box_of_view, convolutions, search
 from reportgen.nets.layers import PaperLayer
 from reportgen.probe import Graph
 from reportgen.probe.memory import halved
@@ -190,18 +190,17 @@ def _examples(
     """Pictures of some units of the highest layer, cut to their receptive fields, or whole where the image is smaller."""
     crop = inputs.preprocessing.crop
     if not chosen:
-        none, no_steps = np.zeros((0, crop, crop, 3), np.uint8), np.zeros((0, 1, crop, crop, 3), np.uint8)
+        none, no_steps = np.zeros((0, *crop, 3), np.uint8), np.zeros((0, 1, *crop, 3), np.uint8)
         return {"patches": none, "deconvnet": no_steps, "gradient": no_steps, "titles": ()}
     layer, units = chosen[-1]
     receptive = field_of(inputs, layer.number)
     shown = range(min(count, len(units)))
     places = zip(units.rows[: len(shown)], units.columns[: len(shown)], strict=True)
-    whole = (0, 0, crop, crop)
-    boxes = [receptive.box(int(row), int(column)) if receptive.size[0] < crop else whole for row, column in places]
+    boxes = [box_of_view(receptive, crop, int(row), int(column)) for row, column in places]
     val, classes = inputs.data.val, inputs.data.classes
     found: dict[str, Any] = {
         "patches": np.stack([cut(inputs.pixels(val, int(units.images[unit])), boxes[unit]) for unit in shown]),
-        "titles": tuple(f"map {units.maps[unit]}: {classes[val.labels[units.images[unit]]]}" for unit in shown),
+        "titles": tuple(f"map {units.maps[unit]}: {val.said(units.images[unit], classes)}" for unit in shown),
     }
     for method in METHODS:
         signed = np.stack([[cut(step[unit], boxes[unit]) for step in pictures[method]] for unit in shown])
@@ -264,14 +263,16 @@ def figures(result: Result) -> dict[str, Figure]:
             "rank",
             "Do the pictures say the same?",
             "rank correlation (1: equal)",
-            "Spearman’s rank correlation between a picture’s values (with signs, all colours) before and after",
+            "Spearman’s rank correlation between a picture’s values before and after",
+            "Values of all colours with their signs, within",
         ),
         "structure": _chart(
             result,
             "structure",
             "Do the pictures look the same?",
             "structural similarity (1: equal)",
-            "Structural similarity (SSIM) between the pictures as drawn, each at its own contrast, before and after",
+            "Structural similarity (SSIM) between the pictures as drawn before and after",
+            "Each picture at its own contrast, within",
         ),
         "table": _table(result),
     }
@@ -305,7 +306,7 @@ def _grid(result: Result, method: str, title: str) -> ImageGrid:
     )
 
 
-def _chart(result: Result, measure: str, title: str, label: str, what: str) -> LineChart:
+def _chart(result: Result, measure: str, title: str, label: str, what: str, how: str) -> LineChart:
     panels, spoken = [], []
     for start in result.starts.values():
         series = []
@@ -323,7 +324,7 @@ def _chart(result: Result, measure: str, title: str, label: str, what: str) -> L
         spoken.append(f"layer {start.number}: deconvnet {ends[0]:.2f}, gradient {ends[1]:.2f}")
     return LineChart(
         title=title,
-        caption=f"{what} as many layers as the horizontal axis says were randomised, from the unit’s own downwards, within "
+        caption=f"{what} as many layers as the horizontal axis says were randomised, from the unit’s own downwards. {how} "
         f"the unit’s receptive field; {_count(result)} of each layer, mean and middle half. Dashed: similarity to the trained "
         "net’s picture of another unit of the layer, at the same place of the same image. If a picture shows what the net "
         "learned, its curve falls towards zero; where a curve stays above the dashed line, randomising the net changes the "
@@ -347,21 +348,23 @@ def _table(result: Result) -> Table:
     printed = []
     for start in result.starts.values():
         for method in METHODS:
-            for measure, words in measures.items():
+            cells = []
+            for measure in measures:
                 values = getattr(getattr(start, method), measure)
                 other = getattr(getattr(start, f"{method}_other"), measure)
-                cells = (values[1].mean(), values[-1].mean(), other.mean())
-                printed.append(
-                    (f"{start.number}", method, words, *(_hundredths(round(cell, DIGITS)) for cell in cells))
-                )
+                means = (values[1].mean(), values[-1].mean(), other.mean())
+                own, all_, another = (_hundredths(round(mean, DIGITS)) for mean in means)
+                cells.append(f"{own}, {all_} ({another})")
+            printed.append((f"{start.number}", method, *cells))
     return Table(
         title="The same in numbers",
         caption="Similarity of the pictures to those of the trained net (1: equal) after the unit’s own layer was randomised, "
-        "after all layers down to the image were, and of another unit’s picture; means over the units. The ranks of magnitudes "
-        "(absolute values, summed over the colours) say only where a picture is strong. Every picture is strongest in the "
-        "middle of the receptive field, so they are far from 0 for any two pictures: compare them with those of another unit.",
-        alt=f"A table of {len(printed)} rows: layer, method and measure, with the similarities.",
-        columns=("layer", "method", "measure", "own layer random", "all layers random", "another unit"),
+        "after all layers down to the image were, and (in brackets) of another unit’s picture; means over the units. The ranks "
+        "of magnitudes (absolute values, summed over the colours) say only where a picture is strong. Every picture is "
+        "strongest in the middle of the receptive field, so they are far from 0 for any two pictures: compare them with those "
+        "of another unit.",
+        alt=f"A table of {len(printed)} rows, one for each layer and method: three similarities by each of three measures.",
+        columns=("layer", "method", *measures.values()),
         rows=tuple(printed),
     )
 

@@ -10,6 +10,7 @@ from reportgen import probe
 from reportgen.analyses.schematics import Settings
 from reportgen.analyses.schematics.figure import Architecture, DeconvnetLayer, LayerBox
 from reportgen.claims import Verdict
+from reportgen.data.several import right
 from reportgen.figures.kinds import Figure
 from reportgen.look.inputs import Inputs
 from reportgen.look.pictures import WholeImage, grey_at_zero
@@ -69,7 +70,7 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
             Named(item.number, item.map, item.features, item.weights, graph.shape(item.map)) for item in inputs.layers
         ),
         overridden=bool(inputs.nodes),
-        input_size=(3, graph.input_shape[1], graph.input_shape[2]),
+        input_size=(graph.input_shape[0], graph.input_shape[1], graph.input_shape[2]),
         step=None if refusal else _step(inputs, *pooled[0], rng),
         no_step=refusal,
     )
@@ -78,8 +79,9 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
 def _step(inputs: Inputs, layer: Any, pool: str, rng: np.random.Generator) -> Step:
     """Pass a correctly classified validation image up through the first pooled layer, and its strongest map down again."""
     val = inputs.data.val
-    right = np.flatnonzero((inputs.learned.logits.argmax(axis=1) == val.labels) & val.known)
-    index = int(rng.choice(right if len(right) else np.arange(len(inputs.data.val))))
+    found = right(inputs.learned.logits.argmax(axis=1), val.targets)
+    correct = np.flatnonzero(found & val.known)
+    index = int(rng.choice(correct if len(correct) else np.arange(len(inputs.data.val))))
     image = next(inputs.batches(inputs.data.val, np.array([index])))
     graph = inputs.graph
     rectified = probe.activations(graph, image, [layer.map])[layer.map][0].cpu()

@@ -23,7 +23,6 @@ from reportgen.figures.draw.style import (
     SMALL,
     SOFT,
     TEXT,
-    TINY,
     WIDTH,
     blank_axes,
     house_style,
@@ -135,7 +134,7 @@ def _enlarged(axes: Axes, figure: DeconvnetLayer, bottom: float) -> None:
         corner = (small - wide / 2 + area[1] * scale, bottom + (SIDE + tall) / 2 - area[2] * scale)
         length = (area[2] - area[0]) * scale
         axes.add_patch(Rectangle(corner, length, length, fill=False, edgecolor=CYCLE[1], linewidth=0.8))
-    axes.text(WIDTH / 2, bottom + side + 4, "framed, enlarged", ha="center", va="bottom", fontsize=TINY, color=SOFT)
+    axes.text(WIDTH / 2, bottom + side + 4, "framed, enlarged", ha="center", va="bottom", fontsize=SMALL, color=SOFT)
 
 
 def _say(axes: Axes, centre: float, bottom: float, lines: tuple[str, ...]) -> None:
@@ -166,7 +165,7 @@ def _step(axes: Axes, centre: float, middle: float, text: str) -> None:
             linewidth=0.8,
         )
     )
-    axes.text(centre, middle - 0.5, text, ha="center", va="center", fontsize=TINY + 0.5)
+    axes.text(centre, middle - 0.5, text, ha="center", va="center", fontsize=SMALL)
 
 
 def _chain(axes: Axes, x: float, places: tuple[float, ...], up: bool) -> None:
@@ -256,19 +255,21 @@ def _detail(axes: Axes, figure: DeconvnetLayer, top: float) -> None:
         arrow(axes, (start + 4, level), (end - 4, level))
         for number, line in enumerate(lines):
             y = level + 8 + (len(lines) - number - 1) * 8
-            axes.text((start + end) / 2, y, line, ha="center", va="bottom", fontsize=TINY, color=SOFT)
+            axes.text((start + end) / 2, y, line, ha="center", va="bottom", fontsize=SMALL, color=SOFT)
     shown = f"rows {area[0]}-{area[2] - 1}, columns {area[1]}-{area[3] - 1} of map {figure.map} ({width} wide)"
     notes = (
         f"{shown[0].upper()}{shown[1:]}; colours pair each maximum with its place.",
         "Pale numbers belong to windows beside these. One place can be the maximum of several windows: they add up.",
     )
     for number, line in enumerate(notes):
-        axes.text(0, base - tall - 7 - 9 * number, line, fontsize=TINY, color=SOFT, va="top")
+        axes.text(0, base - tall - 7 - 9 * number, line, fontsize=SMALL, color=SOFT, va="top")
 
 
 def _numbers(values: np.ndarray, largest: float) -> list[list[str]]:
-    places = 0 if largest >= 100 else 1 if largest >= 10 else 2
-    return [["0" if value == 0 else f"{value:.{places}f}" for value in line] for line in values]
+    places = 0 if largest >= 10 else 1 if largest >= 1 else 2
+    return [
+        ["0" if value == 0 else f"{value:.{places}f}".removeprefix("0") or "0" for value in line] for line in values
+    ]
 
 
 def _grid(
@@ -296,7 +297,7 @@ def _grid(
                 text,
                 ha="center",
                 va="center",
-                fontsize=TINY - 0.3,
+                fontsize=SMALL,
                 color=SOFT if colour is None else DARK_TEXT if colour in PALE else LIGHT_TEXT,
                 weight="bold" if colour else "normal",
             )

@@ -18,7 +18,6 @@ from reportgen.figures.draw.style import (
     INK,
     SMALL,
     SOFT,
-    TINY,
     WIDTH,
     blank_axes,
     house_style,
@@ -29,8 +28,8 @@ from reportgen.figures.draw.style import (
 
 INPUT = 62.0  # points: side of the input image
 SHELF = 92.0  # points: height of the tallest box
-LINE = 8.4  # points between lines of tiny text
-CHARACTER = 3.6  # points: approximate width of a tiny character
+LINE = 10.0  # points between lines of small text
+CHARACTER = 4.5  # points: approximate width of a small character
 STEEP = (0.8, 0.55)  # direction in which a box's depth is drawn: points to the right and up
 
 
@@ -64,23 +63,24 @@ def compose_architecture(figure: Architecture) -> Figure:
         arrow(axes, (before + 1.5, middle), (left - 1.5, middle))
         before = right
         axes.text(centre, height - 5, shorten(box.name, wide), ha="center", va="top", fontsize=SMALL, weight="bold")
-        axes.text(centre, ground - 2, _shape(box), ha="center", va="top", fontsize=TINY)
+        axes.text(centre, ground - 2, _shape(box), ha="center", va="top", fontsize=SMALL)
         sees = "sees all" if box.receptive_field is None else f"sees {box.receptive_field} px"
         sees = sees if box.known else ""
         framed = box.receptive_field is not None and box.receptive_field <= max(figure.input_size[1:])
         colour = CYCLE[place % len(CYCLE)] if framed else SOFT
-        axes.text(centre, ground - 2 - LINE, sees, ha="center", va="top", fontsize=TINY, color=colour)
+        axes.text(centre, ground - 2 - LINE, sees, ha="center", va="top", fontsize=SMALL, color=colour)
         for number, line in enumerate(words[place]):
             y = ground - 6 - LINE * (number + 2)
-            axes.text(centre, y, line, ha="center", va="top", fontsize=TINY, color=SOFT)
+            axes.text(centre, y, line, ha="center", va="top", fontsize=SMALL, color=SOFT)
     return canvas
 
 
 def _lines(operations: tuple[str, ...], wide: int) -> list[str]:
     lines = []
     for operation in operations:
-        said = textwrap.wrap(times(shorten(operation, 80)), wide, break_on_hyphens=False) or [""]
-        lines += [line.rstrip(",") for line in said]
+        text = times(shorten(operation, 80)).replace("stride ", "stride\u00a0").replace("normalisation", "norm.")
+        said = textwrap.wrap(text, wide, break_on_hyphens=False) or [""]
+        lines += [line.rstrip(",").replace("\u00a0", " ") for line in said]
     return lines
 
 
@@ -124,10 +124,10 @@ def _input(
         )
     axes.text(INPUT / 2, height - 5, "image", ha="center", va="top", fontsize=SMALL, weight="bold")
     text = f"{size[1]}×{size[2]}×{size[0]}"
-    axes.text(INPUT / 2, ground - 2, text, ha="center", va="top", fontsize=TINY)
+    axes.text(INPUT / 2, ground - 2, text, ha="center", va="top", fontsize=SMALL)
     for number, line in enumerate(("squares: what", "one value of a", "layer sees")):
         y = ground - 6 - LINE * (number + 2)
-        axes.text(INPUT / 2, y, line, ha="center", va="top", fontsize=TINY, color=SOFT)
+        axes.text(INPUT / 2, y, line, ha="center", va="top", fontsize=SMALL, color=SOFT)
 
 
 def _box(axes: Axes, box: LayerBox, side: int, centre: float, middle: float, step: float) -> tuple[float, float]:

@@ -21,5 +21,15 @@ ANALYSIS = Analysis(
     "trained",
     "The net and its data",
     Settings,
-    figures=("gallery", "curves", "class_accuracy", "confusion", "mistakes"),
+    figures=(
+        "gallery",
+        "curves",
+        "class_accuracy",
+        "confusion",
+        "mistakes",
+        "precision",
+        "classes",
+        "together",
+        "said",
+    ),
 )

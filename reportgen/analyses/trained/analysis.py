@@ -6,9 +6,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from reportgen.analyses.trained import Settings
+from reportgen.analyses.trained import Settings, several
 from reportgen.analyses.trained.departures import Departure, departures
+from reportgen.analyses.trained.several import Several
+from reportgen.base.size import Size
 from reportgen.claims import Verdict
+from reportgen.data.several import answerable
+from reportgen.data.several import right as first_right
+from reportgen.data.voc import ABSENT
 from reportgen.figures.kinds import BarChart, Figure, Heatmap, ImageGrid, LineChart, Panel, Series
 from reportgen.look.inputs import Inputs
 
@@ -33,12 +38,15 @@ class Result:
     top1: float | None
     labelled: int  # images whose class is known
     net_classes: int  # how many classes the net distinguishes
+    several: Several | None = None  # where an image may show several classes; confusion and accuracy are empty then
     departures: tuple[Departure, ...] = ()  # from the paper's protocol; of a net that was trained here
 
 
 def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Result:
     """Read the results of training and choose the pictures."""
     data = inputs.data
+    if data.several:
+        return _of_several(inputs, settings, rng)
     probabilities, labels, known = inputs.probabilities, data.val.labels, data.val.known
     guesses = probabilities.argmax(axis=1)
     right = (guesses == labels)[known]
@@ -83,11 +91,46 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
     )
 
 
+def _of_several(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Result:
+    """The same of images each of which may show several classes."""
+    data, probabilities, shows = inputs.data, inputs.probabilities, inputs.data.val.targets
+    gallery = data.val if inputs.loaded else data.train
+    chosen = np.sort(rng.permutation(len(gallery))[: settings.gallery_classes])
+    guesses = np.where(shows == ABSENT, probabilities, -np.inf).argmax(
+        axis=1
+    )  # of classes that the image does not show
+    sure = probabilities[np.arange(len(guesses)), guesses]
+    wrong = np.flatnonzero((shows == ABSENT).any(axis=1) & (sure >= several.SURE))
+    wrong = wrong[np.argsort(-sure[wrong], kind="stable")][: settings.mistakes]
+    known = answerable(shows)
+    right = first_right(probabilities.argmax(axis=1), shows)[known]
+    return Result(
+        classes=(),
+        gallery=inputs.preprocessing.shown(np.asarray(gallery.images[chosen])),
+        gallery_classes=(),
+        gallery_titles=tuple(gallery.said(index, data.classes) for index in chosen.tolist()),
+        gallery_trained_on=not inputs.loaded,
+        confusion=np.zeros((0, 0), np.int64),
+        accuracy={},
+        history=_history(inputs),
+        mistakes=inputs.preprocessing.shown(np.asarray(data.val.images[wrong])),
+        mistake_titles=tuple(
+            f"{data.val.said(index, data.classes)}, not {data.classes[guesses[index]]} ({sure[index]:.0%})"
+            for index in wrong.tolist()
+        ),
+        top1=float(right.mean()) if len(right) else None,
+        labelled=len(right),
+        net_classes=len(data.classes),
+        several=several.measure(probabilities, shows, data.classes, rng),
+        departures=_departures(inputs),
+    )
+
+
 def _departures(inputs: Inputs) -> tuple[Departure, ...]:
     net = inputs.net_numbers
     if net.get("architecture") is None:  # it was loaded, or is none of the paper's
         return ()
-    size, images = inputs.data.train.images.shape[1], len(inputs.data.train)
+    size, images = Size(*inputs.data.train.images.shape[1:3]).said, len(inputs.data.train)
     return tuple(departures(net["recipe_settings"], net["architecture"], size, images))
 
 
@@ -134,11 +177,13 @@ def numbers(result: Result) -> dict[str, Any]:
     history = result.history
     return {
         "top1": result.top1,
-        "chance": 1 / result.net_classes,
+        "chance": result.several.guessing if result.several else 1 / result.net_classes,
+        "several": several.numbers(result.several) if result.several else None,
         "class_accuracy": of_class,
         "best_class": max(of_class, key=lambda name: of_class[name], default=None),
         "worst_class": min(of_class, key=lambda name: of_class[name], default=None),
         "most_confused": confused,
+        "as_confused": int((off == off.max()).sum()) if confused else 0,  # pairs of classes mistaken as often
         "mistakes": len(result.mistake_titles),
         "validation_images": result.labelled,
         "shown_classes": len(result.classes),
@@ -161,14 +206,19 @@ def figures(result: Result) -> dict[str, Figure]:
     found: dict[str, Figure] = {"gallery": _gallery(result)}
     if result.history:
         found["curves"] = _curves(result)
+    if result.several:
+        found |= several.figures(result.several)
     if _enough(result):
         found["class_accuracy"] = _class_accuracy(result)
         found["confusion"] = _matrix(result)
     if result.mistake_titles:
         found["mistakes"] = ImageGrid(
             title="The most confident mistakes",
-            caption="Validation images that the net gets wrong, the most confident mistakes first: the true class, the "
-            "class it was taken for, and the probability that the net gave to the latter.",
+            caption="Validation images of which the net says a class that they do not show, the most confident mistakes first: "
+            "what they show, what they do not, and the probability that the net gave to that."
+            if result.several
+            else "Validation images that the net gets wrong, the most confident mistakes first: the true class, the class it was "
+            "taken for, and the probability that the net gave to the latter.",
             alt="Wrongly classified images: " + "; ".join(result.mistake_titles) + ".",
             images=result.mistakes,
             columns=min(6, len(result.mistake_titles)),
@@ -200,10 +250,12 @@ def _matrix(result: Result) -> Heatmap:
 def _gallery(result: Result) -> ImageGrid:
     if not result.gallery_classes:
         return ImageGrid(
-            title="What the net is shown",
+            title="What the net was trained on" if result.gallery_trained_on else "What the net is shown",
             caption=f"{len(result.gallery)} of the images, drawn at random. Below each stands "
             + (
-                "its class."
+                "what it shows."
+                if result.several
+                else "its class."
                 if result.accuracy
                 else "what the net takes it for, with its probability: they have no labels."
             ),
@@ -241,13 +293,18 @@ def _curves(result: Result) -> LineChart:
     first, last = (result.history["validation_accuracy"][place] for place in (0, -1))
     return LineChart(
         title="How training went",
-        caption="Cross-entropy and accuracy after each epoch. Training values are means over the epoch, on random crops "
+        caption=(
+            "Binary cross-entropy, summed over the classes, and how often the first guess is one of the image's classes"
+            if result.several
+            else "Cross-entropy and accuracy"
+        )
+        + " after each epoch. Training values are means over the epoch, on random crops "
         "and with dropout, so their accuracy can lie below that on the validation images, which is measured on centre "
         "crops without dropout.",
         alt=f"Two curves over {len(epochs)} epochs: validation accuracy goes from {first:.0%} to {last:.0%}.",
         panels=(
             panel("loss", "cross-entropy (nats)", 1.0, None),
-            panel("accuracy", "accuracy (%)", 100.0, (0.0, 100.0)),
+            panel("accuracy", "first guess right (%)" if result.several else "accuracy (%)", 100.0, (0.0, 100.0)),
         ),
     )
 

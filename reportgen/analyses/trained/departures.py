@@ -14,10 +14,10 @@ class Departure(NamedTuple):
     here: str
 
 
-def departures(recipe: Mapping[str, Any], net: Mapping[str, Any], size: int, images: int) -> Iterator[Departure]:
+def departures(recipe: Mapping[str, Any], net: Mapping[str, Any], size: int | str, images: int) -> Iterator[Departure]:
     """Every difference between the paper's protocol and a training by `recipe` of the architecture `net`.
 
-    `size`: side of the stored images, pixels; `images`: training images.
+    `size`: of the stored images, pixels, as `Size.said`; `images`: training images.
     """
     crop = net["input_size"]
     if (size, crop) != (256, 224):

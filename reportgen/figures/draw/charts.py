@@ -1,5 +1,7 @@
 """Curves, bars and matrices."""
 
+import textwrap
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from reportgen.figures import kinds
+from reportgen.figures.draw import moved as moved_images
 from reportgen.figures.draw.style import (
     BLUE,
     CYCLE,
@@ -20,7 +23,6 @@ from reportgen.figures.draw.style import (
     SMALL,
     SOFT,
     TEXT,
-    TINY,
     WIDTH,
     box,
     house_style,
@@ -30,12 +32,16 @@ from reportgen.figures.draw.style import (
 )
 from reportgen.figures.draw.tiles import GRID_LARGEST, enlarge, save_jpeg
 
-SINGLE = 330  # points: width of a chart with one panel
-PANEL_HEIGHT = 175
+SINGLE = 320  # points: width of a chart with one panel
+PANEL_HEIGHT = 138  # points: of each of several rows of panels
+ALONE_HEIGHT = 170  # points
+LABEL = 25  # characters of a line of a vertical axis' label, which is as long as the axis is high
 MARKED = 16  # most points of a curve that are all marked; among several curves, longer ones have some marks
-PRINTED = 20  # most rows and columns of a matrix whose values are printed
-NAMED = 60  # most rows and columns of a matrix, or bars, whose names are printed
-TALLEST = 560  # points: height of a chart with too many bars to name
+PRINTED_CELL = 17.0  # points: side of the smallest cell of a matrix in which a value can be read
+NAME_STEP = 9.5  # points between two names that can be read
+NAMED = 60  # most bars whose names are printed, and most rows and columns of a matrix of which some are
+TALLEST = 520  # points: height of a chart with too many bars to name
+IMAGES = 0.75  # width of a column of images, as a share of a panel's
 BLUES = LinearSegmentedColormap.from_list("blues", ["#f3f7fb", "#a9cbe6", "#4b93c7", "#11568f", "#062b52"])
 
 
@@ -43,16 +49,19 @@ def line_chart(figure: kinds.LineChart, name: str, folder: Path) -> dict[str, An
     """Draw curves, up to three panels in a row, four as two rows of two.
 
     For a page that follows the pointer, the description adds `panels`, the place and the curves of each; and if the chart
-    has scenes, `moved`, a picture with all of them in a row, each `tile` pixels wide and high.
+    has scenes, `moved`, a picture with all of them in a row, each `tile` pixels wide and high. For paper, which may break
+    between them, it adds `rows`, a picture of each row of panels, if there are several; the page does not
+    show them, so they are not among its `files`.
     """
     with house_style():
         canvas = compose_lines(figure)
         picture = save_svg(canvas, folder / f"{name}.svg")
+        rows = [save_svg(row, folder / f"{name}-row{place}.svg") for place, row in enumerate(compose_rows(figure), 1)]
     drawn = canvas.axes[: len(figure.panels)]  # axes without a panel come last
     panels = [_readable(axes, panel) for axes, panel in zip(drawn, figure.panels, strict=True)]
     moved = None if figure.moved is None else _scenes(figure.moved, name, folder)
     files = [part["file"] for part in (picture, moved) if part]
-    return {"picture": picture, "files": files, "panels": panels, "moved": moved}
+    return {"picture": picture, "files": files, "rows": rows, "panels": panels, "moved": moved}
 
 
 def _scenes(moved: kinds.Moved, name: str, folder: Path) -> dict[str, Any]:
@@ -80,26 +89,59 @@ def _readable(axes: Axes, panel: kinds.Panel) -> dict[str, Any]:
     }
 
 
-def compose_lines(figure: kinds.LineChart) -> Figure:
-    """The chart as matplotlib's artists; curves with the same name have the same colour in every panel."""
-    names = list(dict.fromkeys(series.name for panel in figure.panels for series in panel.series))
-    dashed = {series.name: series.dashed for panel in figure.panels for series in panel.series}
-    columns = 2 if len(figure.panels) == 4 else min(3, len(figure.panels))
+def _columns(panels: int) -> int:
+    return 2 if panels == 4 else min(3, panels)
+
+
+def compose_rows(figure: kinds.LineChart) -> list[Figure]:
+    """Each row of a chart's panels, lettered and coloured as in the whole chart, the first with the legend; [] for one row."""
+    count = len(figure.panels)
+    columns = _columns(count)
+    letters = figure.letters or tuple(chr(ord("a") + place) for place in range(count))
+    found = []
+    for start in range(0, count if count > columns else 0, columns):
+        these, row, moved = slice(start, start + columns), start // columns, figure.moved
+        own = moved and replace(moved, ways=moved.ways[these], letters=moved.letters[row : row + 1])
+        part = replace(figure, panels=figure.panels[these], letters=letters[these], moved=own)
+        found.append(compose_lines(part, among=figure))
+    return found
+
+
+def compose_lines(figure: kinds.LineChart, among: kinds.LineChart | None = None) -> Figure:
+    """The chart as matplotlib's artists; curves with the same name have the same colour in every panel.
+
+    `among`: the whole chart, of which this is a row.
+    """
+    whole = among or figure
+    names = list(dict.fromkeys(series.name for panel in whole.panels for series in panel.series))
+    dashed = {series.name: series.dashed for panel in whole.panels for series in panel.series}
+    columns = _columns(len(whole.panels))
     rows = -(-len(figure.panels) // columns)
+    legend = len(names) > 1 and figure.panels[:1] == whole.panels[:1]
     width = SINGLE if columns == 1 else WIDTH
-    top, bottom = (24 if len(names) > 1 else 8), 4
-    height = rows * (PANEL_HEIGHT + (14 if any(panel.title for panel in figure.panels) else 0)) + top + bottom
+    top, bottom = (24 if legend else 8), 4
+    tall = ALONE_HEIGHT if len(whole.panels) <= columns else PANEL_HEIGHT
+    height = rows * (tall + (14 if any(panel.title for panel in figure.panels) else 0)) + top + bottom
     canvas = new_figure(width, height)
-    grid = canvas.subplots(rows, columns, squeeze=False)
-    axes = grid.ravel()
+    pictured = figure.moved is not None and len(figure.moved.letters) == rows
+    ratios = (IMAGES,) * pictured + (1.0,) * columns
+    grid = canvas.add_gridspec(rows, len(ratios), width_ratios=ratios)
+    axes = [canvas.add_subplot(grid[place // columns, place % columns + pictured]) for place in range(rows * columns)]
     for place in range(len(figure.panels), len(axes)):
         axes[place].set_axis_off()
+    if figure.moved is not None and pictured:
+        colours = [CYCLE[names.index(series.name) % len(CYCLE)] for series in figure.panels[0].series]
+        for row, letter in enumerate(figure.moved.letters):
+            images, first = canvas.add_subplot(grid[row, 0]), row * columns
+            values = figure.panels[first].series[0].x
+            moved_images.draw(images, figure.moved, figure.moved.ways[first], values, colours)
+            images.set_title(f"({letter}) images")
     for place, panel in enumerate(figure.panels):
         own = figure.letters[place] if figure.letters else chr(ord("a") + place)
-        letter = f"({own}) " if len(figure.panels) > 1 else ""
+        letter = f"({own}) " if len(whole.panels) > 1 else ""
         axes[place].set_title(letter + shorten(panel.title, 40))
         _panel(axes[place], panel, names)
-    if len(names) > 1:
+    if legend:
         handles = [_handle(names, name, dashed[name]) for name in names]
         labels = [shorten(name, 30) for name in names]
         canvas.legend(
@@ -112,7 +154,7 @@ def compose_lines(figure: kinds.LineChart) -> Figure:
             handlelength=3.2,
             columnspacing=1.6,
         )
-    extra = 0 if len(names) <= 5 else 12 * (-(-len(names) // 5) - 1)
+    extra = 0 if len(names) <= 5 or not legend else 12 * (-(-len(names) // 5) - 1)
     canvas.tight_layout(pad=0.3, w_pad=1.6, h_pad=1.2, rect=(0, bottom / height, 1, 1 - (top + extra) / height))
     return canvas
 
@@ -142,7 +184,7 @@ def _panel(axes: Axes, panel: kinds.Panel, names: list[str]) -> None:
             **look,
         )
     axes.set_xlabel(panel.x_label)
-    axes.set_ylabel(panel.y_label)
+    axes.set_ylabel("\n".join(textwrap.wrap(panel.y_label, LABEL)))
     places = np.concatenate([series.x for series in panel.series]) if panel.series else np.zeros(0)
     if panel.x_ticks:
         axes.set_xticks(panel.x_ticks)
@@ -164,7 +206,7 @@ def bar_chart(figure: kinds.BarChart, name: str, folder: Path) -> dict[str, Any]
 def compose_bars(figure: kinds.BarChart) -> Figure:
     """The bars as matplotlib's artists, each followed by its value."""
     count = len(figure.names)
-    step = 15.0 if count <= 40 else 9.0 if count <= NAMED else max(TALLEST / count, 0.6)
+    step = 13.0 if count <= 40 else NAME_STEP if count <= NAMED else max(TALLEST / count, 0.6)
     width, head, foot = 380, 18 if figure.reference is not None else 4, 32
     height = count * step + head + foot
     canvas = new_figure(width, height)
@@ -185,7 +227,7 @@ def compose_bars(figure: kinds.BarChart) -> Figure:
                 (3, 0),
                 textcoords="offset points",
                 va="center",
-                fontsize=SMALL if count <= 40 else TINY,
+                fontsize=SMALL,
                 color=SOFT,
             )
     if figure.reference is not None:
@@ -201,7 +243,7 @@ def compose_bars(figure: kinds.BarChart) -> Figure:
             fontsize=SMALL,
         )
     named = [shorten(text, 32) for text in figure.names] if count <= NAMED else []
-    axes.set_yticks(places[: len(named)], named, fontsize=SMALL if count <= 40 else TINY)
+    axes.set_yticks(places[: len(named)], named, fontsize=SMALL)
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(count - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
@@ -225,7 +267,7 @@ def compose_heatmap(figure: kinds.Heatmap) -> Figure:
     rows, columns = figure.values.shape
     longest = max((len(shorten(text, 20)) for text in (*figure.row_names, *figure.column_names)), default=1)
     names = longest * 4.4 + 26
-    cell = min(24.0, (WIDTH - names - 60) / max(columns, 1))
+    cell = min(22.0, (WIDTH - names - 60) / max(columns, 1))
     width = names + 60 + cell * columns
     height = names + 8 + cell * rows
     canvas = new_figure(width, height)
@@ -252,14 +294,16 @@ def compose_heatmap(figure: kinds.Heatmap) -> Figure:
     for spine in axes.spines.values():
         spine.set_visible(True)
         spine.set_color(FAINT)
-    size = min(SMALL, cell * 0.62)
     if max(rows, columns) <= NAMED:
-        axes.set_xticks(range(columns), [shorten(text, 20) for text in figure.column_names], rotation=90, fontsize=size)
-        axes.set_yticks(range(rows), [shorten(text, 20) for text in figure.row_names], fontsize=size)
+        step = -(-NAME_STEP // cell)  # every so many rows and columns have room for a name
+        for set_names, texts in ((axes.set_xticks, figure.column_names), (axes.set_yticks, figure.row_names)):
+            places = np.arange(0, len(texts), int(step))
+            set_names(places, [shorten(texts[place], 20) for place in places], fontsize=SMALL)
+        axes.tick_params(axis="x", rotation=90)
     axes.set_xlabel(figure.column_label)
     axes.set_ylabel(figure.row_label)
-    if max(rows, columns) <= PRINTED:
-        _print_values(axes, figure.values, scale, min(SMALL, cell * 0.4))
+    if cell >= PRINTED_CELL:
+        _print_values(axes, figure.values, scale, SMALL)
     legend = canvas.add_axes((1 - 52 / width, names / height, 8 / width, cell * rows / height))
     bar = canvas.colorbar(mesh, cax=legend)
     if bar.solids is not None:

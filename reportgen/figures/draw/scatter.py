@@ -1,5 +1,6 @@
 """Scatter plots of things measured twice, with the line on which both measures are equal."""
 
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,12 @@ from matplotlib.figure import Figure
 from reportgen.figures import kinds
 from reportgen.figures.draw.style import BLUE, INK, SMALL, SOFT, WIDTH, house_style, new_figure, save_svg, shorten
 
-SIDE = 205  # points: side of a panel with its labels
+SIDE = {1: 205, 2: 205, 3: 178}  # points: height of a panel with its labels, by how many stand in a row
 ROOM = 0.06  # share of the range of values left free beyond the outermost points
 
 
 def scatter(figure: kinds.Scatter, name: str, folder: Path) -> dict[str, Any]:
-    """Draw points, up to two panels in a row."""
+    """Draw points, up to three panels in a row."""
     with house_style():
         picture = save_svg(compose_points(figure), folder / f"{name}.svg")
     return {"picture": picture, "files": [picture["file"]]}
@@ -23,15 +24,16 @@ def scatter(figure: kinds.Scatter, name: str, folder: Path) -> dict[str, Any]:
 
 def compose_points(figure: kinds.Scatter) -> Figure:
     """The points as matplotlib's artists; both axes of a panel have the same scale."""
-    columns = min(2, len(figure.panels))
+    columns = min(3, len(figure.panels))
     rows = -(-len(figure.panels) // columns)
-    canvas = new_figure(WIDTH * columns / 2, rows * (SIDE + 20))
+    canvas = new_figure(WIDTH * columns / max(columns, 2), rows * (SIDE[columns] + 20))
     grid = canvas.subplots(rows, columns, squeeze=False).ravel()
     for axes in grid[len(figure.panels) :]:
         axes.set_axis_off()
     for place, (axes, panel) in enumerate(zip(grid, figure.panels, strict=False)):
         letter = f"({chr(ord('a') + place)}) " if len(figure.panels) > 1 else ""
-        axes.set_title(letter + shorten(panel.title, 34))
+        title = letter + shorten(panel.title, 50)
+        axes.set_title("\n".join(textwrap.wrap(title, 24)) if columns == 3 else title)
         _panel(axes, panel)
     canvas.tight_layout(pad=0.6, w_pad=2.2, h_pad=1.4, rect=(0, 0, 1, 0.98))
     return canvas

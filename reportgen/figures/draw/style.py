@@ -16,14 +16,17 @@ from fontTools import subset
 from fontTools.ttLib import TTFont
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from reportgen.base.typesetting import typeset
 
 FACE = "DejaVu Sans"  # shipped with matplotlib, so figures look the same on every machine
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 FILES = {"400": "DejaVuSans.ttf", "700": "DejaVuSans-Bold.ttf"}
 EMBEDDED = "Report Sans"  # its name inside a drawing and in the PDF, so that no font of the machine replaces it
 TEXTS = re.compile(r'<text style="([^"]*)"[^>]*>([^<]*)</text>')
-WIDTH = 470  # points: the text width of the PDF's page
-TEXT, SMALL, TINY = 8.5, 7.5, 6.5  # points
+WIDTH = 490  # points: the text width of the PDF's page, where drawings keep their size
+TEXT, SMALL = 8.5, 8.0  # points; nothing is smaller, or it could not be read on paper
 
 INK, SOFT, FAINT = "#1d2329", "#5c6670", "#d3d8dd"
 BLUE, VERMILLION, GREEN, ORANGE, SKY, PURPLE = "#0072b2", "#d55e00", "#009e73", "#e69f00", "#56b4e9", "#cc79a7"
@@ -111,9 +114,11 @@ def shorten(text: str, longest: int) -> str:
 def save_svg(figure: Figure, path: Path) -> dict[str, Any]:
     """Write a figure as SVG that inverts its inks in dark mode; returns its file and size in CSS pixels.
 
-    Text stays text in the house's face. A browser finds the letters it needs inside the file, the PDF has its own copy,
-    and for a script that the face lacks the reader's fonts are used.
+    All text is set as on the page. It stays text in the house's face. A browser finds the letters it needs inside the file,
+    the PDF has its own copy, and for a script that the face lacks the reader's fonts are used.
     """
+    for words in figure.findobj(Text):
+        words.set_text(typeset(words.get_text()))
     text = io.StringIO()
     figure.savefig(text, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     family = f"font-family: '{FACE}'"

@@ -56,6 +56,8 @@ def hatch(side: int, ground: tuple[int, int, int], line: tuple[int, int, int], r
 
 def patch_tile(patch: UInt8[np.ndarray, "row column 4"], side: int) -> Pixels:
     """An image patch; the part outside the image is hatched."""
+    if patch[..., 3].all():
+        return enlarge(np.ascontiguousarray(patch[..., :3]), side)
     inside = enlarge(np.ascontiguousarray(patch[..., 3]), side, smooth=False) > 127
     # Enlarging mixes colours across the image's edge: fill the outside with the nearest pixels first.
     colours = enlarge(_extend(patch), side, smooth=max(patch.shape[:2]) > PIXELATED)
@@ -74,14 +76,14 @@ def _extend(patch: Pixels) -> Pixels:
     return np.ascontiguousarray(colours[np.ix_(down, along)])
 
 
-def block(tiles: Sequence[Pixels | None], side: int) -> Pixels:
-    """Nine tiles as 3 x 3, the strongest first; None: there is no such activation."""
+def block(tiles: Sequence[Pixels | None], side: int, gap: int = GAP) -> Pixels:
+    """Nine tiles as 3 x 3, the strongest first, `gap` pixels apart; None: there is no such activation."""
     rows = -(-len(tiles) // BESIDE)
-    whole = np.full((rows * (side + GAP) - GAP, BESIDE * (side + GAP) - GAP, 3), PAPER, np.uint8)
+    whole = np.full((rows * (side + gap) - gap, BESIDE * (side + gap) - gap, 3), PAPER, np.uint8)
     empty = hatch(side, EMPTY, EMPTY_LINE, rising=False, period=12)
     for place in range(rows * BESIDE):
         tile = tiles[place] if place < len(tiles) else None
-        top, left = (part * (side + GAP) for part in divmod(place, BESIDE))
+        top, left = (part * (side + gap) for part in divmod(place, BESIDE))
         whole[top : top + side, left : left + side] = empty if tile is None else tile
     return whole
 
@@ -107,6 +109,7 @@ def feature_maps(figure: kinds.FeatureMaps, name: str, folder: Path) -> dict[str
             {
                 "map": int(number),
                 "shown": int(shown.sum()),
+                "alike": None if figure.alike is None or np.isnan(figure.alike[place]) else float(figure.alike[place]),
                 "note": figure.notes[place] if figure.notes else "",
                 "projections": None
                 if projections is None
@@ -233,11 +236,11 @@ def font(size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(str(FONTS / "DejaVuSans.ttf"), size, layout_engine=ImageFont.Layout.BASIC)
 
 
-def save_jpeg(picture: Pixels, folder: Path, name: str) -> dict[str, Any]:
+def save_jpeg(picture: Pixels, folder: Path, name: str, quality: int = QUALITY) -> dict[str, Any]:
     """Write a photograph; full colour resolution, because tiles have sharp edges."""
     image = Image.fromarray(np.ascontiguousarray(picture))
     # Not `optimize`: with it Pillow fails on noise, whose JPEG has more bytes than the picture has pixels.
-    image.save(folder / name, "JPEG", quality=QUALITY, subsampling=0)
+    image.save(folder / name, "JPEG", quality=quality, subsampling=0)
     return {"file": name, "width": image.width, "height": image.height}
 
 

@@ -17,12 +17,12 @@ from reportgen.settings.recipes import TrainingSettings
 
 @runtime_checkable
 class Split(Protocol):
-    """Images and their labels."""
+    """Images, and what a net is to say of them: `reportgen.nets.training.targets`."""
 
     @property
     def images(self) -> Images: ...
     @property
-    def labels(self) -> Int[np.ndarray, " image"]: ...
+    def targets(self) -> Int[np.ndarray, "image *class"]: ...
 
 
 class Batches:
@@ -44,8 +44,7 @@ class Batches:
         """`least`: images; a last batch of fewer joins the one before it."""
         self.preprocessing, self.settings, self.device, self.world = preprocessing, settings, device, world
         self.images, self.least = split.images, least
-        self.side = split.images.shape[1]
-        self.labels = torch.from_numpy(np.array(split.labels, dtype=np.int64))
+        self.targets = torch.from_numpy(np.array(split.targets, dtype=np.int64))
         self.resident: Tensor | None = None
         if device.type == "cuda" and split.images.nbytes <= torch.cuda.get_device_properties(device).total_memory / 4:
             self.resident = torch.empty(split.images.shape, dtype=torch.uint8, device=device)
@@ -63,20 +62,20 @@ class Batches:
         return found
 
     def epoch(self, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor, int]]:
-        """Every image once: pixels, labels and the size of the whole batch; `generator` draws order, crops and flips."""
+        """Every image once: pixels, targets and the size of the whole batch; `generator` draws order, crops and flips."""
         order = torch.randperm(len(self.images), generator=generator)
         if self.settings.crops:
-            views = self.preprocessing.random_views(self.side, len(order), generator)
+            views = self.preprocessing.random_views(self.images.shape[1:3], len(order), generator)
         else:
-            views = self.preprocessing.centre_views(self.side, len(order))
+            views = self.preprocessing.centre_views(self.images.shape[1:3], len(order))
         # Moved for the whole epoch at once: moved batch by batch, a GPU would wait for them.
-        views, labels = views.to(self.device), self.labels[order].to(self.device)
+        views, targets = views.to(self.device), self.targets[order].to(self.device)
         if self.resident is not None:
             order = order.to(self.device)
         batches = self._parts(len(order))
         parts = [self._own(batch) for batch in batches]
         for batch, part, pixels in zip(batches, parts, self._stored([order[part] for part in parts]), strict=True):
-            yield self.preprocessing.view(pixels, views.part(part)), labels[part], len(batch)
+            yield self.preprocessing.view(pixels, views.part(part)), targets[part], len(batch)
 
     def _own(self, batch: range) -> slice:
         """This process's part of a batch."""

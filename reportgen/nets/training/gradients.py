@@ -6,9 +6,9 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from reportgen.base.errors import UserError
+from reportgen.nets.training import targets
 from reportgen.nets.world import World
 from reportgen.probe.memory import halved
 
@@ -72,8 +72,8 @@ class Gradients:
             with nullcontext() if averaged and turn == len(parts) else self.apart():
                 with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
                     logits = self.model(some)
-                    part = functional.cross_entropy(logits, true, reduction="sum") / size
+                    part = targets.loss(logits, true) / size
                 (part * self.world.size if averaged else part).backward()  # their mean is the batch's sum
             loss += part.detach()
-            right += (logits.detach().argmax(1) == true).sum()
+            right += targets.right(logits.detach().argmax(1), true).sum()
         return loss, right

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from threading import Event
 from time import monotonic
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -24,13 +24,16 @@ from torch.nn import functional
 from reportgen.base.artifacts import digest, remove_leftovers, write_bytes, write_json
 from reportgen.base.errors import UserError
 from reportgen.base.progress import track
+from reportgen.base.size import Sides
 from reportgen.data.decoding import Images
 from reportgen.data.reading import stored
+from reportgen.data.several import answerable
 from reportgen.data.transforms import Preprocessing, measured
 from reportgen.nets.build import build
 from reportgen.nets.device import tf32
 from reportgen.nets.others import OtherNet
-from reportgen.nets.snapshots import SNAPSHOTS, load_net, save_net, snapshot_path, snapshots
+from reportgen.nets.snapshots import SNAPSHOTS, interrupted, load_net, save_net, snapshot_path, snapshots
+from reportgen.nets.training import targets
 from reportgen.nets.training.batches import Batches, Split
 from reportgen.nets.training.gradients import Gradients
 from reportgen.nets.training.optimiser import optimiser
@@ -89,15 +92,23 @@ class History:
         return cls(tuple(Epoch(**epoch) for epoch in document["epochs"]))
 
 
-def input_preprocessing(settings: TrainingSettings, images: Images, crop: int) -> Preprocessing:
-    """The preprocessing that a recipe needs, its mean (and deviation) measured on the training images."""
+def input_preprocessing(
+    settings: TrainingSettings, images: Images, crop: Sides, channels: int = 3, red_green_blue: tuple[int, ...] = ()
+) -> Preprocessing:
+    """The preprocessing that a recipe needs, its mean (and deviation) measured on the training images.
+
+    Of one channel it is the luminance; `red_green_blue`: which are shown of channels that are no colours.
+    """
     paper = settings.inputs == "paper"
-    return measured(images, crop, range=255.0 if paper else 1.0, divide=not paper)
+    order: Literal["RGB", "L", "ALL"] = "L" if channels == 1 else "RGB" if channels == 3 else "ALL"
+    return measured(images, crop, 255.0 if paper else 1.0, not paper, order, red_green_blue)
 
 
-def mean_image(images: Images, preprocessing: Preprocessing, batch: int = 256) -> Float[torch.Tensor, "3 crop crop"]:
+def mean_image(
+    images: Images, preprocessing: Preprocessing, batch: int = 256
+) -> Float[torch.Tensor, "channel crop_row crop_column"]:
     """The mean of every pixel over the centre crops of images, in the units in which the net reads them."""
-    total = torch.zeros(3, preprocessing.crop, preprocessing.crop, dtype=torch.float64)
+    total = torch.zeros(preprocessing.channels, *preprocessing.crop, dtype=torch.float64)
     for start in range(0, len(images), batch):
         total += preprocessing.centre(images[start : start + batch]).double().sum(dim=0)
     return (total / len(images)).float()
@@ -176,7 +187,7 @@ def unmade(net: Architecture | OtherNet) -> nn.Module:
 
 def described(net: Architecture | OtherNet) -> dict[str, Any]:
     """The description with which a file explains itself."""
-    return dict(net.description) if isinstance(net, OtherNet) else {"architecture": asdict(net)}
+    return dict(net.description) if isinstance(net, OtherNet) else {"architecture": net.as_json()}
 
 
 def finished(plan: Plan) -> tuple[nn.Module, History]:
@@ -198,7 +209,14 @@ def _check(plan: Plan) -> None:
     for name, split in (("training", plan.training), ("validation", plan.validation)):
         if len(split.images) == 0:
             raise UserError(f"training: there are no {name} images: check the data set")
-        lowest, highest = int(split.labels.min()), int(split.labels.max())
+        if split.targets.ndim > 1:
+            if split.targets.shape[1] != plan.architecture.classes:
+                raise UserError(
+                    f"training: the {name} images may show {split.targets.shape[1]} classes, but the net "
+                    f"{plan.architecture.name!r} has {plan.architecture.classes}: make them agree"
+                )
+            continue
+        lowest, highest = int(split.targets.min()), int(split.targets.max())
         if lowest < 0 or highest >= plan.architecture.classes:
             raise UserError(
                 f"training: the {name} labels run from {lowest} to {highest}, but the net {plan.architecture.name!r} has "
@@ -213,11 +231,11 @@ class _Run:
         self.plan = plan
         recipe = plan.recipe
         self.identity = {
-            "architecture": asdict(plan.net),
+            "architecture": plan.net.as_json(),
             "settings": asdict(recipe),
             "preprocessing": plan.preprocessing.as_json(),
             "seed": plan.seed,
-            "labels": digest(np.ascontiguousarray(plan.training.labels).tobytes()),
+            "labels": digest(np.ascontiguousarray(plan.training.targets).tobytes()),
         }
         self.net = unmade(plan.net).to(memory_format=torch.channels_last).to(plan.device)
         self.optimiser = optimiser(self.net, recipe)
@@ -235,8 +253,7 @@ class _Run:
     def resume(self) -> History:
         """Load the last finished epoch; where there is none, make and keep the untrained net."""
         folder = self.plan.folder
-        path = folder / CHECKPOINT
-        checkpoint = torch.load(path, map_location=self.plan.device, weights_only=True) if path.exists() else None
+        checkpoint = interrupted(folder / CHECKPOINT, self.plan.device)
         self.plan.world.gather(None)  # all have read it before the first may remove it
         if self.writes:
             for leftovers in (folder, folder / SNAPSHOTS):
@@ -330,14 +347,14 @@ class _Run:
         clipped = {name: torch.zeros((), device=plan.device) for name, _ in _convolutions(self.net)}
         done = (number - 1) * len(self.batches)
         what = f"epoch {number} of {recipe.epochs}"
-        batches = track(self.batches.epoch(generator), what, total=len(plan.training.labels), step=recipe.batch_size)
+        batches = track(self.batches.epoch(generator), what, total=len(plan.training.images), step=recipe.batch_size)
         rate, taken = 0.0, None
         with _seeded_dropout(generator, plan.device, plan.world.rank):
-            for step, (images, labels, size) in enumerate(batches, start=1):
+            for step, (images, true, size) in enumerate(batches, start=1):
                 rate = learning_rate(recipe, done + step, len(self.batches), errors)
                 for group in self.optimiser.param_groups:
                     group["lr"] = rate
-                loss, right = self.step(images, labels, size)
+                loss, right = self.step(images, true, size)
                 self.check(taken)  # the step before: reading this one's loss would keep a GPU waiting
                 taken = _Step(number, f"step {step} of {len(self.batches)}", rate, Fetched(loss))
                 for name, share in clip_filters(self.net, recipe.clip_rms).items():
@@ -352,8 +369,8 @@ class _Run:
         return Epoch(
             epoch=number,
             learning_rate=rate,
-            train_loss=loss_sum.item() / len(plan.training.labels),
-            train_accuracy=correct.item() / len(plan.training.labels),
+            train_loss=loss_sum.item() / len(plan.training.images),
+            train_accuracy=correct.item() / int(answerable(plan.training.targets).sum()),
             validation_loss=validation_loss,
             validation_accuracy=validation_accuracy,
             clipped={name: total.item() / len(self.batches) for name, total in clipped.items()}
@@ -367,20 +384,24 @@ class _Run:
         return self.plan.watched or recipe.schedule == "plateau" or number == recipe.epochs
 
     def validate(self, number: int, rate: float) -> tuple[float, float]:
-        """Loss and accuracy on the validation images; stops where the loss is not finite."""
+        """Loss on the validation images, and accuracy on those that show a class; stops where the loss is not finite."""
         plan = self.plan
-        logits = evaluate(self.net, plan.validation, plan.preprocessing, plan.device, world=plan.world)
-        loss = cross_entropy(logits, plan.validation.labels)
+        logits = torch.from_numpy(
+            evaluate(self.net, plan.validation, plan.preprocessing, plan.device, world=plan.world)
+        )
+        true = torch.from_numpy(np.array(plan.validation.targets, dtype=np.int64))
+        loss = targets.loss(logits.double(), true).item() / len(true)
         if not math.isfinite(loss):
             self.stop(number, "its end, on the validation images", rate)
-        return loss, float((logits.argmax(1) == plan.validation.labels).mean())
+        shown = torch.from_numpy(answerable(plan.validation.targets))
+        return loss, targets.right(logits.argmax(1), true)[shown].double().mean().item()
 
-    def step(self, images: Tensor, labels: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    def step(self, images: Tensor, true: Tensor, size: int) -> tuple[Tensor, Tensor]:
         """One update by this process's part of a batch of `size` images.
 
         Returns the whole batch's mean loss before it, and how many of its images were right.
         """
-        found = self.gradients.of(images, labels, size)
+        found = self.gradients.of(images, true, size)
         self.optimiser.step()
         return found
 
@@ -462,19 +483,21 @@ def evaluate(
     ten_crops: bool = False,
     world: World = ALONE,
     chosen: Int[np.ndarray, " image"] | None = None,
+    sigmoid: bool = False,
 ) -> Float[np.ndarray, "image class"]:
     """Logits of a net, which is on `device`, for the `chosen` images of a split, or all: of the centre crop, or of the paper's ten.
 
-    Of ten crops, the logarithm of the mean of their probabilities. The net's mode is put back. The processes of `world`
-    share the batches; each of them gets all logits.
+    Of ten crops, the logarithm of the mean of their probabilities, by a softmax or, with `sigmoid`, each by itself. The
+    net's mode is put back. The processes of `world` share the batches; each of them gets all logits.
     """
 
-    def of(pixels: UInt8[Tensor, "image row column 3"]) -> Float[np.ndarray, "image class"]:
+    def of(pixels: UInt8[Tensor, "image row column stored"]) -> Float[np.ndarray, "image class"]:
         if not ten_crops:
             return net(preprocessing.centre(pixels)).float().cpu().numpy()
         crops = preprocessing.ten(pixels)
         outputs = net(crops.flatten(0, 1).contiguous(memory_format=torch.channels_last)).float()
-        return (outputs.log_softmax(1).unflatten(0, crops.shape[:2]).logsumexp(1) - math.log(10)).cpu().numpy()
+        outputs = functional.logsigmoid(outputs) if sigmoid else outputs.log_softmax(1)
+        return (outputs.unflatten(0, crops.shape[:2]).logsumexp(1) - math.log(10)).cpu().numpy()
 
     training = net.training
     net.eval()
@@ -486,10 +509,3 @@ def evaluate(
             return np.concatenate(world.collect(list(by_batches(of, pixels))))
     finally:
         net.train(training)
-
-
-def cross_entropy(logits: Float[np.ndarray, "image class"], labels: Int[np.ndarray, " image"]) -> float:
-    """Mean negative log probability of the true class, in nats."""
-    return functional.cross_entropy(
-        torch.from_numpy(logits).double(), torch.from_numpy(np.array(labels, dtype=np.int64))
-    ).item()

@@ -101,11 +101,11 @@ def _elu(recorded: Recorded) -> Callable[[Tensor], Tensor]:
 
 
 def _of_clamp(low: str, high: str) -> Callable[[Recorded], Rule | None]:
-    """A ReLU where the lower bound is zero, whatever the upper; an odd function where they are opposite."""
+    """A ReLU where the lower bound is zero or a bias above it, whatever the upper; an odd function where they are opposite."""
 
     def rule(recorded: Recorded) -> Rule | None:
         least, most = number(recorded.saved(low)), number(recorded.saved(high))
-        if least == 0:
+        if least is not None and least >= 0:
             return Rectified()
         if least is not None and most is not None and least == -most:
             return Scaled("Hardtanh", factor=factor_of(lambda x: x.clamp(least, most), _input(recorded)))
@@ -120,6 +120,32 @@ def _threshold(recorded: Recorded) -> Rule | None:
 
 def _rrelu(recorded: Recorded) -> Rule:
     return Leaky("RReLU", slope=(float(recorded.saved("lower")) + float(recorded.saved("upper"))) / 2)
+
+
+def _power(recorded: Recorded) -> Rule | None:
+    """x to the power of p, as in generalised-mean pooling: x times its power of p - 1, which is held fast.
+
+    No rule for a power below zero, where x = 0 has none, and for an exponent that the image gives.
+    """
+    x = recorded.saved("self")
+    if not isinstance(x, Tensor) or recorded.reads != (0,):
+        return None
+    exponent = torch.as_tensor(recorded.saved("exponent"), dtype=x.dtype, device=x.device)
+    if (exponent < 0).any():
+        return None
+    factor = torch.where(x == 0, (exponent == 1).to(x), x ** (exponent - 1))
+    return Scaled("powers", factor=torch.where(exponent == 0, 0.0, factor))
+
+
+def _root(recorded: Recorded) -> Rule:
+    root = recorded.saved("result")
+    return Scaled("powers", factor=torch.where(root == 0, 0.0, root.reciprocal()))
+
+
+def _length(recorded: Recorded) -> Rule | None:
+    """|x|: x times its sign, which is held fast; of complex numbers there is no rule."""
+    x = recorded.saved("self")
+    return None if x.is_complex() else Scaled("absolute values", factor=x.sign())
 
 
 def _plain(function: Callable[[Tensor], Tensor]) -> Callable[[Recorded], Callable]:
@@ -157,6 +183,11 @@ ACTIVATIONS: Family = {
     "Tanh": _signed("tanh", _plain(torch.tanh), lambda one: one.saved("result").clamp(-1 + 1e-7, 1 - 1e-7).atanh()),
     "Softshrink": _signed("Softshrink", lambda one: partial(F.softshrink, lambd=float(one.saved("lambd"))), _input),
     "Hardshrink": _signed("Hardshrink", lambda one: partial(F.hardshrink, lambd=float(one.saved("lambd"))), _input),
+    "Erf": _signed("erf", _plain(torch.erf), _input),
+    "Pow": _power,
+    "Abs": _length,
+    "Sign": lambda recorded: Rule(held=frozenset({0})),  # a factor of 1 or -1
+    "Sqrt": _root,
     "LeakyRelu": lambda recorded: Leaky("LeakyReLU", slope=float(recorded.saved("negative_slope"))),
     "PreluKernel": lambda recorded: Leaky("PReLU", slope=recorded.saved("weight")),
     "RreluWithNoise": _rrelu,

@@ -36,7 +36,7 @@ _SUMS = (
 # Linear once the image has set the switches: the larger of several, chosen values.
 _SWITCHED = (
     *("MaxPool2DWithIndices", "AdaptiveMaxPool2D", "MaxPool3DWithIndices", "MaxUnpool2D", "Max", "Amax", "Maximum"),
-    *("Min", "Amin", "Minimum", "Where", "MaskedFill", "Topk", "Sort", "MaskedSelect"),
+    *("Min", "Amin", "Minimum", "Where", "MaskedFill", "Topk", "Sort", "MaskedSelect", "FractionalMaxPool2D"),
 )
 _FOURIER = ("FftR2C", "FftC2R", "FftC2C", "ViewAsComplex", "ViewAsReal", "Real")
 
@@ -52,14 +52,16 @@ def _copy_slices(recorded: Recorded) -> Rule | None:
     Linear is what adds another signal to the part, or lays one over it. What changes the part by itself, such as a ReLU, has
     no rule: where all its values pass it would look like a sum with a constant.
     """
-    if recorded.reads != (0, 1):
+    if recorded.reads not in ((0, 1), (1,)):
         return None
-    whole, part = (recorded.parent(index).shape for index in (0, 1))
+    whole, part = (recorded.parent(index).shape if index in recorded.reads else () for index in (0, 1))
     signal = torch.rand(recorded.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     like = recorded.node._input_metadata[0]
     with torch.no_grad():
         beneath, other = recorded.node(signal.to(like.device, like.dtype))[:2]
-    signal = signal.to(beneath)
+    signal = signal.to(other)
+    if beneath is None:  # the image is in the part alone, as where a tensor is made empty and filled
+        return Rule() if tuple(other.shape) == part and bool(torch.isin(other, signal).all()) else None
     added = whole == recorded.shape and torch.equal(beneath, signal)
     laid_over = whole == recorded.shape and bool(((beneath == signal) | (beneath == 0)).all())
     changed = signal if added else signal[beneath == 0]

@@ -22,7 +22,7 @@ _AFFINE = ("Mul", "Div", "Add", "Sub", "Rsub", "Neg", "Addcmul")
 _LARGER = ("UpsampleNearest2D", "UpsampleBilinear2D", "UpsampleBicubic2D", "ConstantPadNd")
 _MIXED = ("Mm", "Bmm", "Addmm", "Baddbmm", "Convolution", "MkldnnConvolution", "CudnnConvolution", "NativeBatchNorm")
 _POINTWISE = {
-    *ACTIVATIONS, *_AFFINE, "Pow", "Exp", "Erf", "Log", "Log1P", "Expm1", "Sqrt", "Rsqrt", "Reciprocal", "Abs", "Square",
+    *ACTIVATIONS, *_AFFINE, "Pow", "Exp", "Log", "Log1P", "Expm1", "Sqrt", "Rsqrt", "Reciprocal", "Square",
 }  # fmt: skip
 
 
@@ -88,6 +88,9 @@ def _product(recorded: Recorded) -> Rule:
     if len(recorded.reads) < 2:
         return Rule()
     first, second = recorded.parent(0), recorded.parent(1)
+    for index, side in enumerate((first, second)):
+        if side.kind == "Sign":
+            return Rule(held=frozenset({index}))
     if recorded.node.next_functions[0] == recorded.node.next_functions[1]:
         return Shared("products")
     for x, gate in ((0, 1), (1, 0)):

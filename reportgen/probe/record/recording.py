@@ -26,12 +26,17 @@ class PassedOn(Function):
 
 
 class _OfFunctions(TorchFunctionMode):
-    """Inside this mode ``F.local_response_norm`` is recorded as a pass."""
+    """Inside this mode ``F.local_response_norm`` is recorded as a pass, and activation functions do not work in place.
+
+    In place on a view, they are recorded as a change of a part, without their name; on what another function keeps for its
+    way down, that way is lost. `reportgen.probe.ways` sees to it that the net still gives the same.
+    """
 
     def __torch_function__(
         self, func: Callable, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        output = func(*args, **(kwargs or {}))
+        given = dict(kwargs or {})
+        output = func(*args, **(given | {"inplace": False} if "inplace" in given else given))
         return PassedOn.apply(args[0], output.detach()) if func is F.local_response_norm else output
 
 

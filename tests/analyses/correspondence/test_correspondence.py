@@ -12,6 +12,7 @@ from reportgen.analyses.correspondence import analysis as correspondence
 from reportgen.analyses.correspondence.analysis import SORTS, Layer, Result, Scores, Settings
 from reportgen.analyses.correspondence.part_masks import Masks
 from reportgen.analyses.correspondence.sign_patterns import all_pairs
+from reportgen.base.size import Size
 from reportgen.claims.paper import CORRESPONDENCE
 from reportgen.data.annotations import Annotations, Parts
 from reportgen.data.dataset import Dataset, Split
@@ -77,7 +78,7 @@ def sees(weights: list[list[float]], bias: list[float]) -> nn.Conv2d:
 def inputs_of(net: nn.Module, parts: Parts | None) -> Inputs:
     nothing = Split(np.zeros((0, SIZE, SIZE, 3), np.uint8), np.zeros(0, np.int64), ())
     data = Dataset("planted", ("dog", "cat"), "", nothing, nothing, nothing)
-    return Inputs.of(net, Preprocessing(CROP), data, annotations=Annotations(None, parts), batch=4)
+    return Inputs.of(net, Preprocessing(Size.of(CROP)), data, annotations=Annotations(None, parts), batch=4)
 
 
 def result_of(net: nn.Module, parts: Parts | None, **settings: float) -> Result:
@@ -191,7 +192,7 @@ def test_the_score_is_the_papers_formula_written_out() -> None:
     found = result_of(net, parts)
     signs = []
     for index in range(5):
-        clean = Preprocessing(CROP).centre(parts.images[index : index + 1])
+        clean = Preprocessing(Size.of(CROP)).centre(parts.images[index : index + 1])
         top, left, side = found.masks.part[1, 0, index]
         masked = clean.clone()
         masked[:, :, top : top + side, left : left + side] = 0.5

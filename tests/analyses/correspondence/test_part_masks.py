@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from reportgen.analyses.correspondence.part_masks import choose, mask_parts
+from reportgen.base.size import Size
 from reportgen.data.annotations import Parts
 from reportgen.look import squares
 
@@ -28,11 +29,11 @@ def parts_of(count: int, groups: tuple[str, ...] | None = None, diameter: float 
 
 
 def chosen(parts: Parts, scale: float = 1.0, draws: int = 4, seed: int = 0):
-    return choose(parts, CROP, scale, draws, np.random.default_rng(seed))
+    return choose(parts, Size.of(CROP), scale, draws, np.random.default_rng(seed))
 
 
 def test_a_mask_lies_over_its_part_in_what_the_net_reads() -> None:
-    masks = mask_parts(parts_of(3), CROP, 1.5)
+    masks = mask_parts(parts_of(3), Size.of(CROP), 1.5)
     assert masks[:, 0].tolist() == [[15, 11, 6], [15, 27, 6], [25, 19, 6]]  # 20 - 2 - 3, 16 - 2 - 3, ...
 
 
@@ -41,15 +42,15 @@ def test_random_masks_are_as_large_on_the_object_and_clear_of_every_part() -> No
     masks = chosen(parts, draws=20).masks
     inner = parts.objects[0, 2:46, 2:46]
     for image in range(6):
-        taken = squares.union(masks.part[:, 0, image], CROP)
+        taken = squares.union(masks.part[:, 0, image], Size.of(CROP))
         for part, side in enumerate((3, 5, 7)):
             for square in masks.on_object[part, :, image]:
-                covered = squares.union(square[None], CROP)
+                covered = squares.union(square[None], Size.of(CROP))
                 assert covered.sum() == side * side
                 assert not (covered & taken).any()
                 assert inner[covered].all()
             for square in masks.anywhere[part, :, image]:
-                covered = squares.union(square[None], CROP)
+                covered = squares.union(square[None], Size.of(CROP))
                 assert covered.sum() == side * side
                 assert not (covered & taken).any()
     on_object = np.array([inner[tuple(square[:2])] for square in masks.anywhere.reshape(-1, 3)])

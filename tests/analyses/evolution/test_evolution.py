@@ -17,6 +17,7 @@ from reportgen.analyses.evolution.settling import Likeness
 from reportgen.analyses.settings import load
 from reportgen.base.artifacts import write_arrays
 from reportgen.base.errors import UserError
+from reportgen.base.size import Size
 from reportgen.data.dataset import Dataset, Split
 from reportgen.data.transforms import Preprocessing
 from reportgen.look.inputs import Inputs, TrainedNet
@@ -45,7 +46,7 @@ def colours(levels: np.ndarray) -> Split:
 
 def build(folder: Path, nets: Mapping[float, ZFNet], train: Split, val: Split) -> Inputs:
     """A build folder as training leaves it, with these nets as its snapshots."""
-    preprocessing = Preprocessing(SIDE)
+    preprocessing = Preprocessing(Size.of(SIDE))
     for epoch, net in nets.items():
         save_net(net, preprocessing, snapshot_path(folder / "net", epoch))
     save_net(nets[max(nets)], preprocessing, folder / "net" / "net.safetensors")
@@ -118,7 +119,7 @@ def test_a_jump_is_marked_where_the_image_changed_and_nowhere_else(jumping: Resu
 def test_projections_show_the_colour_that_the_map_saw_then(jumping: Result) -> None:
     expected = {0: (RED, RED, GREEN), 1: (BLUE, BLUE, BLUE)}
     for layer in jumping.layers.values():
-        side = min(layer.sight.field, SIDE)
+        side = min(layer.sight.field.rows, SIDE)
         assert layer.pictures.projections.shape == (4, 3, side, side, 3)
         for map_, seen in expected.items():
             for column, colour in enumerate(seen):
@@ -159,7 +160,9 @@ def test_projections_are_the_deconvnets(tmp_path: Path) -> None:
     found = evolution.compute(inputs, Settings(maps=2), np.random.default_rng(0))
     layer, checked = found.layers["layer5"], 0
     for column, epoch in enumerate((1, 2)):
-        outputs = probe.activations(nets[epoch], Preprocessing(SIDE).centre(noise), ["layer5.relu"])["layer5.relu"]
+        outputs = probe.activations(nets[epoch], Preprocessing(Size.of(SIDE)).centre(noise), ["layer5.relu"])[
+            "layer5.relu"
+        ]
         for place, map_ in enumerate(layer.pictures.maps.tolist()):
             best = int(outputs[:, map_].amax((1, 2)).argmax())
             if outputs[best, map_].max() == 0:
@@ -167,7 +170,9 @@ def test_projections_are_the_deconvnets(tmp_path: Path) -> None:
             row, column_ = divmod(int(outputs[best, map_].argmax()), outputs.shape[3])
             assert (layer.top.images[map_, column], layer.top.rows[map_, column]) == (best, row)
             unit = probe.Activation("layer5.relu", map_, row, column_)
-            [projection] = probe.project(nets[epoch], Preprocessing(SIDE).centre(noise[best : best + 1])[0], [unit])
+            [projection] = probe.project(
+                nets[epoch], Preprocessing(Size.of(SIDE)).centre(noise[best : best + 1])[0], [unit]
+            )
             assert projection is not None
             expected = projection.full().permute(1, 2, 0).numpy()
             drawn = (layer.pictures.projections[place, column].astype(float) - 127.5) / 127.5
@@ -317,7 +322,7 @@ def test_a_run_that_could_have_shown_nothing_is_not_tested() -> None:
     """The interval is wider than the training is long."""
     [found] = evolution.judge(result({1: 2.0, 2: 2.0, 4: 6.0, 5: 7.0}, spread=5), np.random.default_rng(1))
     assert found.verdict == "not tested"
-    assert "the number cannot be larger than 12: more images are needed" in found.because
+    assert "but cannot exceed 12: more images are needed" in found.because
 
 
 @pytest.mark.parametrize(
@@ -365,7 +370,9 @@ def test_without_the_untrained_net_it_is_not_tested(tmp_path: Path) -> None:
 def test_a_loaded_net_has_no_evolution(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     split = colours(PURE)
-    inputs = Inputs.of(planted({0: (RED, 1.0)}), Preprocessing(SIDE), Dataset("c", ("a", "b", "c"), "", *[split] * 3))
+    inputs = Inputs.of(
+        planted({0: (RED, 1.0)}), Preprocessing(Size.of(SIDE)), Dataset("c", ("a", "b", "c"), "", *[split] * 3)
+    )
     found = evolution.compute(inputs, Settings(), np.random.default_rng(0))
     [judged] = evolution.judge(found, np.random.default_rng(1))
     assert (judged.verdict, judged.why) == (

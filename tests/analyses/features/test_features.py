@@ -11,6 +11,7 @@ from torch import nn
 
 from reportgen.analyses.features import analysis as features
 from reportgen.analyses.features.analysis import LIKENESS, Layer, Result
+from reportgen.base.size import Size
 from reportgen.claims import SHARE, Part
 from reportgen.data.dataset import Dataset, Split
 from reportgen.data.transforms import Preprocessing
@@ -84,7 +85,9 @@ def inputs() -> Inputs:
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (41, 8, 8, 3), dtype=np.uint8).repeat(2, axis=1).repeat(2, axis=2)
     split = Split(pixels, rng.integers(0, 3, 41), tuple(map(str, range(41))))
-    return Inputs.of(net, Preprocessing(16), Dataset("noise", ("a", "b", "c"), "", split, split, split), batch=1)
+    return Inputs.of(
+        net, Preprocessing(Size.of(16)), Dataset("noise", ("a", "b", "c"), "", split, split, split), batch=1
+    )
 
 
 def slowly(inputs: Inputs, number: int, top: Top) -> float:
@@ -274,7 +277,7 @@ def result(deep: float, shallow: float, blank: float, gap: float, spread: float 
         )
         return Layer(
             number=number,
-            sight=Sight(7, 88),
+            sight=Sight(Size.of(7), Size.of(88)),
             top=top_of(np.zeros((maps, NINE))),
             pictures=pictures,
             agreement=np.full(maps, agreement),
@@ -288,7 +291,7 @@ def result(deep: float, shallow: float, blank: float, gap: float, spread: float 
         )
 
     layers = {f"layer{number}": layer(number, deep if number == 5 else shallow) for number in range(1, 6)}
-    return Result(layers, None, images_of_smallest_class=100, images=1200, classes=12, data="planted", unlabelled=7)
+    return Result(layers, None, images_of_smallest_class=100, images=1200, chance=1 / 12, data="planted", unlabelled=7)
 
 
 @pytest.mark.parametrize(
@@ -309,7 +312,7 @@ def test_hierarchy_can_fall_either_way(deep: float, shallow: float, blank: float
         "pairs of one class, layer 5 minus layer 1",
         "pairs of one class, layer 5, trained minus untrained",
     ]
-    assert {(part.n, part.unit, part.most) for part in found.parts} == {(1193, SHARE, 1.0)}
+    assert {(part.n, part.unit, part.largest) for part in found.parts} == {(1193, SHARE, 1.0)}
 
 
 @pytest.mark.parametrize(
@@ -320,7 +323,7 @@ def test_grouping_can_fall_either_way(gap: float, verdict: str) -> None:
     found = features.judge(planted, np.random.default_rng(1))[1]
     assert (found.id, found.verdict) == ("grouping", verdict)
     assert [part.name for part in found.parts] == ["layer 2", "layer 3", "layer 4", "layer 5"]
-    assert {(part.n, part.unit, part.most) for part in found.parts} == {(1200, LIKENESS, 1.0)}
+    assert {(part.n, part.unit, part.largest) for part in found.parts} == {(1200, LIKENESS, 1.0)}
 
 
 def test_a_part_whose_maps_are_silent_says_so() -> None:

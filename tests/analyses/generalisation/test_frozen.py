@@ -7,6 +7,7 @@ from torch import nn
 from reportgen.analyses.generalisation import frozen
 from reportgen.analyses.generalisation.folds import Folds
 from reportgen.analyses.generalisation.reading import Wanted
+from reportgen.base.size import Size
 from reportgen.data.dataset import Dataset, Split
 from reportgen.data.transforms import Preprocessing
 from reportgen.look.inputs import Inputs
@@ -20,7 +21,9 @@ def opened(images: int = 12) -> tuple[Inputs, Split]:
     net = nn.Sequential(nn.Conv2d(3, 4, 5, stride=2), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 6 * 6, 3))
     pixels = np.random.default_rng(0).integers(0, 256, (images, SIDE, SIDE, 3), dtype=np.uint8)
     split = Split(pixels, np.arange(images) % 3, ("",) * images)
-    return Inputs.of(net, Preprocessing(CROP), Dataset("noise", tuple("abc"), "", split, split, split), batch=25), split
+    return Inputs.of(
+        net, Preprocessing(Size.of(CROP)), Dataset("noise", tuple("abc"), "", split, split, split), batch=25
+    ), split
 
 
 def test_the_views_are_crops_and_flips_of_their_image_in_order() -> None:
@@ -29,7 +32,7 @@ def test_the_views_are_crops_and_flips_of_their_image_in_order() -> None:
     chosen = np.array([7, 2, 2, 11, 0])
     generator = torch.Generator().manual_seed(3)
     found = np.concatenate(list(frozen._of_views(inputs, top, split, chosen, generator, "")))
-    views = inputs.preprocessing.random_views(SIDE, 5 * frozen.VIEWS, torch.Generator().manual_seed(3))
+    views = inputs.preprocessing.random_views((SIDE, SIDE), 5 * frozen.VIEWS, torch.Generator().manual_seed(3))
     for row, (place, down, right, mirrored) in enumerate(
         zip(np.repeat(chosen, frozen.VIEWS), views.tops, views.lefts, views.mirrored, strict=True)
     ):

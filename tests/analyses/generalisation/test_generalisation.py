@@ -22,6 +22,7 @@ from reportgen.analyses.generalisation.from_scratch import Scratch
 from reportgen.analyses.generalisation.frozen import Frozen
 from reportgen.analyses.generalisation.reading import COMPARED, Read, Wanted, read
 from reportgen.base.errors import UserError
+from reportgen.base.size import Size
 from reportgen.claims import paper
 from reportgen.data.dataset import Dataset, Split, Transfer
 from reportgen.data.transforms import Preprocessing
@@ -55,7 +56,7 @@ def inputs(net: nn.Module, split: Split | None) -> Inputs:
     some = images(4, 10)
     data = Dataset("base", ("a", "b", "c", "d"), "", some, some, some)
     transfer = None if split is None else Transfer("tinted noise", CLASSES, "", split)
-    return Inputs.of(net, Preprocessing(32), data, transfer=transfer, batch=7)
+    return Inputs.of(net, Preprocessing(Size.of(32)), data, transfer=transfer, batch=7)
 
 
 def compute(net: nn.Module, split: Split | None, chosen: Settings = QUICK) -> Result:
@@ -138,7 +139,7 @@ def test_a_net_that_ignores_its_input_is_at_chance() -> None:
 
 def test_a_net_that_cannot_be_trained_anew_is_compared_with_the_small_one(seeing: Result) -> None:
     scratch = found_in(seeing).scratch
-    assert (scratch.same, scratch.crop) == (False, 36)  # the least side of its images is 40 px
+    assert (scratch.same, scratch.crop) == (False, Size.of(36))  # the least side of its images is 40 px
     assert scratch.correct.shape == (2, 2, 18)
     assert not scratch.settled.any()  # after one epoch
     captions = [generalisation.figures(seeing)[name].caption for name in ("by_count", "by_count_table")]
@@ -163,8 +164,8 @@ def test_wide_layers_are_averaged_to_ten_thousand_numbers_at_most() -> None:
     used = np.array([1, 4])
     wanted = Wanted.of(given)
     features, layers = read(given, wanted, split, used, "")
-    assert layers[0] == Read(1, maps=40, side=32, pooled=15)
-    assert (layers[0].features, wanted.top.number, layers[-1]) == (9000, 7, Read(7, 40960, 1, 1))
+    assert layers[0] == Read(1, 40, Size.of(32), Size.of(15))
+    assert (layers[0].features, wanted.top.number, layers[-1]) == (9000, 7, Read(7, 40960, Size.of(1), Size.of(1)))
     batch = next(given.batches(split, used))
     with torch.no_grad():
         maps = torch.relu(given.net.conv(batch))
@@ -178,7 +179,7 @@ def test_what_a_1x1_classifier_reads_is_averaged_over_its_places() -> None:
     given = inputs(net, None)
     wanted = Wanted.of(given)
     features, layers = read(given, wanted, images(1, 5), np.arange(3), "")
-    assert (wanted.top.number, layers[-1]) == (7, Read(7, 5, 30, 1))
+    assert (wanted.top.number, layers[-1]) == (7, Read(7, 5, Size.of(30), Size.of(1)))
     assert features[7].shape == (3, 5)
 
 
@@ -214,7 +215,7 @@ def comparison(
         top=numbers[-1],
         frozen=Frozen(10, frozen, none + 1.0, fits=5, unfinished=0),
         by_layer=ByLayer(
-            layers=tuple(Read(number, 10, 3, 3) for number in numbers),
+            layers=tuple(Read(number, 10, Size.of(3), Size.of(3)) for number in numbers),
             components=256,
             fitted_on=1200,
             rows=(*(("SVM", number) for number in numbers), *(("softmax", number) for number in soft)),
@@ -223,7 +224,7 @@ def comparison(
             fits=5,
             unfinished=0,
         ),
-        scratch=Scratch(True, 88, scratch, none.astype(int), none, none, none > -1, none.astype(int)),
+        scratch=Scratch(True, Size.of(88), scratch, none.astype(int), none, none, none > -1, none.astype(int)),
     )
 
 
@@ -414,9 +415,11 @@ def test_the_curves_have_bands_of_one_deviation_and_a_line_at_chance() -> None:
 
 
 def test_what_is_read_of_a_layer_is_said() -> None:
-    assert shown._reads(Read(7, 256, 1, 1)) == "256 units"
-    assert shown._reads(Read(3, 192, 5, 5)) == "192 maps of 5 × 5: 4,800 numbers"
-    assert shown._reads(Read(1, 48, 21, 14)) == "48 maps of 21 × 21, averaged to 14 × 14: 9,408 numbers"
+    assert shown._reads(Read(7, 256, Size.of(1), Size.of(1))) == "256 units"
+    assert shown._reads(Read(3, 192, Size.of(5), Size.of(5))) == "192 maps of 5 × 5: 4,800 numbers"
+    assert (
+        shown._reads(Read(1, 48, Size.of(21), Size.of(14))) == "48 maps of 21 × 21, averaged to 14 × 14: 9,408 numbers"
+    )
 
 
 def test_the_papers_rows_on_the_same_set_come_first_and_are_said_to_be() -> None:

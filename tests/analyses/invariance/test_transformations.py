@@ -32,14 +32,14 @@ def test_at_other_sizes_they_are_in_proportion_and_whole(crop: int, largest: int
 
 
 def test_where_the_scene_is_known_nothing_is_filled() -> None:
-    plan = plan_views(side=77, crop=44)
+    plan = plan_views(picture=77, crop=44)
     assert not any(view.exposed.any() for views in plan.values() for _, view in views)
     assert [name for name in plan if name.endswith("_filled")] == []
     assert len(picture_views(77, 44)) == 8
 
 
 def test_where_it_is_not_there_is_a_control() -> None:
-    plan = plan_views(side=48, crop=44)
+    plan = plan_views(picture=48, crop=44)
     assert {"translation_filled", "rotation_filled", "small_rotation_filled"} <= set(plan)
     assert {-1.0, 1.0} <= {value for value, _ in plan["translation_filled"]}
     assert list(picture_views(48, 44))[-2:] == ["fill: 12 px down", "fill: 40°"]

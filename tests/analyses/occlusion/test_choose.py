@@ -89,3 +89,16 @@ def test_the_sample_takes_known_objects_first() -> None:
         assert len(set(drawn)) == min(count, 20)
         assert (np.diff(drawn) > 0).all()
         assert objects[drawn].any((1, 2)).sum() == min(count, 10)
+
+
+def test_of_a_sample_the_image_at_the_median_drop_is_taken_in_each_class() -> None:
+    images = np.arange(20)[::-1]
+    drops = np.tile([0.0, 0.9, 0.31, 0.3, 1.0], 4)[::-1]  # the median is 0.31, in the third image of each class
+    chosen, rule = examples.typical(LABELS, images, drops, 3, np.random.default_rng(0)) or ((), "")
+    assert len(set(LABELS[np.array(chosen)])) == 3
+    assert set(np.array(chosen) % 5) == {2}
+    assert "median" in rule
+
+
+def test_a_sample_of_too_few_classes_chooses_nothing() -> None:
+    assert examples.typical(LABELS, np.arange(10), np.zeros(10), 3, np.random.default_rng(0)) is None

@@ -57,7 +57,7 @@ def test_without_an_object_or_without_a_background_nothing_is_said(mask: np.ndar
 
 def test_a_pixel_has_the_mean_of_the_squares_that_cover_it() -> None:
     values = np.array([[4.0, 8.0], [0.0, 0.0]])
-    found = measure.pixel_map(values, 2, np.array([0, 1]), np.array([0, 1]), 4)
+    found = measure.pixel_map(values, 2, np.array([0, 1]), np.array([0, 1]), (4, 4))
     np.testing.assert_array_equal(found, [[4, 6, 8, 0], [2, 3, 4, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
 
 
@@ -74,11 +74,11 @@ def test_overlap_is_intersection_over_union() -> None:
 
 
 def test_the_middle_square_has_the_area_and_the_middle() -> None:
-    found = measure.middle_square(9, 7)
+    found = measure.middle_square(9, (7, 7))
     assert found.sum() == 9
     assert found[2:5, 2:5].all()
-    assert measure.middle_square(100, 7).all()
-    assert not measure.middle_square(0, 7).any()
+    assert measure.middle_square(100, (7, 7)).all()
+    assert not measure.middle_square(0, (7, 7)).any()
 
 
 def test_peak_and_emptiest_place_of_a_projection() -> None:

@@ -8,9 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from reportgen.analyses.occlusion import analysis as occlusion
+from reportgen.analyses.occlusion import sweep as sweeps
 from reportgen.analyses.occlusion.analysis import Result, Settings
 from reportgen.analyses.occlusion.figure import Occlusion
 from reportgen.analyses.occlusion.sweep import Genuineness, Localisation
+from reportgen.base.size import Size
 from reportgen.claims import intervals
 from reportgen.data.annotations import Annotations
 from reportgen.data.dataset import Dataset, Split
@@ -30,7 +32,7 @@ def inputs(net: nn.Module, images: np.ndarray, masks: np.ndarray | None, labels:
     names = tuple(f"bright/{index}.png" for index in range(len(images)))
     split = Split(images, labels, names)
     data = Dataset("planted", ("dark", "bright", "other"), "", split, split, split)
-    return Inputs.of(net, Preprocessing(SIDE), data, Annotations(masks, None))
+    return Inputs.of(net, Preprocessing(Size.of(SIDE)), data, Annotations(masks, None))
 
 
 def bright_squares(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -407,7 +409,7 @@ def planted(
         corner_drop=empty,
         middle_correlation=share,
     )
-    return Result(("a", "b"), 88, 19, 3, 5, "", {}, 0, True, None, located, genuine, None)
+    return Result(("a", "b"), Size.of(88), 19, 3, 5, "", {}, 0, True, None, located, genuine, None)
 
 
 @pytest.mark.parametrize(
@@ -493,3 +495,19 @@ def test_what_the_middle_explains_is_a_share_of_what_the_claim_is_judged_by() ->
 def test_the_settings_pixels_are_of_224_and_scale_with_the_image() -> None:
     assert [occlusion.scaled(48, side) for side in (224, 88, 44)] == [48, 19, 9]
     assert occlusion.scaled(1, 44) == 1
+
+
+def test_one_scale_lights_all_images_of_the_gallery() -> None:
+    """An image in which covering costs a hundredth of what it costs in another stays nearly dark."""
+    opened = inputs(object_detector(), *bright_squares())
+    result = run(opened, replace(STEP_1, stride=56))
+    assert result.sweep is not None
+    share = np.ones(IMAGES)
+    share[sweeps.in_gallery(result.sweep)[0]] = 0.01
+    found = replace(
+        result.sweep,
+        clean=result.sweep.clean * share,
+        probability=result.sweep.probability * share[:, None, None],
+    )
+    tiles = sweeps.gallery(opened, found, result.size)
+    assert tiles[1].max() < 0.3 * tiles[3].max()

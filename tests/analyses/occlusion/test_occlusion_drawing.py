@@ -1,6 +1,7 @@
 """Figure 7: what stands at a pixel is what the net gives with the square's centre there."""
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,9 @@ def pixel(axes, row: float, column: float) -> np.ndarray:
 
 def test_a_pixel_has_the_value_of_the_nearest_centre_and_none_in_the_margin():
     values = np.array([[1, 2, 3], [4, 5, 6]])
-    found, known = drawing.by_pixel(values, np.array([0, 4]), np.array([0, 4, 6]), 2, 8)  # centres 1, 5 and 1, 5, 7
+    found, known = drawing.by_pixel(
+        values, np.array([0, 4]), np.array([0, 4, 6]), 2, (8, 8)
+    )  # centres 1, 5 and 1, 5, 7
     assert found[:, 0].tolist() == [1, 1, 1, 4, 4, 4, 4, 4]
     assert found[0].tolist() == [1, 1, 1, 2, 2, 2, 3, 3]
     assert known[:, 0].tolist() == [True] * 7 + [False]  # row 7.5 is further from 5 than half a step
@@ -44,7 +47,7 @@ def test_a_pixel_has_the_value_of_the_nearest_centre_and_none_in_the_margin():
 
 
 def test_one_place_alone_is_drawn_at_its_pixel():
-    found, known = drawing.by_pixel(np.array([[7]]), np.array([2]), np.array([2]), 4, 8)
+    found, known = drawing.by_pixel(np.array([[7]]), np.array([2]), np.array([2]), 4, (8, 8))
     assert (found == 7).all()
     assert 1 <= known.sum() <= 4
     assert known[3, 3]
@@ -54,16 +57,28 @@ def test_the_panels_bear_the_papers_letters_and_a_legend_names_the_classes():
     figure = drawing.compose_occlusion(sample())
     assert list(by_title(figure)) == ["(a)", "(b)", "(c)", "(d)", "(e)"]
     said = [text.get_text() for text in figure.texts]
-    assert said[0].startswith("classes in (e)")
-    assert said[1] == "dog  80 % (true)"
-    assert [
-        axes.get_ylabel()
-        for axes in figure.axes
-        if "sum over" in axes.get_ylabel() or "probability" in axes.get_ylabel()
-    ] == [
-        drawing.ACTIVITY,
-        "probability (%)",
-    ]
+    assert "dog (true) 80 %" in said
+    assert any(words.startswith("(c) boxed: in this image; others: in images of ") for words in said)
+    assert [axes.get_ylabel() for axes in figure.axes if axes.get_ylabel()] == [drawing.ACTIVITY, "%"]
+
+
+def test_where_one_class_is_always_the_most_probable_e_is_left_out_and_the_others_are_larger(tmp_path: Path):
+    always = replace(sample(), guesses=np.zeros((5, 5), int))
+    figure = drawing.compose_occlusion(always)
+    assert list(by_title(figure)) == ["(a)", "(b)", "(c)", "(d)"]
+    wide, narrow = (by_title(one)["(a)"].get_position().width for one in (figure, drawing.compose_occlusion(sample())))
+    assert wide > 1.2 * narrow
+    assert len(draw_any({"always": always}, tmp_path)["always"]["panels"]) == 3
+
+
+def test_the_panels_stand_side_by_side_and_nothing_covers_another():
+    figure = drawing.compose_occlusion(sample())
+    figure.draw_without_rendering()
+    panels = list(by_title(figure).values())[:2] + list(by_title(figure).values())[3:]
+    assert len({round(axes.get_position().y0, 6) for axes in panels}) == 1
+    boxes = [axes.get_tightbbox() for axes in panels]
+    for left, right in pairwise(boxes):
+        assert left.x1 <= right.x0 + 1
 
 
 def test_the_heat_maps_are_dark_where_the_value_is_low_and_pale_in_the_margin():
@@ -87,7 +102,7 @@ def test_a_scale_spans_a_tenth_so_that_rounding_does_not_look_like_a_finding():
     rounding = 0.9 + 1e-6 * np.random.default_rng(0).random((5, 5))
     for values, low in ((rounding, 0.855), (np.linspace(0.6, 0.9, 25).reshape(5, 5), 0.6)):
         figure = drawing.compose_occlusion(replace(sample(), probability=values, clean_probability=0.95))
-        [bar] = [axes for axes in figure.axes if axes.get_ylabel() == "probability (%)"]
+        [bar] = [axes for axes in figure.axes if axes.get_ylabel() == "%"]
         assert bar.get_ylim() == pytest.approx((100 * low, 95))
 
 
@@ -121,14 +136,16 @@ def test_more_classes_than_colours_share_one_region():
     names = tuple(f"class {number}" for number in range(12))
     figure = replace(sample(), classes=names, guesses=np.arange(25).reshape(5, 5) % 12)
     said = [text.get_text() for text in drawing.compose_occlusion(figure).texts]
-    assert said[-1].startswith("5 others  ")
+    assert any(words.startswith("5 others ") for words in said)
     assert len(said) == 1 + drawing.PATTERNS + 1
 
 
 def test_the_first_projection_is_boxed_and_those_of_other_images_named():
     figure = drawing.compose_occlusion(sample())
-    pictures = [axes for axes in figure.axes if axes.get_xlabel() and not axes.get_xlabel().startswith("column")]
-    assert pictures[0].get_xlabel() == "this image"
+    first = figure.axes.index(by_title(figure)["(c)"])
+    pictures = figure.axes[first : first + 4]
+    [said] = [text.get_text() for text in figure.texts if text.get_text().startswith("(c)")]
+    assert said.count(",") >= 2
     widths = [axes.spines["left"].get_linewidth() for axes in pictures]
     assert len(widths) == 4
     assert widths[0] > 2 * max(widths[1:])
@@ -164,7 +181,7 @@ def test_a_map_that_sums_to_less_than_zero_is_drawn_as_it_is(tmp_path: Path):
 def test_what_a_page_needs_to_follow_the_pointer_is_said(tmp_path: Path):
     drawn = draw_any({"shown": sample()}, tmp_path)["shown"]
     figure = sample()
-    assert (drawn["side"], drawn["size"], drawn["tops"]) == (20, 4, figure.tops.tolist())
+    assert (drawn["sides"], drawn["size"], drawn["tops"]) == ([20, 20], 4, figure.tops.tolist())
     assert np.array(drawn["probability"]).shape == np.array(drawn["guesses"]).shape == (5, 5)
     assert drawn["probability"][0][0] == pytest.approx(0.1)
     assert drawn["classes"][drawn["guesses"][0][0]] == figure.classes[1]
@@ -194,18 +211,15 @@ def test_several_panels_of_points_are_lettered():
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["(a) drops", "(b) drops"]
 
 
-def test_what_opens_the_page_is_cut_out_with_all_its_words(tmp_path: Path):
-    """Title, ticks and labels of (a) and (d), and the bar of (d), but nothing of the panels beside them."""
+def test_what_opens_the_page_is_cut_out_inside_its_axes(tmp_path: Path):
+    """The image, and the pictures of (a) and (d), but no half of a mark or number beside them."""
     drawn = draw_any({"example1": sample()}, tmp_path)["example1"]
     [told] = story(Content({}, {}, {}, (Section("occlusion", "", {}, {"example1": drawn}),), (), {}))
     figure = drawing.compose_occlusion(sample())
     panels = by_title(figure)
-    [bar] = [axes for axes in figure.axes if axes.get_ylabel() == "probability (%)"]
-    for part, own, beside in zip(told["parts"], ("(a)", "(d)"), ("(b)", "(e)"), strict=True):
+    for part, own in zip(told["parts"][1:], ("(a)", "(d)"), strict=True):
         cut = part["box"]
         right = cut["left"] + cut["width"]
-        for axes in (panels[own], *([bar] if own == "(d)" else [])):
-            words = axes.get_tightbbox()  # points, from the lower left corner
-            assert cut["left"] <= words.x0 * 96 / 72 + 1
-            assert words.x1 * 96 / 72 <= right
-        assert right < panels[beside].get_window_extent().x0 * 96 / 72
+        inside = panels[own].get_window_extent()  # points, from the lower left corner
+        assert 0 < cut["left"] - inside.x0 * 96 / 72 < 3  # CSS pixels
+        assert 0 < inside.x1 * 96 / 72 - right < 3

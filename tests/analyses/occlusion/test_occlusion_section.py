@@ -1,5 +1,6 @@
 """The section reads well whatever the run could test, and discusses a verdict against the paper."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,18 @@ def test_it_says_what_was_measured(page: Page) -> None:
     assert "no better than that guess" in text  # the overlap is below that of a square in the middle
     assert "no better than that guess" not in page(localisation=localisation(overlap=0.4))
     assert "<script>alert" not in text.split('id="occlusion"')[1]
+
+
+def test_the_table_says_which_part_is_not_tested_where_that_keeps_the_claim_from_holding(page: Page) -> None:
+    text = page(genuineness=genuineness(without=8))
+    [row] = re.findall(r'<tr id="row-visualisation-is-genuine">.*?</tr>', text)
+    first_sight = re.sub(r"<details.*</details>", "", row)
+    assert "undecided" in first_sight
+    assert "shown minus shown by another map, not tested" in first_sight
+    assert "n = 42" in first_sight
+    assert "shown minus shown by another map: 50 images are needed, and there are 42" in row
+    assert "33 [" not in first_sight  # of the part that holds
+    assert ", not tested" in row  # beside that part's interval
 
 
 @pytest.mark.parametrize(
@@ -131,3 +144,8 @@ def test_an_image_that_the_user_named_and_the_net_gets_wrong(page: Page) -> None
     assert "chosen by <code>IMAGES=</code>" in text
     assert "takes it for cat &amp; co" in text
     assert "stays the right one" in text
+
+
+def test_the_table_says_how_many_images_a_number_rests_on(page: Page) -> None:
+    [row] = re.findall(r'<tr id="row-localises">.*?</tr>', page())
+    assert "n = 50" in re.sub(r"<details.*</details>", "", row)

@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from reportgen.analyses.pascal import Settings, analysis
-from reportgen.analyses.pascal.analysis import Result, precisions
-from reportgen.analyses.pascal.average_precision import average_precision
-from reportgen.analyses.pascal.one_against_rest import GRID, Scores, scores
-from reportgen.claims import LEVEL, paper
+from reportgen.analyses.pascal.analysis import Result
+from reportgen.analyses.pascal.one_against_rest import GRID, scores
+from reportgen.base.size import Size
+from reportgen.claims import paper
 from reportgen.data.dataset import Dataset, Multilabel, MultiSplit, Split
 from reportgen.data.transforms import Preprocessing
 from reportgen.look.inputs import Inputs
@@ -41,7 +41,7 @@ def compute(train: MultiSplit | None, test: MultiSplit | None = None, classes: t
     some = Split(np.zeros((4, 36, 36, 3), np.uint8), np.arange(4), ("",) * 4)
     data = Dataset("base", tuple("abcd"), "", some, some, some)
     both = None if train is None or test is None else Multilabel("tinted noise", classes, "", train, test)
-    inputs = Inputs.of(looking_at_means(), Preprocessing(32), data, multilabel=both, batch=9)
+    inputs = Inputs.of(looking_at_means(), Preprocessing(Size.of(32)), data, multilabel=both, batch=9)
     return analysis.compute(inputs, Settings(gallery=5), np.random.default_rng(0))
 
 
@@ -131,27 +131,6 @@ def test_of_pascals_own_classes_what_differs_is_said() -> None:
     result = compute(*parts, classes=paper.PASCAL_CLASSES)
     assert analysis.numbers(result)["pascal"]
     assert "here the validation images are for testing" in analysis.figures(result)["table"].caption
-
-
-def test_the_interval_covers_the_average_precision_of_other_test_sets() -> None:
-    rng, images = np.random.default_rng(5), 200
-
-    def drawn() -> tuple[list[Scores], np.ndarray]:
-        labels = (rng.random((images, 3)) < (0.2, 0.4, 0.5)).astype(int)
-        values = labels * (1.5, 0.7, 0.0) + rng.normal(size=labels.shape)  # the last is ranked by chance
-        return [Scores(column, 1.0, 1, 0) for column in values.T], labels
-
-    def of(ranked: list[Scores], labels: np.ndarray) -> np.ndarray:
-        return np.array([average_precision(one.values, labels[:, place])[0] for place, one in enumerate(ranked)])
-
-    truth = np.mean([of(*drawn()) for _ in range(2000)], axis=0)
-    outside, repeats = np.zeros(4), 200
-    for _ in range(repeats):
-        precision, mean = precisions(*drawn(), rng)
-        ends, known = np.vstack([precision, mean]), np.append(truth, truth.mean())
-        outside += (known < ends[:, 1]) | (known > ends[:, 2])
-    level = repeats * (1 - LEVEL)
-    assert (outside <= level + 3 * level**0.5).all()
 
 
 @pytest.mark.parametrize("value", ["0", "-3"])

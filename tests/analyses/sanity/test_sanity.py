@@ -10,6 +10,7 @@ from reportgen import probe
 from reportgen.analyses.sanity import analysis as sanity
 from reportgen.analyses.sanity import randomised
 from reportgen.analyses.sanity.analysis import Settings, Start
+from reportgen.base.size import Size
 from reportgen.data.dataset import Dataset, Split
 from reportgen.data.transforms import Preprocessing
 from reportgen.look.inputs import Inputs
@@ -21,7 +22,7 @@ def inputs_of(net: nn.Module, count: int = 8, order: str = "RGB") -> Inputs:
     images = np.random.default_rng(0).integers(0, 256, (count, SIDE, SIDE, 3), dtype=np.uint8)
     split = Split(images, np.arange(count) % 2, tuple(f"{index}.png" for index in range(count)))
     data = Dataset("noise", ("even", "odd"), "", split, split, split)
-    return Inputs.of(net, Preprocessing(SIDE, order=order), data, batch=5)  # type: ignore[arg-type]
+    return Inputs.of(net, Preprocessing(Size.of(SIDE), order=order), data, batch=5)  # type: ignore[arg-type]
 
 
 def chain(*widths: int, seed: int = 0, kernel: int = 3) -> nn.Sequential:
@@ -219,12 +220,14 @@ def test_the_figures_name_every_layer_and_method() -> None:
         np.testing.assert_allclose(named["deconvnet"].y, start.deconvnet.rank.mean(axis=1))
         np.testing.assert_allclose(named["gradient"].low, np.percentile(start.gradient.rank, 25, axis=1))
         np.testing.assert_allclose(named["gradient, another unit"].y, start.gradient_other.rank.mean())
-    assert len(figures["table"].rows) == 4 * 2 * 3
+    assert [row[:2] for row in figures["table"].rows[-2:]] == [("5", "deconvnet"), ("5", "gradient")]
+    assert len(figures["table"].rows) == 4 * 2
     last: Start = found.starts["layer5"]
-    assert figures["table"].rows[-6][3:] == tuple(
+    own, every, other = (
         sanity._hundredths(value)
         for value in (last.deconvnet.rank[1].mean(), last.deconvnet.rank[-1].mean(), last.deconvnet_other.rank.mean())
     )
+    assert figures["table"].rows[-2][2] == f"{own}, {every} ({other})"
 
 
 @pytest.mark.parametrize(("value", "text"), [(0.126, "0.13"), (-0.126, "−0.13"), (-0.001, "0.00"), (1.0, "1.00")])

@@ -41,6 +41,15 @@ def test_the_confusion_matrix_and_the_mistakes_are_those_of_the_net(tmp_path: Pa
     ]
 
 
+def test_mistakes_that_are_as_common_are_counted(tmp_path: Path) -> None:
+    labels, guesses = np.array([0, 0, 1, 1, 2, 2, 3]), np.array([0, 1, 1, 0, 2, 3, 3])
+    said = trained.numbers(
+        trained.compute(inputs(tmp_path, 4, guesses, labels), trained.Settings(), np.random.default_rng(0))
+    )
+    assert said["most_confused"] == ["class 0", "class 1", 1]
+    assert said["as_confused"] == 3
+
+
 def test_of_many_classes_some_are_shown(tmp_path: Path) -> None:
     labels = np.arange(100)
     made = inputs(tmp_path, 100, labels, labels)

@@ -7,6 +7,7 @@ import numpy as np
 from planted_results import CLASSES, CROP, DATA, FILE, TRAINING
 from reportgen.analyses.evolution.analysis import COMPARED, Layer, Pictures, Result, Top, already_final
 from reportgen.analyses.evolution.settling import Likeness, measured
+from reportgen.base.size import Size
 from reportgen.look.sight import Sight
 
 EPOCHS, SNAPSHOTS = np.array([1.0, 2.0, 5.0]), np.array([0.0, 1.0, 2.0, 5.0])
@@ -70,4 +71,4 @@ def layer(number: int, side: int, refusal: str) -> Layer:
         details=((FILE,) * 3,) * 2,
         kinds=kinds,
     )
-    return Layer(number, Sight(side, CROP), top, pictures, already_final(top), refusal)
+    return Layer(number, Sight(Size.of(side), Size.of(CROP)), top, pictures, already_final(top), refusal)

@@ -4,6 +4,7 @@ import numpy as np
 
 from planted_results import CLASSES, CROP, DATA, FILE, VALIDATION
 from reportgen.analyses.features.analysis import Layer, Result
+from reportgen.base.size import Size
 from reportgen.look.left_out import GROUPS
 from reportgen.look.sight import Sight
 from reportgen.look.strongest import STRONGEST, Pictures, Top
@@ -23,7 +24,7 @@ def result(untrained: float = 0.1) -> Result:
         filters=rng.integers(0, 256, (MAPS, 7, 7, 3), dtype=np.uint8),
         images_of_smallest_class=205,
         images=VALIDATION,
-        classes=len(CLASSES),
+        chance=1 / len(CLASSES),
         data=DATA,
     )
 
@@ -39,7 +40,7 @@ def layer(number: int, untrained: float, rng: np.random.Generator) -> Layer:
     before = np.full(MAPS, np.nan) if number == 1 else untrained + 0.1 * spread
     return Layer(
         number=number,
-        sight=Sight(FIELDS[number], CROP),
+        sight=Sight(Size.of(FIELDS[number]), Size.of(CROP)),
         top=top,
         pictures=pictures(top, FIELDS[number], rng),
         agreement=AGREEMENT[number] + 0.1 * spread,

@@ -8,6 +8,7 @@ from reportgen.analyses.generalisation.comparison import Comparison
 from reportgen.analyses.generalisation.from_scratch import Scratch
 from reportgen.analyses.generalisation.frozen import Frozen
 from reportgen.analyses.generalisation.reading import Read
+from reportgen.base.size import Size
 
 CLASSES = ("a<b", "heron", "newt")
 TEST, FOLDS = 150, 5
@@ -52,7 +53,7 @@ def result(
                 unfinished=0,
             ),
             by_layer=ByLayer(
-                layers=tuple(Read(number, 8, 5, 5) for number, _ in layers),
+                layers=tuple(Read(number, 8, Size.of(5), Size.of(5)) for number, _ in layers),
                 components=200,
                 fitted_on=1200,
                 rows=tuple(rows),
@@ -63,7 +64,7 @@ def result(
             ),
             scratch=Scratch(
                 same=same,
-                crop=88,
+                crop=Size.of(88),
                 correct=np.stack([right(scratch) for _, _, scratch in counts]),
                 updates=60 + trainings,
                 loss=np.full(trainings.shape, 0.01),

@@ -5,6 +5,7 @@ import numpy as np
 from planted_results import CLASSES, CROP
 from reportgen.analyses.invariance.analysis import Result
 from reportgen.analyses.invariance.curves import Curves
+from reportgen.base.size import Size
 
 IMAGES = 12
 
@@ -30,7 +31,7 @@ def result() -> Result:
         pictures=np.zeros((4, 8, 8, 3), np.uint8),
         picture_rows=("as it is", "8 px down"),
         scenes=np.zeros((2, 12, 12, 3), np.uint8),
-        crop=CROP,
+        crop=Size.of(CROP),
         wide=True,
         turned_answers=np.arange(4 * IMAGES).reshape(IMAGES, 4) % 8 == 0,
         top_layer=7,

@@ -7,6 +7,7 @@ import numpy as np
 from planted_results import CLASSES, CROP, FILE, VALIDATION
 from reportgen.analyses.occlusion.analysis import Result
 from reportgen.analyses.occlusion.sweep import GALLERY, Example, Genuineness, Localisation, Sweep
+from reportgen.base.size import Size
 
 SIZE, IMAGES = 19, 50
 NEITHER = np.linspace(-0.01, 0.01, IMAGES)  # what images differ by: zero on average
@@ -16,7 +17,7 @@ def result(**more: Any) -> Result:
     """All there is; `more` replaces it."""
     known: dict[str, Any] = {
         "classes": CLASSES,
-        "side": CROP,
+        "side": Size.of(CROP),
         "size": SIZE,
         "stride": 3,
         "layer": 5,

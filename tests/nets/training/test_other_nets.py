@@ -16,7 +16,7 @@ from torch import nn
 from reportgen.analyses.generalisation import from_scratch
 from reportgen.base.errors import UserError
 from reportgen.data.dataset import Split
-from reportgen.nets.others import OtherNet, check_other, other_net
+from reportgen.nets.others import OtherNet, other_net
 from reportgen.nets.snapshots import load_net, snapshot_path
 from reportgen.nets.training import loop as training
 from reportgen.nets.training.batches import Batches
@@ -147,12 +147,6 @@ def test_what_cannot_be_trained_is_one_line(name: str, message: str) -> None:
     with pytest.raises(UserError, match=re.escape(message)) as caught:
         other_net(name, 4, 32)
     assert "\n" not in str(caught.value)
-
-
-def test_a_net_can_be_tried_before_the_images_are_known() -> None:
-    check_other("users_nets:three", 32)
-    with pytest.raises(UserError, match="no such width"):
-        check_other("users_nets:broken", 32)
 
 
 def test_this_very_net_is_trained_from_scratch_on_other_images(tmp_path: Path) -> None:

@@ -82,6 +82,16 @@ def test_a_killed_training_ends_as_an_uninterrupted_one(trained, tmp_path, monke
     assert contents(tmp_path) == contents(trained[recipe])
 
 
+@pytest.mark.parametrize("damage", [b"", b"no archive", None], ids=["empty", "other bytes", "half of it"])
+def test_a_damaged_state_is_no_fault_and_training_begins_anew(trained, tmp_path, capsys, damage):
+    run(tmp_path)
+    state = tmp_path / training.CHECKPOINT
+    state.write_bytes(state.read_bytes()[:-5000] if damage is None else damage)
+    run(tmp_path)
+    assert "is damaged: training begins anew" in capsys.readouterr().err
+    assert contents(tmp_path) == contents(trained["default"])
+
+
 def test_a_real_kill_between_writing_and_renaming_the_checkpoint(trained, tmp_path):
     script = """
 import math, os, signal, sys

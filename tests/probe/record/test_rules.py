@@ -1,7 +1,7 @@
 """Every operation's way down against a forward pass in which the factors are held fast, and what has none by its name."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 import torch
@@ -14,8 +14,8 @@ from probe_nets import initialised
 from torch import Tensor, nn
 
 from reportgen.probe import trace
-from reportgen.probe.record import Smooth
-from reportgen.probe.ways import record_of
+from reportgen.probe.record import Recorded, Smooth, rule_of
+from reportgen.probe.ways import record_of, way_down
 
 IMAGE = random_image(3, 15, 13, dtype=torch.float64)
 
@@ -81,6 +81,10 @@ def layer_norm_by_hand(x: Tensor) -> Tensor:
     return (x - mean) / torch.sqrt((x - mean).pow(2).mean(1, keepdim=True) + 1e-6)
 
 
+def generalised_mean(x: Tensor, exponent: Tensor | float) -> Tensor:
+    return F.avg_pool2d(x.clamp(min=1e-6).pow(exponent), 4).pow(1 / exponent)
+
+
 def windows_of_two(x: Tensor) -> Tensor:
     x = torch.roll(x[:, :, :12, :10], (-1, -1), (2, 3)).unflatten(2, (6, 2)).unflatten(4, (5, 2))
     return x.permute(0, 2, 4, 3, 5, 1).flatten(0, 2)[None]
@@ -89,6 +93,13 @@ def windows_of_two(x: Tensor) -> Tensor:
 def split_and_shuffled(x: Tensor) -> Tensor:
     kept, changed = x.chunk(2, dim=1)
     return F.channel_shuffle(torch.cat([kept, F.relu(changed)], 1), 3)
+
+
+def shifted_into(x: Tensor) -> Tensor:
+    shifted = torch.zeros_like(x)
+    shifted[:, :3, 1:] = x[:, :3, :-1]
+    shifted[:, 3:] = x[:, 3:]
+    return shifted
 
 
 SMOOTH = {
@@ -148,8 +159,22 @@ RULES: dict[str, tuple[Callable[..., Tensor], tuple[nn.Module, ...], tuple[str, 
     "transposed convolution": (lambda x, conv: conv(x), (nn.ConvTranspose2d(6, 4, 3, 2),), ()),
     "interpolation": (lambda x: F.interpolate(x, scale_factor=1.5, mode="bilinear"), (), ()),
     "reflected padding": (lambda x, conv: conv(x), (nn.Conv2d(6, 5, 3, padding=1, padding_mode="reflect"),), ()),
+    "circular padding": (lambda x, conv: conv(x), (nn.Conv2d(6, 5, 3, padding=1, padding_mode="circular"),), ()),
+    "a tensor filled part by part": (shifted_into, (), ()),
+    "fractional max pooling": (
+        lambda x, draws: F.fractional_max_pool2d(x, 2, output_ratio=(0.6, 0.6), _random_samples=draws.weight.detach()[None]),
+        (nn.Embedding(6, 2, _weight=torch.linspace(0.1, 0.9, 12).view(6, 2)),), (),
+    ),
+    "power-average pooling": (lambda x: F.lp_pool2d(x, 2.0, 2), (), ("powers", "absolute values")),
+    "absolute values": (torch.abs, (), ("absolute values",)),
+    "erf": (torch.erf, (), ("erf",)),
     "the larger of two": (lambda x, conv: torch.maximum(x, conv(x)), (nn.Conv2d(6, 6, 1),), ()),
     "unfold": (lambda x: F.unfold(x, 3, stride=2), (), ()),
+    "generalised mean": (lambda x: generalised_mean(x, 3.0), (), ("powers",)),
+    "generalised mean, learned": (
+        lambda x, gem: generalised_mean(x, gem.weight[:, None, None]), (nn.PReLU(6, 2.5),), ("powers",)
+    ),
+    "energy": (lambda x: F.avg_pool2d(x**2, 4).sqrt(), (), ("powers",)),
 }  # fmt: skip
 
 
@@ -210,13 +235,8 @@ SIX: dict[str, tuple[Callable[..., Tensor], tuple[nn.Module, ...]]] = {
 } | {"attention": (with_attention, (nn.Linear(6, 18),))}  # fmt: skip
 
 
-@settings(max_examples=25, deadline=None)
-@given(
-    names=st.lists(st.sampled_from(sorted(SIX)), min_size=1, max_size=5),
-    seed=st.integers(0, 999),
-    smooth=st.sampled_from(["factor", "rectified"]),
-)
-def test_random_nets_equal_freezing_the_factors(names: list[str], seed: int, smooth: Smooth) -> None:
+def chained(names: Sequence[str]) -> nn.Module:
+    """A net of these blocks of `SIX`, one behind the other; its lazy weights are made."""
     blocks = [(SIX[name][0], *copy.deepcopy(SIX[name][1])) for name in names]
     net = Between(lambda x, *parts: x)
     net.chain = nn.ModuleList([part for _, *parts in blocks for part in parts])
@@ -229,6 +249,17 @@ def test_random_nets_equal_freezing_the_factors(names: list[str], seed: int, smo
     net.function = run
     with torch.no_grad():
         net(torch.zeros(1, 3, 15, 13))
+    return net
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    names=st.lists(st.sampled_from(sorted(SIX)), min_size=1, max_size=5),
+    seed=st.integers(0, 999),
+    smooth=st.sampled_from(["factor", "rectified"]),
+)
+def test_random_nets_equal_freezing_the_factors(names: list[str], seed: int, smooth: Smooth) -> None:
+    net = chained(names)
     net, image = initialised(net, seed).double(), random_image(3, 15, 13, seed=seed + 1, dtype=torch.float64)
     for found, expected in zip(
         projected(net, image, [(0,), (3,)], smooth),
@@ -249,7 +280,7 @@ NOT_RECTIFIED = (
         "squeeze and excitation",
     ),
     *("a gate of places", "GLU", "response normalisation", "attention", "attention in full", "multi-head attention"),
-    *("talking heads", "windows", "transposed convolution", "interpolation", "the larger of two", "unfold"),
+    *("energy", "talking heads", "windows", "transposed convolution", "interpolation", "the larger of two", "unfold"),
 )
 
 
@@ -264,3 +295,46 @@ def test_image_times_projection_is_the_unit_where_nothing_is_rectified(name: str
     value = net(IMAGE[None])[0].detach()
     for unit, found in enumerate(projected(net, IMAGE, [(0,), (1,), (2,), (3,)])):
         assert (found * IMAGE).sum().item() == pytest.approx(value[unit].item() ** 2, rel=1e-9)
+
+
+class ReadsAgain(nn.Module):
+    """Reads what an activation function has changed in place, by its old name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 6, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(x)
+        F.silu(x, inplace=True)
+        return F.silu(x.mean((2, 3)))
+
+
+def test_a_power_is_a_factor_also_at_zero() -> None:
+    """Of x ** p it is x ** (p - 1): of 0 it is 1 for p = 1, and 0 for every other power."""
+    x = torch.tensor([0.0, 4.0]).requires_grad_()
+    for exponent, factors in ((0, [0, 0]), (0.5, [0, 0.5]), (1, [1, 1]), (2, [0, 4])):
+        powers = x**exponent
+        rule = rule_of(Recorded(powers.grad_fn, _leaves(powers)))
+        assert rule is not None
+        [sent] = rule.down(torch.ones(2), [None])
+        assert sent is not None
+        assert sent.tolist() == factors
+    one_over = x**-1
+    assert rule_of(Recorded(one_over.grad_fn, _leaves(one_over))) is None
+
+
+def _leaves(value: Tensor) -> dict:
+    return dict.fromkeys([value.grad_fn, *(parent for parent, _ in value.grad_fn.next_functions)])
+
+
+def test_a_net_that_reads_again_what_it_changed_in_place_is_refused_and_not_projected_as_another() -> None:
+    graph = trace(initialised(ReadsAgain(), 0).double(), IMAGE[None])
+    assert "changed in place" in way_down(graph, graph.output).refusal
+
+
+@pytest.mark.parametrize("first", ["InstanceNorm", "LayerNorm over maps", "ReLU"])
+def test_in_place_on_a_view_or_on_what_another_function_keeps(first: str) -> None:
+    net = initialised(chained((first, "SiLU in place")), 0).double()
+    [found], [expected] = projected(net, IMAGE, [(0,)], "factor"), frozen_projections(net, "", IMAGE, [(0,)], "factor")
+    assert_close(found, expected, 1e-8)

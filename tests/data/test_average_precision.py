@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from reportgen.analyses.pascal.average_precision import average_precision
+from reportgen.claims import LEVEL
+from reportgen.data.average_precision import average_precision
+from reportgen.look.precisions import precisions
 
 
 def slowly(scores: np.ndarray, labels: np.ndarray) -> float:
@@ -94,3 +96,46 @@ def test_weights_are_images_drawn_so_often() -> None:
 def test_a_resample_without_a_positive_has_none() -> None:
     found = average_precision(np.array([3.0, 2.0]), np.array([1, 0]), np.array([[0.0, 2.0], [1.0, 1.0]]))
     np.testing.assert_array_equal(found, [np.nan, 1.0])
+
+
+def test_the_interval_covers_the_average_precision_of_other_test_sets() -> None:
+    rng, images = np.random.default_rng(5), 200
+
+    def drawn() -> tuple[np.ndarray, np.ndarray]:
+        labels = (rng.random((images, 3)) < (0.2, 0.4, 0.5)).astype(int)
+        values = labels * (1.5, 0.7, 0.0) + rng.normal(size=labels.shape)  # the last is ranked by chance
+        return values, labels
+
+    def of(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        return np.array([average_precision(one, true)[0] for one, true in zip(values.T, labels.T, strict=True)])
+
+    truth = np.mean([of(*drawn()) for _ in range(2000)], axis=0)
+    outside, repeats = np.zeros(4), 200
+    for _ in range(repeats):
+        precision, mean = precisions(*drawn(), rng)
+        ends, known = np.vstack([precision, mean]), np.append(truth, truth.mean())
+        outside += (known < ends[:, 1]) | (known > ends[:, 2])
+    level = repeats * (1 - LEVEL)
+    assert (outside <= level + 3 * level**0.5).all()
+
+
+def test_a_class_without_scores_or_images_has_none_and_the_mean_is_over_the_others() -> None:
+    rng = np.random.default_rng(0)
+    labels = (rng.random((60, 4)) < 0.5).astype(int)
+    labels[:, 1], labels[1:, 3] = 0, 0
+    labels[0, 3] = 1
+    scores = rng.normal(size=labels.shape)
+    scores[:, 2] = np.nan
+    precision, mean = precisions(scores, labels, rng)
+    assert np.isnan(precision[[1, 2]]).all()
+    assert mean[0] == precision[[0, 3], 0].mean()
+    assert (
+        mean[2] - mean[1]
+    ) < 1  # the class of one image, which leaving that out leaves out, has no say in the interval
+
+
+def test_a_mean_without_the_only_positives_is_left_out_of_the_interval() -> None:
+    labels = np.zeros((5, 2), int)
+    labels[0] = 1
+    precision, mean = precisions(np.eye(5)[:, :2], labels, np.random.default_rng(0))
+    assert mean[0] == precision[:, 0].mean()

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float, Int
 
-UNCLEAR = -1  # label of an image in which a class is marked as difficult alone: neither positive nor negative
+from reportgen.data.voc import UNCLEAR
 
 
 def average_precision(
@@ -32,3 +32,25 @@ def average_precision(
     total = found[:, -1]
     area = (gained * interpolated).sum(axis=1)
     return np.divide(area, total, out=np.full(len(total), np.nan), where=total > 0)
+
+
+def by_class(
+    scores: Float[np.ndarray, "image class"],
+    labels: Int[np.ndarray, "image class"],
+    weights: Float[np.ndarray, "resample image"] | None = None,
+) -> Float[np.ndarray, "resample class"]:
+    """Average precision of each class; NaN for one without scores (NaN), or of which no image is."""
+    found = np.full((1 if weights is None else len(weights), labels.shape[1]), np.nan)
+    for place in range(labels.shape[1]):
+        if np.isfinite(scores[:, place]).all() and (labels[:, place] == 1).any():
+            found[:, place] = average_precision(scores[:, place], labels[:, place], weights)
+    return found
+
+
+def mean_of_classes(found: Float[np.ndarray, "resample class"]) -> Float[np.ndarray, " resample"]:
+    """The mean over the classes that have an average precision in the first row; NaN where none of them has one."""
+    defined = np.isfinite(found[0])
+    some = np.isfinite(found[:, defined])
+    count, total = some.sum(axis=1), np.where(some, found[:, defined], 0).sum(axis=1)
+    # Without a group that holds all that the classes show, there is nothing to rank.
+    return np.divide(total, count, out=np.full(len(found), np.nan), where=count > 0)

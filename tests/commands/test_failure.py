@@ -1,0 +1,131 @@
+"""What a user reads when a command fails: the switch that it is about, nothing that steers a terminal, no trace."""
+
+import errno
+import os
+import re
+import shutil
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from reportgen import cli
+from reportgen.base.errors import UserError
+from reportgen.base.names import shown
+from reportgen.commands import failure
+
+Usage = namedtuple("Usage", "total used free")
+SWITCHES = {
+    "DATA": "photos",
+    "BUILD": "out/build",
+    "WEIGHTS": "nets/a.pt",
+    "NOISE_WEIGHTS": "b.pt,c.pt",
+    "MODEL": "hf/vit",
+}
+
+
+def refused(number: int, place: str) -> OSError:
+    return OSError(number, os.strerror(number), place)
+
+
+@pytest.mark.parametrize(
+    ("place", "number", "begins", "ends"),
+    [
+        (
+            "photos/cat/1.png",
+            errno.EACCES,
+            "DATA=photos: photos/cat/1.png: Permission denied",
+            "make it readable, or leave it out",
+        ),
+        ("photos/cat/1.png", errno.EIO, "DATA=photos: photos/cat/1.png: Input/output error", "or leave it out"),
+        ("photos/cat/1.png", errno.ENOENT, "DATA=photos: photos/cat/1.png: No such file", "or leave it out"),
+        ("photos/" + "a" * 300, errno.ENAMETOOLONG, "DATA=photos: photos/aaa", "or leave it out"),
+        ("nets/a.pt", errno.EISDIR, "WEIGHTS=nets/a.pt: nets/a.pt: Is a directory", "or leave it out"),
+        ("c.pt", errno.EPERM, "NOISE_WEIGHTS=b.pt,c.pt: c.pt: Operation not permitted", "or leave it out"),
+        ("vit/config.json", errno.EACCES, "MODEL=hf/vit: vit/config.json: Permission denied", "or leave it out"),
+        (
+            "out/build/data",
+            errno.EROFS,
+            "BUILD=out/build: out/build/data: Read-only",
+            "choose another folder with BUILD=, or give yourself access",
+        ),
+        (
+            "report/index.html",
+            errno.EACCES,
+            "REPORT=report: report/index.html: Permission",
+            "with REPORT=, or give yourself access",
+        ),
+        ("out/build/data", errno.ENOSPC, "out/build/data: No space left", "the same command continues"),
+        ("out/build/data", errno.EDQUOT, "out/build/data: Disk quota exceeded", "the same command continues"),
+        ("/elsewhere", errno.EACCES, "/elsewhere: Permission denied", "give yourself access to it"),
+    ],
+)
+def test_what_the_system_refuses_is_named_with_its_switch(place: str, number: int, begins: str, ends: str) -> None:
+    line = failure.said(refused(number, place), SWITCHES)
+    assert line is not None
+    assert line.startswith(begins)
+    assert line.endswith(ends)
+
+
+def test_of_a_folder_that_could_not_be_copied_the_first_error_is_said() -> None:
+    full, gone = os.strerror(errno.ENOSPC), os.strerror(errno.ENOENT)
+    line = failure.said(shutil.Error([("a", "out/build/a", f"[Errno 28] {full}"), ("b", "c", full)]), SWITCHES)
+    assert line is not None
+    assert line.startswith(f"out/build/a: {full}: free some space there")
+    assert failure.said(shutil.Error([("a", "b", gone)]), SWITCHES) is None
+    assert failure.said(shutil.Error("a"), SWITCHES) is None
+
+
+def test_the_full_disk_is_named_where_the_system_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    free = {"out/build": 10**12, "report": 4096}
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(0, 0, free[str(folder)]))
+    assert str(failure.said(full, SWITCHES)).startswith("REPORT=report: No space left on device: free some space there")
+    free["report"] = 10**12
+    assert str(failure.said(full, SWITCHES)).startswith("the disk: No space left on device: ")
+
+
+def test_a_file_of_ours_that_is_missing_is_a_fault_and_no_mistake_of_the_user() -> None:
+    assert failure.said(refused(errno.ENOENT, "out/build/net/net.safetensors"), SWITCHES) is None
+    assert failure.said(KeyError("x"), SWITCHES) is None
+
+
+def test_names_steer_no_terminal() -> None:
+    name = "a\x1b[2J\r\n\x07\x9b\u202egnp\udce9\u2028é漢"
+    assert shown(name) == r"a\x1b[2J\r\n\x07\x9b\u202egnp\xe9\u2028é漢"
+    assert failure.said(UserError(name), {}) == shown(name)
+    done = CliRunner().invoke(cli.main, ["why", f"PROFILE=\x1b]0;x\x07{name}"], env={"REPORTGEN_SWITCHES": ""})
+    assert done.exit_code == failure.WRONG
+    assert done.stderr.count("\n") == 1
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", done.stderr)
+
+
+def test_a_fault_of_ours_is_one_line_with_its_trace_in_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    def faulty(switches: dict[str, str]) -> None:
+        raise KeyError("first\nsecond")
+
+    monkeypatch.setattr(cli, "open_pipeline", faulty)
+    done = CliRunner().invoke(cli.main, ["why"], env={"REPORTGEN_SWITCHES": ""})
+    assert done.exit_code == failure.FAULT
+    assert done.stderr.count("\n") == 1
+    found = re.fullmatch(
+        r"error: this is a fault of reportgen \(KeyError in test_failure.py, line \d+\): please report it with (.*)\n",
+        done.stderr,
+    )
+    assert found, done.stderr
+    trace = Path(found[1]).read_text(encoding="utf-8")
+    assert "Traceback" in trace
+    assert "in faulty" in trace
+    Path(found[1]).unlink()
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), MemoryError()])
+def test_what_is_no_fault_leaves_no_trace(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ended(switches: dict[str, str]) -> None:
+        raise error
+
+    monkeypatch.setattr(cli, "open_pipeline", ended)
+    done = CliRunner().invoke(cli.main, ["why"], env={"REPORTGEN_SWITCHES": ""})
+    assert done.exit_code == (130 if isinstance(error, KeyboardInterrupt) else failure.WRONG)
+    assert "fault" not in done.stderr

@@ -1,0 +1,111 @@
+"""Folders and lists of classes as people have them: other spellings, accents, signs, and folders that are no classes."""
+
+import unicodedata
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from reportgen.base.errors import UserError
+from reportgen.data.classes import ClassName, map_folders, read_classes
+from reportgen.data.folders import list_classes, list_folder, list_for_loaded
+
+COMPOSED, APART = (unicodedata.normalize(form, "épée") for form in ("NFC", "NFD"))
+
+
+def tree(root: Path, *folders: str) -> Path:
+    for folder in folders:
+        (root / folder).mkdir(parents=True)
+        for number in range(4):
+            Image.new("RGB", (4, 4)).save(root / folder / f"{number}.png")
+    return root
+
+
+@pytest.mark.parametrize(
+    ("folders", "names", "labels"),
+    [
+        (("C++", "C"), ("C", "C++"), (1, 0)),  # told apart by signs alone
+        (("1.5", "15"), ("15", "1.5"), (1, 0)),
+        (("😀", "😢"), ("😢", "😀"), (1, 0)),
+        (("की", "का"), ("का", "की"), (1, 0)),  # by vowels that are marks
+        ((APART, "b"), ("b", COMPOSED), (1, 0)),
+        (("001.Black_footed_Albatross", "002.Laysan"), ("Laysan", "Black footed albatross"), (1, 0)),
+        (("cat", "Cat Dog"), ("cat_dog", "CAT"), (1, 0)),
+    ],
+)
+def test_a_folder_is_the_class_of_its_name(
+    folders: tuple[str, ...], names: tuple[str, ...], labels: tuple[int, ...]
+) -> None:
+    found, _ = map_folders(folders, [ClassName(name) for name in names], len(names))
+    assert (found.labels, found.how) == (labels, "by their names")
+
+
+@pytest.mark.parametrize("folder", ["n02085620-Chihuahua", "n02085620_chihuahua", "n02085620 dog", "n02085620"])
+@pytest.mark.parametrize(("count", "label"), [(1000, 151), (1001, 152)])  # 1001: a background comes first
+def test_words_behind_a_wordnet_id_do_not_hide_it(folder: str, count: int, label: int) -> None:
+    found, names = map_folders((folder, "n01440764-tench"), [], count)
+    assert found.labels == (label, count - 1000)
+    assert (names[label], len(names)) == ("Chihuahua", count)
+
+
+def test_accents_that_are_stored_otherwise_make_no_other_class(tmp_path: Path) -> None:
+    root = tree(tmp_path, f"train/{COMPOSED}", "train/b", f"val/{APART}", "val/b")
+    for listing in (list_folder(root, 0.2, 0.2, 0), list_for_loaded(root)):
+        assert listing.classes == ("b", COMPOSED)
+        assert [file.label for file in listing.splits["val"]] == [0] * 4 + [1] * 4
+
+
+@pytest.mark.parametrize("name", ["test", "dev", "Validation"])
+def test_a_class_may_be_called_as_a_split_is(name: str, tmp_path: Path) -> None:
+    root = tree(tmp_path, "control", name)
+    for listing in (list_folder(root, 0.2, 0.2, 0), list_for_loaded(root)):
+        assert set(listing.classes) == {"control", name}
+        assert {file.label for file in listing.splits["val"]} == {0, 1}
+
+
+@pytest.mark.parametrize(
+    "folders",
+    [("train_images", "val_images"), ("seg_train", "seg_test"), ("train2014", "val2014"), ("TrainSet", "TestSet")],
+)
+def test_folders_that_seem_splits_are_no_classes(folders: tuple[str, str], tmp_path: Path) -> None:
+    root = tree(tmp_path, *(f"{folder}/{kind}" for folder in folders for kind in ("a", "b")))
+    for call in (lambda: list_folder(root, 0.2, 0.2, 0), lambda: list_for_loaded(root)):
+        with pytest.raises(
+            UserError, match=r"and .*/ seem to be splits, not classes: rename them train/, val/ or test/"
+        ):
+            call()
+
+
+def test_an_archive_that_was_unpacked_into_a_folder_is_told(tmp_path: Path) -> None:
+    root = tree(tmp_path, "data/a", "data/b")
+    with pytest.raises(
+        UserError, match=r"^TRANSFER=.*: its only folder is data/, with folders in it: give TRANSFER=.*/data$"
+    ):
+        list_classes(root, f"TRANSFER={root}")
+    for call in (lambda: list_folder(root, 0.2, 0.2, 0), lambda: list_for_loaded(root)):
+        with pytest.raises(UserError, match=r"its only folder is data/, with folders in it: give DATA=.*/data$"):
+            call()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.txt", "2 dog\n1 cat\n"),
+        ("a.csv", "index;name\n0;cat\n1;dog\n"),
+        ("a.csv", "index\tname\n0\tcat\n1\tdog\n"),
+        ("a.json", '{"names": {"0": "cat", "1": "dog"}}'),
+        ("a.json", '{"names": ["cat", "dog"], "nc": 2}'),
+        ("a.json", '[{"id": 1, "name": "dog"}, {"id": 0, "name": "cat"}]'),
+        ("a.json", '{"categories": [{"id": 90, "name": "dog"}, {"id": 7, "name": "cat"}]}'),
+        ("a.json", '{"label2id": {"dog": 1, "cat": 0}}'),
+    ],
+)
+def test_lists_that_tools_write_are_read(name: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    assert [entry.name for entry in read_classes(tmp_path / name, "CLASSES=a")] == ["cat", "dog"]
+
+
+def test_what_is_no_name_is_shown_as_it_was_written(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('[{"title": "cat"}]', encoding="utf-8")
+    with pytest.raises(UserError, match=r"an object without 'name' is no name of a class"):
+        read_classes(tmp_path / "a.json", "CLASSES=a")

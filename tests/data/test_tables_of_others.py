@@ -1,0 +1,111 @@
+"""Tables as people bring them: what pandas, Excel, fastai and COCO's tools write, beside what only looks like a table."""
+
+import json
+import unicodedata
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from reportgen.base.errors import UserError
+from reportgen.data.folders import Listing
+from reportgen.data.listing import list_labelled
+from reportgen.settings.sections import LabelSettings
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Pictures 1.png to 4.png."""
+    monkeypatch.chdir(tmp_path)
+    for number in range(1, 5):
+        picture(f"images/{number}.png")
+    return tmp_path
+
+
+def picture(name: str) -> None:
+    Path(name).parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (8, 8)).save(name)
+
+
+def listed(text: str, name: str = "labels.csv", loaded: bool = True) -> Listing:
+    Path(name).write_text(text, encoding="utf-8")
+    return list_labelled(Path("images"), LabelSettings(file=name), {"val": 0.2, "test": 0.2}, 0, loaded)
+
+
+def labels(listing: Listing) -> dict[str, str]:
+    """The class of each file, by its name."""
+    names = {-1: "", **dict(enumerate(listing.classes))}
+    return {file.path.name: names[file.label] for file in listing.splits["val"]}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ",photo,label\n1,2.png,a\n2,3.png,b\n",  # an index of pandas', whose numbers are names of other files
+        "Unnamed: 0,photo,label\n1,2.png,a\n2,3.png,b\n",
+        "id,name,label\n1,2.png,a\n2,3.png,b\n",
+        "id,link,label\n1,https://x.org/2.png,a\n2,https://x.org/3.png,b\n",
+        ",photo,kind\n0,2.png,a\n1,3.png,b\n",
+        ",label\n2.png,a\n3.png,b\n",  # files as the index
+        ",a,b\n2.png,1,0\n3.png,0,1\n",
+        ",photo,a,b\n0,2,1,0\n1,3,0,1\n",
+        "photo,a,b\n2.png,True,False\n3.png,False,True\n",  # as pandas.get_dummies writes it
+        "sep=;\nfile;label\n2.png;a\n3.png;b\n",  # Excel's own first line
+        "file,label,\n2.png,a,\n3.png,b,\n",
+    ],
+)
+def test_the_file_and_its_label_are_found(home: Path, text: str) -> None:
+    listing = listed(text)
+    assert (listing.classes, labels(listing)) == (("a", "b"), {"2.png": "a", "3.png": "b"})
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("2.png,a\n3.png,b\n", r"its first line names a file, '2.png', and no columns: write file,label above it"),
+        ("file,label,label\n2.png,a,b\n", r"two of its columns are called 'label'"),
+    ],
+)
+def test_a_line_that_would_be_lost_is_told(home: Path, text: str, why: str) -> None:
+    with pytest.raises(UserError, match=why):
+        listed(text)
+
+
+def test_a_class_may_be_called_none_where_pandas_reads_it_as_text(home: Path) -> None:
+    listing = listed("file,label\n1.png,none\n2.png,mild\n3.png,None\n4.png,NA\n")
+    assert labels(listing) == {"1.png": "none", "2.png": "mild", "3.png": "", "4.png": ""}
+
+
+@pytest.mark.parametrize("cells", [("False", "True"), ("0", "1"), ("0.0", "1.0")])
+def test_a_flag_may_say_what_is_for_validation(home: Path, cells: tuple[str, str]) -> None:
+    no, yes = cells
+    assert labels(listed(f"name,label,is_valid\n1.png,a,{no}\n2.png,b,{yes}\n")) == {"2.png": "b"}
+    assert labels(listed(f"name,label,is_train\n1.png,a,{no}\n2.png,b,{yes}\n")) == {"1.png": "a"}
+
+
+def test_cocos_classes_are_in_the_order_of_its_numbers(home: Path) -> None:
+    document = {
+        "images": [{"id": n, "file_name": f"{n}.png", "width": 8, "height": 8} for n in (1, 2)],
+        "annotations": [{"id": n, "image_id": n, "category_id": (90, 7)[n - 1]} for n in (1, 2)],
+        "categories": [{"id": 90, "name": "ant"}, {"id": 7, "name": "zebra"}],
+    }
+    listing = listed(json.dumps(document), "instances.json")
+    assert (listing.classes, labels(listing)) == (("zebra", "ant"), {"1.png": "ant", "2.png": "zebra"})
+
+
+def test_letters_are_the_same_however_their_accents_are_stored(home: Path) -> None:
+    picture("images/" + unicodedata.normalize("NFD", "é.png"))
+    picture("images/" + unicodedata.normalize("NFC", "ü.png"))
+    listing = listed(unicodedata.normalize("NFC", "file,label\né.png,a\n") + unicodedata.normalize("NFD", "ü.png,b\n"))
+    assert sorted(labels(listing).values()) == ["a", "b"]
+
+
+def test_a_name_in_another_folder_is_no_name_of_this_file(home: Path) -> None:
+    for name in ("cats/5.png", "cats/6.png"):
+        picture(f"images/{name}")
+    listing = listed("file,label\ncats/5.png,cat\nbirds/6.png,bird\n")
+    assert (labels(listing), listing.missing) == ({"5.png": "cat"}, ("birds/6.png",))
+    assert labels(listed("file,label\nold/5.png,cat\nold/6.png,bird\n")) == {"5.png": "cat", "6.png": "bird"}
+    assert labels(listed("file,label\n/home/x/images/cats/5.png,cat\ncats/6.png,bird\n")) == {
+        "5.png": "cat", "6.png": "bird",
+    }  # fmt: skip

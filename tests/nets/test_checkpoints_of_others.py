@@ -1,0 +1,201 @@
+"""Files of weights as people have them: of other names and kinds, in parts, and some that are no weights."""
+
+import argparse
+import json
+import os
+import re
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+from torch.serialization import get_safe_globals
+
+from reportgen.analyses.settings import KNOWN
+from reportgen.base.artifacts import FileDigests
+from reportgen.base.errors import UserError
+from reportgen.nets.checkpoints import fit, read_state
+from reportgen.pipeline.user_files import net_files
+from reportgen.settings.load import load
+
+
+class Small(nn.Module):
+    """Two convolutions share their weights, if `tied`."""
+
+    def __init__(self, tied: bool = False) -> None:
+        super().__init__()
+        self.one, self.two, self.head = nn.Conv2d(4, 4, 3), nn.Conv2d(4, 4, 3), nn.Linear(4, 2)
+        if tied:
+            self.two.weight = self.one.weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.two(self.one(x)).mean((2, 3)))
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def fitted(name: str, tied: bool = False) -> dict[str, Tensor]:
+    net = Small(tied)
+    fit(net, read_state(Path(name), f"WEIGHTS={name}"), "net", f"WEIGHTS={name}")
+    return net.state_dict()
+
+
+def assert_same(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
+    assert all(found[name].equal(value) for name, value in wanted.items())
+
+
+@pytest.mark.parametrize("name", ["A.SAFETENSORS", "pytorch_model.bin", "a.pt"])
+def test_safetensors_are_known_by_their_content(home: Path, name: str) -> None:
+    state = Small().state_dict()
+    safetensors.torch.save_file(state, name)
+    assert_same(fitted(name), state)
+
+
+def test_a_checkpoint_of_torchs_may_be_called_safetensors(home: Path) -> None:
+    state = Small().state_dict()
+    torch.save(state, "a.safetensors")
+    assert_same(fitted("a.safetensors"), state)
+
+
+def test_weights_that_are_spread_over_files_are_read_by_their_index(home: Path) -> None:
+    state = Small().state_dict()
+    places = {name: f"model-{number % 2}.safetensors" for number, name in enumerate(state)}
+    for place in set(places.values()):
+        safetensors.torch.save_file({name: state[name] for name in state if places[name] == place}, place)
+    Path("model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": places}))
+    assert_same(fitted("model.safetensors.index.json"), state)
+    switches = {"PROFILE": "tiny", "MODEL": "no:net", "WEIGHTS": "model.safetensors.index.json"}
+    settings = load(switches, KNOWN)
+    known = net_files(settings, FileDigests(home / "memory"))
+    safetensors.torch.save_file({"one.weight": torch.ones(1)}, "model-1.safetensors")
+    assert net_files(settings, FileDigests(home / "memory")) != known
+    Path("model-1.safetensors").unlink()
+    with pytest.raises(UserError, match=r"it names model-1\.safetensors, which is not beside it: put it there"):
+        fitted("model.safetensors.index.json")
+
+
+def test_of_shared_weights_one_is_enough(home: Path) -> None:
+    net = Small(tied=True)
+    safetensors.torch.save_model(net, "a.safetensors")
+    assert_same(fitted("a.safetensors", tied=True), net.state_dict())
+    with pytest.raises(UserError, match=r"1 of the net's 6 weights is missing"):
+        fitted("a.safetensors")
+
+
+@pytest.mark.parametrize("around", [lambda state: (3, state), lambda state: [state], lambda state: {"nets": [state]}])
+def test_a_state_dict_may_lie_in_a_list(home: Path, around: Any) -> None:
+    state = Small().state_dict()
+    torch.save(around(state), "a.pt")
+    assert_same(fitted("a.pt"), state)
+
+
+def test_a_sparse_weight_is_filled_up(home: Path) -> None:
+    state = Small().state_dict()
+    torch.save(state | {"head.weight": state["head.weight"].to_sparse()}, "a.pt")
+    assert_same(fitted("a.pt"), state)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # torch's: quantised tensors go
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (lambda value: (value * 100).to(torch.int8), "whole numbers (int8)"),
+        (lambda value: value.to(torch.complex64), "complex numbers"),
+        (lambda value: torch.quantize_per_tensor(value, 0.01, 0, torch.qint8), "quantised numbers"),
+    ],
+)
+def test_numbers_that_mean_something_else_are_refused(home: Path, kind: Any, said: str) -> None:
+    state = Small().state_dict()
+    torch.save(state | {"one.weight": kind(state["one.weight"])}, "a.pt")
+    with pytest.raises(UserError, match=rf"^WEIGHTS=a\.pt: one\.weight holds {re.escape(said)}"):
+        fitted("a.pt")
+
+
+@pytest.mark.parametrize("name", ["a.pt", "a.safetensors"])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", r"an empty file: give a \.safetensors"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:abc\nsize 12\n",
+            r"a pointer of Git LFS, .*: run git lfs pull",
+        ),
+        (b"<!DOCTYPE html><html></html>", r"not a (checkpoint of torch's|safetensors file), or a damaged one"),
+    ],
+)
+def test_what_is_no_checkpoint_is_named(home: Path, name: str, content: bytes, said: str) -> None:
+    Path(name).write_bytes(content)
+    with pytest.raises(UserError, match=rf"^WEIGHTS={re.escape(name)}: {said}"):
+        fitted(name)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")  # torch's: TorchScript goes
+def test_of_torchscript_the_weights_can_be_saved(home: Path) -> None:
+    net = Small().eval()
+    torch.jit.save(torch.jit.trace(net, torch.zeros(1, 4, 9, 9)), "a.pt")
+    with pytest.raises(
+        UserError, match=r"a TorchScript archive: save its weights alone, torch\.save\(torch\.jit\.load"
+    ):
+        fitted("a.pt")
+    torch.save(torch.jit.load("a.pt").state_dict(), "b.pt")
+    assert_same(fitted("b.pt"), net.state_dict())
+
+
+BESIDE = {
+    "a number of numpy's": np.float64(0.91),
+    "a single one": np.float32(0.91),
+    "a count": np.int64(3),
+    "an answer": np.bool_(True),
+    "an array": np.arange(3.0),
+    "a kind of number": np.dtype("float32"),
+    "numpy's generator": np.random.RandomState(0).get_state(),
+    "arguments": argparse.Namespace(lr=0.1, folder=Path("runs"), best=np.float64(0.9)),
+    "a time": datetime(2026, 1, 2, 3, 4, tzinfo=UTC),
+    "a duration": timedelta(seconds=3),
+    "a path": Path("runs"),
+    "a history": defaultdict(list, loss=[np.float64(0.5)]),
+}
+
+
+@pytest.mark.parametrize("old", [False, True])
+@pytest.mark.parametrize("what", BESIDE)
+def test_what_trainings_note_beside_their_weights_is_passed_over(what: str, old: bool, home: Path) -> None:
+    net = Small()
+    torch.save(
+        {"note": BESIDE[what], "state_dict": net.state_dict(), "notes": [BESIDE[what]]},
+        "run.pt",
+        _use_new_zipfile_serialization=not old,
+    )
+    allowed = set(get_safe_globals())
+    state = read_state(Path("run.pt"), "WEIGHTS=run.pt")
+    assert set(get_safe_globals()) == allowed
+    assert state.keys() == {f"state_dict/{name}" for name in net.state_dict()}
+    assert all(torch.equal(value, state[f"state_dict/{name}"]) for name, value in net.state_dict().items())
+
+
+class Calls:
+    """Runs code where pickle opens it."""
+
+    def __init__(self, function: Any, *given: Any) -> None:
+        self.function, self.given = function, given
+
+    def __reduce__(self) -> tuple:
+        return self.function, self.given
+
+
+@pytest.mark.parametrize("function", [os.system, os.mkdir, eval, getattr, np.load, np.frompyfunc, Path.touch])
+def test_what_runs_code_is_refused_also_inside_what_is_passed_over(function: Any, home: Path) -> None:
+    for beside in (Calls(function, "ran"), argparse.Namespace(lr=Calls(function, "ran"))):
+        torch.save({"state_dict": Small().state_dict(), "beside": beside}, "run.pt")
+        with pytest.raises(UserError, match=r"it holds more than weights \(.*could run code, so it was not opened"):
+            read_state(Path("run.pt"), "WEIGHTS=run.pt")
+    assert [path.name for path in home.iterdir()] == ["run.pt"]

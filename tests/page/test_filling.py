@@ -1,0 +1,103 @@
+"""The order in which blocks fill the PDF's pages; pages here are 100 px high."""
+
+from xml.etree.ElementTree import fromstring
+
+import pytest
+
+from reportgen.page.filling import Block, Galley, arranged
+
+HEADING = Block("heading", 5, 5)
+
+
+def words(height: float) -> Block:
+    return Block("words", height, min(height, 8))
+
+
+def figure(height: float) -> Block:
+    return Block("figure", height, height)
+
+
+def in_rows(*heights: float) -> Block:
+    """One that may break between rows of these heights."""
+    return Block("figure", sum(heights), heights[0], rows=heights)
+
+
+def test_what_fits_stays_in_order():
+    blocks = [HEADING, words(20), figure(30), words(20)]
+    assert arranged(blocks, 100) == ([0, 1, 2, 3], {0, 1}, set(), 75)
+
+
+def test_a_figure_that_does_not_fit_lets_the_words_after_it_go_first():
+    blocks = [words(50), figure(60), words(30), words(30), words(10)]
+    order, _, _, filled = arranged(blocks, 100)
+    assert order == [0, 2, 3, 1, 4]
+    assert filled == 50 + 30 + 30 - 100 + 60 + 10
+
+
+def test_a_page_that_is_nearly_full_ends_before_the_figure():
+    assert arranged([words(85), figure(60), words(30)], 100)[0] == [0, 1, 2]
+
+
+def test_no_figure_passes_another():
+    blocks = [words(50), figure(60), figure(60), words(60)]
+    assert arranged(blocks, 100)[0] == [0, 3, 1, 2]
+
+
+def test_a_figure_that_breaks_between_its_rows_begins_where_its_first_row_fits():
+    assert arranged([words(50), in_rows(*[20] * 7, 10), words(30)], 100) == ([0, 1, 2], set(), set(), 10 + 30)
+
+
+def test_one_that_fits_on_a_page_stays_whole_where_words_or_nearly_nothing_fill_the_page_before():
+    rows = in_rows(*[20] * 4)
+    assert arranged([words(80), rows], 100) == ([0, 1], set(), {1}, 80)
+    assert arranged([words(50), rows, words(30)], 100) == ([0, 2, 1], set(), {1}, 80)
+    assert arranged([words(50), rows, figure(90)], 100) == ([0, 1, 2], set(), set(), 90)  # half a page would be white
+    assert arranged([words(10), rows], 100) == ([0, 1], set(), set(), 90)  # it fits
+    both = [words(80), HEADING, words(5), rows]
+    assert arranged(both, 100) == ([0, 1, 2, 3], {1, 2}, {3}, 90)
+
+
+def test_a_broken_figure_leaves_white_what_its_next_row_does_not_fill():
+    assert arranged([words(50), in_rows(30, 30, 30), figure(90)], 100).order == [0, 1, 2]
+    assert arranged([words(50), in_rows(30, 30, 30)], 100).filled == 60
+
+
+def test_the_space_above_is_left_out_at_the_top_of_a_page():
+    low = Block("figure", 60, 60, above=10)
+    assert arranged([words(80), low], 100).filled == 50
+
+
+def test_a_heading_stays_with_the_figure_that_follows_its_words():
+    blocks = [words(75), HEADING, words(10), figure(50), words(10)]
+    order, together, _, _ = arranged(blocks, 100)
+    assert order == sorted(order)
+    assert {1, 2} <= together  # so WeasyPrint moves all three to the next page
+
+    blocks = [words(85), HEADING, words(10), figure(50)]
+    assert arranged(blocks, 100)[1] == {1, 2}
+
+
+def test_a_heading_with_a_figure_of_its_own_does_not_go_before_another():
+    blocks = [words(50), figure(60), HEADING, words(10), figure(20), words(40)]
+    assert arranged(blocks, 100)[0] == [0, 1, 2, 3, 4, 5]
+
+
+def test_every_block_is_kept_whatever_the_heights():
+    blocks = [HEADING, figure(250), words(250), HEADING, HEADING, figure(10), figure(99), words(1)]
+    for filled in (0.0, 50.0, 99.0):
+        assert sorted(arranged(blocks, 100, filled)[0]) == list(range(len(blocks)))
+
+
+@pytest.mark.parametrize("kind", ["figure", "div class='beside'"])
+def test_the_tree_is_put_into_that_order_by_where_its_blocks_lay(kind: str):
+    root = fromstring(
+        f"<body><section class='title'><p/></section><section><p id='a'/><{kind}><img/></{kind.split()[0]}><p/></section></body>"
+    )
+    galley = Galley(root, ("title",))
+    [section] = [one for one in root.iter("section") if one.get("class") is None]
+    names = [one.get("id") for one in section]
+    assert all(names)
+    first = {names[0]: (0.0, 10.0, 50.0, 210.0)}
+    second = {names[1]: (0.0, 10.0, 50.0, 260.0), names[2]: (0.0, 261.0, 50.0, 360.0)}
+    assert galley.arrange([first, second], 10.0, 400.0)
+    assert [one.get("id") for one in section] == [names[0], names[2], names[1]]
