@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -98,13 +98,13 @@ def jobs(switches: dict[str, str]) -> int:
     return int(text)
 
 
-def check_before(pipeline: Pipeline) -> list[str]:
+def check_before(pipeline: Pipeline, goals: Iterable[str] = GOALS) -> list[str]:
     """The stages that are due; raises UserError for problems that are visible now but would end the run only after hours."""
     preflight.check_crop(pipeline.settings)
-    due = pipeline.waiting(GOALS)
+    due = pipeline.waiting(goals)
     if not due:
         return due
-    preflight.check_places(pipeline.build, pipeline.report)
+    preflight.check_places(pipeline.build, pipeline.report if {*GOALS} & {*goals} else None)
     preflight.check_space(pipeline.settings, pipeline.build, due)
     if "page" in due:
         preflight.check_sections()
@@ -113,16 +113,16 @@ def check_before(pipeline: Pipeline) -> list[str]:
     return due
 
 
-def begin(pipeline: Pipeline, at_once: int = 1) -> dict[str, float]:
+def begin(pipeline: Pipeline, at_once: int = 1, goals: Iterable[str] = GOALS) -> dict[str, float]:
     """Make the stages that read the user's files, and raise UserError for what would end the run late; the seconds they took."""
-    due = check_before(pipeline)
+    due, needed = check_before(pipeline, goals), pipeline.needed(goals)
     took = {}
     if loading := [name for name in pipeline.stages if name.split("/")[-1] == preflight.LOADS]:
         took = pipeline.make_due(loading, at_once)
     if {"net", "features"} & set(due):
         preflight.check_net(pipeline.settings, pipeline.build, due)
-    took |= pipeline.make_due(preflight.STAGES, at_once)
-    preflight.check(pipeline.settings, pipeline.build)
+    took |= pipeline.make_due([name for name in preflight.STAGES if name in needed], at_once)
+    preflight.check(pipeline.settings, pipeline.build, needed)
     return took
 
 
@@ -246,11 +246,12 @@ def graph(words: tuple[str, ...]) -> None:
 @verb
 def figures(words: tuple[str, ...]) -> None:
     """Print the paths of figures; figures that are due are made first."""
-    from reportgen.commands.figures import make_figures
+    from reportgen.commands.figures import goals, make_figures
 
     switches = read_switches(words)
-    pipeline = open_pipeline(switches)
+    wanted, pipeline = goals(switches), open_pipeline(switches)
     with pipeline.alone():
+        check_before(pipeline, wanted) if switches.get("LAYER") else begin(pipeline, goals=wanted)
         for path in make_figures(pipeline, switches):
             echo(path)
 
@@ -267,6 +268,7 @@ def compare(words: tuple[str, ...]) -> None:
         raise UserError("BASE=: give the folder of the report to compare with, as in BASE=path/to/older/report")
     conditions, tolerance = gates.read(switches), _tolerance(switches.get("TOLERANCE", ""))
     with pipeline.alone():
+        begin(pipeline)
         pipeline.make_due(GOALS)
         found = write(Path(base), pipeline.report, tolerance)
         keep_history(pipeline, switches)

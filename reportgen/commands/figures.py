@@ -23,25 +23,36 @@ from reportgen.settings.sections import Settings
 from reportgen.stages import preflight, untrained
 
 EXTRA = "pictures"  # folder below the build folder
+NET = "net"  # the stage that trains it, or takes the loaded one
 
 
-def make_figures(pipeline: Pipeline, switches: Mapping[str, str]) -> Iterator[Path]:
-    """Make the figures that the switches name and yield their paths: one layer's maps, one analysis, or all.
+def goals(switches: Mapping[str, str]) -> list[str]:
+    """The stages that the figures need which the switches name: of one layer's maps, of one analysis, or of all.
 
-    Raises UserError for a layer, map or analysis that does not exist.
+    Raises UserError for an analysis that does not exist, and for maps without their layer.
     """
     if switches.get("LAYER"):
-        yield from _layer(pipeline, switches["LAYER"], switches.get("MAPS", ""))
-        return
+        return [NET]
     if switches.get("MAPS"):
         raise UserError(f"MAPS={switches['MAPS']}: name the layer, too, as in LAYER=3 MAPS={switches['MAPS']}")
     chosen = switches.get("ANALYSIS")
     if chosen and chosen not in registry.BY_NAME:
         known = ", ".join(registry.BY_NAME)
         raise UserError(f"ANALYSIS={chosen}: no such analysis{nearest(chosen, registry.BY_NAME)} ({known} exist)")
-    names = [f"drawn/{name}" for name in registry.BY_NAME if not chosen or name == chosen]
-    pipeline.make_due(names)
-    for name in names:
+    return [f"drawn/{name}" for name in registry.BY_NAME if not chosen or name == chosen]
+
+
+def make_figures(pipeline: Pipeline, switches: Mapping[str, str]) -> Iterator[Path]:
+    """Make the figures that the switches name and yield their paths.
+
+    Raises UserError for what `goals` refuses, and for a layer or map that the net does not have.
+    """
+    wanted = goals(switches)
+    if wanted == [NET]:
+        yield from _layer(pipeline, switches["LAYER"], switches.get("MAPS", ""))
+        return
+    pipeline.make_due(wanted)
+    for name in wanted:
         for figure in read_json(pipeline.build / name / DOCUMENT)["figures"].values():
             if figure["kind"] != "Table":
                 yield pipeline.build / name / figure["picture"]["file"]
@@ -49,11 +60,11 @@ def make_figures(pipeline: Pipeline, switches: Mapping[str, str]) -> Iterator[Pa
 
 def _layer(pipeline: Pipeline, layer: str, maps: str) -> Iterator[Path]:
     prepare(pipeline.settings.compute)
-    settings, due = pipeline.settings, pipeline.waiting(["net"])
-    if "net" in due:  # what the net lacks is said before it is trained
+    settings, due = pipeline.settings, pipeline.waiting([NET])
+    if NET in due:  # what the net lacks is said before it is trained
         pipeline.make_due([preflight.LOADS] if settings.model.loaded else [])
         _chosen(settings, untrained.graph(settings, pipeline.build, due), layer, maps)
-    pipeline.make_due(["net"])
+    pipeline.make_due([NET])
     opened = Inputs.open(pipeline.build, pipeline.settings.compute.device)
     layers = pipeline.settings.layers
     shown = pipeline.settings.data.red_green_blue

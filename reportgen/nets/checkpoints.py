@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic.dataclasses import dataclass as checked
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from torch.serialization import safe_globals
@@ -22,9 +21,8 @@ from reportgen.base import foreign
 from reportgen.base.errors import UserError
 from reportgen.base.progress import say
 from reportgen.nets.matching import Match, matches, strangers
+from reportgen.nets.weight_index import GIVE, is_index, parts
 
-GIVE = "give a .safetensors, .pt or .pth file"
-INDEX = ".index.json"  # how the name of an index ends
 NAMED = 3  # names in a message
 DEEPEST = 8  # mappings in each other that are looked into
 
@@ -61,21 +59,14 @@ NOTED = (
 _IN_PLACE: list[Any] = [*((_PassedOver, name) for name in NOTED), (_plain_mapping, "collections.defaultdict")]
 
 
-@checked(frozen=True)
-class _Index:
-    """What transformers and others write beside weights that are spread over files: in which file each lies."""
-
-    weight_map: dict[str, str]
-
-
 def read_state(path: Path, said_by: str) -> State:
     """The tensors of a checkpoint, on the CPU, by the way to each: ``state_dict/conv.weight`` lies in ``state_dict``.
 
     Raises UserError, beginning with `said_by`, for a file that is damaged, that holds no weights, or that carries code.
     """
-    if path.name.endswith(INDEX):
-        found: Any = {name: read_state(part, said_by) for name, part in _parts(path, said_by).items()}
-        return {name: tensor for part in found.values() for name, tensor in part.items()}
+    if is_index(path):
+        return {name: tensor for part in parts(path, said_by) for name, tensor in read_state(part, said_by).items()}
+    found: Any
     if _is_safetensors(path, said_by):
         try:
             with safe_open(path, framework="pt") as file:
@@ -90,17 +81,6 @@ def read_state(path: Path, said_by: str) -> State:
             f"{said_by}: the file holds no weights: save the net's state dict, torch.save(net.state_dict(), ...)"
         )
     return state
-
-
-def _parts(index: Path, said_by: str) -> dict[str, Path]:
-    """The files beside an index over which the weights of a large net were spread."""
-    with foreign.reading(said_by, "an index of weights", GIVE):
-        written: _Index = foreign.document(index, _Index)
-        names = dict.fromkeys(written.weight_map.values())
-    parts = {name: foreign.inside(index.parent, name, said_by) for name in names}
-    if missing := next((name for name, part in parts.items() if not part.is_file()), None):
-        raise UserError(f"{said_by}: it names {missing}, which is not beside it: put it there")
-    return parts
 
 
 def _is_safetensors(path: Path, said_by: str) -> bool:

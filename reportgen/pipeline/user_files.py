@@ -9,6 +9,7 @@ from reportgen.base.libraries import version
 from reportgen.base.names import nearest
 from reportgen.claims import noise
 from reportgen.data.coco import open_coco
+from reportgen.nets.weight_index import is_index, parts
 from reportgen.settings.sections import FOLDER, NAMED_MULTILABEL, NAMED_SETS, TIMM, Settings
 
 
@@ -72,15 +73,8 @@ def net_files(settings: Settings, digests: FileDigests) -> list[str]:
         _digest_of("SNAPSHOTS", model.snapshots, "a folder of checkpoints", digests),
         digest([digests.of(path) for path in code]),
         *_of_others(model.name, digests),
-        *(digests.of(part) for part in _parts(weights)),
+        *map(digests.of, parts(weights, f"WEIGHTS={model.weights}") if is_index(weights) and weights.is_file() else ()),
     ]
-
-
-def _parts(weights: Path) -> list[Path]:
-    """The files beside an index of weights, over which these may be spread."""
-    if not weights.name.endswith(".index.json") or not weights.is_file():
-        return []
-    return sorted(path for path in weights.parent.iterdir() if path.suffix in (".safetensors", ".bin", ".pt"))
 
 
 def _of_others(name: str, digests: FileDigests) -> list[str]:

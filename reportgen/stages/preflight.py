@@ -61,16 +61,19 @@ def check_sections() -> None:
     section_checks.check(ANALYSES)
 
 
-def check(settings: Settings, build: Path) -> None:
-    """Raise UserError for errors that an analysis can already see in the user's files; the stages `STAGES` are made."""
+def check(settings: Settings, build: Path, needed: Collection[str]) -> None:
+    """Raise UserError for errors that an analysis can already see in the user's files.
+
+    `needed`: the stages that the command asks for, in all; of them those that are among `STAGES` have been made.
+    """
     for analysis in ANALYSES:
-        if found := analysis.offered("preflight"):
+        if analysis.name in needed and (found := analysis.offered("preflight")):
             found.check(settings, build)
 
 
-def check_places(build: Path, report: Path) -> None:
-    """Raise UserError where the folders cannot be written, hold files of others, or the disk has too little space left."""
-    for name, place in (("BUILD", build), ("REPORT", report)):
+def check_places(build: Path, report: Path | None) -> None:
+    """Raise UserError where the folders cannot be written, or hold files of others; no report: where none is written."""
+    for name, place in (("BUILD", build), *((("REPORT", report),) if report else ())):
         there = _existing(place)
         if not there.is_dir():
             raise UserError(f"{name}={place}: {there} is no folder: choose another folder")
@@ -78,8 +81,9 @@ def check_places(build: Path, report: Path) -> None:
             raise UserError(
                 f"{name}={place}: {there} cannot be written: choose another folder, or give yourself access"
             )
-    for writer, names in WRITERS.items():
-        check_free(report, writer, names)
+    if report:
+        for writer, names in WRITERS.items():
+            check_free(report, writer, names)
 
 
 def check_space(settings: Settings, build: Path, due: Collection[str]) -> None:

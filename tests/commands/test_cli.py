@@ -113,15 +113,19 @@ def test_a_layer_or_map_that_there_is_not(switches: list[str], message: str, tin
     assert done.stderr.count("\n") == 1
 
 
-def test_an_image_that_there_is_not(tiny: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "words", [("run",), ("figures",), ("figures", "ANALYSIS=occlusion"), ("compare", "BASE=report")]
+)
+def test_an_image_that_there_is_not(words: tuple[str, ...], tiny: Run, tmp_path: Path) -> None:
     home = copy_of(tiny, tmp_path)
-    done = here("run", "PROFILE=tiny", "IMAGES=dog/dog_00001.png,dgo/dog_00002.png", cwd=home)
+    shutil.rmtree(home / "build" / "net")
+    done = here(*words, "PROFILE=tiny", "IMAGES=dog/dog_00001.png,dgo/dog_00002.png", cwd=home)
     assert done.returncode == 2
     [line] = [line for line in done.stderr.splitlines() if line.startswith("error:")]
     assert line.startswith(
         "error: IMAGES=dgo/dog_00002.png: no test or validation image has that name; did you mean 'dog/"
     )
-    assert "occlusion:" not in done.stderr  # it is found before a net or an analysis is begun
+    assert not (home / "build" / "net").exists()  # it is found before a net is trained
     assert "Traceback" not in done.stderr
     assert (home / "report" / "metrics.json").read_bytes() == (tiny.report / "metrics.json").read_bytes()
 
