@@ -26,11 +26,12 @@ def is_index(path: Path) -> bool:
 def parts(index: Path, said_by: str) -> list[Path]:
     """The files that an index names, each once; they lie beside it.
 
-    Raises UserError, beginning with `said_by`, for an index that is damaged, or that names a file which is elsewhere or missing.
+    Links are followed: Hugging Face's cache is made of them, and no weight is copied into a report. Raises UserError, beginning
+    with `said_by`, for an index that is damaged, or that names a file which is elsewhere or missing.
     """
     with foreign.reading(said_by, "an index of weights", GIVE):
         written: _Index = foreign.document(index, _Index)
-    found = {name: foreign.inside(index.parent, name, said_by) for name in written.weight_map.values()}
+    found = {name: index.parent / foreign.beneath(name, said_by) for name in written.weight_map.values()}
     if missing := next((name for name, part in found.items() if not part.is_file()), None):
         raise UserError(f"{said_by}: it names {missing}, which is not beside it: put it there")
     return list(found.values())

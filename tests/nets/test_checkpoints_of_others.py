@@ -83,6 +83,20 @@ def test_weights_that_are_spread_over_files_are_read_by_their_index(home: Path) 
         fitted("model.safetensors.index.json")
 
 
+def test_the_files_of_an_index_may_be_links_as_in_the_cache_of_hugging_face(home: Path) -> None:
+    state = Small().state_dict()
+    for folder in ("blobs", "snapshot"):
+        Path(folder).mkdir()
+    safetensors.torch.save_file(state, "blobs/0a1b")
+    Path("snapshot/model-1.safetensors").symlink_to("../blobs/0a1b")
+    Path("blobs/2c3d").write_text(json.dumps({"weight_map": dict.fromkeys(state, "model-1.safetensors")}))
+    Path("snapshot/model.safetensors.index.json").symlink_to("../blobs/2c3d")
+    assert_same(fitted("snapshot/model.safetensors.index.json"), state)
+    Path("blobs/2c3d").write_text(json.dumps({"weight_map": dict.fromkeys(state, "../blobs/0a1b")}))
+    with pytest.raises(UserError, match=r"leads out of its folder"):
+        fitted("snapshot/model.safetensors.index.json")
+
+
 def test_of_shared_weights_one_is_enough(home: Path) -> None:
     net = Small(tied=True)
     safetensors.torch.save_model(net, "a.safetensors")
