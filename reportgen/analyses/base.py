@@ -4,7 +4,9 @@ What it must have:
 
 ``__init__.py``      `Analysis` and its ``Settings``: light, for the command line reads it at every call
 ``analysis.py``      ``Result``, ``compute(inputs, settings, rng)``, ``judge(result, rng)``, ``numbers(result)`` and
-                     ``figures(result)``
+                     ``figures(result)``; where it judges the comparison nets, also ``weakest(result)``: the numbers of
+                     the least able of them, by which its claims are tested at all. Of a large analysis this file
+                     computes, ``result.py`` says what was found, ``verdict.py`` judges it and ``shown.py`` shows it
 ``section.html.j2``  its section of the page
 
 What it may have:

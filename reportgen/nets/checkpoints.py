@@ -87,13 +87,16 @@ def _is_safetensors(path: Path, said_by: str) -> bool:
     """Whether a file is one of safetensors; its first bytes say so, and not its name. Raises UserError for one of neither kind."""
     with foreign.reading(said_by, "a checkpoint", GIVE), foreign.opened(path) as file:
         head = file.read(9)
+    length = int.from_bytes(head[:8], "little")  # of a safetensors file's own head, which is JSON
+    if head[8:] == b"{" and 8 + length <= path.stat().st_size:
+        return True
     if head.startswith((b"PK", b"\x80")):  # a zip file, as torch.save writes it, or a pickle
         return False
     if head == b"version h":
         raise UserError(f"{said_by}: a pointer of Git LFS, not the file itself: run git lfs pull there")
     if not head:
         raise UserError(f"{said_by}: an empty file: {GIVE}")
-    if path.suffix.casefold() != ".safetensors" and head[8:] != b"{":
+    if path.suffix.casefold() != ".safetensors":
         raise UserError(f"{said_by}: not a checkpoint of torch's, or a damaged one")
     return True
 

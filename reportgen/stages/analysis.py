@@ -63,14 +63,15 @@ def judged(
 ) -> list[claims.Verdict]:
     """What a result says of its claims, where the nets that it judges are able; `net`: the numbers of the report's own."""
     name, module, whose = analysis.name, analysis.module, "the net"
-    if hasattr(module, "weakest") and (own := module.weakest(result)):  # it judges other nets than the report's
+    compares = any(read.split("/")[0] == FAMILY for read in analysis.reads)
+    if compares and (own := module.weakest(result)):
         net, whose = own, "the weakest of the nets that are compared"
     skill = claims.competence(net["correct"], net["labelled_images"], net["chance"])
     verdicts = claims.gated(module.judge(result, np.random.default_rng([seed, *name.encode(), 1])), skill, whose)
-    if loaded and any(read.split("/")[0] == FAMILY for read in analysis.reads):
+    if loaded and compares:
         why = "the net was loaded, and no net is trained here that could be compared with it"
         verdicts = [claims.not_tested(item.id, why) if item.not_tested else item for item in verdicts]
-    elif net.get("architecture", whose) is None and any(read.split("/")[0] == FAMILY for read in analysis.reads):
+    elif compares and net.get("architecture", whose) is None:
         why = "not this net: it compares the paper's architectures, and this net is none of them"
         verdicts = [claims.not_tested(item.id, why) if item.not_tested else item for item in verdicts]
     return verdicts

@@ -60,6 +60,17 @@ def test_safetensors_are_known_by_their_content(home: Path, name: str) -> None:
     assert_same(fitted(name), state)
 
 
+@pytest.mark.parametrize("length", [0x280, 0x880, 0x4B50], ids=["as a pickle", "another", "as a zip file"])
+def test_a_safetensors_file_whose_length_looks_like_another_kind(home: Path, length: int) -> None:
+    """Its first two bytes are those with which a pickle, or a zip file, begins."""
+    state = Small().state_dict()
+    safetensors.torch.save_file(state, "a.safetensors", {"filler": ""})
+    short = int.from_bytes(Path("a.safetensors").read_bytes()[:8], "little")
+    safetensors.torch.save_file(state, "a.safetensors", {"filler": "x" * (length - short)})
+    assert int.from_bytes(Path("a.safetensors").read_bytes()[:8], "little") == length
+    assert_same(fitted("a.safetensors"), state)
+
+
 def test_a_checkpoint_of_torchs_may_be_called_safetensors(home: Path) -> None:
     state = Small().state_dict()
     torch.save(state, "a.safetensors")

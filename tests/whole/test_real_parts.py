@@ -8,6 +8,7 @@ from scipy.spatial.distance import pdist
 from test_real import real_inputs
 
 from reportgen import probe
+from reportgen.analyses.correspondence import Settings
 from reportgen.analyses.correspondence import analysis as correspondence
 from reportgen.data.annotations import Annotations, Parts, check_parts, read_coco, stored
 from reportgen.data.decoding import read_image
@@ -37,7 +38,7 @@ def inputs(real_data: Path) -> Inputs:
 
 
 def test_the_table_of_the_ten_dogs(inputs: Inputs) -> None:
-    found = correspondence.compute(inputs, correspondence.Settings(draws=2), np.random.default_rng(0))
+    found = correspondence.compute(inputs, Settings(draws=2), np.random.default_rng(0))
     assert len(found.names) == 10
     assert found.left_out == ()
     assert len(found.pairing.pairs) == 45

@@ -10,10 +10,11 @@ import torch
 from planted import PREPROCESSING, SIDE, dataset, facts, learned, opened
 from torch import nn
 
+from reportgen.analyses.architecture import Settings, filters, shares, spectra
 from reportgen.analyses.architecture import analysis as architecture
-from reportgen.analyses.architecture import filters, shares, spectra
-from reportgen.analyses.architecture.analysis import AFTER, BEFORE, CLIPPED, UNCLIPPED, Result
 from reportgen.analyses.architecture.first_layers import FirstLayer, SecondLayer, one_for_each_image, ring_edges
+from reportgen.analyses.architecture.result import AFTER, BEFORE, CLIPPED, UNCLIPPED, Result, weakest
+from reportgen.analyses.architecture.verdict import _better, _likeness_part
 from reportgen.base.size import Size
 from reportgen.claims import LEVEL, Verdict, intervals, paper
 from reportgen.look.inputs import Inputs
@@ -224,7 +225,7 @@ def test_the_interval_of_the_likeness_covers_and_its_error_is_the_deviation() ->
         return FirstLayer(weights, np.ones(24), np.ones((1, 24)))
 
     for common in (0.0, 0.7):
-        parts = [architecture._likeness_part([layer(11, common)], [layer(7, 0.0)]) for _ in range(250)]
+        parts = [_likeness_part([layer(11, common)], [layer(7, 0.0)]) for _ in range(250)]
         estimates, errors = (np.array([getattr(part, name) for part in parts]) for name in ("estimate", "se"))
         truth = 0.0 if common == 0 else estimates.mean()
         assert abs(estimates.mean() - truth) < 4 * estimates.std() / 250**0.5 + 0.003
@@ -305,8 +306,8 @@ def test_what_was_not_trained_is_not_tested_and_what_diverged_is_undecided() -> 
 def test_the_weaker_of_the_two_decides_whether_anything_was_learned() -> None:
     planted = result()
     planted.facts[AFTER]["correct"] = 90
-    assert architecture.weakest(planted) is planted.facts[AFTER]
-    assert architecture.weakest(replace(planted, facts={})) is None
+    assert weakest(planted) is planted.facts[AFTER]
+    assert weakest(replace(planted, facts={})) is None
 
 
 def test_no_two_projections_are_of_one_image() -> None:
@@ -363,7 +364,7 @@ def planted_inputs(
 
 
 def found_in(inputs: Inputs) -> Result:
-    return architecture.compute(inputs, architecture.Settings(maps=2, projections=40), np.random.default_rng(0))
+    return architecture.compute(inputs, Settings(maps=2, projections=40), np.random.default_rng(0))
 
 
 @pytest.fixture
@@ -527,7 +528,7 @@ def test_the_intervals_of_the_errors_cover(gap: float, monkeypatch: pytest.Monke
                 (2, seeds, 300)
             )
             planted = replace(PLANTED, errors=dict(zip((BEFORE, AFTER), wrong.astype(float), strict=True)))
-            part = architecture._better(planted, rng).parts[0]
+            part = _better(planted, rng).parts[0]
             covered[seeds] += part.low <= gap <= part.high
     assert min(covered.values()) >= runs * (LEVEL - 4 * np.sqrt(LEVEL * (1 - LEVEL) / runs))
 

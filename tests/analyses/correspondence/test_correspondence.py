@@ -8,9 +8,11 @@ import torch
 from numpy import ndarray
 from torch import nn
 
+from reportgen.analyses.correspondence import Settings
 from reportgen.analyses.correspondence import analysis as correspondence
-from reportgen.analyses.correspondence.analysis import SORTS, Layer, Result, Scores, Settings
 from reportgen.analyses.correspondence.part_masks import Masks
+from reportgen.analyses.correspondence.result import SORTS, Layer, Result, Scores, rows
+from reportgen.analyses.correspondence.shown import _line
 from reportgen.analyses.correspondence.sign_patterns import all_pairs
 from reportgen.base.size import Size
 from reportgen.claims.paper import CORRESPONDENCE
@@ -319,8 +321,8 @@ def test_pairs_that_are_shown_are_the_claims() -> None:
     """Two classes, two images of each: of the six pairs four count."""
     result = planted(np.random.default_rng(0), (0.3, 0.3, 0.3, 0.36), (0.3,) * 4, sizes=(2, 2))
     result = replace(result, shown=np.arange(4), pictures=np.zeros((6, 4, 4, 4, 3), np.uint8))
-    [line, *_] = correspondence.rows(PART_NAMES)
-    found = correspondence._line(line, result.layers["layer5"], result)
+    [line, *_] = rows(PART_NAMES)
+    found = _line(line, result.layers["layer5"], result)
     own = result.layers["layer5"].hamming("part")[0, 0][[1, 2, 3, 4]]  # 02 03 12 13
     assert (found["mean"], found["shown_mean"]) == (pytest.approx(own.mean()), pytest.approx(own.mean()))
     assert found["within_mean"] is None

@@ -14,11 +14,11 @@ import torchvision
 from numpy import ndarray
 from torch import nn
 
+from reportgen.analyses.invariance import Settings, one_pixel, verdict
 from reportgen.analyses.invariance import analysis as invariance
-from reportgen.analyses.invariance import one_pixel
-from reportgen.analyses.invariance.analysis import Result, Settings
 from reportgen.analyses.invariance.curves import Curves
 from reportgen.analyses.invariance.geometry import Transformation, flat, transformed
+from reportgen.analyses.invariance.result import Result, share_left
 from reportgen.analyses.invariance.transformations import (
     COARSE_SCALES,
     COARSE_TURNS,
@@ -139,7 +139,7 @@ def test_a_net_that_ignores_its_input_never_moves() -> None:
         "20 images are needed that the net gets right, and there are 3 of 6",
     )
     assert stable.beside[0].estimate == 0
-    assert {invariance.share_left(found, name)[found.correct].min() for name in MOVES} == {1.0}
+    assert {share_left(found, name)[found.correct].min() for name in MOVES} == {1.0}
     json.dumps(invariance.numbers(found), allow_nan=False)
     invariance.figures(found)
 
@@ -207,7 +207,7 @@ def test_a_mean_colour_does_not_mind_shifts_and_turns_and_grows_with_the_square_
     small, _, stable = invariance.judge(found, np.random.default_rng(0))
     assert {part.outcome for part in small.parts} == {"not tested"}  # four images give no interval
     assert min(part.estimate for part in small.parts) > 0
-    assert invariance.share_left(found, "rotation").min() > 0.95
+    assert share_left(found, "rotation").min() > 0.95
     assert stable.verdict == "not tested"
 
 
@@ -328,7 +328,7 @@ def planted(
     )
 
 
-def verdict(judge: Any, **values: Any) -> str:
+def verdict_of(judge: Any, **values: Any) -> str:
     return judge(planted(np.random.default_rng(0), **values), np.random.default_rng(1)).verdict
 
 
@@ -348,8 +348,8 @@ def test_a_scene_seen_through_the_window_is_what_the_net_was_shown(known: bool) 
     ("small", "expected"), [((0.5, 0.2), "holds"), ((0.2, 0.5), "contradicted"), ((0.5, 0.498), "undecided")]
 )
 def test_small_transformations_can_fall_either_way(small: tuple[float, float], expected: str) -> None:
-    assert verdict(invariance._small, small=small) == expected
-    found = invariance._small(planted(np.random.default_rng(0), small=small), np.random.default_rng(1))
+    assert verdict_of(verdict._small, small=small) == expected
+    found = verdict._small(planted(np.random.default_rng(0), small=small), np.random.default_rng(1))
     assert [part.name for part in found.parts] == ["shift of 2 px", "scaling by 1.05", "turn of 5°"]
     yardstick = 1.1
     assert found.parts[0].estimate == pytest.approx((small[0] - small[1]) / yardstick, rel=0.1, abs=0.03)
@@ -366,7 +366,7 @@ def test_small_transformations_can_fall_either_way(small: tuple[float, float], e
     ],
 )
 def test_quasi_linearity_can_fall_either_way(bend: tuple[float, float], expected: str) -> None:
-    assert verdict(invariance._quasi_linear, bend=bend) == expected
+    assert verdict_of(verdict._quasi_linear, bend=bend) == expected
 
 
 def test_each_image_is_asked_for_its_own_line_not_the_mean_of_all() -> None:
@@ -379,7 +379,7 @@ def test_each_image_is_asked_for_its_own_line_not_the_mean_of_all() -> None:
         steps = rng.uniform(0, away.max(), (144, 1))
         np.copyto(curves.top, away > steps)
         np.copyto(curves.first, np.where(away > 0, (away > 0) + 0.01 * away, 0))
-    found = invariance._quasi_linear(result, np.random.default_rng(2))
+    found = verdict._quasi_linear(result, np.random.default_rng(2))
     assert found.verdict == "contradicted"
     assert found.parts[0].estimate < 0.8
     assert found.beside[0].name == "shift: R² of the mean curve, layer 7"
@@ -389,12 +389,12 @@ def test_each_image_is_asked_for_its_own_line_not_the_mean_of_all() -> None:
 def test_images_that_do_not_move_are_left_out_and_if_they_are_most_nothing_is_tested() -> None:
     result = planted(np.random.default_rng(0))
     result.curves["translation"].top[:72] = 3e-6  # of a distance between images of about 1.1
-    found = invariance._quasi_linear(result, np.random.default_rng(1))
+    found = verdict._quasi_linear(result, np.random.default_rng(1))
     assert [part.n for part in found.parts] == [72, 72, 144, 144]
     assert found.verdict == "holds"
     assert invariance.numbers(result)["straight"]["shift"]["left_out"] == 72
     result.curves["translation"].top[72] = 0
-    found = invariance._quasi_linear(result, np.random.default_rng(1))
+    found = verdict._quasi_linear(result, np.random.default_rng(1))
     assert found.verdict == "undecided"
     assert found.because == "; ".join(
         f"shift: R²{what}: in 73 of 144 images the distance at {where} does not change along the range"
@@ -407,7 +407,7 @@ def test_through_two_points_there_is_always_a_line() -> None:
     curves = result.curves["translation"]
     few = np.isin(curves.values, (-4, -2, 0, 2, 4))
     short = Curves(curves.values[few], curves.first[:, few], curves.top[:, few], curves.probability[:, few])
-    found = invariance._quasi_linear(
+    found = verdict._quasi_linear(
         replace(result, curves=result.curves | {"translation": short}), np.random.default_rng(1)
     )
     assert [part.outcome for part in found.parts] == ["not tested", "not tested", "holds", "holds"]
@@ -415,7 +415,7 @@ def test_through_two_points_there_is_always_a_line() -> None:
 
 
 def test_a_layer_that_could_hardly_be_straighter_than_layer_1_is_not_tested() -> None:
-    found = invariance._quasi_linear(
+    found = verdict._quasi_linear(
         planted(np.random.default_rng(0), bend=(1.0, 1.0), images=12), np.random.default_rng(1)
     )
     difference = found.parts[1]
@@ -435,7 +435,7 @@ def test_the_interval_of_a_median_holds_the_truth_as_often_as_it_says(
         rng = np.random.default_rng(seed)
         below, above = rng.uniform(0.9 - spread, 0.9, 144), rng.uniform(0.9, min(1.0, 0.9 + spread), 144)
         top = np.where(rng.random(144) < 0.5, below, above)
-        parts = invariance.Line("shift", top + rng.normal(0, spread, 144), top, 12).parts(rng)
+        parts = verdict.Line("shift", top + rng.normal(0, spread, 144), top, 12).parts(rng)
         missed += [not part.low <= truth <= part.high for part, truth in zip(parts, (0.9, 0.0), strict=True)]
     assert (missed <= 3).all()  # 0.25 are expected; more than 3 has a chance below 1 in 1000
 
@@ -447,10 +447,10 @@ def test_the_interval_of_the_answers_that_one_pixel_changes_holds_the_truth(monk
     for seed in range(60):
         rng = np.random.default_rng(seed)
         turned = rng.random((300, 4)) < rng.beta(0.3, 2.7, (300, 1))
-        part = invariance._answers(replace(result, turned_answers=turned), rng)
+        part = verdict._answers(replace(result, turned_answers=turned), rng)
         missed += not part.cut[0] <= 0.1 <= part.cut[1]
     assert missed <= 3
-    never = invariance._answers(replace(result, turned_answers=np.zeros((300, 4), bool)), rng)
+    never = verdict._answers(replace(result, turned_answers=np.zeros((300, 4), bool)), rng)
     assert (never.estimate, never.cut[0]) == (0.0, 0.0)
     assert 0 < never.high < 0.05  # never in 300 images is not never
 
@@ -507,14 +507,14 @@ def test_one_pixel_down_is_what_the_curves_call_a_shift_by_one(down: int) -> Non
     ],
 )
 def test_stability_can_fall_either_way(left: tuple[float, float, float, float], expected: str) -> None:
-    assert verdict(invariance._stable, left=left) == expected
+    assert verdict_of(verdict._stable, left=left) == expected
 
 
 def test_what_the_net_gains_does_not_count_and_what_it_mistakes_neither() -> None:
     curves = Curves(np.array([0.0, 1, 2]), *np.zeros((2, 2, 3)), np.array([[0.5, 0.9, 0.25], [0.1, 0.1, 0.0]]))
     np.testing.assert_allclose(curves.share_left(np.array([0.5, 0.1]), 0), [0.75, 0.5])
     result = replace(planted(np.random.default_rng(0)), correct=np.arange(144) > 99)
-    left = invariance.share_left(result, "scale")
+    left = share_left(result, "scale")
     np.testing.assert_array_equal(np.isnan(left), ~result.correct)
 
 
@@ -532,22 +532,22 @@ def test_what_the_largest_changes_leave_is_told_apart_from_what_all_leave() -> N
 
 def test_without_symmetric_classes_stability_cannot_hold_but_be_contradicted() -> None:
     result = replace(planted(np.random.default_rng(0)), symmetric=np.zeros(144, bool))
-    found = invariance._stable(result, np.random.default_rng(1))
+    found = verdict._stable(result, np.random.default_rng(1))
     assert [part.outcome for part in found.parts] == ["holds", "holds", "not tested"]
     assert found.verdict == "undecided"
     assert found.parts[2].why == "no class is known to be rotationally symmetric: name some, INVARIANCE_SYMMETRIC="
     against = planted(np.random.default_rng(0), left=(0.2, 0.9, 0.7, 0.7))
-    found = invariance._stable(replace(against, symmetric=np.zeros(144, bool)), np.random.default_rng(1))
+    found = verdict._stable(replace(against, symmetric=np.zeros(144, bool)), np.random.default_rng(1))
     assert found.verdict == "contradicted"
 
 
 def test_too_few_correct_images_are_a_reason() -> None:
     result = planted(np.random.default_rng(0))
-    found = invariance._stable(replace(result, correct=np.arange(144) == 3), np.random.default_rng(1))
+    found = verdict._stable(replace(result, correct=np.arange(144) == 3), np.random.default_rng(1))
     why = "20 images are needed that the net gets right, and there are 1 of 144"
     assert (found.verdict, found.why) == ("not tested", why)
     few = replace(result, correct=result.correct & (~result.symmetric | (np.arange(144) == 4)))
-    found = invariance._stable(few, np.random.default_rng(1))
+    found = verdict._stable(few, np.random.default_rng(1))
     assert (found.verdict, found.parts[2].outcome) == ("undecided", "not tested")
     why = "20 images of each are needed that the net gets right: 1 are of symmetric classes, "
     assert found.parts[2].why.startswith(why)

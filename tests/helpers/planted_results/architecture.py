@@ -4,8 +4,8 @@ import numpy as np
 from planted import facts
 
 from planted_results import VALIDATION
-from reportgen.analyses.architecture.analysis import AFTER, BEFORE, CLIPPED, UNCLIPPED, Result
 from reportgen.analyses.architecture.first_layers import FirstLayer
+from reportgen.analyses.architecture.result import AFTER, BEFORE, CLIPPED, UNCLIPPED, Result
 
 
 def result(diverged: int | None = 3, rescaled: float = 0.2) -> Result:

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from planted_results import CLASSES, CROP, FILE
-from reportgen.analyses.correspondence.analysis import SCORED, Layer, Result, Scores
 from reportgen.analyses.correspondence.part_masks import Masks
+from reportgen.analyses.correspondence.result import SCORED, Layer, Result, Scores
 from reportgen.analyses.correspondence.sign_patterns import all_pairs
 
 PARTS = ("right_eye", "left_eye", "nose")

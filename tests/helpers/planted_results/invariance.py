@@ -3,8 +3,8 @@
 import numpy as np
 
 from planted_results import CLASSES, CROP
-from reportgen.analyses.invariance.analysis import Result
 from reportgen.analyses.invariance.curves import Curves
+from reportgen.analyses.invariance.result import Result
 from reportgen.base.size import Size
 
 IMAGES = 12
