@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from pages import Open
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from runs import Run, once, slow_ones, whole
 
 from reportgen.page import single
+
+expect.set_options(timeout=20_000)  # ms: other tests may have the processor
 
 
 @pytest.fixture(scope="session")

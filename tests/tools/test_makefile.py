@@ -100,7 +100,7 @@ def test_every_switch_arrives_as_it_is_and_nothing_in_it_is_run(value: str, tmp_
             cwd=home,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
         assert done.returncode == 0, done.stderr
@@ -122,7 +122,7 @@ def test_the_repository_may_lie_anywhere(name: str, tmp_path: Path) -> None:
     for cwd, words in ((place, []), (tmp_path, ["-f", f"{name}/Makefile"])):
         done = subprocess.run(
             ["make", *words, "help", f"PYTHON={sys.executable}"],
-            cwd=cwd, capture_output=True, text=True, timeout=60, check=False,
+            cwd=cwd, capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
         assert "make report " in done.stdout, done.stderr
     assert not (tmp_path / "pwned").exists()

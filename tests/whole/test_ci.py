@@ -76,7 +76,7 @@ def test_the_workflows_pass_the_linter() -> None:
         pytest.skip("zizmor is not installed")
     done = subprocess.run(
         [zizmor, "--offline", "--no-progress", "--min-severity=medium", REPOSITORY / ".github"],
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
 
@@ -111,7 +111,7 @@ def test_switches_of_a_workflow_arrive_whole_and_nothing_in_them_is_run(
     home = tmp_path / "home"
     home.mkdir()
     done = subprocess.run(
-        [REPOSITORY / ".ci" / "report", "SEED=1"], cwd=home, capture_output=True, text=True, timeout=60, check=False,
+        [REPOSITORY / ".ci" / "report", "SEED=1"], cwd=home, capture_output=True, text=True, timeout=300, check=False,
         env={**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "SWITCHES": given},
     )  # fmt: skip
     assert done.returncode == 9, done.stderr
@@ -130,7 +130,7 @@ def test_a_first_commit_is_told_from_later_ones(older: bool, tmp_path: Path) -> 
     if older:
         (tmp_path / "older" / "metrics.json").touch()
     subprocess.run(
-        [REPOSITORY / ".ci" / "report", "SEED=1"], cwd=tmp_path, timeout=60, check=True,
+        [REPOSITORY / ".ci" / "report", "SEED=1"], cwd=tmp_path, timeout=300, check=True,
         env={**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "FAIL_ON": "verdict", "OLDER": "older"},
     )  # fmt: skip
     judging = "compare BASE=older FAIL_ON=verdict SEED=1" if older else "report BASE=none FAIL_ON=verdict SEED=1"
@@ -139,7 +139,7 @@ def test_a_first_commit_is_told_from_later_ones(older: bool, tmp_path: Path) -> 
 
 def test_a_quote_that_is_not_closed_is_named() -> None:
     done = subprocess.run(
-        [REPOSITORY / ".ci" / "report"], capture_output=True, text=True, timeout=60, check=False,
+        [REPOSITORY / ".ci" / "report"], capture_output=True, text=True, timeout=300, check=False,
         env={**os.environ, "SWITCHES": "DATA='a"},
     )  # fmt: skip
     assert done.returncode == 2
