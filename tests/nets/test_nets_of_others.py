@@ -111,6 +111,7 @@ def test_what_would_be_misread_is_refused_with_a_way_out(name: str, why: str) ->
         known(name)
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # of torch 2.11 itself, as it compiles
 def test_a_net_that_is_compiled_in_part_takes_the_weights_of_the_plain_net(tmp_path: Path) -> None:
     net = plain()
     torch.save(net.state_dict(), tmp_path / "a.pt")
