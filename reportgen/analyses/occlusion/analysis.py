@@ -44,6 +44,7 @@ class Result:
     genuineness: Genuineness | None
     gallery: UInt8[np.ndarray, "tile row column 3"] | None  # an image, the same image lit by what it costs, and so on
     refusal: str = ""  # why the layer's maps cannot be projected
+    alike: bool = False  # whether a unit has one picture for all images
     several: bool = False  # whether an image may show several classes: it then stands once for each of them
     searched: str = "all validation images"  # where a map's strongest activations were looked for
 
@@ -83,6 +84,7 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
         genuineness=None if sweep is None else occlusions.genuineness(inputs, sweep, size, rng),
         gallery=None if sweep is None else occlusions.gallery(inputs, sweep, size),
         refusal=inputs.no_projection(square.watched(inputs).number),
+        alike=inputs.way(square.watched(inputs).number).alike,
         searched=searched(len(pictures.data.val), data.name),
     )
 
@@ -148,6 +150,9 @@ def _genuine(result: Result, rng: np.random.Generator) -> Verdict:
     found = result.genuineness
     if result.refusal:
         return not_tested("visualisation-is-genuine", result.refusal)
+    if result.alike:
+        why = f"a unit of layer {result.layer} has one picture for all images: nothing below it depends on the image, as max pools do"
+        return not_tested("visualisation-is-genuine", why)
     if found is None or len(found.images) < MINIMUM:
         what = (
             "test images that the net gets right, to which the layer responds, and whose projection fills only part "

@@ -305,6 +305,16 @@ def test_a_map_of_both_signs_counts_by_its_values_above_zero() -> None:
     assert verdicts(result)["visualisation-is-genuine"] != "not tested"
 
 
+def test_pictures_that_are_the_same_for_every_image_are_not_judged() -> None:
+    result = run(inputs(object_detector(), *bright_squares()), replace(STEP_1, stride=56))
+    [_, claim] = occlusion.judge(result, np.random.default_rng(1))
+    assert claim.verdict == "not tested"
+    assert claim.why == (
+        "a unit of layer 1 has one picture for all images: nothing below it depends on the image, as max pools do"
+    )
+    assert not run(inputs(pooling_net(), red_dots()[0], None), replace(STEP_1, size=3 * 14, stride=28)).alike
+
+
 def test_of_a_map_that_is_silent_no_shares_are_shown() -> None:
     grey = np.full_like(red_dots()[0], 128)
     result = run(inputs(before_its_relu(), grey, None), replace(STEP_1, size=3 * 14, stride=28))
