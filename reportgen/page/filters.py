@@ -64,7 +64,7 @@ def word(value: int) -> str:
     return SMALL[value] if 0 <= value < len(SMALL) else thousands(value)
 
 
-def listing(items: Iterable[str]) -> str:
+def listing(items: Iterable[object]) -> str:
     """``a, b and c``."""
     items = [str(item) for item in items]
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""
