@@ -127,7 +127,7 @@ CLAIMS = (
         "Covering what the projection shows drops that map's activity.",
         "shown by its figure 7, not counted",
         "section 4.2, figure 7",
-        "Relative drop of the map's summed activation, covering the peak of the projection's energy minus "
+        "Relative drop of the map's activity (the sum of its values above zero), covering the peak of the projection's energy minus "
         "covering an equal area inside the receptive field that the projection leaves empty; and minus covering "
         "the peak of another map's projection in the same image. Unit: images.",
     ),

@@ -64,10 +64,10 @@ def word(value: int) -> str:
     return SMALL[value] if 0 <= value < len(SMALL) else thousands(value)
 
 
-def listing(items: Iterable[str]) -> str:
+def listing(items: Iterable[object]) -> str:
     """``a, b and c``."""
-    items = [str(item) for item in items]
-    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""
+    said = [str(item) for item in items]
+    return said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}" if said else ""
 
 
 def sentence(text: str) -> str:

@@ -38,8 +38,8 @@ _CLEAN = -1  # the group of the clean image
 
 
 def summed(values: Tensor) -> Float[Tensor, "image map"]:
-    """For each image the sum of each map over its rows and columns; units stay as they are."""
-    return values.flatten(2).sum(2) if values.dim() > 2 else values
+    """For each image each map's activity, the sum of its values above zero; units stay as they are."""
+    return values.clamp(min=0).flatten(2).sum(2) if values.dim() > 2 else values
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Incremental:
     def outputs(
         self, square: Float[Tensor, "channel row column"], most: int
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """The wanted nodes, summed over rows and columns: clean, and with the square at each of the corners.
+        """The wanted nodes, `summed`: clean, and with the square at each of the corners.
 
         At most ``most`` squares are computed together.
         """
@@ -179,7 +179,8 @@ class Incremental:
                 values = self._execute(node, read, len(squares), spare)
             patches[node.name] = _Patch(values, frame)
             if node.name in self.wanted:
-                totals = summed(self.held[node.name]) + summed(values - self._cut(node.name, frame))
+                change = values.clamp(min=0) - self._cut(node.name, frame).clamp(min=0)
+                totals = summed(self.held[node.name]) + change.flatten(2).sum(2)
                 self._note(node.name, squares, totals, found)
             if node.name in frontier:
                 _lay(frontier[node.name], patches[node.name])

@@ -23,7 +23,8 @@ from reportgen.probe.tracing import activations, trace
 class Occlusion:
     """The outputs of the named layers for the clean image and for every position of the covering square.
 
-    A layer with rows and columns is summed over them, one number for each map, as in figure 7(b).
+    Of a layer with rows and columns there is one number for each map, the sum of its values above zero: after a ReLU that is
+    figure 7(b)'s sum of the map, and where a map has both signs, the plain sum could be next to nothing.
     """
 
     tops: Int[Tensor, " row"]  # first covered row of pixels, for each row of positions

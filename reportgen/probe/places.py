@@ -260,21 +260,73 @@ def _renewed(
     return [grid(outputs[0].shape, outputs[0].device)]
 
 
-def _by_rows(at: int) -> Callable[..., _Found]:
-    """A product of matrices: every row of the operand that stands at ``at`` keeps its place, or that of its patch."""
+def _cut(places: Places, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], outputs: Sequence[Any]) -> _Found:
+    """``F.unfold``, from maps to patches "image value patch": side by side they move the places, else each is a place."""
+    placed, windows = places.of(args[0]), args[1:]
+    if placed is None or outputs[0].dim() != 3 or _plane(placed) is None:
+        return []
+    if _side_by_side(*windows):
+        return [Placed(func(placed.numbers.double(), *windows).to(torch.int32), placed.grid)]
+    patches = grid((1, 1, *_patches(args[0].shape[2:], *windows)), outputs[0].device)
+    return [Placed(patches.numbers.flatten(2).expand(outputs[0].shape), patches.grid)]
+
+
+def _laid_back(
+    places: Places, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], outputs: Sequence[Any]
+) -> _Found:
+    """``F.fold``, from patches "image value patch" to maps: as `_cut`, the other way round."""
+    placed, size, windows = places.of(args[0]), args[1], args[2:]
+    if placed is None or outputs[0].dim() != 4:
+        return []
+    patches = placed.numbers.unflatten(2, _patches(size, *windows))
+    if _plane(Placed(patches, placed.grid)) is not None:
+        return [grid(outputs[0].shape, outputs[0].device)]
+    if not _side_by_side(*windows):
+        return []
+    return [Placed(func(placed.numbers.double(), size, *windows).to(torch.int32), placed.grid)]
+
+
+def _side_by_side(
+    kernel: Sequence[int], dilation: Sequence[int], padding: Sequence[int], stride: Sequence[int]
+) -> bool:
+    """Whether windows tile the maps from their first row and column on."""
+    return [*kernel] == [*stride] and not any(padding) and all(step == 1 for step in dilation)
+
+
+def _patches(
+    size: Sequence[int], kernel: Sequence[int], dilation: Sequence[int], padding: Sequence[int], stride: Sequence[int]
+) -> tuple[int, int]:
+    """How many windows there are, down and along."""
+    rows, columns = (
+        (size[axis] + 2 * padding[axis] - dilation[axis] * (kernel[axis] - 1) - 1) // stride[axis] + 1
+        for axis in (0, 1)
+    )
+    return rows, columns
+
+
+def _by_rows(first: int, second: int | None = None) -> Callable[..., _Found]:
+    """A product of matrices: every row of the first one keeps its place, or that of its patch.
+
+    Where nothing is known of the first one, as of weights, every column of the second does.
+    """
 
     def rule(
         places: Places, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], outputs: Sequence[Any]
     ) -> _Found:
-        placed = places.of(args[at])
+        placed, turned = places.of(args[first]), False
+        if placed is None and second is not None and (placed := places.of(args[second])) is not None:
+            placed, turned = Placed(placed.numbers.transpose(-2, -1), placed.grid), True
         row = None if placed is None or placed.numbers.dim() < 2 else _of_patches(placed)
-        return [] if row is None else [Placed(row.numbers.expand(outputs[0].shape), row.grid)]
+        if row is None:
+            return []
+        numbers = row.numbers.transpose(-2, -1) if turned else row.numbers
+        return [Placed(numbers.expand(outputs[0].shape), row.grid)]
 
     return rule
 
 
 def _of_patches(placed: Placed) -> Placed | None:
-    """The place of each row of a matrix whose rows are places, or patches that tile the grid; one column."""
+    """The place of each row of a matrix whose rows are places, or patches: those that tile the grid, or of one size and step."""
     numbers = placed.numbers
     if numbers.stride(-1) == 0 or bool((numbers == numbers[..., :1]).all()):
         return Placed(numbers[..., :1], placed.grid)
@@ -283,12 +335,31 @@ def _of_patches(placed: Placed) -> Placed | None:
     low = [torch.where(inside, one, far).amin(-1, keepdim=True) for one in placed.coarse]
     high = [torch.where(inside, one, -1).amax(-1, keepdim=True) for one in placed.coarse]
     some = inside.any(-1, keepdim=True)
-    size = [int((last - first + 1)[some].max()) if some.any() else 1 for first, last in zip(low, high, strict=True)]
-    aligned = all(bool((first[some] % step == 0).all()) for first, step in zip(low, size, strict=True))
-    cells = (-(-placed.grid[0] // size[0]), -(-placed.grid[1] // size[1]))
-    found = torch.where(some, low[0] // size[0] * cells[1] + low[1] // size[1] + 1, 0).to(torch.int32)
-    distinct = len(found[some].unique()) == int(some.sum())
-    return Placed(found, cells) if aligned and distinct else None
+    if not some.any():
+        return None
+    sizes = [(last - first + 1)[some] for first, last in zip(low, high, strict=True)]
+    size = [int(one.max()) for one in sizes]
+    if all(bool((first[some] % step == 0).all()) for first, step in zip(low, size, strict=True)):
+        cells = (-(-placed.grid[0] // size[0]), -(-placed.grid[1] // size[1]))
+        row, column = (first // step for first, step in zip(low, size, strict=True))
+    elif all(bool((one == one[0]).all()) for one in sizes) and all(_evenly(first[some]) for first in low):
+        (row, down), (column, along) = (_counted(first, some) for first in low)
+        cells = (down, along)
+    else:
+        return None
+    found = torch.where(some, row * cells[1] + column + 1, 0).to(torch.int32)
+    return Placed(found, cells) if len(found[some].unique()) == int(some.sum()) else None
+
+
+def _evenly(starts: Tensor) -> bool:
+    """Whether windows start at equal steps."""
+    return len(starts.unique().diff().unique()) <= 1
+
+
+def _counted(starts: Tensor, some: Tensor) -> tuple[Tensor, int]:
+    """Which window along an axis starts where, and how many there are."""
+    known = starts[some].unique()
+    return torch.searchsorted(known, starts.contiguous()), len(known)
 
 
 _MOVES = (
@@ -374,11 +445,13 @@ _RULES: dict[Any, Callable[..., _Found]] = {
     aten.cat: _joined,
     aten.copy_: _laid,
     aten.glu: _gated,
-    aten.mm: _by_rows(0),
-    aten.addmm: _by_rows(1),
+    aten.im2col: _cut,
+    aten.col2im: _laid_back,
+    aten.mm: _by_rows(0, 1),
+    aten.addmm: _by_rows(1, 2),
     # Attention: a query's row of weights stands at the query's place, and so does what it gathers.
-    aten.bmm: _by_rows(0),
-    aten.baddbmm: _by_rows(1),
+    aten.bmm: _by_rows(0, 1),
+    aten.baddbmm: _by_rows(1, 2),
     aten._scaled_dot_product_flash_attention_for_cpu: _by_rows(0),
     aten._scaled_dot_product_flash_attention: _by_rows(0),
     aten._scaled_dot_product_efficient_attention: _by_rows(0),

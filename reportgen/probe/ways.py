@@ -7,6 +7,7 @@ more rules, and needs no net that can be followed.
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from reportgen.probe.errors import Unsupported
@@ -14,6 +15,12 @@ from reportgen.probe.graph import Graph
 from reportgen.probe.record import Smooth
 from reportgen.probe.record.walking import Record, read
 from reportgen.probe.tracing import alike
+
+_OF_THE_SIGNAL = {
+    "LeakyReLU",
+    "PReLU",
+    "RReLU",
+}  # functions of the signal alone: whatever else the report names depends on the image
 
 
 @dataclass(frozen=True)
@@ -50,9 +57,20 @@ def _found(graph: Graph, layer: str, smooth: Smooth) -> Way:
         _, exact = graph.record(image[None], layer, exactly=True)
         if not alike(record.output.detach(), exact.detach()):
             raise Unsupported(f"layer {layer!r} cannot be projected: the net reads again what it has changed in place")
-        return Way("record", record.through)  # alike for every image
+        return Way("record", record.through, alike=_alike(graph, image, layer, smooth, record))
     except Unsupported as error:
         return Way("none", refusal=str(error))
+
+
+def _alike(graph: Graph, image: Tensor, layer: str, smooth: Smooth, record: Record) -> bool:
+    """Whether another image gives the same picture of the same signal."""
+    if not set(record.through) <= _OF_THE_SIGNAL:
+        return False
+    other = record_of(graph, 1 - image.flip(-1), layer, smooth)
+    if other.output.shape != record.output.shape:
+        return False
+    seed = torch.rand(record.output.shape, generator=torch.Generator().manual_seed(0)).to(record.output)[None]
+    return alike(other.project(seed), record.project(seed))
 
 
 def record_of(graph: Graph, image: Tensor, layer: str, smooth: Smooth) -> Record:

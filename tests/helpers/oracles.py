@@ -208,7 +208,7 @@ def occlusion_by_covering(
     lefts: Sequence[int],
     fill: float | Tensor,
 ) -> Tensor:
-    """A layer's output for every position of the square, summed over its rows and columns: (row, column, map)."""
+    """A layer's output for every position of the square, its values above zero summed: (row, column, map)."""
     places = [(top, left) for top in tops for left in lefts]
     found = covered_one_by_one(lambda images: {"": layer(images)}, image, size, places, fill)[""]
     return found.unflatten(0, (len(tops), len(lefts)))
@@ -221,13 +221,13 @@ def covered_one_by_one(
     places: Sequence[tuple[int, int]],
     fill: float | Tensor,
 ) -> dict[str, Tensor]:
-    """What a forward pass gives with a square at each (row, column), summed over rows and columns: (place, map)."""
+    """What a forward pass gives with a square at each (row, column), its values above zero summed: (place, map)."""
     found: dict[str, list[Tensor]] = {}
     for top, left in places:
         covered = image.clone()
         covered[:, top : top + size, left : left + size] = torch.as_tensor(fill, dtype=image.dtype).view(-1, 1, 1)
         for name, output in forward(covered[None]).items():
-            found.setdefault(name, []).append(output[0].sum((1, 2)) if output.dim() == 4 else output[0])
+            found.setdefault(name, []).append(output[0].relu().sum((1, 2)) if output.dim() == 4 else output[0])
     return {name: torch.stack(outputs) for name, outputs in found.items()}
 
 

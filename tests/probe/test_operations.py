@@ -206,15 +206,23 @@ OURS = sorted({one for one in classes() if one.__module__.startswith("reportgen"
 NAMED = [one for one in OURS if "kind" in vars(one)]  # the others are shapes of geometry
 
 
+@pytest.mark.parametrize("by", ["windows", "record"])
 @pytest.mark.parametrize("pooled", [False, True], ids=["strides", "max pool"])
-def test_without_a_max_pool_a_unit_has_one_picture(pooled: bool) -> None:
+def test_without_a_max_pool_a_unit_has_one_picture(pooled: bool, by: str) -> None:
     shrinks = nn.MaxPool2d(2) if pooled else nn.Conv2d(4, 4, 2, stride=2)
-    net = initialised(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), shrinks, nn.Conv2d(4, 4, 3), nn.ReLU()), 0)
+    moved = nn.Identity() if by == "windows" else nn.ChannelShuffle(2)
+    net = initialised(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), shrinks, moved, nn.Conv2d(4, 4, 3), nn.ReLU()), 0)
     images = [random_image(3, 20, 20, seed=seed) for seed in (0, 1)]
     graph = trace(net, images[0][None])
-    found = [project(graph, image, [Activation("4", 1, 2, 2)], seeds=[1.0])[0] for image in images]
-    assert way_down(graph, "4").alike is not pooled
-    assert torch.equal(found[0].pixels, found[1].pixels) is not pooled
+    found = [project(graph, image, [Activation("5", 1, 2, 2)], seeds=[1.0])[0] for image in images]
+    assert way_down(graph, "5") == Way(by, alike=not pooled)
+    assert torch.equal(found[0].full(), found[1].full()) is not pooled
+
+
+def test_a_function_of_the_signal_alone_leaves_a_unit_one_picture() -> None:
+    for function, alike in ((nn.LeakyReLU(0.1), True), (nn.SiLU(), False)):
+        net = initialised(nn.Sequential(nn.Conv2d(3, 4, 3), function, nn.Conv2d(4, 4, 3)), 0)
+        assert way_down(trace(net, random_image(1, 3, 9, 9)), "2").alike is alike
 
 
 @pytest.mark.parametrize("operation", NAMED, ids=lambda operation: operation.__name__)

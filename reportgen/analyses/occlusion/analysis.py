@@ -23,7 +23,7 @@ MINIMUM = 50  # images that a verdict needs
 ACTIVITY = Unit("points of the map’s activity", 100)
 LOG_ODDS = Unit("in log-odds")
 AS_SHARE = "as a share of the clean image's"
-NO_SHARE = "as it is: the clean image's sum is not above zero, so shares of it mean nothing"  # a map before its ReLU
+NO_SHARE = "as it is: no value of the clean image's map is above zero, so there are no shares of them"
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class Result:
     genuineness: Genuineness | None
     gallery: UInt8[np.ndarray, "tile row column 3"] | None  # an image, the same image lit by what it costs, and so on
     refusal: str = ""  # why the layer's maps cannot be projected
+    alike: bool = False  # whether a unit has one picture for all images
     several: bool = False  # whether an image may show several classes: it then stands once for each of them
     searched: str = "all validation images"  # where a map's strongest activations were looked for
 
@@ -83,6 +84,7 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
         genuineness=None if sweep is None else occlusions.genuineness(inputs, sweep, size, rng),
         gallery=None if sweep is None else occlusions.gallery(inputs, sweep, size),
         refusal=inputs.no_projection(square.watched(inputs).number),
+        alike=inputs.way(square.watched(inputs).number).alike,
         searched=searched(len(pictures.data.val), data.name),
     )
 
@@ -148,9 +150,12 @@ def _genuine(result: Result, rng: np.random.Generator) -> Verdict:
     found = result.genuineness
     if result.refusal:
         return not_tested("visualisation-is-genuine", result.refusal)
+    if result.alike:
+        why = f"a unit of layer {result.layer} has one picture for all images: nothing below it depends on the image, as max pools do"
+        return not_tested("visualisation-is-genuine", why)
     if found is None or len(found.images) < MINIMUM:
         what = (
-            "test images that the net gets right, whose map sums to more than zero, and whose projection fills only part "
+            "test images that the net gets right, to which the layer responds, and whose projection fills only part "
             "of its receptive field"
         )
         return not_tested("visualisation-is-genuine", _too_few(0 if found is None else len(found.images), what))
@@ -317,7 +322,7 @@ def _caption(result: Result, example: Example, number: int) -> str:
         f"slides over it in steps of {result.stride} px; the maps show at each pixel the result with the square "
         f"centred there, and the pale image where no square is centred.{edge} (a) The square where it costs the true class "
         f"most. (b) Activity of map {example.map} of layer {result.layer}, which holds this image's largest activation, "
-        f"summed over rows and columns, {AS_SHARE if example.clean_activation > 0 else NO_SHARE}. "
+        f"the sum of its values above zero, {AS_SHARE if example.clean_activation > 0 else NO_SHARE}. "
         f"(c) {projected}. (d) Probability of the true class. {_last_panel(result, example)} "
         "In (b) and (d) the colours span the range of the values, but at least a tenth of the largest, so "
         "read the numbers beside the bar; its arrow marks the clean image. Look whether (d) is dark on the object and "

@@ -131,7 +131,7 @@ def compose_occlusion(figure: Occlusion) -> Figure:
     clean = figure.clean_activation
     if clean > 0:
         _values(canvas, active, figure, figure.activation / clean * 100, 100.0, ACTIVITY)
-    else:  # a dead map, or one before its ReLU: there is nothing to be a share of
+    else:  # a silent map: there is nothing to be a share of
         _values(canvas, active, figure, figure.activation, clean, PLAIN_ACTIVITY)
     _projections(canvas, at, figure)
     probable = _axes(canvas, at, 3, f"(d) probability of\n{shorten(figure.classes[0], 16)}", figure)

@@ -81,7 +81,7 @@ class Grid:
     lefts: Int[np.ndarray, " left"]
     clean: Float[np.ndarray, " class"]  # probabilities
     covered: Float[np.ndarray, "top left class"]
-    clean_totals: Float[np.ndarray, " map"]  # activation, summed over rows and columns
+    clean_totals: Float[np.ndarray, " map"]  # activity: the sum of the values above zero
     totals: Float[np.ndarray, "top left map"]
     whole: str  # why more was computed than what the square changes; see `reportgen.probe.Occlusion`
 
@@ -104,7 +104,7 @@ def slide(inputs: Inputs, image: Tensor, size: int, stride: int) -> Grid:
 def cover(
     inputs: Inputs, image: Tensor, places: Sequence[tuple[int, int]], size: int
 ) -> tuple[Float[np.ndarray, " map"], Float[np.ndarray, "place map"]]:
-    """The layer's maps, each summed over rows and columns: of the clean image, and with the square at these places."""
+    """The activity of each of the layer's maps: of the clean image, and with the square at these places."""
     name = watched(inputs).map
     found = probe.occlude_at(inputs.graph, image, places, size, inputs.preprocessing.grey(), [name])
     clean, covered = found.clean[name].cpu().numpy(), found.covered[name].cpu().numpy()

@@ -38,7 +38,7 @@ class Example:
     tops: Int[np.ndarray, " top"]  # first covered row of pixels
     lefts: Int[np.ndarray, " left"]
     map: int  # of the watched layer: it holds the image's largest activation
-    activation: Float[np.ndarray, "top left"]  # of that map, summed over rows and columns
+    activation: Float[np.ndarray, "top left"]  # of that map: the sum of its values above zero
     clean_activation: float
     probability: Float[np.ndarray, "top left"]  # of the true class
     clean_probability: float
@@ -59,7 +59,7 @@ class Sweep:
     clean: Float[np.ndarray, " image"]  # probability of the true class
     probability: Float[np.ndarray, "image top left"]
     maps: Int[np.ndarray, " image"]  # the map that holds the image's largest activation
-    activity: Float[np.ndarray, "image top left"]  # of that map, summed, as a share of the whole image's
+    activity: Float[np.ndarray, "image top left"]  # of that map, as a share of the whole image's
 
     @property
     def drops(self) -> Float[np.ndarray, "image top left"]:
@@ -95,7 +95,7 @@ class Genuineness:
     maps: Int[np.ndarray, " image"]
     peak: Int[np.ndarray, "image 2"]  # row and column of the square over most of the projection's energy
     empty: Int[np.ndarray, "image 2"]  # and over the least
-    peak_drop: Float[np.ndarray, " image"]  # of the map's summed activation, as a share of the whole image's
+    peak_drop: Float[np.ndarray, " image"]  # of the map's activity, as a share of the whole image's
     empty_drop: Float[np.ndarray, " image"]
     correlation: Float[np.ndarray, " image"]  # over all places: rank of the energy covered with rank of the drop
     # The control: another map of the layer, whose projection has its peak elsewhere in the receptive field (docs/claims.md)
@@ -153,7 +153,7 @@ def genuineness(inputs: Inputs, sweep: Sweep, size: int, rng: np.random.Generato
     """Cover what each image's projection shows, then as much of its receptive field that it leaves empty, then what
     another map's projection shows.
 
-    Left out are images whose map does not sum to more than zero, and those with no room for two squares; None if all are.
+    Left out are images to which no map of the layer responds, and those with no room for two squares; None if all are.
     """
     data, found = inputs.data.test, []
     if inputs.no_projection(square.watched(inputs).number):
@@ -171,7 +171,7 @@ def genuineness(inputs: Inputs, sweep: Sweep, size: int, rng: np.random.Generato
         other = _another_map(inputs, image, unit.map, squares[0], size, window, rng)
         places = [*squares, *(place for place in (other.place, other.anywhere) if place is not None)]
         clean, remaining = square.cover(inputs, image, places, size)
-        if clean[unit.map] <= 0:  # a map before its ReLU: there are no shares of such a sum
+        if clean[unit.map] <= 0:  # no value above zero: there are no shares of nothing
             continue
         peak_drop, empty_drop, *rest = 1 - remaining[:, unit.map] / clean[unit.map]
         any_drop = np.nan if other.anywhere is None else rest[-1]

@@ -80,6 +80,7 @@ class Result:
     titles: tuple[str, ...]  # of the examples
     images: int  # validation images that were searched
     refusal: str = ""  # why no layer can be projected; empty where one can
+    alike: bool = False  # whether a unit of the highest layer has one picture for all images
 
 
 def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Result:
@@ -95,7 +96,8 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
         starts[f"layer{layer.number}"] = _compared(inputs, layer, units, pictures)
     refusal = inputs.no_projection(every[0].number) if every and not projected else ""
     examples = _examples(inputs, chosen, pictures, settings.examples)
-    return Result(starts=starts, images=len(inputs.data.val), refusal=refusal, **examples)
+    alike = bool(chosen) and inputs.way(chosen[-1][0].number).alike
+    return Result(starts=starts, images=len(inputs.data.val), refusal=refusal, alike=alike, **examples)
 
 
 def _units(
@@ -216,7 +218,7 @@ def judge(result: Result, rng: np.random.Generator) -> list[Verdict]:
 def numbers(result: Result) -> dict[str, Any]:
     """The numbers in the section's text: means over the units, step by step."""
     layers = _means(result)
-    belief = _belief(layers[-1]) if layers else None
+    belief = _belief(layers[-1]) | {"alike": result.alike} if layers else None
     return {"images": result.images, "refusal": result.refusal, "layers": layers, "belief": belief}
 
 
@@ -230,6 +232,7 @@ def _belief(deepest: dict[str, Any]) -> dict[str, Any]:
         "all": everything,  # the same, after all layers are randomised
         "other": other,  # between two units of the trained net
         "of_the_unit": own < other - CLEARLY,
+        "of_its_place": abs(own - other) <= CLEARLY,  # much the same whatever unit stands there
         "of_the_net": everything < REMAINS,
     }
 

@@ -1,7 +1,8 @@
 """How the pictures are made: a deconvnet layer beside a convnet layer, and the net itself (figures 1 and 3)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
@@ -15,6 +16,9 @@ from reportgen.figures.kinds import Figure
 from reportgen.look.inputs import Inputs
 from reportgen.look.pictures import WholeImage, grey_at_zero
 from reportgen.look.strongest import field_of, on_pixels
+from reportgen.nets.layers import PaperLayer
+
+_FUNCTIONS = {name.lower(): name for name in ("GELU", "SiLU", "Mish", "Hardswish", "ELU", "SELU", "LeakyReLU", "PReLU")}
 
 
 @dataclass(frozen=True)
@@ -24,8 +28,9 @@ class Named:
     number: int
     map: str  # the node of its maps, or units
     features: str  # the node of its feature vector
-    weights: str  # the node of its filters
+    weights: str  # the node of its filters; empty where these are an earlier layer's, as in blocks of attention
     shape: tuple[int, ...]  # of the maps
+    gives: Literal["activation", "block", "convolution", ""] = ""  # of what its maps are the output; "": it has none
 
 
 @dataclass(frozen=True)
@@ -64,10 +69,12 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
     pooled = [(item, pool) for item in layers if (pool := _pool_after(graph, item.map))]
     no_pool = graph.unfollowed or "none of its layers is followed by a max pool"
     refusal = inputs.no_projection(pooled[0][0].number) if pooled else no_pool
+    filters = _filters(inputs.layers)
     return Result(
-        boxes=tuple(_box(inputs, item) for item in inputs.layers),
+        boxes=tuple(_box(inputs, *one) for one in zip(inputs.layers, filters, strict=True)),
         named=tuple(
-            Named(item.number, item.map, item.features, item.weights, graph.shape(item.map)) for item in inputs.layers
+            Named(item.number, item.map, item.features, weights, graph.shape(item.map), _gives(graph, item))
+            for item, weights in zip(inputs.layers, filters, strict=True)
         ),
         overridden=bool(inputs.nodes),
         input_size=(graph.input_shape[0], graph.input_shape[1], graph.input_shape[2]),
@@ -105,14 +112,22 @@ def _step(inputs: Inputs, layer: Any, pool: str, rng: np.random.Generator) -> St
     )
 
 
+def _gives(graph: Any, layer: Any) -> Literal["activation", "block", "convolution", ""]:
+    """Of what a layer's maps are the output, as the rule of `reportgen.nets.layers` has chosen them."""
+    if layer.kind != "convolution":
+        return ""
+    kind = graph.find(layer.map).kind
+    return "convolution" if kind == "conv2d" else "block" if kind in ("add", "block") else "activation"
+
+
 def _pool_after(graph: Any, name: str) -> str | None:
     """The max pool that reads a node, if there is one."""
     return next((node.name for node in graph.nodes.values() if name in node.parents and node.kind == "max_pool"), None)
 
 
-def _box(inputs: Inputs, layer: Any) -> LayerBox:
+def _box(inputs: Inputs, layer: PaperLayer, weights: str) -> LayerBox:
     graph = inputs.graph
-    operations = _operations(graph, layer)
+    operations = _operations(inputs, layer, weights)
     shape = graph.shape(layer.features)
     channels, height, width = shape if len(shape) == 3 else (shape[0], 1, 1)
     field, known = None, not graph.unfollowed
@@ -124,15 +139,44 @@ def _box(inputs: Inputs, layer: Any) -> LayerBox:
     return LayerBox(name, operations, channels, height, width, field, known)
 
 
-def _operations(graph: Any, layer: Any) -> tuple[str, ...]:
-    """The operations from a layer's filters to its feature vector, in words."""
-    inside = [node for node in graph.below(layer.features) if node.name == layer.weights]
-    if not inside:  # the layer has no filters of its own: it is the input of the classifier
+def _filters(layers: Sequence[PaperLayer]) -> list[str]:
+    """The node of each layer's own filters; empty for a layer whose nearest filters are those of an earlier one."""
+    every = [layer.weights for layer in layers]
+    return [
+        "" if layer.kind == "convolution" and one in every[:place] else one
+        for place, (layer, one) in enumerate(zip(layers, every, strict=True))
+    ]
+
+
+def _operations(inputs: Inputs, layer: PaperLayer, weights: str) -> tuple[str, ...]:
+    """The operations from a layer's filters to its feature vector, in words; of one without filters of its own, their kinds."""
+    graph = inputs.graph
+    if not weights:
+        return _kinds(inputs, layer)
+    if not any(node.name == weights for node in graph.below(layer.features)):  # it is the input of the classifier
         return ("features",)
     names = [node.name for node in graph.nodes.values()]
-    first, last = names.index(layer.weights), names.index(layer.features)
+    first, last = names.index(weights), names.index(layer.features)
     texts = [_say(graph, node) for node in list(graph.nodes.values())[first : last + 1]]
-    return tuple(text for text in texts if text) + (("softmax",) if layer.kind == "softmax" else ())
+    left_out = ("", "dropout") if layer.kind == "convolution" else ("",)  # the paper has dropout in layers 6 and 7
+    return tuple(text for text in texts if text not in left_out) + (("softmax",) if layer.kind == "softmax" else ())
+
+
+def _kinds(inputs: Inputs, layer: PaperLayer) -> tuple[str, ...]:
+    """What lies between the layer before and a layer without filters of its own."""
+    graph, number = inputs.graph, inputs.layers.index(layer)
+    before = graph.find(inputs.layers[number - 1].map).name
+    between = {node.name for node in graph.below(layer.map)} - {node.name for node in graph.below(before)}
+    kinds = dict.fromkeys(["attention"] if "attention" in inputs.way(layer.number).through else [])
+    for node in graph.nodes.values():
+        if node.name in between:
+            kinds |= dict.fromkeys(["units by place"] if node.kind == "linear by place" else [_function(node)])
+    return tuple(kind for kind in kinds if kind)
+
+
+def _function(node: Any) -> str:
+    """An activation function by its usual name; empty for any other operation."""
+    return "ReLU" if node.kind == "relu" else _FUNCTIONS.get(node.operation.what.lower(), "")
 
 
 def _say(graph: Any, node: Any) -> str:
@@ -140,8 +184,8 @@ def _say(graph: Any, node: Any) -> str:
     window = node.operation.window
     if node.kind == "linear":
         return f"{node.shape[0]} units"
-    if node.kind == "relu":
-        return "ReLU"
+    if _function(node):
+        return _function(node)
     if window is not None:
         kernel = f"{window.kernel[0]}x{window.kernel[1]}"
         stride = f", stride {window.stride[0]}" if window.stride[0] != 1 else ""
@@ -170,6 +214,7 @@ def numbers(result: Result) -> dict[str, Any]:
                 "features": item.features,
                 "weights": item.weights,
                 "shape": list(item.shape),
+                "gives": item.gives,
             }
             for item in result.named
         ],

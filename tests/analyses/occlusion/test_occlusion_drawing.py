@@ -164,17 +164,17 @@ def test_a_map_with_fewer_other_images_and_an_unknown_object_are_drawn():
     assert not panels["(d)"].collections
 
 
-def test_a_map_that_sums_to_less_than_zero_is_drawn_as_it_is(tmp_path: Path):
+def test_a_map_that_is_silent_in_the_clean_image_is_drawn_as_it_is(tmp_path: Path):
     starts = np.arange(0, 13, 4)  # centres at 4, 8, 12, 16
     below = replace(
         sample(), size=8, tops=starts, lefts=starts, probability=np.full((4, 4), 0.9), guesses=np.zeros((4, 4), int),
-        activation=-3.0 - np.eye(4), clean_activation=-3.0,
+        activation=1.0 - np.eye(4), clean_activation=0.0,
     )  # fmt: skip
     figure = drawing.compose_occlusion(below)
     panel = by_title(figure)["(b)"]
     assert pixel(panel, 8, 8).sum() < pixel(panel, 8, 4).sum()  # the lowest sum is the darkest
     [bar] = [axes for axes in figure.axes if axes.get_ylabel() == drawing.PLAIN_ACTIVITY]
-    assert bar.get_ylim() == (-4, -3)
+    assert bar.get_ylim() == (0, 1)
     assert draw_any({"shown": below}, tmp_path)["shown"]["activation"] is None
 
 

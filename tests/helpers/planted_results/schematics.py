@@ -14,7 +14,7 @@ def result() -> Result:
     rectified[0::2, 1::2] = np.arange(1, 17).reshape(4, 4)
     return Result(
         boxes=(LayerBox("layer 1", ("4 filters 3x3", "ReLU"), 4, 8, 8, 3), LayerBox("softmax", (), 6, 1, 1, None)),
-        named=(Named(1, "relu1", "pool1", "conv1", (4, 8, 8)),),
+        named=(Named(1, "relu1", "pool1", "conv1", (4, 8, 8), "activation"),),
         overridden=False,
         input_size=(3, 16, 16),
         step=Step(

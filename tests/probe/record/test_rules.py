@@ -170,6 +170,7 @@ RULES: dict[str, tuple[Callable[..., Tensor], tuple[nn.Module, ...], tuple[str, 
     "erf": (torch.erf, (), ("erf",)),
     "the larger of two": (lambda x, conv: torch.maximum(x, conv(x)), (nn.Conv2d(6, 6, 1),), ()),
     "unfold": (lambda x: F.unfold(x, 3, stride=2), (), ()),
+    "fold": (lambda x: F.fold(F.unfold(x, 3, stride=2), (13, 7), 3, stride=(2, 1)), (), ()),
     "generalised mean": (lambda x: generalised_mean(x, 3.0), (), ("powers",)),
     "generalised mean, learned": (
         lambda x, gem: generalised_mean(x, gem.weight[:, None, None]), (nn.PReLU(6, 2.5),), ("powers",)
@@ -281,6 +282,7 @@ NOT_RECTIFIED = (
     ),
     *("a gate of places", "GLU", "response normalisation", "attention", "attention in full", "multi-head attention"),
     *("energy", "talking heads", "windows", "transposed convolution", "interpolation", "the larger of two", "unfold"),
+    "fold",
 )
 
 
