@@ -31,6 +31,7 @@ WORDNET_ID = re.compile(r"n\d{8}$")
 BEGINNING = re.compile(r"(n\d{8})[^A-Za-z0-9].+")
 NUMBERED = re.compile(r"\d+[^A-Za-z0-9]+([^\W\d].*)")
 MOSTLY = 0.9  # share of ImageNet's classes that a list must name in their places to be a list of them
+IN_ITS_ORDER = "in the order in which the data set counts them"
 ORDERS = {  # what LABELS_ORDER= takes, in words
     "names": "in the order of their names, as ImageFolder counts them",
     "natural": "in the order of their names and the numbers in them",
@@ -122,14 +123,15 @@ def map_folders(
     count: int,
     empty: Sequence[str] = (),
     order: str = "",
+    counted: Sequence[str] = (),
 ) -> tuple[Mapping, tuple[str, ...]]:
     """Which of the net's `count` classes each folder is, and what the classes are called.
 
     By their names or WordNet ids; else, where all folders are numbers, by these, counted from 0, or from 1 where the last
     class would otherwise be missing. Else, where there are as many folders as classes (with those that are `empty`, or
     without), and none of them bears the name of a class, they are taken in their order, as torchvision's ImageFolder
-    does. A name that several classes bear is then resolved by its place, where that fits all. An `order` of `ORDERS`
-    replaces all this; raises UserError where the folders do not fit it.
+    does, or in that of `counted`, all classes as a table counts them. A name that several classes bear is then resolved by its
+    place, where that fits all. An `order` of `ORDERS` replaces all this; raises UserError where the folders do not fit it.
     """
     classes = _of_imagenet(folders, classes, count)
     if order:
@@ -145,14 +147,14 @@ def map_folders(
     in_place = all(index in places for index, places in enumerate(found))
     if len(folders) == count and (in_place or not any(found)):
         as_names = tuple(folders) == in_order(folders)
-        order = (
-            "by the order of their names, as ImageFolder counts them" if as_names else "by the order of their numbers"
-        )
+        order = "by the order of their names, as ImageFolder counts them" if as_names else IN_ITS_ORDER
         how = "by their names" if all(found) else order
         return Mapping(tuple(range(count)), how, ()), _distinct(classes) or tuple(folders)
     if not any(found) and empty and len(folders) + len(empty) == count:
         how = "by the order of their names, as ImageFolder counts them, with those that are empty"
         everything = in_order((*folders, *empty))
+        if counted:
+            how, everything = f"{IN_ITS_ORDER}, with those that no image shows", tuple(counted)
         return Mapping(tuple(map(everything.index, folders)), how, ()), _distinct(classes) or everything
     unmapped = tuple(
         {"folder": folder, "reason": "several of the net's classes bear this name" if places else "no class of the net"}

@@ -19,13 +19,9 @@ from reportgen.base.size import Sides
 from reportgen.data.dataset import SPLITS
 from reportgen.data.decoding import AS_EVER, Reading, Unreadable, read_image, read_picture
 from reportgen.data.image_files import composed, in_order, is_beside, is_image
+from reportgen.data.splits import split_name
 
 MOST_SKIPPED = 0.01  # of all files; with more, the folder is not what the user thinks it is
-SPLIT_NAMES = {
-    "train": ("train", "training"),
-    "val": ("val", "valid", "validation", "dev", "eval", "evaluation"),
-    "test": ("test", "testing"),
-}  # in any case: Train/ is train/
 
 
 @dataclass(frozen=True)
@@ -55,6 +51,9 @@ class Listing:
     unnamed: int = 0  # images that a table of labels does not name
     several: bool = False  # whether an image may show several classes: `ImageFile.shows`
     said: str = ""  # how labels were read, where that had to be found out
+    counted: tuple[
+        str, ...
+    ] = ()  # every class in the order in which a table counts them, also those that no image shows
 
 
 class Part:
@@ -271,11 +270,6 @@ def _dealt(files: Sequence[ImageFile], most: int, left: Counter[int]) -> tuple[l
         else:
             others.append(file)
     return some, others
-
-
-def split_name(said: str) -> str | None:
-    """The split of that name, in any case; None if it is the name of none."""
-    return next((name for name, names in SPLIT_NAMES.items() if said.casefold() in names), None)
 
 
 def _splits(root: Path, switch: str = "DATA") -> list[tuple[str, Path]]:

@@ -83,6 +83,7 @@ def make(work: Work, folder: Path) -> None:
         "labels": Path(work.settings.labels.file).name,
         "labels_read": listing.said,
         "several": listing.several,
+        "counted": list(listing.counted),
         "readings": list(surveyed.said),
         "fingerprint": digest(
             [content, {split: values.tolist() for split, values in targets.items()}, list(listing.classes)]
