@@ -172,7 +172,7 @@ def in_given_order(order: str, folders: Sequence[str], count: int, empty: Sequen
         if not folders or not all(is_number(name) for name in folders):
             return None
         labels = tuple(int(name) - (order == "from-one") for name in folders)
-        return labels if min(labels) >= 0 and max(labels) < count else None
+        return labels if min(labels) >= 0 and max(labels) < count and len({*labels}) == len(labels) else None
     for names in (folders, (*folders, *empty)):
         if len(names) == count:
             ordered = sorted(names, key=_natural if order == "natural" else None)

@@ -30,7 +30,7 @@ from reportgen.data.depth import (
     read_array,
     values_of,
 )
-from reportgen.data.image_files import MOST_PIXELS, moderate, open_image
+from reportgen.data.image_files import MOST_PIXELS, moderate, open_image, unread, what_else
 from reportgen.data.upright import TURNS, orientation
 from reportgen.settings.sections import Interpolation, Settings
 
@@ -88,11 +88,13 @@ def read_image(
         return _read_channels(path, size, whole, reading)
     if is_array(path):
         return _read_array(path, size, whole, reading)
+    if reason := unread(path):
+        raise Unreadable(reason)
     try:
         return read_picture(lambda: open_image(path), size, whole, reading, path)
     except NotIdentified:
         if not is_tiff(path):
-            raise
+            raise NotIdentified(what_else(path)) from None
         return _read_array(path, size, whole, reading)
 
 

@@ -23,7 +23,7 @@ from reportgen.data.depth import (
     values_of,
 )
 from reportgen.data.folders import ImageFile
-from reportgen.data.image_files import open_image, too_large
+from reportgen.data.image_files import open_image, too_large, unread
 
 SHALLOW = (b"\xff\xd8\xff", b"BM")  # first bytes of JPEG and BMP: of eight bits, and never transparent
 GROUNDS: dict[Alpha, str] = {  # what is shown of a cut-out, in words
@@ -86,7 +86,7 @@ def look(path: Path) -> Look:
     try:
         if is_array(path):
             return _of_array(path)
-        if _is_shallow(path):
+        if _is_shallow(path) or unread(path):
             return Look()
         with open_image(path) as image:
             if too_large(image):
