@@ -27,6 +27,8 @@ from reportgen.data.depth import (
     is_deep,
     is_negative,
     is_tiff,
+    opacity,
+    parts,
     read_array,
     values_of,
 )
@@ -184,11 +186,15 @@ def _picture(
     """Values "row column" or "row column channel" as RGB: of one channel or three, with alpha or without."""
     channels = 1 if values.ndim == 2 else values.shape[2]
     if channels not in (1, 2, 3, 4):
-        raise Unreadable(f"{channels} channels, and not grey, colour and transparency")
-    values = _of_eight_bits(values, reading, said, negative)
-    if channels == 1:
-        return Image.fromarray(values.reshape(values.shape[:2])).convert("RGB")
-    return _rgb(Image.fromarray(values, ("LA", "RGB", "RGBA")[channels - 2]), reading.alpha)
+        raise Unreadable(
+            f"{channels} channels, and not grey, colour and transparency: DATA_CHANNELS={channels} reads them"
+        )
+    values, alpha = parts(values)
+    pixels = _of_eight_bits(values, reading, said, negative)
+    if alpha is None:
+        return Image.fromarray(pixels if channels == 3 else pixels.reshape(values.shape[:2])).convert("RGB")
+    opaque = opacity(alpha, max(reading.black_and_white(extent(values, said))))
+    return _rgb(Image.fromarray(np.dstack((pixels, opaque)), "LA" if channels == 2 else "RGBA"), reading.alpha)
 
 
 def in_few_words(error: BaseException) -> str:
