@@ -1,31 +1,19 @@
 """Which of a net's classes a folder of images shows: by name, WordNet id, number, or place among the folders."""
 
-import csv
-import json
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Int, Int8
 
-from reportgen.base import foreign
 from reportgen.base.errors import UserError
 from reportgen.data import imagenet
 from reportgen.data.image_files import composed, in_order, is_number
 from reportgen.data.wordnet_ids import WORDNET_IDS
 
-LONGEST_NAME = 1_000  # characters: ImageNet's longest, with all its synonyms, has some 130
-MOST_BYTES = 16 << 20  # of a list of classes
 UNKNOWN = -1  # label of an image that has no class, or one that the net does not know
-HOW = (
-    "give CLASSES= a text file with a name a line, a .csv with the columns index, name and (optionally) wnid, or a .json list "
-    "of names"
-)
 WORDNET_ID = re.compile(r"n\d{8}$")
 # A WordNet id with words behind it, as Stanford Dogs names its folders; a name behind a number, as CUB-200 and Caltech-256.
 BEGINNING = re.compile(r"(n\d{8})[^A-Za-z0-9].+")
@@ -228,114 +216,3 @@ def _distinct(classes: Sequence[ClassName]) -> tuple[str, ...]:
     """The classes' names; two of one name are told apart by their places."""
     names = [entry.name.replace("_", " ") for entry in classes]
     return tuple(name if names.count(name) == 1 else f"{name} ({index})" for index, name in enumerate(names))
-
-
-def read_classes(path: Path, said_by: str) -> tuple[ClassName, ...]:
-    """The names of a net's classes, in its order, from a text, a table or a JSON file.
-
-    Text: a name a line, with its index before or behind it or without, or with a WordNet id before it. CSV: columns
-    ``index``, ``name``, ``wnid`` (one of the last two may be left out). JSON: a list of names, an object of
-    ``"index": "name"``, ``"index": ["wnid", "name"]`` or ``"name": index`` (torchvision's ``class_to_idx``), also below the
-    key ``class_to_idx``, ``idx_to_class``, ``classes``, ``id2label`` (transformers' ``config.json``), ``names`` (ultralytics') or
-    ``categories`` (COCO's, in the order of their numbers). Raises UserError,
-    beginning with `said_by`.
-    """
-    with foreign.reading(said_by, "a text file", HOW):
-        text = foreign.text(path, MOST_BYTES)
-    with foreign.reading(said_by, "a list of classes", HOW):
-        kind = path.suffix.lower()
-        # A list of pairs, not a dictionary: in one, an index that is given twice would count once.
-        pairs = _from_json(text) if kind == ".json" else _from_table(text) if kind == ".csv" else _from_lines(text)
-        if not pairs:
-            raise ValueError("it is empty")
-        given = Counter(index for index, _ in pairs)
-        if twice := [index for index, count in given.items() if count > 1]:
-            raise ValueError(f"class {twice[0]} is given twice")
-        missing = next((index for index in range(len(given)) if index not in given), None)
-        if missing is not None:
-            raise ValueError(f"class {missing} is missing: count from 0, without gaps")
-        if long := next((entry.name for _, entry in pairs if len(entry.name) > LONGEST_NAME), None):
-            raise ValueError(f"the name {foreign.short(long)!r} has more than {LONGEST_NAME} characters")
-    return tuple(entry for _, entry in sorted(pairs, key=lambda pair: pair[0]))
-
-
-Pairs = list[tuple[int, ClassName]]
-
-
-def _from_table(text: str) -> Pairs:
-    found = []
-    delimiter = max(",;\t", key=text.partition("\n")[0].count)
-    for row in csv.DictReader(text.splitlines(), delimiter=delimiter):
-        cells = {key.strip().lower(): (value or "").strip() for key, value in row.items() if isinstance(key, str)}
-        wnid = cells.get("wnid", "")
-        lacking = [name for name in ("index", "name") if name not in cells and not (name == "name" and wnid)]
-        if lacking:
-            raise ValueError(f"no column '{lacking[0]}'")
-        found.append((int(cells["index"]), ClassName(cells.get("name", wnid), wnid)))
-    return found
-
-
-def _from_lines(text: str) -> Pairs:
-    lines = [line.strip() for line in text.strip().splitlines()]
-    if "" in lines:
-        raise ValueError(f"line {lines.index('') + 1} is empty")
-    if long := next((number for number, line in enumerate(lines, start=1) if len(line) > LONGEST_NAME), 0):
-        raise ValueError(f"line {long} has more than {LONGEST_NAME} characters")
-    for pattern in (r"(?P<index>\d+)(?:\s*[:,]\s*|\s+)(?P<name>.+)", r"(?P<name>.+?)(?:\s*[:,]\s*|\s+)(?P<index>\d+)"):
-        matches = [re.fullmatch(pattern, line) for line in lines]
-        numbered = [(int(match["index"]), match["name"]) for match in matches if match]
-        first = min(numbered)[0] if numbered and len(numbered) == len(lines) else -1
-        if first == 0 and max(numbered)[0] < len(lines):
-            return [(index, _of_words(name)) for index, name in numbered]
-        indices, names = zip(*numbered, strict=True) if numbered else ((), ())
-        if first == 1 and sorted(indices) == list(range(1, len(lines) + 1)) and len(set(names)) == len(names):
-            return [(index - 1, _of_words(name)) for index, name in numbered]
-    return [(index, _of_words(line)) for index, line in enumerate(lines)]
-
-
-def _of_words(text: str) -> ClassName:
-    """A name, after a WordNet id where there is one."""
-    first, _, rest = text.strip("'\"").partition(" ")
-    return ClassName(rest.strip() or first, first) if WORDNET_ID.match(first) else ClassName(text.strip("'\""))
-
-
-def _from_json(text: str) -> Pairs:
-    document = json.loads(text, object_pairs_hook=_Object)
-    for key in ("id2label", "idx_to_class", "class_to_idx", "label2id", "classes", "names", "categories"):
-        found = document.get(key) if isinstance(document, _Object) else None
-        if isinstance(found, (_Object, list)):
-            document = found
-            break
-    if isinstance(document, list):
-        if document and all(isinstance(entry, _Object) and type(entry.get("id")) is int for entry in document):
-            document.sort(key=lambda entry: entry.get("id"))  # as COCO's categories, whose numbers have gaps
-        return [(index, _of_value(value)) for index, value in enumerate(document)]
-    if not isinstance(document, _Object):
-        raise ValueError(f"a {type(document).__name__} where a list or an object should be")
-    if document.pairs and all(type(value) is int for _, value in document.pairs):  # True is no index
-        return [(value, ClassName(name)) for name, value in document.pairs]
-    return [(int(key), _of_value(value)) for key, value in document.pairs]
-
-
-def _of_value(value: Any) -> ClassName:
-    if isinstance(value, list) and len(value) == 1:
-        value = value[0]
-    if isinstance(value, _Object):
-        if not isinstance(value.get("name"), str):
-            raise ValueError("an object without 'name' is no name of a class")
-        value = value.get("name")
-    if isinstance(value, str):
-        return _of_words(value)
-    if not isinstance(value, list) or len(value) != 2 or not all(isinstance(part, str) for part in value):
-        raise ValueError(f"{foreign.short(str(value))} is no name of a class")
-    return ClassName(value[1], value[0])
-
-
-class _Object:
-    """A JSON object with all its pairs, also those of one key."""
-
-    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
-        self.pairs = pairs
-
-    def get(self, key: str) -> Any:
-        return next((value for name, value in self.pairs if name == key), None)
