@@ -203,7 +203,7 @@ def in_few_words(error: BaseException) -> str:
 
 
 def _rgb(image: Image.Image, alpha: str) -> Image.Image:
-    if alpha != "drop" and (image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info):
+    if alpha != "drop" and image.has_transparency_data:
         shown = image.convert("RGBA")
         ground = Image.new("RGBA", shown.size, alpha)
         return Image.alpha_composite(ground, shown).convert("RGB")

@@ -18,7 +18,18 @@ from reportgen.base.size import Sides
 from reportgen.data.dataset import SPLITS
 from reportgen.data.decoding import AS_EVER, Reading, Unreadable, read_image, read_picture
 from reportgen.data.image_files import composed, in_order, is_image
-from reportgen.data.layouts import below, flat, folders_in, masks_among, notes_on, one_of_each, splits_in, visible
+from reportgen.data.layouts import (
+    below,
+    check_folder,
+    flat,
+    folders_in,
+    masks_among,
+    notes_on,
+    one_of_each,
+    splits_in,
+    visible,
+    what_lies_in,
+)
 
 MOST_SKIPPED = 0.01  # of all files; with more, the folder is not what the user thinks it is
 
@@ -117,8 +128,7 @@ def list_folder(root: Path, val_share: float, test_share: float, seed: int) -> L
     `val_share` for validation. Folders and files without an image are passed over. Raises UserError that names the folder or
     the class.
     """
-    if not root.is_dir():
-        raise UserError(f"DATA={root}: no such folder: give a folder with one folder of images for each class")
+    check_folder(root, f"DATA={root}", "give a folder with one folder of images for each class")
     places = one_of_each(root)
     if "train" not in places:
         if places and len(places) == len(folders_in(root)):
@@ -128,7 +138,9 @@ def list_folder(root: Path, val_share: float, test_share: float, seed: int) -> L
     parts = {name: Part(folder) for name, folder in places.items()}
     classes = in_order(parts["train"].classes)
     if not classes:
-        raise UserError(f"DATA={root}: no folders of images in it: put each class's images into a folder of its name")
+        raise UserError(
+            f"DATA={root}: no folders of images in it{what_lies_in(root)}: put each class's images into a folder of its name"
+        )
     if len(classes) == 1:
         raise UserError(f"DATA={root}: only one class ({classes[0]}): a classifier needs two or more")
     found = {name: [part.files(kind, index) for index, kind in enumerate(classes)] for name, part in parts.items()}
@@ -176,8 +188,7 @@ def list_for_loaded(root: Path) -> Listing:
     ``train``; or images without class in ``root``, ``val`` or ``test`` itself. Where one set of images serves as both,
     `Listing.same` says so. A class that only ``train`` has is a class all the same. Raises UserError that names the folder.
     """
-    if not root.is_dir():
-        raise UserError(f"DATA={root}: no such folder: give a folder of images")
+    check_folder(root, f"DATA={root}", "give a folder of images")
     places = one_of_each(root)
     val = places.get("val") or places.get("test") or places.get("train") or root
     test = places.get("test", val)
@@ -203,7 +214,9 @@ def list_for_loaded(root: Path) -> Listing:
     found = {"train": (), "val": files(val), "test": () if test == val else files(test)}
     for place, name in ((val, "val"), (test, "test")):
         if not found[name] and not (name == "test" and test == val):
-            raise UserError(f"DATA={place}: no images in it: give a folder of images, or of one folder for each class")
+            raise UserError(
+                f"DATA={place}: no images in it{what_lies_in(place)}: give a folder of images, or of one folder for each class"
+            )
     notes = notes_on(root, [*places.values()])
     return Listing(classes, found, {"test": "val"} if test == val else {}, empty, tuple(passed), tuple(masks), notes)
 
@@ -219,8 +232,7 @@ def list_classes(root: Path, said_by: str) -> tuple[tuple[str, ...], tuple[Image
 
     Raises UserError, beginning with `said_by`, where there are no two classes.
     """
-    if not root.is_dir():
-        raise UserError(f"{said_by}: no such folder: give a folder with one folder of images for each class")
+    check_folder(root, said_by, "give a folder with one folder of images for each class")
     parts = [Part(path) for path in ([path for _, path in splits_in(root, said_by.partition("=")[0])] or [root])]
     classes, _, _ = _names(parts)
     if len(classes) < 2:

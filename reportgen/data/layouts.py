@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -14,6 +15,23 @@ FOLDS = re.compile(r"(k?fold|cv|part|subset)[ _-]?\d+", re.IGNORECASE)
 IMAGES, MASKS = ("images", "image", "imgs", "img"), ("masks", "mask", "segmentations", "segmentation")
 MASK = re.compile(r"[ _.-](mask|seg|segmentation|gt)s?([ _-]?\d+)?$", re.IGNORECASE)  # behind the name of its image
 LISTED = 5  # names in a sentence
+
+
+def check_folder(root: Path, said_by: str, way_out: str, near: str = "") -> None:
+    """Raise UserError, beginning with `said_by`, where there is no such folder; `near`: what may have been meant."""
+    if root.is_file():
+        raise UserError(f"{said_by}: a file and no folder: unpack it, if it is an archive, and {way_out}")
+    if not root.is_dir():
+        raise UserError(f"{said_by}: no such folder{near}: {way_out}")
+
+
+def what_lies_in(root: Path) -> str:
+    """Of which kind most of the files in a folder without images are, as a part of a sentence; empty where it has none."""
+    endings = Counter(path.suffix.casefold() for path in files_below(root) if not is_beside(path.parent.name))
+    found = [(ending, count) for ending, count in endings.most_common(1) if ending]
+    return "".join(
+        f", but {count:,} file{'s' * (count != 1)} that end{'s' * (count == 1)} in {ending}" for ending, count in found
+    )
 
 
 def splits_in(root: Path, switch: str = "DATA") -> list[tuple[str, Path]]:

@@ -20,6 +20,7 @@ from reportgen.data.folders import (
     split_several,
 )
 from reportgen.data.image_files import composed, in_order, is_beside, is_image
+from reportgen.data.layouts import check_folder
 from reportgen.data.splits import split_name
 from reportgen.data.tables import Row, joined, read_table
 from reportgen.data.voc import PRESENT, UNCLEAR, is_voc, list_voc, voc_splits
@@ -58,8 +59,7 @@ def list_labelled(
     Raises UserError that names the table and the line.
     """
     said_by = f"LABELS={labels.file}"
-    if not root.is_dir():
-        raise UserError(f"DATA={root}: no such folder: give the folder of the images that {said_by} names")
+    check_folder(root, f"DATA={root}", f"give the folder of the images that {said_by} names")
     table = read_table(Path(labels.file), said_by, labels.columns, several, labels.separator)
     places = _places(root)
     if table.column and composed(table.column) in places:

@@ -145,3 +145,18 @@ def test_what_only_begins_alike_is_read(tmp_path: Path) -> None:
 
 def test_numbers_that_are_the_same_are_no_numbers_of_classes() -> None:
     assert map_folders(("0", "00", "1"), (), 3)[0].labels == (0, 1, 2)
+
+
+@LISTERS
+def test_where_no_images_are_the_message_says_what_there_is(tmp_path: Path, lister: Lister) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.parquet").write_bytes(b"PAR1")
+    with pytest.raises(UserError, match=r"images in it, but 2 files that end in .parquet: "):
+        lister(tmp_path)
+    with pytest.raises(
+        UserError, match=r"a.parquet: a file and no folder: unpack it, if it is an archive, and give a folder"
+    ):
+        lister(tmp_path / "a.parquet")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match=r"images in it: "):
+        lister(tmp_path / "empty")
