@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,16 @@ Entries = Sequence[tuple[int, Mapping[str, Any]]]
 FILE, LABEL = "file", "label"  # the columns of a document that names none
 
 
-def read_entries(text: str, ending: str) -> Entries:
-    """Every line of a table whose file has that ending; raises ValueError, or as csv and json do."""
+def read_entries(text: str, ending: str, known: Callable[[str], bool]) -> Entries:
+    """Every line of a table whose file has that ending; raises ValueError, or as csv and json do.
+
+    `known`: whether a name is one of a column.
+    """
     if ending == ".jsonl":
         lines = [(number, json.loads(line)) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
         return list(_objects(lines))
     if ending == ".json":
-        return list(_objects(list(enumerate(_records(json.loads(text)), start=1))))
+        return list(_objects(list(enumerate(_records(json.loads(text), known), start=1))))
     return list(_rows(text))
 
 
@@ -57,11 +60,11 @@ def _objects(entries: Iterable[tuple[int, Any]]) -> Iterator[tuple[int, Mapping[
         yield number, entry
 
 
-def _records(document: Any) -> list[Any]:
+def _records(document: Any, known: Callable[[str], bool]) -> list[Any]:
     """The records of a JSON document: a list of them, or what pandas and others write in its place.
 
-    A list below one key (``{"data": [...]}``); pairs of file and label, as a list or by file; an object for each file; or a
-    column below each key, as a list or by line.
+    A list below one key (``{"data": [...]}``); pairs of file and label, as a list or by file; an object for each file; the
+    files of each label; or a column below each key, as a list or by line.
     """
     if isinstance(document, list):
         pairs = document and all(
@@ -71,12 +74,17 @@ def _records(document: Any) -> list[Any]:
     if not isinstance(document, dict) or not document:
         return [document]
     values = list(document.values())
-    if all(map(is_picture, document)):
+    if not any(map(known, document)) and all(
+        isinstance(value, list) and all(map(is_picture, value)) for value in values
+    ):
+        return [{FILE: file, LABEL: label} for label, files in document.items() for file in files]
+    plain = len(document) > 1 and not any(isinstance(value, (list, dict)) for value in values)
+    if all(map(is_picture, document)) or (plain and not any(map(known, document))):
         if all(isinstance(value, dict) for value in values):
             return [{FILE: file, **value} for file, value in document.items()]
         return [{FILE: file, LABEL: value} for file, value in document.items()]
     if len(document) == 1 and isinstance(values[0], list) and not all(map(is_picture, values[0])):
-        return _records(values[0])
+        return _records(values[0], known)
     if len(document) > 1 and all(isinstance(value, dict) and value.keys() == values[0].keys() for value in values):
         return [{name: column[line] for name, column in document.items()} for line in values[0]]
     # Of one record alone, labels may be a list; of columns, the files are.

@@ -34,6 +34,7 @@ COLUMNS = {  # what people call them, as `plain` writes it, the likeliest first
     ),
     "split": ("split", "subset", "set", "partition", "datasplit"),
 }
+NAMES = frozenset(name for names in COLUMNS.values() for name in names)
 WAY_OUT = "give a table with the columns file, label and (optionally) split, or name yours with LABELS_COLUMNS="
 NONE = (
     "",
@@ -123,7 +124,7 @@ def read_table(
             names = tuple(dict.fromkeys(category.name for category in categories))
             return Table(_once(_of_coco(coco), said_by, several), names)
         text = foreign.text(path)
-        entries = read_entries(text, path.suffix.casefold())
+        entries = read_entries(text, path.suffix.casefold(), lambda name: plain(name) in NAMES)
         if not entries:
             raise ValueError("it is empty")
         named, rest, left = _named(entries, columns, several)
@@ -143,6 +144,8 @@ def read_table(
     said = []
     if cells.separator != "none" and not separator:
         said.append(f"labels in one cell stand apart by {_in_words(cells.separator)} (LABELS_SEPARATOR=)")
+    if "split" in named and len(columns) < 3 and plain(str(named["split"])) not in (*COLUMNS["split"], *SPLIT_FLAGS):
+        said.append(f"the splits are those of its column {foreign.short(str(named['split']))}")
     if left:
         said.append(f"the labels are its columns of yes and no, {_some(rest)}, and not {_some(left)}")
     rows = _once(found, said_by, several)

@@ -125,6 +125,7 @@ def test_a_column_of_splits_is_known_by_what_it_holds(home: Path, column: str) -
     for val, test in (("PublicTest", "PrivateTest"), ("valid", "holdout")):
         listing = listed(f"file,label,{column}\n1.png,a,Training\n2.png,b,{val}\n3.png,a,{test}\n")
         assert [[file.path.name for file in listing.splits[part]] for part in ("val", "test")] == [["2.png"], ["3.png"]]
+    assert listing.said == f"the splits are those of its column {column}"
     assert len(listed(f"file,label,{column}\n1.png,a,train\n2.png,b,other\n").splits["val"]) == 2
 
 
@@ -132,6 +133,8 @@ def test_a_column_of_splits_is_known_by_what_it_holds(home: Path, column: str) -
     "document",
     [
         {"2.png": "a", "3.png": "b"},
+        {"2": "a", "3": "b"},
+        {"a": ["2.png"], "b": ["3.png"]},
         {"2.png": {"label": "a"}, "3.png": {"label": "b"}},
         {"data": [{"file": "2.png", "label": "a"}, {"file": "3.png", "label": "b"}]},
         {"file": ["2.png", "3.png"], "label": ["a", "b"]},
