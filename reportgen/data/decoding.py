@@ -32,7 +32,7 @@ from reportgen.data.depth import (
     read_array,
     values_of,
 )
-from reportgen.data.image_files import MOST_PIXELS, moderate, open_image, unread, what_else
+from reportgen.data.image_files import MOST_PIXELS, UNREAD, moderate, open_image, unread, what_else
 from reportgen.data.upright import TURNS, orientation
 from reportgen.settings.sections import Interpolation, Settings
 
@@ -90,13 +90,13 @@ def read_image(
         return _read_channels(path, size, whole, reading)
     if is_array(path):
         return _read_array(path, size, whole, reading)
-    if reason := unread(path):
+    if path.suffix.casefold() in UNREAD and (reason := unread(path)):  # for some, Pillow would read the preview in it
         raise Unreadable(reason)
     try:
         return read_picture(lambda: open_image(path), size, whole, reading, path)
     except NotIdentified:
         if not is_tiff(path):
-            raise NotIdentified(what_else(path)) from None
+            raise NotIdentified(unread(path) or what_else(path)) from None
         return _read_array(path, size, whole, reading)
 
 

@@ -94,11 +94,11 @@ def unread(path: Path) -> str:
             return UNREAD[ending]
     if head[128:] == b"DICM":
         return UNREAD[".dcm"]
-    name = path.name.casefold()
-    ending = path.suffix.casefold()
+    if path.name.casefold().endswith(".nii.gz"):
+        return UNREAD[".nii"]
     return (
-        UNREAD[".nii"] if name.endswith(".nii.gz") else "" if head.startswith(b"\xff\xd8") else UNREAD.get(ending, "")
-    )
+        "" if head.startswith(b"\xff\xd8") else UNREAD.get(path.suffix.casefold(), "")
+    )  # a JPEG may be called anything
 
 
 def what_else(path: Path) -> str:

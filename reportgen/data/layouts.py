@@ -71,8 +71,10 @@ def notes_on(root: Path, places: Sequence[Path]) -> tuple[str, ...]:
     if places:
         left = [path for path in folders if path not in places and any(map(is_image, files_below(path)))]
         if left:
-            what = "is no split and is" if len(left) == 1 else "are no splits and are"
-            return (f"{_named(left)} beside {_named(places)} {what} left out",)
+            what = (
+                "a folder beside the splits is left out" if len(left) == 1 else "folders beside the splits are left out"
+            )
+            return (f"{what}: {_named(left)}",)
         return ()
     alike = {frozenset(path.name for path in folders_in(folder)) for folder in folders}
     inside = sorted(alike.pop()) if len(alike) == 1 and len(folders) > 1 else []
@@ -86,6 +88,8 @@ def notes_on(root: Path, places: Sequence[Path]) -> tuple[str, ...]:
 
 def masks_among(files: Sequence[Path]) -> set[Path]:
     """Which files are masks of images beside them: ``1_mask.png`` beside ``1.png``, or ``masks/1.png`` beside ``images/1.png``."""
+    if not any(path.parent.name.casefold() in MASKS or MASK.search(path.stem) for path in files):
+        return set()
     stems, parents = {path.parent / path.stem for path in files}, {path.parent for path in files}
     pictured = {place.parent for place in parents if place.name.casefold() in IMAGES}
     return {

@@ -26,7 +26,7 @@ from reportgen.data.depth import (
     values_of,
 )
 from reportgen.data.folders import ImageFile
-from reportgen.data.image_files import open_image, too_large, unread
+from reportgen.data.image_files import UNREAD, open_image, too_large, unread
 
 SHALLOW = (b"\xff\xd8\xff", b"BM")  # first bytes of JPEG and BMP: of eight bits, and never transparent
 GROUNDS: dict[Alpha, str] = {  # what is shown of a cut-out, in words
@@ -94,7 +94,7 @@ def look(path: Path) -> Look:
     try:
         if is_array(path):
             return _of_array(path)
-        if _is_shallow(path) or unread(path):
+        if _is_shallow(path) or (path.suffix.casefold() in UNREAD and unread(path)):
             return Look()
         with open_image(path) as image:
             if too_large(image):

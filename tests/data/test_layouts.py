@@ -89,7 +89,7 @@ def test_masks_beside_their_images_are_left_out_and_named(tmp_path: Path, lister
 def test_a_folder_beside_the_splits_is_named(tmp_path: Path, lister: Lister) -> None:
     (tmp_path / "notes").mkdir()
     listing = lister(tree(tmp_path, "train/a", "train/b", "TEST_SIMPLE/a", "TEST_SIMPLE/b"))
-    assert listing.notes == ("TEST_SIMPLE/ beside train/ is no split and is left out",)
+    assert listing.notes == ("a folder beside the splits is left out: TEST_SIMPLE/",)
     assert not lister(tree(tmp_path / "usual", "train/a", "train/b", "holdout/a", "holdout/b")).notes
     assert len(lister(tmp_path / "usual").splits["test"]) == (6 if lister is not list_for_loaded else 0)
 
