@@ -156,7 +156,7 @@ def _of_class(
     annotations: Sequence[CocoAnnotation], categories: Mapping[Identity, Category], kind: str
 ) -> list[CocoAnnotation]:
     """The annotations of a category with the name of the class `kind`."""
-    called = set(ClassName(kind).spellings)
+    called = set(map(plain, ClassName(kind).spellings))
     names = {number: plain(category.name) for number, category in categories.items()}
     return [annotation for annotation in annotations if names.get(annotation.category_id) in called]
 

@@ -27,10 +27,12 @@ from reportgen.data.depth import (
     is_deep,
     is_negative,
     is_tiff,
+    opacity,
+    parts,
     read_array,
     values_of,
 )
-from reportgen.data.image_files import MOST_PIXELS, moderate, open_image
+from reportgen.data.image_files import MOST_PIXELS, UNREAD, moderate, open_image, unread, what_else
 from reportgen.data.upright import TURNS, orientation
 from reportgen.settings.sections import Interpolation, Settings
 
@@ -88,11 +90,13 @@ def read_image(
         return _read_channels(path, size, whole, reading)
     if is_array(path):
         return _read_array(path, size, whole, reading)
+    if path.suffix.casefold() in UNREAD and (reason := unread(path)):  # for some, Pillow would read the preview in it
+        raise Unreadable(reason)
     try:
         return read_picture(lambda: open_image(path), size, whole, reading, path)
     except NotIdentified:
         if not is_tiff(path):
-            raise
+            raise NotIdentified(unread(path) or what_else(path)) from None
         return _read_array(path, size, whole, reading)
 
 
@@ -182,11 +186,15 @@ def _picture(
     """Values "row column" or "row column channel" as RGB: of one channel or three, with alpha or without."""
     channels = 1 if values.ndim == 2 else values.shape[2]
     if channels not in (1, 2, 3, 4):
-        raise Unreadable(f"{channels} channels, and not grey, colour and transparency")
-    values = _of_eight_bits(values, reading, said, negative)
-    if channels == 1:
-        return Image.fromarray(values.reshape(values.shape[:2])).convert("RGB")
-    return _rgb(Image.fromarray(values, ("LA", "RGB", "RGBA")[channels - 2]), reading.alpha)
+        raise Unreadable(
+            f"{channels} channels, and not grey, colour and transparency: DATA_CHANNELS={channels} reads them"
+        )
+    values, alpha = parts(values)
+    pixels = _of_eight_bits(values, reading, said, negative)
+    if alpha is None:
+        return Image.fromarray(pixels if channels == 3 else pixels.reshape(values.shape[:2])).convert("RGB")
+    opaque = opacity(alpha, max(reading.black_and_white(extent(values, said))))
+    return _rgb(Image.fromarray(np.dstack((pixels, opaque)), "LA" if channels == 2 else "RGBA"), reading.alpha)
 
 
 def in_few_words(error: BaseException) -> str:
@@ -195,7 +203,7 @@ def in_few_words(error: BaseException) -> str:
 
 
 def _rgb(image: Image.Image, alpha: str) -> Image.Image:
-    if alpha != "drop" and (image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info):
+    if alpha != "drop" and image.has_transparency_data:
         shown = image.convert("RGBA")
         ground = Image.new("RGBA", shown.size, alpha)
         return Image.alpha_composite(ground, shown).convert("RGB")

@@ -30,7 +30,8 @@ DIM = 8  # floating-point numbers that reach less than this part of a usual rang
 TIFFS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the first bytes of one; with a plus of one beyond 4 GB
 OTHER_COLOURS = ("CMYK", "LAB", "YCbCr", "HSV")  # Pillow's modes whose upper eight bits alone can be turned into RGB
 WHITE_IS_ZERO = 0  # a value of TIFF's PhotometricInterpretation
-BITS, ORIENTATION = 258, 274  # TIFF's tags
+BITS, ORIENTATION, NODATA = 258, 274, 42113  # TIFF's tags, the last GDAL's
+UNSPECIFIED = 0  # a value of TIFF's ExtraSamples: a channel that is no transparency
 LEAST_TAG, MOST_TAG = (280, 340), (281, 341)  # TIFF's MinSampleValue, MaxSampleValue and their signed forms
 
 
@@ -69,7 +70,7 @@ def values_of(image: Image.Image, path: Path | None) -> Num[np.ndarray, "..."]:
         values, value = _read_tiff(path, first_page=True)
         return turned(values, value)
     if image.mode[0] in "IF" or path is None:
-        return np.asarray(image)
+        return _filled(np.asarray(image), getattr(image, "tag_v2", {}).get(NODATA))
     found = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)  # Pillow keeps the upper eight bits of coloured files
     return np.asarray(image) if found is None else _red_first(found)
 
@@ -109,11 +110,17 @@ def read_array(path: Path, channels: int = 0) -> Num[np.ndarray, "row column cha
     never loaded.
     """
     # Mapped: what a damaged head declares takes no memory before it is known to be there.
-    array, value = (np.load(path, mmap_mode="r", allow_pickle=False), 1) if is_array(path) else _read_tiff(path)
+    array, value = (
+        (np.load(path, mmap_mode="r", allow_pickle=False), 1)
+        if is_array(path)
+        else _read_tiff(path, whole=bool(channels))
+    )
     if array.dtype == np.bool_:
         array = array.astype(np.uint8) * 255
     if not np.issubdtype(array.dtype, np.number) or np.issubdtype(array.dtype, np.complexfloating):
         raise NoPixels(f"an array of {array.dtype}, not of numbers")
+    while array.ndim > 3 and array.shape[0] == 1:  # a batch of one
+        array = array[0]
     array = array[..., None] if array.ndim == 2 else array
     if array.ndim != 3 or 0 in array.shape:
         raise NoPixels(f"an array of the shape {'x'.join(map(str, array.shape)) or 'of one number'}, no picture")
@@ -126,16 +133,24 @@ def read_array(path: Path, channels: int = 0) -> Num[np.ndarray, "row column cha
     return turned(np.moveaxis(array, 0, -1) if first else array, value)
 
 
-def _read_tiff(path: Path, first_page: bool = False) -> tuple[np.ndarray, int]:
-    """The values of a TIFF, and the orientation in which they lie; of its `first_page` with the channels last."""
+def _read_tiff(path: Path, first_page: bool = False, whole: bool = False) -> tuple[np.ndarray, int]:
+    """The values of a TIFF, and the orientation in which they lie; of its `first_page` with the channels last.
+
+    Without a channel beside the colours that is no transparency, such as infrared, unless it is read `whole`.
+    """
     try:
         with tifffile.TiffFile(path) as file:
             part = file.pages.first if first_page else file.series[0]
             if part.size > 4 * MOST_PIXELS:  # of four channels
                 raise NoPixels(f"{part.size:,} values are too many")
-            values, tag = part.asarray(maxworkers=1), file.pages.first.tags.get(ORIENTATION)
-            planes = first_page and part.axes == "SYX"
-            return np.moveaxis(values, 0, -1) if planes else values, tag.value if tag else 1
+            page = file.pages.first
+            values, tag = part.asarray(maxworkers=1), page.tags.get(ORIENTATION)
+            values = _filled(values, page.tags[NODATA].value if NODATA in page.tags else None)
+            if first_page and part.axes == "SYX":
+                values = np.moveaxis(values, 0, -1)
+            if not whole and page.extrasamples == (UNSPECIFIED,) and values.shape[-1:] == (page.samplesperpixel,):
+                values = values[..., :-1]
+            return values, tag.value if tag else 1
     except NoPixels:
         raise
     except Exception:  # compressed in a way that tifffile needs other packages for, or damaged
@@ -143,6 +158,42 @@ def _read_tiff(path: Path, first_page: bool = False) -> tuple[np.ndarray, int]:
         if found is None:
             raise
         return _red_first(found), 1  # OpenCV has turned them
+
+
+def _filled(values: np.ndarray, nodata: object) -> np.ndarray:
+    """Values without those that a file declares to be none: not numbers, or, of whole numbers, the least of the others."""
+    try:
+        none = values == values.dtype.type(float(str(nodata).strip("\0 ")))
+    except (ValueError, OverflowError):
+        return values
+    if not none.any() or none.all():
+        return values
+    return np.where(none, np.nan if np.issubdtype(values.dtype, np.floating) else values[~none].min(), values).astype(
+        values.dtype, copy=False
+    )
+
+
+def parts(values: Num[np.ndarray, "..."]) -> tuple[Num[np.ndarray, "..."], Num[np.ndarray, "row column"] | None]:
+    """The colours of a picture and its transparency, if it has any: the second of two channels, or the fourth of four."""
+    if values.ndim == 3 and values.shape[2] in (2, 4):
+        return values[..., :-1], values[..., -1]
+    return values, None
+
+
+def shows_through(alpha: Num[np.ndarray, "row column"] | None) -> bool:
+    """Whether some pixel is transparent, if only a little."""
+    if alpha is None:
+        return False
+    least, most = alpha.min(), alpha.max()
+    return bool(most == 0 or least < (255 if alpha.dtype == np.uint8 else most))
+
+
+def opacity(alpha: Num[np.ndarray, "row column"], white: float) -> UInt8[np.ndarray, "row column"]:
+    """How opaque pixels are, of 255; a value as large as that of `white` is, or the largest of the smallest usual range."""
+    if alpha.dtype == np.uint8:
+        return alpha
+    most, tops = float(alpha.max()), FLOAT_TOPS if np.issubdtype(alpha.dtype, np.floating) else WHOLE_TOPS
+    return eight_bits(alpha, 0, white if most <= white else next((top for top in tops if most <= top), most))
 
 
 def extent(values: Num[np.ndarray, "..."], declared: tuple[float, float] | None = None) -> Extent:

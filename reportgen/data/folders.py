@@ -1,7 +1,6 @@
 """Folders of images: finding them, splitting them, reading them in order."""
 
 import os
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,19 +12,26 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from reportgen.base.artifacts import files_below, readable
+from reportgen.base.artifacts import readable
 from reportgen.base.errors import UserError
 from reportgen.base.size import Sides
 from reportgen.data.dataset import SPLITS
 from reportgen.data.decoding import AS_EVER, Reading, Unreadable, read_image, read_picture
-from reportgen.data.image_files import composed, in_order, is_beside, is_image
+from reportgen.data.image_files import composed, in_order, is_image
+from reportgen.data.layouts import (
+    below,
+    check_folder,
+    flat,
+    folders_in,
+    masks_among,
+    notes_on,
+    one_of_each,
+    splits_in,
+    visible,
+    what_lies_in,
+)
 
 MOST_SKIPPED = 0.01  # of all files; with more, the folder is not what the user thinks it is
-SPLIT_NAMES = {
-    "train": ("train", "training"),
-    "val": ("val", "valid", "validation", "dev", "eval", "evaluation"),
-    "test": ("test", "testing"),
-}  # in any case: Train/ is train/
 
 
 @dataclass(frozen=True)
@@ -51,10 +57,15 @@ class Listing:
     same: dict[str, str] = field(default_factory=dict)  # a split that has the images of another: {"test": "val"}
     empty: tuple[str, ...] = ()  # folders without any image, which are no classes
     passed: tuple[str, ...] = ()  # files among the images that are none, by name
+    masks: tuple[str, ...] = ()  # masks of images beside them, by name
+    notes: tuple[str, ...] = ()  # what else a user should know, a sentence each
     missing: tuple[str, ...] = ()  # files that a table of labels names and that are not there
     unnamed: int = 0  # images that a table of labels does not name
     several: bool = False  # whether an image may show several classes: `ImageFile.shows`
     said: str = ""  # how labels were read, where that had to be found out
+    counted: tuple[
+        str, ...
+    ] = ()  # every class in the order in which a table counts them, also those that no image shows
 
 
 class Part:
@@ -64,13 +75,18 @@ class Part:
         self.folder = folder
         self.images: dict[str, list[tuple[Path, str]]] = {}  # by class: path, and name "class/file"
         self.passed: list[str] = []
-        for place in _folders(folder):
+        self.masks: list[str] = []
+        for place in folders_in(folder):
             images = self.images.setdefault(composed(place.name), [])
-            for path, name in _below(place):
-                if is_image(path):
-                    images.append((path, name))
-                else:
+            inside = list(below(place))
+            masks = masks_among([path for path, _ in inside])
+            for path, name in inside:
+                if not is_image(path):
                     self.passed.append(name)
+                elif path in masks:
+                    self.masks.append(name)
+                else:
+                    images.append((path, name))
 
     @property
     def classes(self) -> set[str]:
@@ -112,18 +128,19 @@ def list_folder(root: Path, val_share: float, test_share: float, seed: int) -> L
     `val_share` for validation. Folders and files without an image are passed over. Raises UserError that names the folder or
     the class.
     """
-    if not root.is_dir():
-        raise UserError(f"DATA={root}: no such folder: give a folder with one folder of images for each class")
-    places = _one_of_each(root)
+    check_folder(root, f"DATA={root}", "give a folder with one folder of images for each class")
+    places = one_of_each(root)
     if "train" not in places:
-        if places and len(places) == len(_folders(root)):
+        if places and len(places) == len(folders_in(root)):
             names = " and ".join(f"{path.name}/" for path in places.values())
             raise UserError(f"DATA={root}: {names} but no train/: put the images to train on there, class by class")
         places = {"train": root}
     parts = {name: Part(folder) for name, folder in places.items()}
     classes = in_order(parts["train"].classes)
     if not classes:
-        raise UserError(f"DATA={root}: no folders of images in it: put each class's images into a folder of its name")
+        raise UserError(
+            f"DATA={root}: no folders of images in it{what_lies_in(root)}: put each class's images into a folder of its name"
+        )
     if len(classes) == 1:
         raise UserError(f"DATA={root}: only one class ({classes[0]}): a classifier needs two or more")
     found = {name: [part.files(kind, index) for index, kind in enumerate(classes)] for name, part in parts.items()}
@@ -135,13 +152,20 @@ def list_folder(root: Path, val_share: float, test_share: float, seed: int) -> L
                 f"{part.folder / strange[0]}: this class is not in {places['train']}: add it there, or remove it"
             )
         if name != "train" and not any(found[name]):
-            what = "its images lie outside of class folders" if _flat(part.folder) else "no images in it"
+            what = "its images lie outside of class folders" if flat(part.folder) else "no images in it"
             raise UserError(
                 f"{part.folder}: {what}: give it a folder for each class, or leave it out and a share of "
                 f"{places['train'].name}/ is taken"
             )
     check_counts(found, classes, lambda kind: str(places["train"] / kind), "put {} or more there, or remove the folder")
-    return Listing(classes, split(found, {"val": val_share, "test": test_share}, seed), empty=empty, passed=passed)
+    return Listing(
+        classes,
+        split(found, {"val": val_share, "test": test_share}, seed),
+        empty=empty,
+        passed=passed,
+        masks=tuple(name for part in parts.values() for name in part.masks),
+        notes=notes_on(root, [path for path in places.values() if path != root]),
+    )
 
 
 def check_counts(
@@ -164,28 +188,43 @@ def list_for_loaded(root: Path) -> Listing:
     ``train``; or images without class in ``root``, ``val`` or ``test`` itself. Where one set of images serves as both,
     `Listing.same` says so. A class that only ``train`` has is a class all the same. Raises UserError that names the folder.
     """
-    if not root.is_dir():
-        raise UserError(f"DATA={root}: no such folder: give a folder of images")
-    places = _one_of_each(root)
+    check_folder(root, f"DATA={root}", "give a folder of images")
+    places = one_of_each(root)
     val = places.get("val") or places.get("test") or places.get("train") or root
     test = places.get("test", val)
     parts = {place: Part(place) for place in dict.fromkeys((*places.values(), val))}
-    classes, empty, _ = _names(parts.values())
+    unknown = _unlabelled(parts[test], [parts[place] for place in parts if place != test])
+    classes, empty, _ = _names(part for place, part in parts.items() if not (unknown and place == test))
     passed: list[str] = []
+    masks: list[str] = []
 
     def files(place: Path) -> tuple[ImageFile, ...]:
         passed.extend(parts[place].passed)
+        masks.extend(parts[place].masks)
+        if unknown and place == test:
+            return tuple(parts[place].files(unknown, -1))
         if parts[place].classes:
             return tuple(file for index, kind in enumerate(classes) for file in parts[place].files(kind, index))
-        flat = _flat(place)
-        passed.extend(sorted(path.name for path in _beside(place) if path not in flat))
-        return tuple(ImageFile(path, readable(path.name), -1) for path in flat)
+        images = flat(place)
+        passed.extend(sorted(path.name for path in visible(place) if path not in images))
+        hidden = masks_among(images)
+        masks.extend(path.name for path in images if path in hidden)
+        return tuple(ImageFile(path, readable(path.name), -1) for path in images if path not in hidden)
 
     found = {"train": (), "val": files(val), "test": () if test == val else files(test)}
     for place, name in ((val, "val"), (test, "test")):
         if not found[name] and not (name == "test" and test == val):
-            raise UserError(f"DATA={place}: no images in it: give a folder of images, or of one folder for each class")
-    return Listing(classes, found, {"test": "val"} if test == val else {}, empty, tuple(passed))
+            raise UserError(
+                f"DATA={place}: no images in it{what_lies_in(place)}: give a folder of images, or of one folder for each class"
+            )
+    notes = notes_on(root, [*places.values()])
+    return Listing(classes, found, {"test": "val"} if test == val else {}, empty, tuple(passed), tuple(masks), notes)
+
+
+def _unlabelled(part: Part, others: Sequence[Part]) -> str:
+    """The only folder of a split, where it is no class of any other split, as Kaggle's ``test/unknown``; else nothing."""
+    known = {kind for other in others for kind in other.classes}
+    return next(iter(part.classes)) if len(part.classes) == 1 < len(known) and not part.classes & known else ""
 
 
 def list_classes(root: Path, said_by: str) -> tuple[tuple[str, ...], tuple[ImageFile, ...]]:
@@ -193,9 +232,8 @@ def list_classes(root: Path, said_by: str) -> tuple[tuple[str, ...], tuple[Image
 
     Raises UserError, beginning with `said_by`, where there are no two classes.
     """
-    if not root.is_dir():
-        raise UserError(f"{said_by}: no such folder: give a folder with one folder of images for each class")
-    parts = [Part(path) for path in ([path for _, path in _splits(root, said_by.partition("=")[0])] or [root])]
+    check_folder(root, said_by, "give a folder with one folder of images for each class")
+    parts = [Part(path) for path in ([path for _, path in splits_in(root, said_by.partition("=")[0])] or [root])]
     classes, _, _ = _names(parts)
     if len(classes) < 2:
         raise UserError(f"{said_by}: {len(classes) or 'no'} folders of images in it: a classifier needs two or more")
@@ -271,78 +309,6 @@ def _dealt(files: Sequence[ImageFile], most: int, left: Counter[int]) -> tuple[l
         else:
             others.append(file)
     return some, others
-
-
-def split_name(said: str) -> str | None:
-    """The split of that name, in any case; None if it is the name of none."""
-    return next((name for name, names in SPLIT_NAMES.items() if said.casefold() in names), None)
-
-
-def _splits(root: Path, switch: str = "DATA") -> list[tuple[str, Path]]:
-    """The folders named after a split; one alone without folders in it, beside others with images, is a class, as of trains.
-
-    Raises UserError where folders only seem to be splits: their folders would be lost, and which split it is would be a class.
-    """
-    folders = _folders(root)
-    found = [(name, path) for path in folders if (name := split_name(path.name))]
-    if len(found) == 1 and not _folders(found[0][1]) and any(_flat(path) for path in folders if path != found[0][1]):
-        return []
-    if not found:
-        _check_classes(root, folders, switch)
-    return found
-
-
-def _check_classes(root: Path, folders: Sequence[Path], switch: str) -> None:
-    """Raise UserError where no folder is a class: where they seem to be splits, or one holds all others."""
-    full = [path for path in folders if _folders(path) and not _flat(path)]
-    if len(full) < len(folders):
-        return
-    if len(full) == 1:
-        raise UserError(
-            f"{switch}={root}: its only folder is {full[0].name}/, with folders in it: give {switch}={full[0]}"
-        )
-    words = (re.findall("[A-Z]?[a-z]+|[A-Z]+", path.name) for path in full)
-    if len(full) > 1 and all(any(split_name(word) for word in some) for some in words):
-        names = " and ".join(f"{path.name}/" for path in full)
-        raise UserError(f"{switch}={root}: {names} seem to be splits, not classes: rename them train/, val/ or test/")
-
-
-def _one_of_each(root: Path) -> dict[str, Path]:
-    """The folder of each split; raises UserError where two folders name one split."""
-    parts: dict[str, Path] = {}
-    for name, path in _splits(root):
-        if name in parts:
-            raise UserError(
-                f"DATA={root}: {parts[name].name}/ and {path.name}/ are both names of the {name} split: join them"
-            )
-        parts[name] = path
-    return parts
-
-
-def _folders(root: Path) -> list[Path]:
-    found = sorted(path for path in root.iterdir() if path.is_dir() and not is_beside(path.name))
-    for path in found:
-        if readable(path.name) != path.name:
-            raise UserError(f"{readable(str(path))}: the name of this folder is not UTF-8: rename it")
-    return found
-
-
-def _beside(folder: Path) -> list[Path]:
-    """The visible files in a folder itself."""
-    return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
-
-
-def _flat(folder: Path) -> list[Path]:
-    """The images in a folder itself."""
-    return [path for path in _beside(folder) if is_image(path)]
-
-
-def _below(place: Path) -> Iterator[tuple[Path, str]]:
-    """A class's files, named "class/file"; what lies in hidden folders, such as a notebook's copies, is left out."""
-    for path in files_below(place):
-        below = path.relative_to(place)
-        if not any(is_beside(part) for part in below.parts):
-            yield path, f"{place.name}/{readable(below.as_posix())}"
 
 
 def read_images(

@@ -13,6 +13,17 @@ MOST_PIXELS = 100_000_000  # in one image: about 300 MB once decoded
 # Times as long as wide: a picture beyond that has no more to show, and scaled whole it could fill any memory.
 SLENDER = 100
 NO_PICTURES = ("BUFR", "EPS", "GRIB", "HDF5", "MPEG", "PDF", "WMF")  # Pillow's formats of drawings, films and tables
+CONVERT, VALUES = "save it as PNG or JPEG", "save its values as .npy or TIFF"
+CAMERAS = (".arw", ".cr2", ".cr3", ".dng", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".srw")
+UNREAD = {  # pictures that Pillow has no reader for, by ending: what they are, and the way out
+    **dict.fromkeys((".heic", ".heif", ".hif"), f"HEIC, which is not read: {CONVERT}"),
+    ".jxl": f"JPEG XL, which is not read: {CONVERT}",
+    ".exr": f"OpenEXR, which is not read: {VALUES}",
+    **dict.fromkeys((".dcm", ".dicom"), f"DICOM, which is not read: {VALUES}"),
+    **dict.fromkeys((".nii", ".nrrd", ".mha"), f"a medical volume, which is not read: {VALUES}"),
+    **dict.fromkeys(CAMERAS, f"a camera's raw file, of which only a preview could be read: {CONVERT}"),
+}
+HEAD = 132  # bytes in which a file says what it is
 BESIDE = ("__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found")  # systems put these anywhere
 
 
@@ -64,13 +75,50 @@ def is_image(path: Path) -> bool:
 
     A file that ends as an image does and cannot be read is damaged; any other, such as ``Thumbs.db``, is no image.
     """
-    if path.suffix.casefold() in endings():
+    if path.suffix.casefold() in endings() or unread(path):
         return True
     try:
         with Image.open(path, formats=_formats()):
             return True
     except Exception:  # whatever the bytes of some other file make Pillow raise
         return False
+
+
+def unread(path: Path) -> str:
+    """What a picture is that Pillow has no reader for, by its ending or its first bytes, and the way out; empty for others."""
+    head = _head(path)
+    if head[4:8] == b"ftyp" and b"avif" not in head[8:40] and head[8:11] in (b"hei", b"hev", b"mif", b"msf"):
+        return UNREAD[".heic"]
+    for mark, ending in ((b"\xff\x0a", ".jxl"), (b"\0\0\0\x0cJXL ", ".jxl"), (b"\x76\x2f\x31\x01", ".exr")):
+        if head.startswith(mark):
+            return UNREAD[ending]
+    if head[128:] == b"DICM":
+        return UNREAD[".dcm"]
+    if path.name.casefold().endswith(".nii.gz"):
+        return UNREAD[".nii"]
+    return (
+        "" if head.startswith(b"\xff\xd8") else UNREAD.get(path.suffix.casefold(), "")
+    )  # a JPEG may be called anything
+
+
+def what_else(path: Path) -> str:
+    """Why a file that ends as an image does is none, in a few words."""
+    head = _head(path).lstrip().lower()
+    if not head:
+        return "it is empty"
+    if head.startswith(b"version https://git-lfs"):
+        return "a pointer of Git LFS: run git lfs pull"
+    if head.startswith((b"<!doctype html", b"<html")):
+        return "a web page, as a download that failed leaves"
+    return "not an image"
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(HEAD)
+    except OSError:
+        return b""
 
 
 def is_beside(name: str) -> bool:

@@ -1,5 +1,6 @@
 """What ``DATA=`` holds: folders that are classes, or files that a table of labels names."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -16,13 +17,16 @@ from reportgen.data.folders import (
     list_folder,
     list_for_loaded,
     split,
-    split_name,
     split_several,
 )
 from reportgen.data.image_files import composed, in_order, is_beside, is_image
+from reportgen.data.layouts import check_folder
+from reportgen.data.splits import split_name
 from reportgen.data.tables import Row, joined, read_table
 from reportgen.data.voc import PRESENT, UNCLEAR, is_voc, list_voc, voc_splits
 from reportgen.settings.sections import DataSettings, LabelSettings
+
+ENDING = re.compile(r"(?<=.)\.[A-Za-z][A-Za-z0-9]{1,4}$")  # of a file's name: .jpg, .dcm; not the .001 of img.001
 
 
 def list_images(
@@ -55,13 +59,21 @@ def list_labelled(
     Raises UserError that names the table and the line.
     """
     said_by = f"LABELS={labels.file}"
-    if not root.is_dir():
-        raise UserError(f"DATA={root}: no such folder: give the folder of the images that {said_by} names")
+    check_folder(root, f"DATA={root}", f"give the folder of the images that {said_by} names")
     table = read_table(Path(labels.file), said_by, labels.columns, several, labels.separator)
     places = _places(root)
+    if table.column and composed(table.column) in places:
+        raise UserError(
+            f"{said_by}: its first line names a file, {table.column!r}, and no columns: write file,label above it"
+        )
     found: dict[Path, Row] = {}
     missing = []
+    said = [table.said] if table.said else []
     placed = {row: _place(row, places, said_by) for row in table.rows}
+    if not any(placed.values()):  # as of DICOM files that were turned into PNGs
+        placed = {row: _place(row, places, said_by, ending=False) for row in table.rows}
+        if first := next((row for row, path in placed.items() if path), None):
+            said.append(f"its files have other endings than it says (the first: {first.file})")
     elsewhere = _of_other_folders(placed, root)
     for row, path in placed.items():
         if path is None or row in elsewhere:
@@ -77,18 +89,29 @@ def list_labelled(
     shown = {label for row in named for label in row.labels or ()}
     classes = tuple(name for name in table.classes if name in shown) or in_order(shown)
     numbers = {kind: number for number, kind in enumerate(classes)}
-    several = several and any(row.labels is not None and len(row.labels) != 1 for row in found.values())
+    several = several and any(
+        row.unclear or (row.labels is not None and len(row.labels) != 1) for row in found.values()
+    )
     folders = _split_folders(found, root)
     images: dict[str, list[ImageFile]] = {}
     for path, row in found.items():
         below = readable(path.relative_to(root).as_posix())
         name = f"{row.label.replace('/', '-')}/{below}" if row.label and not several else below
         shows = None if row.labels is None or not several else tuple(sorted(map(numbers.__getitem__, row.labels)))
+        unclear = tuple(numbers[name] for name in row.unclear if several and name in numbers)
         label = numbers[row.label] if row.labels and len(row.labels) == 1 else UNKNOWN
         part = folders.get(path) or _split(row, said_by)
-        images.setdefault(part, []).append(ImageFile(path, name, label, shows=shows))
+        images.setdefault(part, []).append(ImageFile(path, name, label, None, shows, unclear))
     left = len({path for paths in places.values() for path in paths} - found.keys())
-    known = Listing(classes, {}, missing=tuple(missing), unnamed=left, several=several, said=table.said)
+    known = Listing(
+        classes,
+        {},
+        missing=tuple(missing),
+        unnamed=left,
+        several=several,
+        said="; ".join(said),
+        counted=table.classes if shown <= {*table.classes} else (),
+    )
     return _shown(known, images) if loaded else _to_train_on(known, images, shares, seed, said_by)
 
 
@@ -141,7 +164,10 @@ def _to_train_on(
 
 
 def _places(root: Path) -> Mapping[str, Sequence[Path]]:
-    """The images below a folder, by each way of naming them: all or some of the last parts of the path, with or without ending."""
+    """The images below a folder, by each way of naming them: all or some of the last parts of the path, with or without ending.
+
+    Also in lower case, where that is no other image's name: a table may have been written where capitals do not count.
+    """
     found: dict[str, list[Path]] = {}
     for path in files_below(root):
         below = PurePosixPath(path.relative_to(root).as_posix())
@@ -151,16 +177,25 @@ def _places(root: Path) -> Mapping[str, Sequence[Path]]:
             end = PurePosixPath(*below.parts[start:])
             for name in dict.fromkeys((composed(str(end)), composed(str(end.with_suffix(""))))):
                 found.setdefault(name, []).append(path)
-    return found
+    lower: dict[str, list[Path]] = {}
+    for name, paths in found.items():
+        lower.setdefault(name.casefold(), []).extend(paths)
+    return {**lower, **found}
 
 
-def _place(row: Row, places: Mapping[str, Sequence[Path]], said_by: str) -> Path | None:
-    """The file that a row names: by its whole path below the folder, or by as many of its last parts as are there."""
+def _place(row: Row, places: Mapping[str, Sequence[Path]], said_by: str, ending: bool = True) -> Path | None:
+    """The file that a row names: by its whole path below the folder, or by as many of its last parts as are there.
+
+    Without the `ending` that it names, if it is not to count.
+    """
     parts = _parts(row)
     if ".." in parts:
         raise UserError(f"{said_by}: line {row.line}: {row.file} leads out of the folder: name files below DATA=")
-    for start in range(len(parts)):
-        found = places.get(str(PurePosixPath(*parts[start:])), ())
+    if parts and not ending:
+        parts = (*parts[:-1], ENDING.sub("", parts[-1]))
+    ways = [str(PurePosixPath(*parts[start:])) for start in range(len(parts))]
+    for way in (*ways, *map(str.casefold, ways)):
+        found = places.get(way, ())
         if len(found) == 1:
             return found[0]
         if found:

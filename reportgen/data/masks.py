@@ -7,10 +7,12 @@ import numpy as np
 from jaxtyping import Bool
 from PIL import Image
 
+from reportgen.base.artifacts import files_below
 from reportgen.base.errors import UserError
 from reportgen.data.annotations import Annotated, read_coco
 from reportgen.data.decoding import in_few_words
-from reportgen.data.image_files import MOST_PIXELS, open_image, too_large
+from reportgen.data.image_files import MOST_PIXELS, is_image, open_image, too_large
+from reportgen.data.layouts import MASK
 
 OPAQUE = 128  # of 255: a cut-out's soft edge is the object's from here on
 
@@ -20,7 +22,8 @@ def read_masks(place: Path, files: Mapping[Path, str], roots: Sequence[Path]) ->
 
     `place` is a COCO file, whose images are looked for below `roots`, and in which annotations of an image's own class come
     before the largest; or a folder with ``class/name.png`` or ``name.png``:
-    the object is what is not black, or, in pictures with transparent parts, what is not transparent. Raises UserError.
+    the object is what is not black (in a JPEG, what is nearer to white), or, in pictures with transparent parts, what is not
+    transparent. A mask may have another ending, or ``_mask`` and the like behind its name. Raises UserError.
     """
     said_by = f"MASKS={place}"
     if not place.is_dir():
@@ -39,9 +42,14 @@ def read_masks(place: Path, files: Mapping[Path, str], roots: Sequence[Path]) ->
 
 
 def _pictures(folder: Path, files: Mapping[Path, str], said_by: str) -> Iterator[Annotated]:
+    there: dict[Path, Path] = {}
+    for path in sorted(files_below(folder), key=lambda path: path.suffix.casefold() != ".png"):
+        if is_image(path):
+            for stem in (path.stem, MASK.sub("", path.stem)):
+                there.setdefault(path.relative_to(folder).with_name(stem), path)
     for image, name in files.items():
-        stem = Path(name).with_suffix(".png")
-        mask = next((path for path in (folder / stem, folder / stem.name) if path.is_file()), None)
+        place = Path(name).with_name(Path(name).stem)
+        mask = there.get(place) or there.get(Path(place.name))
         if mask is None:
             continue
         try:
@@ -72,6 +80,8 @@ def _shown(picture: Image.Image) -> Bool[np.ndarray, "row column"]:
         alpha = np.asarray(picture.convert("RGBA"))[..., 3]
         if alpha.min() < alpha.max():
             return alpha >= OPAQUE
+    if picture.format == "JPEG":  # which makes its blacks a little grey
+        return np.asarray(picture.convert("L")) >= OPAQUE
     pixels = np.asarray(picture)  # of a palette, the numbers
     if pixels.ndim == 2:
         return pixels != 0

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +19,14 @@ from reportgen.data.depth import (
     is_array,
     is_deep,
     is_tiff,
+    parts,
     read_array,
+    shows_through,
     usual_ranges,
     values_of,
 )
 from reportgen.data.folders import ImageFile
-from reportgen.data.image_files import open_image, too_large
+from reportgen.data.image_files import UNREAD, open_image, too_large, unread
 
 SHALLOW = (b"\xff\xd8\xff", b"BM")  # first bytes of JPEG and BMP: of eight bits, and never transparent
 GROUNDS: dict[Alpha, str] = {  # what is shown of a cut-out, in words
@@ -39,6 +42,7 @@ class Look:
 
     deep: Extent | None = None
     transparent: bool = False
+    more: bool = False  # further pages or frames, as large as the first
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ def survey(files: Iterable[ImageFile], usual: Reading, given: Sequence[float] = 
     """
     paths = [file.path for file in files if file.picture is None]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        looks = list(pool.map(look if usual.channels == 3 else _look_at_all, paths))
+        looks = list(pool.map(look if usual.channels == 3 else partial(_look_at_all, channels=usual.channels), paths))
     reading, said = usual, list[str]()
     others: dict[str, Reading] = {}
     for kind in ("whole", "floating"):
@@ -78,6 +82,10 @@ def survey(files: Iterable[ImageFile], usual: Reading, given: Sequence[float] = 
         count = "1 file is a cut-out" if transparent == 1 else f"{transparent:,} files are cut-outs"
         said.append(f"{count}: {GROUNDS[usual.alpha]} (ALPHA={usual.alpha})")
         others |= {f"ALPHA={ground}": replace(reading, alpha=ground) for ground in GROUNDS}
+    if more := sum(one.more for one in looks):
+        said.append(
+            f"{'1 file holds' if more == 1 else f'{more:,} files hold'} several pages or frames: the first is shown"
+        )
     return Survey(reading, tuple(said), {words: other for words, other in others.items() if other != reading})
 
 
@@ -86,14 +94,15 @@ def look(path: Path) -> Look:
     try:
         if is_array(path):
             return _of_array(path)
-        if _is_shallow(path):
+        if _is_shallow(path) or (path.suffix.casefold() in UNREAD and unread(path)):
             return Look()
         with open_image(path) as image:
             if too_large(image):
                 return Look()  # decoding says so
             if is_deep(image):
-                return Look(extent(values_of(image, path), declared(image)))
-            return Look(transparent=is_transparent(image))
+                colours, alpha = parts(values_of(image, path))
+                return Look(extent(colours, declared(image)), shows_through(alpha), _has_more(image))
+            return Look(transparent=is_transparent(image), more=_has_more(image))
     except Image.UnidentifiedImageError:
         try:
             return _of_array(path) if is_tiff(path) else Look()
@@ -109,17 +118,27 @@ def _is_shallow(path: Path) -> bool:
         return file.read(3).startswith(SHALLOW)
 
 
-def _look_at_all(path: Path) -> Look:
+def _look_at_all(path: Path, channels: int) -> Look:
     """`look` at all channels of an array or a TIFF."""
     try:
-        return _of_array(path) if is_array(path) or is_tiff(path) else Look()
+        values = read_array(path, channels) if is_array(path) or is_tiff(path) else np.zeros(1, np.uint8)
+        return Look(None if values.dtype == np.uint8 else extent(values))
     except Exception:  # as in `look`
         return Look()
 
 
 def _of_array(path: Path) -> Look:
-    values = read_array(path)
-    return Look(None if values.dtype == np.uint8 else extent(values))
+    colours, alpha = parts(read_array(path))
+    return Look(None if colours.dtype == np.uint8 else extent(colours), shows_through(alpha))
+
+
+def _has_more(image: Image.Image) -> bool:
+    """Whether further pictures follow, as large as the first: a smaller one is its thumbnail, or a step of a pyramid."""
+    size = image.size
+    if not getattr(image, "is_animated", False):
+        return False
+    image.seek(1)
+    return image.size == size
 
 
 def is_transparent(image: Image.Image) -> bool:

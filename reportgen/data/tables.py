@@ -6,7 +6,6 @@ written.
 
 import ast
 import csv
-import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,7 +18,8 @@ from reportgen.base import foreign
 from reportgen.base.errors import UserError
 from reportgen.data.classes import plain
 from reportgen.data.coco import Coco, coco_in
-from reportgen.data.image_files import endings
+from reportgen.data.records import Entries, is_picture, read_entries
+from reportgen.data.splits import split_name
 
 ENDINGS = (".csv", ".tsv", ".jsonl", ".json")
 COLUMNS = {  # what people call them, as `plain` writes it, the likeliest first
@@ -30,10 +30,11 @@ COLUMNS = {  # what people call them, as `plain` writes it, the likeliest first
     "label": (
         *("label", "labels", "class", "classname", "category", "target", "species", "breed", "diagnosis", "tag", "y"),
         *("labelname", "categoryname", "classid", "labelid", "categoryid", "level", "tags", "classes", "categories"),
-        *("findinglabels", "objects"),
+        *("findinglabels", "objects", "dx", "emotion", "disease", "kind", "groundtruth", "choice"),
     ),
     "split": ("split", "subset", "set", "partition", "datasplit"),
 }
+NAMES = frozenset(name for names in COLUMNS.values() for name in names)
 WAY_OUT = "give a table with the columns file, label and (optionally) split, or name yours with LABELS_COLUMNS="
 NONE = (
     "",
@@ -58,8 +59,15 @@ SPLIT_FLAGS = {  # columns of yes and no that say in which split a file is: wher
 INDEX = re.compile(r"|Unnamed: \d+")  # what pandas calls the column that it counts lines in
 SEPARATORS = ("|", ";", ",")  # of labels in one cell: the first that is in any cell
 BLANK = "blank"
+LISTED = 5  # names in a sentence
 APART = re.compile(r"""['"]\s+['"]""")  # between two texts of a list
-OF_OBJECTS = ("categories", "category", "labels", "label")  # where Hugging Face's annotated objects say what they are
+OF_OBJECTS = (
+    "categories",
+    "category",
+    "labels",
+    "label",
+    "choices",
+)  # where objects of Hugging Face, or Label Studio, say it
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,7 @@ class Row:
     labels: tuple[str, ...] | None  # None: not known
     split: str  # empty: the table does not say
     line: int  # counted from 1
+    unclear: tuple[str, ...] = ()  # labels of which it is not known whether the image shows them
 
     @property
     def label(self) -> str:
@@ -83,6 +92,7 @@ class Cells:
 
     several: bool  # whether an image may have several
     separator: str = "none"  # between them: a character, blank or none
+    minus_is_no: bool = False  # in columns of yes and no, as in CelebA's, which have no 0
 
 
 @dataclass(frozen=True)
@@ -90,7 +100,8 @@ class Table:
     """What a table says."""
 
     rows: tuple[Row, ...]  # every image, each once
-    classes: tuple[str, ...] = ()  # in the table's own order, where it has one
+    classes: tuple[str, ...] = ()  # in the table's own order, where it has one; also those that no image shows
+    column: str = ""  # what the column of files is called, where that is none of the usual names
     said: str = ""  # how its cells were read, where that had to be found out
 
 
@@ -101,8 +112,9 @@ def read_table(
 
     CSV or TSV with a header (commas, semicolons or tabs), JSON lines, a JSON list of objects, or COCO's annotations.
     `columns` names those of file, label and split where they are called otherwise than usual. Instead of a label there may
-    be a column of 0 and 1 for each class. `several`: whether an image may have more than one label: a list, a cell with a
-    `separator`, several ones in its line, or several lines. Raises UserError, beginning with `said_by`.
+    be a column of 0 and 1, or of -1 and 1, for each class, which stand in the order of the classes. `several`: whether an image
+    may have more than one label: a list, a cell with a `separator`, several ones in its line, or several lines; where columns
+    of 0 and 1 also hold -1, or nothing, it is not known (CheXpert). Raises UserError, beginning with `said_by`.
     """
     if path.suffix.casefold() not in ENDINGS:
         raise UserError(f"{said_by}: its name ends in none of {', '.join(ENDINGS)}: {WAY_OUT}")
@@ -112,11 +124,13 @@ def read_table(
             names = tuple(dict.fromkeys(category.name for category in categories))
             return Table(_once(_of_coco(coco), said_by, several), names)
         text = foreign.text(path)
-        entries = list(_objects(text, path) if path.suffix.casefold().startswith(".json") else _rows(text))
+        entries = read_entries(text, path.suffix.casefold(), lambda name: plain(name) in NAMES)
         if not entries:
             raise ValueError("it is empty")
-        named, rest = _named(entries, columns)
-        cells = Cells(several)
+        named, rest, left = _named(entries, columns, several)
+        cells = Cells(
+            several, minus_is_no=not any(_flag(entry.get(key)) is False for _, entry in entries for key in rest)
+        )
         if several and "label" in named:
             written = (entry.get(named["label"]) for _, entry in entries)
             cells = Cells(several, separator or _separator([value for value in written if isinstance(value, str)]))
@@ -127,9 +141,34 @@ def read_table(
         raise UserError(f"{said_by}: not a text file in UTF-8: save it as UTF-8") from None
     except (OSError, ValueError, OverflowError, csv.Error, RecursionError) as error:
         raise UserError(f"{said_by}: {foreign.in_few_words(error)}: {WAY_OUT}") from None
-    told = cells.separator != "none" and not separator
-    said = f"labels in one cell stand apart by {_in_words(cells.separator)} (LABELS_SEPARATOR=)" if told else ""
-    return Table(_once(found, said_by, several), said=said)
+    said = []
+    if cells.separator != "none" and not separator:
+        said.append(f"labels in one cell stand apart by {_in_words(cells.separator)} (LABELS_SEPARATOR=)")
+    if "split" in named and len(columns) < 3 and plain(str(named["split"])) not in (*COLUMNS["split"], *SPLIT_FLAGS):
+        said.append(f"the splits are those of its column {foreign.short(str(named['split']))}")
+    if left:
+        said.append(f"the labels are its columns of yes and no, {_some(rest)}, and not {_some(left)}")
+    rows = _once(found, said_by, several)
+    if alike := _alike(rows):
+        said.append(f"{alike[0]} and {alike[1]}, which differ in capitals alone, are two classes")
+    if rest and cells.minus_is_no and any(_mark(entry.get(key)) == -1 for _, entry in entries for key in rest):
+        said.append("in its columns of yes and no all but 1 is no, for none holds a 0")
+    unusual = str(named["file"]) if plain(str(named["file"])) not in COLUMNS["file"] else ""
+    return Table(rows, tuple(map(str, rest)), unusual, "; ".join(said))
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(foreign.short(str(name)) for name in names[:LISTED]) + (", ..." if len(names) > LISTED else "")
+
+
+def _alike(rows: Iterable[Row]) -> tuple[str, ...]:
+    """Two labels that differ in capitals alone, and are probably one; single letters are not."""
+    found: dict[str, str] = {}
+    for label in dict.fromkeys(label for row in rows for label in row.labels or ()):
+        other = found.setdefault(label.casefold(), label)
+        if other != label and len(label) > 1:
+            return other, label
+    return ()
 
 
 def _in_words(separator: str) -> str:
@@ -138,7 +177,7 @@ def _in_words(separator: str) -> str:
 
 def _separator(cells: Sequence[str]) -> str:
     """What stands between labels in one cell; blanks only where they make fewer names than there are different cells."""
-    plain_cells = {cell.strip() for cell in cells if not cell.strip().startswith("[")}
+    plain_cells = {cell.strip() for cell in cells if not cell.strip().startswith(("[", "{"))}
     for separator in SEPARATORS:
         if any(separator in cell for cell in plain_cells):
             return separator
@@ -158,62 +197,29 @@ def _of_coco(coco: Coco) -> Iterator[Row]:
         yield Row(image.file_name, tuple(shown.get(image.id, ())), "", number)
 
 
-def _rows(text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """The lines of a table with a header, with their numbers."""
-    if re.match(r"sep=.\n", text):  # which Excel writes for itself
-        text = text.partition("\n")[2]
-    header = text.partition("\n")[0]
-    delimiter = max(",;\t", key=header.count)
-    reader = csv.DictReader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True)
-    names = [name for name in reader.fieldnames or () if name]
-    if file := next((name for name in names if _is_picture(name)), None):
-        raise ValueError(
-            f"its first line names a file, {foreign.short(file)!r}, and no columns: write file,label above it"
-        )
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise ValueError(f"two of its columns are called {foreign.short(twice)!r}")
-    for row in reader:
-        if None in row or None in row.values():
-            raise ValueError(f"line {reader.line_num} has {'more' if None in row else 'fewer'} cells than the header")
-        yield reader.line_num, row
-
-
-def _objects(text: str, path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    if path.suffix.casefold() == ".json":
-        document = json.loads(text)
-        entries = list(enumerate(document, start=1)) if isinstance(document, list) else [(1, document)]
-    else:
-        entries = [(number, json.loads(line)) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
-    for number, entry in entries:
-        if not isinstance(entry, dict):
-            raise ValueError(f"entry {number} is a {type(entry).__name__} where an object with a file should be")
-        yield number, entry
-
-
-Entries = Sequence[tuple[int, Mapping[str, Any]]]
-
-
-def _named(entries: Entries, columns: Sequence[str]) -> tuple[dict[str, str], list[str]]:
-    """The columns of file, label and split, and the others; without a column of labels, the others are the classes."""
+def _named(entries: Entries, columns: Sequence[str], several: bool) -> tuple[dict[str, str], list[str], list[str]]:
+    """The columns of file, label and split; without one of labels, those of yes and no, which are the classes; what is left."""
     there = list(dict.fromkeys(key for _, entry in entries for key in entry))
     cells = {key: [entry.get(key) for _, entry in entries] for key in there}
     named = _columns(cells, columns)
+    if "label" in named:
+        return named, [], []
     rest = [key for key in entries[0][1] if key not in named.values() and not _is_index(key, cells[key])]
-    if "label" not in named:
-        if len(rest) == 1:
-            named["label"] = rest[0]
-        elif not all(_are_flags(cells[key]) for key in rest) or not rest:
-            raise ValueError(f"which of its columns is the label is not known ({', '.join(map(str, entries[0][1]))})")
-    return named, rest
+    if len(rest) == 1:
+        return {**named, "label": rest[0]}, [], []
+    flags = [key for key in rest if _are_marks(cells[key], several)]
+    if len(flags) < 2:
+        raise ValueError(f"which of its columns is the label is not known ({', '.join(map(str, entries[0][1]))})")
+    return named, flags, [key for key in rest if key not in flags]
 
 
 def _read(entries: Entries, named: Mapping[str, str], rest: Sequence[str], cells: Cells) -> Iterator[Row]:
     for number, entry in entries:
+        unclear: tuple[str, ...] = ()
         if "label" in named:
             labels = _labels(entry.get(named["label"]), number, cells)
         else:
-            shown = tuple(str(key) for key in rest if _flag(entry[key]))
-            labels = shown if shown or cells.several else None
+            labels, unclear = _of_marks({str(key): _mark(entry.get(key)) for key in rest}, cells)
         if labels and len(labels) > 1 and not cells.several:
             raise ValueError(
                 f"line {number}: {len(labels)} labels, {labels[0]!r} and {labels[1]!r}: OUTPUTS=sigmoid reads several, "
@@ -222,7 +228,15 @@ def _read(entries: Entries, named: Mapping[str, str], rest: Sequence[str], cells
         file = _text(entry.get(named["file"]), number)
         if not file:
             raise ValueError(f"line {number}: no file in the column {named['file']}")
-        yield Row(file, labels, _split(entry, named, number), number)
+        yield Row(file, labels, _split(entry, named, number), number, unclear)
+
+
+def _of_marks(marks: Mapping[str, int | None], cells: Cells) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+    """The labels that an image shows, and those of which that is not known; no labels at all where nothing is known."""
+    shown = tuple(key for key, mark in marks.items() if mark == 1)
+    unclear = () if cells.minus_is_no else tuple(key for key, mark in marks.items() if mark == -1)
+    known = len(unclear) < len(marks) if cells.several else shown
+    return shown if known else None, unclear if known else ()
 
 
 def _split(entry: Mapping[str, Any], named: Mapping[str, str], number: int) -> str:
@@ -250,22 +264,21 @@ def _columns(cells: Mapping[str, Sequence[Any]], given: Sequence[str]) -> dict[s
         flag = next(flags, None)
         if flag is not None and _are_flags(cells[flag]):
             found["split"] = flag
+    if "split" not in found:
+        splits = (key for key in there if key not in found.values() and _are_splits(cells[key]))
+        if (column := next(splits, None)) is not None:
+            found["split"] = column
     if not given:
         others = [key for key in there if key not in found.values()]
-        pictures = (key for key in others if all(map(_is_picture, cells[key])))
+        pictures = (key for key in others if all(map(is_picture, cells[key])))
         likely = (key for key in others if not _is_index(key, cells[key]) and not _are_flags(cells[key]))
         # A number of a line is no name of a file, where another column names files in full.
-        if "file" not in found or not any(map(_is_picture, cells[found["file"]])):
+        if "file" not in found or not any(map(is_picture, cells[found["file"]])):
             file = next(pictures, None) or found.get("file") or next(likely, None) or next(iter(others), None)
             if file is None:
                 raise ValueError(f"which of its columns is the file is not known ({', '.join(map(str, there))})")
             found["file"] = file
     return found
-
-
-def _is_picture(cell: Any) -> bool:
-    """Whether a cell ends as a name of an image does."""
-    return isinstance(cell, str) and Path(cell.strip()).suffix.casefold() in endings()
 
 
 def _is_index(name: Any, cells: Sequence[Any]) -> bool:
@@ -286,12 +299,35 @@ def _are_flags(cells: Iterable[Any]) -> bool:
     return all(_flag(cell) is not None for cell in cells)
 
 
+def _mark(value: Any) -> int | None:
+    """Yes (1), no (0), or -1 for -1 and an empty cell, in a column of a label; None for anything else."""
+    if (flag := _flag(value)) is not None:
+        return int(flag)
+    said = "" if value is None else str(value).strip()
+    return -1 if said in (*NONE, "-1", "-1.0") else None
+
+
+def _are_marks(cells: Sequence[Any], several: bool) -> bool:
+    """Whether a column says which images show a label: by 0 and 1, or -1 and 1; where they may have `several`, also by nothing."""
+    known = {_mark(cell) for cell in cells}
+    if None in known or -1 not in known:
+        return None not in known
+    empty = any(cell is None or str(cell).strip() in NONE for cell in cells)
+    return known != {-1} and (several or (0 not in known and not empty))
+
+
+def _are_splits(cells: Sequence[Any]) -> bool:
+    """Whether a column says which files are to train on: each of its cells names a split, and not all the same."""
+    names = {split_name(cell.strip()) if isinstance(cell, str) else None for cell in cells}
+    return None not in names and "train" in names and len(names) > 1
+
+
 def _labels(value: Any, number: int, cells: Cells) -> tuple[str, ...] | None:
     """The labels in a cell, each once; None where they are not known. An empty list is known to name none."""
+    if isinstance(value, str):
+        value = _written(value.strip(), cells)
     if isinstance(value, Mapping):
         value = next((value[key] for key in OF_OBJECTS if key in value), value)
-    if isinstance(value, str) and cells.several:
-        value = _split_cell(value.strip(), cells.separator)
     if not isinstance(value, list):
         label = _text(value, number)
         return (label,) if label else None
@@ -299,18 +335,23 @@ def _labels(value: Any, number: int, cells: Cells) -> tuple[str, ...] | None:
     return found if found or cells.several else None
 
 
-def _split_cell(cell: str, separator: str) -> str | list[Any]:
-    """A cell's text, or the list that it writes, as Python or JSON or with a separator."""
+def _written(cell: str, cells: Cells) -> Any:
+    """A cell's text, or what it writes: a list as Python or JSON, a JSON object, or labels with a separator."""
+    if cell.startswith("{") and cell.endswith("}"):
+        with suppress(ValueError, RecursionError):
+            return json.loads(cell)
     if cell.startswith("[") and cell.endswith("]"):
-        if APART.search(cell):  # as numpy prints a list: Python would join the two
+        if cells.several and APART.search(cell):  # as numpy prints a list: Python would join the two
             raise ValueError(f"{foreign.short(cell)!r} has no commas between its labels")
         for read in (json.loads, ast.literal_eval):
             with suppress(ValueError, SyntaxError, MemoryError, RecursionError):
                 return list(read(cell))
-        raise ValueError(f"{foreign.short(cell)!r} is no list of labels")
-    if separator == "none" or cell in NONE:
+        if cells.several:
+            raise ValueError(f"{foreign.short(cell)!r} is no list of labels")
         return cell
-    return cell.split() if separator == BLANK else cell.split(separator)
+    if not cells.several or cells.separator == "none" or cell in NONE:
+        return cell
+    return cell.split() if cells.separator == BLANK else cell.split(cells.separator)
 
 
 def _text(value: Any, number: int) -> str:
@@ -351,7 +392,9 @@ def joined(one: Row, other: Row, said_by: str, several: bool, what: str) -> Row:
         )
     if several:
         together = tuple(dict.fromkeys((*(one.labels or ()), *(other.labels or ()))))
-        return replace(one, labels=None if one.labels is None and other.labels is None else together)
+        labels = None if one.labels is None and other.labels is None else together
+        unclear = tuple(name for name in dict.fromkeys((*one.unclear, *other.unclear)) if name not in together)
+        return replace(one, labels=labels, unclear=unclear)
     for row in (one, other):
         if row.labels is not None and len(row.labels) > 1:
             raise UserError(

@@ -10,7 +10,8 @@ from torch import nn
 from reportgen.base.errors import UserError
 from reportgen.base.progress import say
 from reportgen.base.size import Sides, Size
-from reportgen.data.classes import ClassName, read_classes
+from reportgen.data.class_lists import read_classes
+from reportgen.data.classes import ClassName
 from reportgen.data.transforms import Channels, Preprocessing, usually_shown
 from reportgen.nets import zoo
 from reportgen.nets.answers import answering, entry_of

@@ -9,6 +9,7 @@ from reportgen.base.libraries import version
 from reportgen.base.names import nearest
 from reportgen.claims import noise
 from reportgen.data.coco import open_coco
+from reportgen.data.layouts import check_folder
 from reportgen.nets.weight_index import is_index, parts
 from reportgen.settings.sections import FOLDER, NAMED_MULTILABEL, NAMED_SETS, TIMM, Settings
 
@@ -31,9 +32,7 @@ def _tree_digest(source: str, switch: str, digests: FileDigests) -> str:
         return source
     if not Path(source).is_dir():
         near = nearest(source, NAMED_SETS if switch == "DATA" else (*NAMED_SETS, NAMED_MULTILABEL))
-        raise UserError(
-            f"{switch}={source}: no such folder{near}: give a folder with one folder of images for each class"
-        )
+        check_folder(Path(source), f"{switch}={source}", "give a folder with one folder of images for each class", near)
     return digests.of_tree(Path(source))
 
 

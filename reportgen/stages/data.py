@@ -78,11 +78,14 @@ def make(work: Work, folder: Path) -> None:
         "skipped": skipped,
         "empty": list(listing.empty),
         "passed": list(listing.passed),
+        "masks": list(listing.masks),
+        "notes": list(listing.notes),
         "missing": list(listing.missing),
         "unnamed": listing.unnamed,
         "labels": Path(work.settings.labels.file).name,
         "labels_read": listing.said,
         "several": listing.several,
+        "counted": list(listing.counted),
         "readings": list(surveyed.said),
         "fingerprint": digest(
             [content, {split: values.tolist() for split, values in targets.items()}, list(listing.classes)]
@@ -162,10 +165,13 @@ def _speak(listing: Listing, skipped: Skipped, root: Path) -> None:
     for names, what in (
         (tuple(f"{name}/" for name in listing.empty), "folders without an image are no classes"),
         (listing.passed, "files beside the images are no images"),
+        (listing.masks, "masks of images beside them are left out"),
         (listing.missing, "files of the table are not there"),
     ):
         if names:
             say(f"  {len(names)} {what}: {', '.join(names[:LISTED])}{', ...' if len(names) > LISTED else ''}")
+    for note in listing.notes:
+        say(f"  {note}")
     if listing.unnamed:
         say(f"  {listing.unnamed} images are not in the table of labels: they are left out")
     if listing.said:

@@ -51,9 +51,10 @@ def make(work: Work, folder: Path) -> None:
     net = net.to(device)
     outputs = known["numbers"]["outputs"]
     images = read_json(work.input("data") / DOCUMENT)
-    same, empty = images["same"], images["numbers"]["empty"]
+    same, counted = images["same"], images["numbers"]["counted"]
+    empty = images["numbers"]["empty"] or [name for name in counted if name not in data.classes]
     entries = [ClassName(**entry) for entry in known["classes"]]
-    mapping, classes = map_folders(data.classes, entries, outputs, empty, work.settings.labels.order)
+    mapping, classes = map_folders(data.classes, entries, outputs, empty, work.settings.labels.order, counted)
     # What a net that branches on values looks at may be the batch: the probe, too, runs each image by itself.
     batch = 1 if known["numbers"]["unfollowed"] or known["numbers"]["alone"] else training.EVALUATION_BATCH
     given = training.evaluate(net, data.val, preprocessing, device, batch)

@@ -9,7 +9,8 @@ import pytest
 from torchvision.datasets import Imagenette
 
 from reportgen.base.errors import UserError
-from reportgen.data.classes import ClassName, map_folders, plain, read_classes
+from reportgen.data.class_lists import read_classes
+from reportgen.data.classes import ClassName, map_folders, plain
 from reportgen.data.dataset import Dataset, Split
 from reportgen.data.labels import as_seen, write_seen
 from reportgen.data.wordnet_ids import WORDNET_IDS

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from reportgen.base.errors import UserError
-from reportgen.data.classes import ClassName, map_folders, read_classes
+from reportgen.data.class_lists import read_classes
+from reportgen.data.classes import ClassName, map_folders
 from reportgen.data.folders import list_classes, list_folder, list_for_loaded
 
 COMPOSED, APART = (unicodedata.normalize(form, "épée") for form in ("NFC", "NFD"))
@@ -98,6 +99,20 @@ def test_an_archive_that_was_unpacked_into_a_folder_is_told(tmp_path: Path) -> N
         ("a.json", '[{"id": 1, "name": "dog"}, {"id": 0, "name": "cat"}]'),
         ("a.json", '{"categories": [{"id": 90, "name": "dog"}, {"id": 7, "name": "cat"}]}'),
         ("a.json", '{"label2id": {"dog": 1, "cat": 0}}'),
+        ("a.json", '{"cat": "0", "dog": "1"}'),
+        ("a.json", '{"features": {"label": {"names": ["cat", "dog"], "_type": "ClassLabel"}}}'),  # of datasets
+        ("a.csv", "class_id,class_name\n1,dog\n0,cat\n"),
+        ("a.csv", "label,code\ndog,1.0\ncat,0.0\n"),
+        ("a.csv", "0,cat\n1,dog\n"),
+        ("a.tsv", "index\tname\n0\tcat\n1\tdog\n"),
+        ("a.txt", "{0: 'cat',\n 1: 'dog'}\n"),  # as the list of ImageNet's classes that is copied most
+        ("a.txt", "['cat', 'dog']"),
+        ("a.txt", "cat, dog\n"),
+        ("a.yaml", "path: x  # of the images\nnames:\n  0: cat\n  1: dog\nnc: 2\n"),  # ultralytics'
+        ("a.yml", "nc: 2\nnames: ['cat', \"dog\"]\n"),
+        ("a.yaml", "names: [cat,\n  dog]\nnc: 2\n"),
+        ("a.yaml", "names:\n- cat\n- 'dog'\ntrain: images\n"),
+        ("a.yaml", "names: {1: dog, 0: cat}\n"),
     ],
 )
 def test_lists_that_tools_write_are_read(name: str, text: str, tmp_path: Path) -> None:

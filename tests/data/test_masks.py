@@ -110,3 +110,34 @@ def test_a_folder_without_masks_and_a_mask_that_is_no_picture(images: Path, tmp_
     (tmp_path / "masks" / "b.png").write_bytes(b"no")
     with pytest.raises(UserError, match=r"b\.png: not a picture"):
         list(read_masks(tmp_path / "masks", files(images), [images]))
+
+
+@pytest.mark.parametrize("name", ["cat/a_mask.png", "a_segmentation.png", "cat/a.tif", "a_mask_1.bmp", "a.jpg"])
+def test_a_mask_may_be_called_as_data_sets_call_it(images: Path, tmp_path: Path, name: str) -> None:
+    shown = np.zeros((64, 64), np.uint8)
+    shown[16:32, 16:48] = 255
+    (tmp_path / "masks" / "cat").mkdir(parents=True)
+    Image.fromarray(shown).save(tmp_path / "masks" / name, **({"quality": 40} if name == "a.jpg" else {}))
+    named = {path: called for path, called in files(images).items() if called != "dog/a.png"}
+    [item] = read_masks(tmp_path / "masks", named, [])
+    assert item.name == "cat/a.jpg"
+    np.testing.assert_array_equal(item.object, shown > 0)
+
+
+def test_a_class_and_its_category_may_be_spelled_otherwise(tmp_path: Path) -> None:
+    """The largest annotation is of another category."""
+    images = tmp_path / "images"
+    (images / "Golden_retriever").mkdir(parents=True)
+    Image.new("RGB", (8, 8)).save(images / "Golden_retriever" / "1.png")
+    marks = [
+        {"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 2, 2], "area": 4},
+        {"id": 2, "image_id": 1, "category_id": 2, "bbox": [0, 0, 8, 8], "area": 64},
+    ]
+    document = {
+        "images": [{"id": 1, "file_name": "Golden_retriever/1.png", "width": 8, "height": 8}],
+        "annotations": marks,
+        "categories": [{"id": 1, "name": "golden retriever"}, {"id": 2, "name": "sofa"}],
+    }
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    [item] = read_masks(tmp_path / "a.json", {images / "Golden_retriever/1.png": "Golden_retriever/1.png"}, [images])
+    assert (item.category, item.object.sum()) == ("golden retriever", 4)

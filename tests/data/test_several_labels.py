@@ -286,3 +286,10 @@ def test_where_no_image_shows_a_class_of_the_net_its_guesses_stand_in(tmp_path: 
     assert (seen.labels.tolist(), seen.known.tolist()) == ([1, 1, 0, 3], [False] * 4)
     assert seen.each_label.labels.tolist() == [1, 1, 0, 3]
     assert [seen.said(place, "pqrs") for place in range(4)] == ["q", "q", "p", "s"]
+
+
+def test_what_a_column_of_yes_and_no_leaves_open_is_neither(home: Path) -> None:
+    """As CheXpert marks what is uncertain (-1) and what is not mentioned (empty)."""
+    listing = listed("Path,cat,dog,elk\na,1,0,0\nb,1.0,,-1.0\nc,0,1,1\nd,,-1,\n")
+    rows = matrix(((file.shows, file.unclear) for file in listing.splits["val"]), 3)
+    assert rows.tolist() == [[1, 0, 0], [1, -1, -1], [0, 1, 1], [-1, -1, -1]]

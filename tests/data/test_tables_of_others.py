@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from reportgen.base.errors import UserError
+from reportgen.data.classes import map_folders
 from reportgen.data.folders import Listing
 from reportgen.data.listing import list_labelled
 from reportgen.settings.sections import LabelSettings
@@ -109,3 +110,96 @@ def test_a_name_in_another_folder_is_no_name_of_this_file(home: Path) -> None:
     assert labels(listed("file,label\n/home/x/images/cats/5.png,cat\ncats/6.png,bird\n")) == {
         "5.png": "cat", "6.png": "bird",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("cells", [("['a']", "['b']"), ('"[""a""]"', '"[""b""]"')])
+def test_a_list_of_one_label_is_that_label(home: Path, cells: tuple[str, str]) -> None:
+    one, other = cells
+    assert labels(listed(f"file,label\n1.png,{one}\n2.png,{other}\n")) == {"1.png": "a", "2.png": "b"}
+    with pytest.raises(UserError, match=r"line 3: 2 labels, 'b' and 'c': OUTPUTS=sigmoid reads several"):
+        listed(f"file,label\n1.png,{one}\n2.png,\"['b', 'c']\"\n")
+
+
+@pytest.mark.parametrize("column", ["Usage", "phase", "what_for"])
+def test_a_column_of_splits_is_known_by_what_it_holds(home: Path, column: str) -> None:
+    for val, test in (("PublicTest", "PrivateTest"), ("valid", "holdout")):
+        listing = listed(f"file,label,{column}\n1.png,a,Training\n2.png,b,{val}\n3.png,a,{test}\n")
+        assert [[file.path.name for file in listing.splits[part]] for part in ("val", "test")] == [["2.png"], ["3.png"]]
+    assert listing.said == f"the splits are those of its column {column}"
+    assert len(listed(f"file,label,{column}\n1.png,a,train\n2.png,b,other\n").splits["val"]) == 2
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"2.png": "a", "3.png": "b"},
+        {"2": "a", "3": "b"},
+        {"a": ["2.png"], "b": ["3.png"]},
+        {"2.png": {"label": "a"}, "3.png": {"label": "b"}},
+        {"data": [{"file": "2.png", "label": "a"}, {"file": "3.png", "label": "b"}]},
+        {"file": ["2.png", "3.png"], "label": ["a", "b"]},
+        {"file": {"0": "2.png", "1": "3.png"}, "label": {"0": "a", "1": "b"}},  # pandas' to_json()
+        {"labels": [["2.png", "a"], ["3.png", "b"]]},  # StyleGAN's dataset.json
+        [["2.png", "a"], ["3.png", "b"]],
+    ],
+)
+def test_json_may_be_nested_as_people_write_it(home: Path, document: object) -> None:
+    assert labels(listed(json.dumps(document), "labels.json")) == {"2.png": "a", "3.png": "b"}
+
+
+def test_columns_of_yes_and_no_are_the_classes_in_their_order(home: Path) -> None:
+    """As ``frame[columns].values.argmax(1)`` numbers them, which nets learn."""
+    listing = listed("image,zebra,unknown,ant\n1.png,1,0,0\n2.png,0,0,1\n")
+    assert (listing.classes, listing.counted) == (("zebra", "ant"), ("zebra", "unknown", "ant"))
+    mapping, names = map_folders(listing.classes, (), 3, ("unknown",), counted=listing.counted)
+    assert (mapping.labels, names) == ((0, 2), ("zebra", "unknown", "ant"))
+    assert map_folders(listing.classes, (), 2)[0].labels == (0, 1)
+
+
+def test_other_columns_beside_those_of_yes_and_no_are_named(home: Path) -> None:
+    listing = listed("image,age,a,b\n1.png,34,1,0\n2.png,50,0,1\n")
+    assert labels(listing) == {"1.png": "a", "2.png": "b"}
+    assert listing.said == "the labels are its columns of yes and no, a, b, and not age"
+
+
+def test_minus_one_is_no_where_no_cell_is_zero(home: Path) -> None:
+    """As in CelebA's list_attr_celeba.csv."""
+    listing = listed("image_id,a,b\n1.png,1,-1\n2.png,-1,1\n")
+    assert labels(listing) == {"1.png": "a", "2.png": "b"}
+    assert "all but 1 is no" in listing.said
+
+
+def test_a_json_object_in_a_cell_names_the_labels(home: Path) -> None:
+    """As Label Studio writes choices of several."""
+    text = 'image,choice\n1.png,"{""choices"": [""a"", ""b""]}"\n2.png,b\n'
+    Path("labels.csv").write_text(text)
+    listing = list_labelled(Path("images"), LabelSettings(file="labels.csv"), {}, 0, True, several=True)
+    assert (listing.classes, [file.shows for file in listing.splits["val"]]) == (("a", "b"), [(0, 1), (1,)])
+
+
+def test_capitals_of_names_of_files_count_only_where_they_tell_two_apart(home: Path) -> None:
+    picture("images/A.png")
+    assert labels(listed("file,label\na.PNG,a\n1.PNG,b\n")) == {"A.png": "a", "1.png": "b"}
+    picture("images/a.png")
+    assert labels(listed("file,label\na.png,a\nA.png,b\n")) == {"a.png": "a", "A.png": "b"}
+
+
+def test_files_that_were_turned_into_another_format_are_found(home: Path) -> None:
+    listing = listed("file,label\n1.dcm,a\n2.dcm,b\n")
+    assert (labels(listing), listing.said) == (
+        {"1.png": "a", "2.png": "b"}, "its files have other endings than it says (the first: 1.dcm)",
+    )  # fmt: skip
+    assert listed("file,label\n1.png,a\n2.dcm,b\n").missing == ("2.dcm",)
+
+
+def test_labels_that_differ_in_capitals_alone_are_told(home: Path) -> None:
+    assert (
+        listed("file,label\n1.png,Dog\n2.png,dog\n").said
+        == "Dog and dog, which differ in capitals alone, are two classes"
+    )
+    assert not listed("file,label\n1.png,A\n2.png,a\n").said  # letters
+
+
+def test_a_first_line_that_names_a_file_without_ending_is_told(home: Path) -> None:
+    with pytest.raises(UserError, match=r"its first line names a file, '1', and no columns: write file,label above it"):
+        listed("1,a\n2,b\n3,a\n")

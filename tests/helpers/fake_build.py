@@ -98,6 +98,8 @@ DATA: dict[str, Any] = {
     "skipped": [{"file": FILE, "reason": "truncated"}],
     "empty": [],
     "passed": [FILE],
+    "masks": [FILE],
+    "notes": [f"{FILE} beside it is left out"],
     "missing": [FILE],
     "unnamed": 3,
     "labels_read": "",

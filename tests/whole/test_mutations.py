@@ -30,7 +30,7 @@ from reportgen.analyses import settings as known
 from reportgen.base.errors import UserError
 from reportgen.claims import noise
 from reportgen.data.annotations import Unusable, read_coco, stored
-from reportgen.data.classes import read_classes
+from reportgen.data.class_lists import read_classes
 from reportgen.data.decoding import Unreadable, read_image
 from reportgen.data.image_files import NO_PICTURES, is_image
 from reportgen.data.masks import read_masks
