@@ -70,7 +70,13 @@ def test_a_table_with_a_heading_of_its_own_goes_before_a_figure_that_does_not_fi
     table = replace(figure(20), series="table")
     assert arranged([words(50), figure(60), HEADING, words(10), table, words(5)], 100).order == [0, 2, 3, 4, 5, 1]
     assert arranged([words(50), figure(60), table, words(5)], 100).order == [0, 3, 1, 2]  # it belongs to the figure
-    assert arranged([words(50), figure(60), HEADING, words(10), replace(table, height=40)], 100).order == [0, 1, 2, 3, 4]
+    assert arranged([words(50), figure(60), HEADING, words(10), replace(table, height=40)], 100).order == [
+        0,
+        1,
+        2,
+        3,
+        4,
+    ]
 
 
 def test_few_rows_of_a_table_do_not_stand_alone_on_a_page():

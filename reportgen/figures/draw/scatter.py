@@ -48,8 +48,7 @@ def _panel(axes: Axes, panel: kinds.Points) -> None:
     for draw in (axes.axhline, axes.axvline):
         draw(0, color=SOFT, linewidth=0.6)
     axes.scatter(panel.x, panel.y, s=13, color=BLUE, alpha=0.55, linewidths=0)
-    axes.set(xlim=(low, high), ylim=(low, high), xlabel=panel.x_label, ylabel=panel.y_label, aspect="equal")
-    axes.grid(visible=True, axis="both")
     above = int((panel.y > panel.x).sum())
-    words = f"{above} of {len(panel.x)} above the line"
-    axes.text(0.98, 0.03, words, transform=axes.transAxes, ha="right", fontsize=SMALL, color=SOFT)
+    words = f"{panel.x_label}\n{above} of {len(panel.x)} above the line"  # below the panel: inside, points and lines run through it
+    axes.set(xlim=(low, high), ylim=(low, high), xlabel=words, ylabel=panel.y_label, aspect="equal")
+    axes.grid(visible=True, axis="both")
