@@ -4,11 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reportgen.base.artifacts import read_json
-from reportgen.page.conclusion import conclusion, failing, shared_reasons
+from reportgen.page.conclusion import ORDER, conclusion, failing, shared_reasons
 from reportgen.page.filters import interval
 from reportgen.pipeline.run import Pipeline
-
-ORDER = ("contradicted", "undecided", "holds")  # what fails first, as on the page
 
 
 def lines(pipeline: Pipeline, took: Mapping[str, float], seconds: float) -> Iterator[str]:

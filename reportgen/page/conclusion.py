@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+ORDER = ("contradicted", "undecided", "holds", "not tested")  # of verdicts: what fails first
+
 
 def conclusion(claims: Sequence[Mapping[str, Any]], loaded: bool) -> str:
     """The sentence; `loaded`: whether the net was trained elsewhere."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from reportgen.page.changes import ACCURACY, PRECISION, Changes, Difference, Moved, VerdictChange
-from reportgen.page.conclusion import conclusion, failing, reason_among, shared_reasons
+from reportgen.page.conclusion import ORDER, conclusion, failing, reason_among, shared_reasons
 from reportgen.page.filters import interval, sentence
 from reportgen.page.template import SIGNS
 
@@ -31,7 +31,7 @@ def of_one(now: Mapping[str, Any]) -> str:
         lines += [f"**{len(those)} claims are undecided for one reason:** {_cell(sentence(why))}", ""]
     lines += [said, ""]
     lines += ["| | claim | verdict | measured |", "|---|---|---|---|"]
-    for claim in now["claims"]:
+    for claim in sorted(now["claims"], key=lambda claim: ORDER.index(claim["verdict"])):
         parts = f": {_cell(failing(claim))}" if failing(claim) else ""
         sign, verdict = SIGNS[claim["verdict"]], f"**{claim['verdict']}**{parts}"
         why = "" if parts else claim["why"]
@@ -43,7 +43,9 @@ def of_one(now: Mapping[str, Any]) -> str:
 def _tally(claims: Sequence[Mapping[str, Any]]) -> str:
     """How many claims got which verdict, and which are contradicted."""
     counts = [(verdict, sum(claim["verdict"] == verdict for claim in claims)) for verdict in SIGNS]
-    said = ", ".join(f"{many} {verdict}" for verdict, many in counts if many)
+    said = ", ".join(
+        f"{many} {'hold' if verdict == 'holds' and many > 1 else verdict}" for verdict, many in counts if many
+    )
     failing = [claim["id"] for claim in claims if claim["verdict"] == "contradicted"]
     return f"Verdicts: {said}.{f' Contradicted: {_names(failing)}.' if failing else ''}"
 

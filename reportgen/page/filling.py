@@ -16,7 +16,7 @@ CLAIM = 90.0  # CSS pixels: the end of a page that takes the beginning of a clai
 SLACK = 1.0  # CSS pixels left free: heights are measured, but rounded
 SPACE = 11.0  # CSS pixels between two blocks, where it cannot be measured
 CHAPTER = 34.0  # CSS pixels above a section: print.css's 9 mm
-FEW_ROWS = 3  # of a table, that do not stand alone on a page
+FEW = {"Table": (4, 3), "ImageGrid": (1, 2)}  # first rows, a table's head among them, and last ones that stay together
 APART = "rows-apart"  # the class of figures that break between their rows
 
 Boxes = Mapping[str, tuple[float, float, float, float]]  # of one page: id -> left, top, right, bottom in CSS pixels
@@ -240,15 +240,14 @@ def _rows(element: Element, pages: Sequence[Boxes]) -> tuple[float, ...]:
         return ()
     *first, last = found.values()
     rows = (*first, last + below - above)
-    return few_stay_together(rows) if "Table" in _classes(element) else rows
+    return few_stay_together(rows, *next((few for kind, few in FEW.items() if kind in _classes(element)), (1, 1)))
 
 
-def few_stay_together(rows: tuple[float, ...]) -> tuple[float, ...]:
-    """Of a table, the head with the first rows, and the last ones: print.css does not part them."""
-    if len(rows) <= 1 + 2 * FEW_ROWS:
+def few_stay_together(rows: tuple[float, ...], first: int, last: int) -> tuple[float, ...]:
+    """The first rows as one, and the last ones: print.css does not part them."""
+    if len(rows) < first + last:
         return (sum(rows),)
-    first, last = 1 + FEW_ROWS, len(rows) - FEW_ROWS
-    return (sum(rows[:first]), *rows[first:last], sum(rows[last:]))
+    return (sum(rows[:first]), *rows[first : len(rows) - last], sum(rows[len(rows) - last :]))
 
 
 def _classes(element: Any) -> list[str]:

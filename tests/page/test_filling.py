@@ -79,9 +79,10 @@ def test_a_table_with_a_heading_of_its_own_goes_before_a_figure_that_does_not_fi
     ]
 
 
-def test_few_rows_of_a_table_do_not_stand_alone_on_a_page():
-    assert few_stay_together((9, 1, 2, 3, 4, 5, 6, 7)) == (9 + 1 + 2 + 3, 4, 5 + 6 + 7)
-    assert few_stay_together((9, 1, 2, 3, 4, 5, 6)) == (30,)
+def test_few_rows_do_not_stand_alone_on_a_page():
+    assert few_stay_together((9, 1, 2, 3, 4, 5, 6, 7), 4, 3) == (9 + 1 + 2 + 3, 4, 5 + 6 + 7)
+    assert few_stay_together((9, 1, 2, 3, 4, 5), 4, 3) == (24,)
+    assert few_stay_together((1, 2, 3), 1, 1) == (1, 2, 3)
 
 
 def test_a_broken_figure_leaves_white_what_its_next_row_does_not_fill():

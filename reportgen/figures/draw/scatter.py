@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reportgen.figures import kinds
-from reportgen.figures.draw.style import BLUE, INK, SMALL, SOFT, WIDTH, house_style, new_figure, save_svg, shorten
+from reportgen.figures.draw.style import BLUE, INK, SOFT, WIDTH, house_style, new_figure, save_svg, shorten
 
-SIDE = {1: 205, 2: 205, 3: 178}  # points: height of a panel with its labels, by how many stand in a row
+SIDE = {1: 217, 2: 217, 3: 190}  # points: height of a panel with its labels, by how many stand in a row
 ROOM = 0.06  # share of the range of values left free beyond the outermost points
 
 
