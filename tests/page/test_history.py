@@ -228,7 +228,7 @@ def test_no_name_is_cut_or_hides_another(metrics: dict[str, Any]) -> None:
     )
     with drawing.house_style():
         for canvas in (drawing.compose_timeline(made), drawing.compose_claims(made)):
-            canvas.canvas.draw()
+            canvas.draw_without_rendering()
             boxes = [
                 one.get_window_extent() for one in canvas.findobj(Text) if one.get_text().strip() and one.get_visible()
             ]

@@ -28,7 +28,7 @@ from reportgen.figures.draw.style import (
 
 LOOKS = {"holds": (BLUE, 0.8), "contradicted": (VERMILLION, 0.8), "undecided": (SOFT, 0.2)}  # colour, height in a row
 # Points: a claim's row, the margins above, below and left of all panels.
-ROW, TOP, FOOT, NAMES = 10.0, 26.0, 30.0, 166.0
+ROW, TOP, FOOT, NAMES = 10.0, 26.0, 30.0, 140.0
 ACCURACY, SECONDS, GAP = 105.0, 60.0, 12.0  # points: heights of the panels, and what lies between them
 # Of the claims' numbers: panels in a row; points: a panel's height, and in it, for name and unit, for ticks below and on the left.
 COLUMNS, PANEL, WORDS, TICKS, NUMBERS = 3, 114.0, 30.0, 22.0, 38.0
