@@ -183,7 +183,7 @@ class Report:
         right = (
             "no labelled images"
             if self.accuracy is None
-            else f"{self.accuracy:.1%} of {model['labelled_images']:,} images right"
+            else f"{100 * self.accuracy:.1f} % of {model['labelled_images']:,} images right"
         )
         head = html.escape(f"{model['name']} on {data['name']}: {right}")
         return f'<div style="{FRAME}"><p><strong>{head}</strong></p>{_table(self.claims.values())}</div>'

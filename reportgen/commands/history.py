@@ -7,7 +7,6 @@ from reportgen.base.errors import UserError
 from reportgen.base.progress import say
 from reportgen.base.working import alone
 from reportgen.page import history, history_page
-from reportgen.page.changes import ACCURACY
 from reportgen.page.older import read_report
 from reportgen.pipeline.run import Pipeline
 
@@ -58,7 +57,7 @@ def _said(kept: history.History, steps: list[history.Step], report: Path) -> Ite
     for step in steps:
         did = "broke" if step.broke else "mended"
         turns = [f"{change.id} {change.before} → {change.now}" for change in (*step.worse, *step.better)]
-        turns = [*(one.name for one in step.changes.fallen if one.name != ACCURACY), *turns]
+        turns += [one.name for one in step.fell]
         if step.accuracy:
             before, now = (100 * part["estimate"] for part in (step.accuracy.before, step.accuracy.now))
             turns.insert(0, f"accuracy {before:.1f} → {now:.1f} %")

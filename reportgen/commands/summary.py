@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reportgen.base.artifacts import read_json
-from reportgen.page.conclusion import conclusion
+from reportgen.page.conclusion import ORDER, conclusion, failing, shared_reasons
 from reportgen.page.filters import interval
 from reportgen.pipeline.run import Pipeline
 
@@ -26,13 +26,17 @@ def lines(pipeline: Pipeline, took: Mapping[str, float], seconds: float) -> Iter
         yield f"{model['name']} on {data['name']}: no image has a label that the net knows"
     else:
         images = "labelled images" if model["weights"] != "trained here" else "validation images"
-        said = "" if model.get("map") is None else f"mean average precision {model['map']:.1%}, first guess of "
-        yield f"{model['name']} on {data['name']}: {said}{model['top1']:.1%} of {model['labelled_images']} {images} right"
+        said = "" if model.get("map") is None else f"mean average precision {100 * model['map']:.1f} %, first guess of "
+        right = f"{100 * model['top1']:.1f} % of {model['labelled_images']:,} {images} right"
+        yield f"{model['name']} on {data['name']}: {said}{right}"
     if model.get("warning"):
         yield f"     warning: {model['warning']}"
     verdicts = [claim for claim in metrics["claims"] if claim["verdict"] != "not tested"]
-    for claim in verdicts:
-        yield f"{claim['verdict']:>12}  {claim['id']}: {_measured(claim)}"
+    for claim in sorted(verdicts, key=lambda claim: ORDER.index(claim["verdict"])):
+        parts = failing(claim)
+        yield f"{claim['verdict']:>12}  {claim['id']}: {_measured(claim)}{f'; it fails in {parts}' if parts else ''}"
+    for why, those in shared_reasons(verdicts).items():
+        yield f"{len(those)} claims are undecided for one reason ({', '.join(those)}): {why}"
     untested = len(metrics["claims"]) - len(verdicts)
     if untested:
         are = "is" if untested == 1 else "are"

@@ -10,6 +10,7 @@ import numpy as np
 import scipy
 
 from reportgen.claims import LEVEL, influence_key, noise
+from reportgen.page.conclusion import reason
 
 Metrics = Mapping[str, Any]  # what metrics.json holds
 Influences = tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]]  # of the older report and of this one
@@ -257,7 +258,7 @@ def _verdicts(before: Metrics, now: Metrics) -> Iterator[VerdictChange]:
                 claim["statement"],
                 was["verdict"],
                 claim["verdict"],
-                claim["why"],
+                reason(claim),
                 gated=claim["verdict"] == "undecided"
                 and all(part["outcome"] != "undecided" for part in claim["parts"]),
                 gone=bool(was["parts"]) and not claim["parts"],
@@ -265,18 +266,19 @@ def _verdicts(before: Metrics, now: Metrics) -> Iterator[VerdictChange]:
 
 
 def _intervals(metrics: Metrics) -> dict[str, dict[str, Any]]:
-    """Every number that has an interval, by name: estimate, sampling interval and error, tau, and what it rests on."""
-    found = {
+    """Every number that has an interval, by name: estimate, sampling interval and error, tau, and what it rests on.
+
+    Accuracy first, which says most.
+    """
+    found = {ACCURACY: accuracy(metrics), PRECISION: accuracy(metrics, "map")}
+    of_claims = {
         f"{claim['id']}: {part['name']}": _number(claim, part)
         for claim in metrics["claims"]
         for part in claim["parts"]
         if part["outcome"] != "not tested" or part["low"] is not None
     }
-    if right := accuracy(metrics):
-        found[ACCURACY] = right
-    if ranked := accuracy(metrics, "map"):
-        found[PRECISION] = ranked
-    return found | _of_classes(metrics["model"])
+    known = {name: one for name, one in found.items() if one}
+    return known | of_claims | _of_classes(metrics["model"])
 
 
 def _of_classes(model: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+ORDER = ("contradicted", "undecided", "holds", "not tested")  # of verdicts: what fails first
+
 
 def conclusion(claims: Sequence[Mapping[str, Any]], loaded: bool) -> str:
     """The sentence; `loaded`: whether the net was trained elsewhere."""
@@ -32,6 +34,20 @@ def conclusion(claims: Sequence[Mapping[str, Any]], loaded: bool) -> str:
         "A claim that holds here holds of this trained net, for other images of this kind too; training it again may change "
         "it, and REPEATS=3 measures by how much."
     )
+
+
+def failing(claim: Mapping[str, Any]) -> str:
+    """Which parts of a contradicted claim fail, ``1 of 4 parts (layer 5)``; empty for a claim of one part, or another verdict."""
+    names = [part["name"] for part in claim["parts"] if part["outcome"] == "contradicted"]
+    if claim["verdict"] != "contradicted" or len(claim["parts"]) < 2:
+        return ""
+    return f"{len(names)} of {len(claim['parts'])} parts ({'; '.join(names)})"
+
+
+def reason(claim: Mapping[str, Any]) -> str:
+    """Why a verdict is what it is: of a contradicted claim which parts fail, not why others are left open."""
+    parts = failing(claim)
+    return f"it fails in {parts}" if parts else str(claim["why"])
 
 
 def shared_reasons(claims: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from reportgen.page.changes import ACCURACY, PRECISION, Changes, Difference, Moved, VerdictChange
-from reportgen.page.conclusion import conclusion, reason_among, shared_reasons
+from reportgen.page.conclusion import ORDER, conclusion, failing, reason_among, shared_reasons
 from reportgen.page.filters import interval, sentence
 from reportgen.page.template import SIGNS
 
@@ -31,9 +31,11 @@ def of_one(now: Mapping[str, Any]) -> str:
         lines += [f"**{len(those)} claims are undecided for one reason:** {_cell(sentence(why))}", ""]
     lines += [said, ""]
     lines += ["| | claim | verdict | measured |", "|---|---|---|---|"]
-    for claim in now["claims"]:
-        sign, verdict = SIGNS[claim["verdict"]], f"**{claim['verdict']}**{_failing(claim)}"
-        measured = _measured(claim, "for the reason above" if reason_among(shared, claim) else claim["why"])
+    for claim in sorted(now["claims"], key=lambda claim: ORDER.index(claim["verdict"])):
+        parts = f": {_cell(failing(claim))}" if failing(claim) else ""
+        sign, verdict = SIGNS[claim["verdict"]], f"**{claim['verdict']}**{parts}"
+        why = "" if parts else claim["why"]
+        measured = _measured(claim, "for the reason above" if reason_among(shared, claim) else why)
         lines.append(f"| {sign} | `{claim['id']}` {_cell(claim['statement'])} | {verdict} | {measured} |")
     return _cut("\n".join(lines) + "\n")
 
@@ -41,7 +43,9 @@ def of_one(now: Mapping[str, Any]) -> str:
 def _tally(claims: Sequence[Mapping[str, Any]]) -> str:
     """How many claims got which verdict, and which are contradicted."""
     counts = [(verdict, sum(claim["verdict"] == verdict for claim in claims)) for verdict in SIGNS]
-    said = ", ".join(f"{many} {verdict}" for verdict, many in counts if many)
+    said = ", ".join(
+        f"{many} {'hold' if verdict == 'holds' and many > 1 else verdict}" for verdict, many in counts if many
+    )
     failing = [claim["id"] for claim in claims if claim["verdict"] == "contradicted"]
     return f"Verdicts: {said}.{f' Contradicted: {_names(failing)}.' if failing else ''}"
 
@@ -51,14 +55,6 @@ def _names(claims: Sequence[str], quote: str = "`") -> str:
     return ", ".join(f"{quote}{name}{quote}" for name in claims[:MOST_NAMES]) + (
         f" and {more} more" if more > 0 else ""
     )
-
-
-def _failing(claim: Mapping[str, Any]) -> str:
-    """Of a contradicted claim, which parts fail: ``: 1 of 4 parts (layer 5)``."""
-    names = [part["name"] for part in claim["parts"] if part["outcome"] == "contradicted"]
-    if claim["verdict"] != "contradicted" or len(claim["parts"]) < 2:
-        return ""
-    return f": {len(names)} of {len(claim['parts'])} parts ({_cell('; '.join(names))})"
 
 
 def _measured(claim: Mapping[str, Any], why: str) -> str:
@@ -74,8 +70,9 @@ def _subject(now: Mapping[str, Any]) -> str:
     if model["top1"] is None:
         return f"{said}: no image has a label that the net knows."
     if model.get("map") is not None:
-        return f"{said}: mean average precision {model['map']:.1%}, {model['top1']:.1%} of first guesses right."
-    return f"{said}: {model['top1']:.1%} of {model['labelled_images']:,} images right."
+        return f"{said}: mean average precision {_percent(model['map'])}, {_percent(model['top1'])} of first guesses right."
+    images = "labelled" if model.get("loaded") else "validation"
+    return f"{said}: {_percent(model['top1'])} of {model['labelled_images']:,} {images} images right."
 
 
 def of_changes(found: Changes, before: Mapping[str, Any], now: Mapping[str, Any], overall: Mapping[int, float]) -> str:
@@ -153,11 +150,15 @@ def _accuracies(found: Changes, before: Mapping[str, Any], now: Mapping[str, Any
     what, name, key = ("Mean average precision", PRECISION, "map") if several else ("Accuracy", ACCURACY, "top1")
     old, new = (report["model"][key] for report in (before, now))
     if old is None or new is None:
-        return "Accuracy unknown (no labels)." if new is None else f"Accuracy {new:.1%} (unknown before)."
+        return "Accuracy unknown (no labels)." if new is None else f"Accuracy {_percent(new)} (unknown before)."
     if old == new:
-        return f"{what} {new:.1%}, as before."
+        return f"{what} {_percent(new)}, as before."
     within = any(one.name == name for one in found.within)
     return f"{what} {100 * old:.1f} → {100 * new:.1f} %{' (within noise)' if within else ''}."
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
 
 
 def _causes(found: Changes) -> str:

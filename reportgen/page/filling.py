@@ -16,6 +16,7 @@ CLAIM = 90.0  # CSS pixels: the end of a page that takes the beginning of a clai
 SLACK = 1.0  # CSS pixels left free: heights are measured, but rounded
 SPACE = 11.0  # CSS pixels between two blocks, where it cannot be measured
 CHAPTER = 34.0  # CSS pixels above a section: print.css's 9 mm
+FEW = {"Table": (4, 3), "ImageGrid": (1, 2)}  # first rows, a table's head among them, and last ones that stay together
 APART = "rows-apart"  # the class of figures that break between their rows
 
 Boxes = Mapping[str, tuple[float, float, float, float]]  # of one page: id -> left, top, right, bottom in CSS pixels
@@ -29,6 +30,7 @@ class Block:
     height: float  # CSS pixels, with the space above it
     least: float  # how much of it must fit where it begins: all of it, if it cannot break
     above: float = 0.0  # of its height, what is left out at the top of a page
+    series: str = ""  # of a figure: those of one series, figures or tables, keep their order
     rows: tuple[float, ...] = ()  # heights of the parts between which it may break, the captions with the first or last
 
     @property
@@ -49,9 +51,9 @@ class Arranged(NamedTuple):
 def arranged(blocks: Sequence[Block], page: float, filled: float = 0.0) -> Arranged:
     """The order in which blocks fill pages of this height, the first of which is `filled` already.
 
-    Only figures move, only down, never past another figure; a heading stays with its figure if that stands
-    within two paragraphs, unless the page would be left too empty. A figure that could break stays whole, unless it is higher
-    than a page or the page before it would be left too empty.
+    Only figures move, only down, never past another but a table that has a heading of its own; a heading stays with its figure
+    if that stands within two paragraphs, unless the page would be left too empty. A figure that could break stays whole, unless
+    it is higher than a page, the page before it would be left too empty, or its heading would stay behind.
     """
     blocks = list(blocks)
     order: list[int] = []
@@ -86,8 +88,15 @@ def _moved_down(
     before, figures, place = [*unit[:-1]], [*unit[-1:]], unit[-1] + 1
     rest = page - filled - sum(blocks[one].height for one in before)
     while place < len(blocks) and rest > 0:
-        if blocks[place].kind == "heading" and _unit(blocks, place) > place + 2:
-            break  # this heading has a figure of its own
+        end = _unit(blocks, place)
+        height = sum(blocks[one].height for one in range(place, end))
+        if blocks[place].kind == "heading" and end > place + 2:  # this heading has a figure of its own
+            if height > rest or not _passes(blocks[end - 1], blocks, figures):
+                break
+            before += range(place, end)
+            rest -= height
+            place = end
+            continue
         if blocks[place].kind == "figure":
             figures.append(place)
         elif rest >= blocks[place].least:
@@ -99,6 +108,11 @@ def _moved_down(
     return before, figures, rest
 
 
+def _passes(one: Block, blocks: Sequence[Block], figures: Sequence[int]) -> bool:
+    """Whether a figure is of another series than all of these: a table may go before a figure."""
+    return one.series not in {blocks[place].series for place in figures}
+
+
 def _goes_whole(blocks: Sequence[Block], unit: Sequence[int], filled: float, page: float) -> bool:
     """Whether a figure that does not fit here, and could break, goes to the next page instead, with this one full enough."""
     height = sum(blocks[one].height for one in unit)
@@ -106,6 +120,8 @@ def _goes_whole(blocks: Sequence[Block], unit: Sequence[int], filled: float, pag
         return False
     if filled >= LEAST_FILLED * page and height <= page:
         return True
+    if len(unit) > 1 and _fits(blocks, unit, filled, page):
+        return False  # its heading would stay behind
     return _moved_down(blocks, unit, filled, page)[2] <= (1 - LEAST_FILLED) * page
 
 
@@ -180,11 +196,13 @@ def _measured(elements: Sequence[Element], pages: Sequence[Boxes]) -> list[Block
         above = parts[0][1][1] - last[1] if parts[0][0] == last[0] else SPACE if found else CHAPTER
         last = parts[-1][0], parts[-1][1][3]
         rows = _rows(element, pages)
+        kind = _kind(element)
+        series = ("table" if "Table" in _classes(element) else kind) if kind == "figure" else ""
         if len(rows) < 2:
-            found.append(Block(_kind(element), height + above, above + _least(element, height), above))
+            found.append(Block(kind, height + above, above + _least(element, height), above, series))
             continue
         rows = (above + rows[0], *rows[1:])
-        found.append(Block(_kind(element), sum(rows), rows[0], above, rows))
+        found.append(Block(kind, sum(rows), rows[0], above, series, rows))
     return found
 
 
@@ -218,8 +236,18 @@ def _rows(element: Element, pages: Sequence[Boxes]) -> tuple[float, ...]:
             if name in boxes:
                 found.setdefault(name, boxes[name][3] - above)  # a table's head stands on each of its pages
                 above = boxes[name][3]
-    *first, last = found.values() or (0.0,)
-    return (*first, last + below - above) if found else ()
+    if not found:
+        return ()
+    *first, last = found.values()
+    rows = (*first, last + below - above)
+    return few_stay_together(rows, *next((few for kind, few in FEW.items() if kind in _classes(element)), (1, 1)))
+
+
+def few_stay_together(rows: tuple[float, ...], first: int, last: int) -> tuple[float, ...]:
+    """The first rows as one, and the last ones: print.css does not part them."""
+    if len(rows) < first + last:
+        return (sum(rows),)
+    return (sum(rows[:first]), *rows[first : len(rows) - last], sum(rows[len(rows) - last :]))
 
 
 def _classes(element: Any) -> list[str]:

@@ -15,6 +15,7 @@ from reportgen.base.errors import UserError
 from reportgen.base.names import nearest
 from reportgen.claims import BY_ID
 from reportgen.page.changes import Changes, Moved, VerdictChange, Z, accuracy
+from reportgen.page.conclusion import reason
 from reportgen.page.content import VERDICTS
 from reportgen.page.filters import bounds, interval, number
 
@@ -154,7 +155,7 @@ def _measured(gate: Gate, now: Mapping[str, Any], tolerance: float | None) -> Ju
         known = part.get("of") == "training"
         if gate.verdict:
             outcome: Outcome = "passed" if part["verdict"] == gate.verdict else "failed"
-            why = f": {part['why']}" if part["why"] else ""
+            why = f": {reason(part)}" if reason(part) else ""
             return Judged(gate, outcome, f"the verdict is {part['verdict']}{why}")
         if part["verdict"] == "not tested" or part["estimate"] is None:
             return Judged(gate, "failed", f"this report does not test it: {part['why']}")

@@ -272,6 +272,11 @@ class Step:
         return tuple(change for change in self.changes.turned if change.direction in ("better", "new"))
 
     @property
+    def fell(self) -> tuple[Moved, ...]:
+        """What fell beside the accuracy of all images: that of single classes."""
+        return tuple(one for one in self.changes.fallen if one.name != ACCURACY)
+
+    @property
     def broke(self) -> bool:
         """Whether a verdict got worse, or the accuracy fell, that of one class too."""
         return bool(self.worse or self.changes.fallen) or self._rise < 0
@@ -296,7 +301,10 @@ class Step:
         """The switches that were changed: name, before, now."""
         one, other = self.before.switches, self.now.switches
         names = dict.fromkeys([*one, *other])
-        return [(name, one.get(name, "–"), other.get(name, "–")) for name in names if one.get(name) != other.get(name)]
+        usual = "the profile’s"
+        return [
+            (name, one.get(name, usual), other.get(name, usual)) for name in names if one.get(name) != other.get(name)
+        ]
 
 
 def steps(lines: Sequence[Line]) -> Iterator[Step]:

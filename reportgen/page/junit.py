@@ -5,6 +5,7 @@ from typing import Any
 
 from junitparser import Failure, JUnitXml, Skipped, TestCase, TestSuite
 
+from reportgen.page.conclusion import reason
 from reportgen.page.filters import interval
 from reportgen.page.gates import Judged
 
@@ -28,7 +29,7 @@ def of_gates(judged: Sequence[Judged]) -> bytes:
 def _claim(claim: Mapping[str, Any]) -> TestCase:
     verdict, measured = claim["verdict"], "" if claim["estimate"] is None else interval(claim)
     case = _case("claims", f"{claim['id']}: {claim['statement']}", measured)
-    said = "; ".join(filter(None, (verdict, measured, claim["why"])))
+    said = "; ".join(filter(None, (verdict, measured, reason(claim))))
     if verdict == "contradicted":
         case.result = [Failure(_plain(said), verdict)]
     elif verdict != "holds":

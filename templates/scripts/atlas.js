@@ -189,7 +189,7 @@
     { role: "search" },
     make("label", {}, "Class or map number ", field),
     make("label", {}, "in ", within),
-    make("label", {}, "order ", order),
+    make("label", {}, "answer: ", order),
     make("button", {}, "Find"),
     all,
     make("datalist", { id: "classes" }, ...used.map((name) => make("option", { value: name }))),

@@ -158,16 +158,17 @@ def test_the_order_in_which_layers_settle_stands_beside_the_rule(content: Conten
     ("result", "said", "advice"),
     [
         (sanity.result(own=0.83, everything=0.12),
-         "A caveat on the pictures: when layer 5 forgets what it learned, a projection still correlates at 0.83 with "
-         "what it was, and two units’ projections at 0.86: a projection shows which parts of an image get through to a "
-         "layer, more than what one unit looks for.", "as an answer to the question"),
+         "A caveat on the pictures: with the weights of layer 5 shuffled, a projection still correlates at 0.83 with "
+         "the original; the projections of two different units correlate at 0.86. So a projection shows which parts of an "
+         "image reach a layer, more than what one unit looks for.", "as an answer to the question"),
         (sanity.result(own=0.53, everything=0.35),
-         "A caveat on the pictures: when every layer forgets what it learned, a projection from layer 5 still "
-         "correlates at 0.35 with what it was: a part of it shows the image rather than the net.",
+         "A caveat on the pictures: with the weights of all layers shuffled, a projection from layer 5 still "
+         "correlates at 0.35 with the original: a part of it shows the image rather than the net.",
          "as an answer to the question"),
         (sanity.result(own=0.53, everything=0.12),
-         "The pictures themselves were tested: when layer 5 forgets what it learned, a projection from it "
-         "correlates at no more than 0.53 with what it was, and when all layers do, at 0.12: it shows what was learned.",
+         "The pictures themselves were tested: with the weights of layer 5 shuffled, a projection from it "
+         "correlates at no more than 0.53 with the original, and with those of all layers shuffled at 0.12: it shows what was "
+         "learned.",
          "the projections pass the test"),
     ],
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reportgen.page.conclusion import conclusion
+from reportgen.page.conclusion import conclusion, failing, reason
 
 MARKED = "those that are marked"
 
@@ -25,3 +25,12 @@ MARKED = "those that are marked"
 )
 def test_it_speaks_of_the_claims_that_are_decided(claims: list[tuple[str, str]], loaded: bool, said: str) -> None:
     assert said in conclusion([{"verdict": verdict, "of": of} for verdict, of in claims], loaded)
+
+
+def test_a_contradicted_claim_says_which_parts_fail_and_not_why_others_are_left_open() -> None:
+    parts = [{"name": "shift", "outcome": "contradicted"}, {"name": "scale", "outcome": "not tested"}]
+    claim = {"verdict": "contradicted", "why": "scale: more images are needed", "parts": parts}
+    assert failing(claim) == "1 of 2 parts (shift)"
+    assert reason(claim) == "it fails in 1 of 2 parts (shift)"
+    assert reason(claim | {"verdict": "undecided"}) == "scale: more images are needed"
+    assert reason(claim | {"parts": parts[:1], "why": ""}) == ""

@@ -1,10 +1,11 @@
 """The order in which blocks fill the PDF's pages; pages here are 100 px high."""
 
+from dataclasses import replace
 from xml.etree.ElementTree import fromstring
 
 import pytest
 
-from reportgen.page.filling import Block, Galley, arranged
+from reportgen.page.filling import Block, Galley, arranged, few_stay_together
 
 HEADING = Block("heading", 5, 5)
 
@@ -55,6 +56,33 @@ def test_one_that_fits_on_a_page_stays_whole_where_words_or_nearly_nothing_fill_
     assert arranged([words(10), rows], 100) == ([0, 1], set(), set(), 90)  # it fits
     both = [words(80), HEADING, words(5), rows]
     assert arranged(both, 100) == ([0, 1, 2, 3], {1, 2}, {3}, 90)
+
+
+def test_a_heading_whose_figure_breaks_begins_with_its_first_row_and_never_stays_behind():
+    blocks = [words(65), HEADING, words(5), in_rows(12, 30, 30), HEADING, words(10), figure(90)]
+    order, together, whole, _ = arranged(blocks, 100)
+    assert order == sorted(order)
+    assert {1, 2} <= together
+    assert not whole
+
+
+def test_a_table_with_a_heading_of_its_own_goes_before_a_figure_that_does_not_fit():
+    table = replace(figure(20), series="table")
+    assert arranged([words(50), figure(60), HEADING, words(10), table, words(5)], 100).order == [0, 2, 3, 4, 5, 1]
+    assert arranged([words(50), figure(60), table, words(5)], 100).order == [0, 3, 1, 2]  # it belongs to the figure
+    assert arranged([words(50), figure(60), HEADING, words(10), replace(table, height=40)], 100).order == [
+        0,
+        1,
+        2,
+        3,
+        4,
+    ]
+
+
+def test_few_rows_do_not_stand_alone_on_a_page():
+    assert few_stay_together((9, 1, 2, 3, 4, 5, 6, 7), 4, 3) == (9 + 1 + 2 + 3, 4, 5 + 6 + 7)
+    assert few_stay_together((9, 1, 2, 3, 4, 5), 4, 3) == (24,)
+    assert few_stay_together((1, 2, 3), 1, 1) == (1, 2, 3)
 
 
 def test_a_broken_figure_leaves_white_what_its_next_row_does_not_fill():

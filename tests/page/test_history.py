@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fake_build import FAKED, RUN
+from matplotlib.text import Text
 
 from reportgen.base.artifacts import read_json
 from reportgen.base.errors import UserError
@@ -176,12 +177,12 @@ def test_the_switches_that_were_changed_are_named(metrics: dict[str, Any], tmp_p
     before, now = commits(metrics, {"top1": 0.4})
     now = replace(now, switches=before.switches | {"EPOCHS": "4<b>"})
     [step] = history.steps([before, now])
-    assert step.switches == [("EPOCHS", "–", "4<b>")]
+    assert step.switches == [("EPOCHS", "the profile’s", "4<b>")]
     history_page.write(tmp_path, history.History((before, now), (Damaged(7, "it is no JSON"),)), "history.jsonl")
     text = (tmp_path / "history.html").read_text()
-    assert "EPOCHS: – → 4&lt;b&gt;" in text
+    assert "EPOCHS: the profile’s → 4&lt;b&gt;" in text
     assert "line 7 (it is no JSON)" in text
-    assert "One commit broke something, the last 0000000" in text
+    assert "One commit broke something: 0000000" in text
     assert "<script" not in text
 
 
@@ -192,6 +193,8 @@ def test_any_number_of_lines_is_drawn(count: int, metrics: dict[str, Any], tmp_p
     history_page.write(tmp_path, history.History(lines), "history.jsonl")
     text = (tmp_path / "history.html").read_text()
     assert ("the last of 2,000" in text) == (count == 2000)
+    assert ("None broke anything" in text) == (count > 1)
+    assert " to " not in text.split('<p class="lead">')[1].split("</p>")[0]  # of one day
     for name in ("timeline.svg", "claims.svg"):
         picture = tmp_path / "figures" / "history" / name
         assert picture.stat().st_size < 600_000
@@ -213,6 +216,26 @@ def test_what_is_drawn_is_what_the_lines_say(metrics: dict[str, Any]) -> None:
     assert len(seconds.lines) == 1 + 2
     width, height = canvas.get_size_inches() * 96
     assert (round(width), round(height)) == history_page.SIZE
+
+
+def test_no_name_is_cut_or_hides_another(metrics: dict[str, Any]) -> None:
+    made = history_page.timeline(commits(metrics, {"top1": 0.4}), [])
+    made = replace(
+        made,
+        numbers=[
+            replace(made.accuracy, name=name, unit="of the distance between two images") for name in made.verdicts
+        ],
+    )
+    with drawing.house_style():
+        for canvas in (drawing.compose_timeline(made), drawing.compose_claims(made)):
+            canvas.draw_without_rendering()
+            boxes = [
+                one.get_window_extent() for one in canvas.findobj(Text) if one.get_text().strip() and one.get_visible()
+            ]
+            assert min(box.x0 for box in boxes) >= 0
+            assert max(box.x1 for box in boxes) <= canvas.bbox.width
+            names = [one.get_window_extent() for one in canvas.texts]
+            assert not [one for one in names for other in names if one is not other and one.overlaps(other)]
 
 
 def test_runs_of_a_verdict_are_bars() -> None:

@@ -82,6 +82,20 @@ def test_the_last_lines_of_a_run_say_why_a_claim_has_no_number(report: Path):
     assert f"   undecided  better-architecture: {why}" in lines
 
 
+def test_the_last_lines_of_a_run_say_first_what_fails_and_once_what_several_share(metrics: dict, tmp_path: Path):
+    for claim in metrics["claims"][:2]:
+        claim |= {"verdict": "undecided", "why": "too little was learned: 3 %"}
+    failing = metrics["claims"][4]
+    failing["verdict"] = "contradicted"
+    failing["parts"] = [{"name": name, "outcome": outcome} for name, outcome in (("a", "contradicted"), ("b", "holds"))]
+    (tmp_path / "metrics.json").write_text(json.dumps(metrics))
+    lines = list(summary.lines(create_autospec(Pipeline, instance=True, report=tmp_path), {}, 0.0))
+    [at] = [place for place, line in enumerate(lines) if line.startswith("contradicted")]
+    assert lines[at].endswith("; it fails in 1 of 2 parts (a)")
+    assert "   undecided" in lines[at + 1]
+    assert "2 claims are undecided for one reason (hierarchy, grouping): too little was learned: 3 %" in lines
+
+
 def test_the_last_lines_of_a_run_say_the_time_by_the_clock(report: Path):
     took = {"data": 30.0, "net": 40.0}  # made at the same time
     lines = list(summary.lines(create_autospec(Pipeline, instance=True, report=report), took, 45.0))

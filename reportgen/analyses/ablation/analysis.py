@@ -256,7 +256,7 @@ def _table3(result: Result, base: str, said: str) -> Table:
     trained = sum(row[1] != NONE for row in rows)
     table = Table(
         title=f"Variants of {said}",
-        caption=f"Errors in per cent of {said} and its variants. This run: {trained} of the {len(rows)} nets, trained from "
+        caption=f"Errors of {said} and its variants, in per cent. This run: {trained} of the {len(rows)} nets, trained from "
         "scratch on the same images for as many epochs as each needs until its training error no longer falls. Errors are "
         f"those on the training images and on {result.images} {result.on}, centre crops. A dash stands for what was not "
         "trained in this profile, or cannot be said. The paper: ImageNet 2012. Read the differences within a column; the two "
@@ -265,7 +265,7 @@ def _table3(result: Result, base: str, said: str) -> Table:
         columns=(
             "what was changed",
             "epochs",
-            "training",
+            "training error",
             "error",
             *(("error, top 5",) if top else ()),
             "paper: training",
@@ -274,7 +274,7 @@ def _table3(result: Result, base: str, said: str) -> Table:
         ),
         rows=tuple(rows),
     )
-    what = f"Errors in per cent of {said} and its variants"
+    what = f"Errors of {said} and its variants in per cent"
     return table if result.facts else _quoted(table, 3 + top, what)
 
 

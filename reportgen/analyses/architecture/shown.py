@@ -151,7 +151,11 @@ def figures(result: Result) -> dict[str, Figure]:
     for name, letter in ((BEFORE, "(b)"), (AFTER, "(c)")):
         if name in result.first:
             found[f"{name}_filters"] = _filters(result.first[name], SAID[name], letter)
-    for name, letter in ((BEFORE, "(d)"), (AFTER, "(e)")):
+    grid = "a fine grid of four pixels"
+    for name, letter, look_for in (
+        (BEFORE, "(d)", grid),
+        (AFTER, "(e)", f"{grid}: by the paper it is weaker here than in (d)"),
+    ):
         if name in result.second:
             second = result.second[name]
             found[f"{name}_layer2"] = feature_maps(
@@ -161,7 +165,7 @@ def figures(result: Result) -> dict[str, Figure]:
                 searched(result.images),
                 title=f"{letter} Layer 2 of {SAID[name]}",
                 net=f"the net with {SAID[name]}",
-                look_for="a fine grid of four pixels",
+                look_for=look_for,
                 beside=False,
             )
     if len(result.second) == len(SAID) and all(name in result.first for name in SAID):

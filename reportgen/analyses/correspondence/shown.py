@@ -128,9 +128,9 @@ def _table1(result: Result) -> Table:
         printed.append(tuple(row))
     names = [f"layer {layer.number}" for layer in layers]
     images, few, draws = len(result.names), len(result.shown), layers[0].on_object.different.shape[1]
-    columns = ["masked", *names, *(f"{few} shown, {name}" for name in names)]
-    columns += [f"within classes, {name}" for name in names] if result.within is not None else []
-    columns += [f"paper, {name}" for name in names] if beside else []
+    columns = ["masked", *names, *(f"the {few} shown: {name}" for name in names)]
+    columns += [f"of one class: {name}" for name in names] if result.within is not None else []
+    columns += [f"paper: {name}" for name in names] if beside else []
     [claimed, *others] = _whose_pairs(result)
     lowest = min(rows(result.part_names)[:-1], key=lambda line: _mean(line, layers[0], result))
     return Table(

@@ -94,8 +94,8 @@ def typical(
         own = np.flatnonzero(labels[images] == kind)
         chosen.append(images[own[apart[own].argmin()]])
     rule = (
-        f"the {len(images):,} test images of the sample, which the net gets right, of different classes drawn by the seed: in "
-        "each class the image whose largest drop is nearest to the sample's median"
+        f"the sample's {len(images):,} test images, all of which the net gets right: the seed draws the classes, and of each "
+        "the image is taken whose largest drop is nearest to the sample's median"
     )
     return np.array(chosen), rule
 

@@ -28,9 +28,10 @@ from reportgen.figures.draw.style import (
 
 LOOKS = {"holds": (BLUE, 0.8), "contradicted": (VERMILLION, 0.8), "undecided": (SOFT, 0.2)}  # colour, height in a row
 # Points: a claim's row, the margins above, below and left of all panels.
-ROW, TOP, FOOT, NAMES = 10.0, 26.0, 30.0, 128.0
+ROW, TOP, FOOT, NAMES = 10.0, 26.0, 30.0, 140.0
 ACCURACY, SECONDS, GAP = 105.0, 60.0, 12.0  # points: heights of the panels, and what lies between them
-COLUMNS, PANEL = 3, 104.0  # of the claims' numbers
+# Of the claims' numbers: panels in a row; points: a panel's height, and in it, for name and unit, for ticks below and on the left.
+COLUMNS, PANEL, WORDS, TICKS, NUMBERS = 3, 114.0, 30.0, 22.0, 38.0
 MARKED = 30  # most commits that are all marked
 FEW = 7  # commits that are named below the axis
 
@@ -106,19 +107,22 @@ def compose_claims(timeline: Timeline) -> Figure:
     """A small panel for the number of each claim."""
     count = max(len(timeline.numbers), 1)
     rows = -(-count // COLUMNS)
-    canvas = new_figure(WIDTH, rows * PANEL)
-    grid = canvas.subplots(rows, COLUMNS, squeeze=False).ravel()
-    for axes in grid[len(timeline.numbers) :]:
-        axes.set_axis_off()
-    for axes, track in zip(grid, timeline.numbers, strict=False):
+    high, wide = rows * PANEL, WIDTH / COLUMNS
+    canvas = new_figure(WIDTH, high)
+    for place, track in enumerate(timeline.numbers):
+        row, column = divmod(place, COLUMNS)
+        left, top = column * wide, high - row * PANEL
+        tall = PANEL - WORDS - TICKS
+        axes = canvas.add_axes(
+            ((left + NUMBERS) / WIDTH, (top - WORDS - tall) / high, (wide - NUMBERS - 22) / WIDTH, tall / high)
+        )
         axes.set_xlim(-0.5, len(timeline.labels) - 0.5)
         _track(axes, track)
         _events(axes, timeline)
-        axes.set_title(shorten(track.name, 34), fontsize=SMALL)
-        axes.set_ylabel(shorten(track.unit, 22), fontsize=SMALL)
         axes.tick_params(labelsize=SMALL)
         _name(axes, timeline.labels, 2)
-    canvas.tight_layout(pad=0.4, w_pad=1.0, h_pad=0.8)
+        canvas.text(left / WIDTH, (top - 2) / high, shorten(track.name, 34), fontsize=SMALL, color=INK, va="top")
+        canvas.text(left / WIDTH, (top - 13) / high, shorten(track.unit, 34), fontsize=SMALL, color=SOFT, va="top")
     return canvas
 
 

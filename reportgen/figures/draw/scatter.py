@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reportgen.figures import kinds
-from reportgen.figures.draw.style import BLUE, INK, SMALL, SOFT, WIDTH, house_style, new_figure, save_svg, shorten
+from reportgen.figures.draw.style import BLUE, INK, SOFT, WIDTH, house_style, new_figure, save_svg, shorten
 
-SIDE = {1: 205, 2: 205, 3: 178}  # points: height of a panel with its labels, by how many stand in a row
+SIDE = {1: 217, 2: 217, 3: 190}  # points: height of a panel with its labels, by how many stand in a row
 ROOM = 0.06  # share of the range of values left free beyond the outermost points
 
 
@@ -48,8 +48,7 @@ def _panel(axes: Axes, panel: kinds.Points) -> None:
     for draw in (axes.axhline, axes.axvline):
         draw(0, color=SOFT, linewidth=0.6)
     axes.scatter(panel.x, panel.y, s=13, color=BLUE, alpha=0.55, linewidths=0)
-    axes.set(xlim=(low, high), ylim=(low, high), xlabel=panel.x_label, ylabel=panel.y_label, aspect="equal")
-    axes.grid(visible=True, axis="both")
     above = int((panel.y > panel.x).sum())
-    words = f"{above} of {len(panel.x)} above the line"
-    axes.text(0.98, 0.03, words, transform=axes.transAxes, ha="right", fontsize=SMALL, color=SOFT)
+    words = f"{panel.x_label}\n{above} of {len(panel.x)} above the line"  # below the panel: inside, points and lines run through it
+    axes.set(xlim=(low, high), ylim=(low, high), xlabel=words, ylabel=panel.y_label, aspect="equal")
+    axes.grid(visible=True, axis="both")

@@ -266,7 +266,7 @@ def test_errors_among_five_are_said_of_many_classes_alone() -> None:
     assert ablation.top5(scores[:, :12], np.array([4, 5])) is None
     found = replace(result((0.2, 0.2, 0.2, 0.2)), top5=dict.fromkeys(DEPTH, 0.05))
     table = ablation.figures(found)["table3_krizhevsky"]
-    assert table.columns[1:5] == ("epochs", "training", "error", "error, top 5")
+    assert table.columns[1:5] == ("epochs", "training error", "error", "error, top 5")
     assert rows_of(table)["as is"][:4] == ("12", "10.0", "20.0", "5.0")
 
 

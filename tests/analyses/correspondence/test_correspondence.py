@@ -417,10 +417,10 @@ def test_a_net_without_layer_7_is_not_judged_but_shown() -> None:
 def test_parts_that_the_paper_has_not_stand_without_its_numbers() -> None:
     wheel = replace(animals(4), part_names=("hub", "outer_rim", "valve"))
     table = correspondence.figures(result_of(Planted(sees(*RED_ONLY)), wheel))["table1"]
-    assert table.columns == ("masked", "layer 5", "layer 7", "4 shown, layer 5", "4 shown, layer 7")
+    assert table.columns == ("masked", "layer 5", "layer 7", "the 4 shown: layer 5", "the 4 shown: layer 7")
     assert [row[0] for row in table.rows] == ["hub", "outer rim", "valve", "random, on the object", "random, anywhere"]
     own = correspondence.figures(result_of(Planted(sees(*RED_ONLY)), animals(4)))["table1"]
-    assert own.columns[-2:] == ("paper, layer 5", "paper, layer 7")
+    assert own.columns[-2:] == ("paper: layer 5", "paper: layer 7")
     assert own.rows[2][-2:] == ("0.079\u00a0±\u00a00.017", "0.069\u00a0±\u00a00.011")
     assert own.rows[3][-2:] == ("0.107\u00a0±\u00a00.017", "0.073\u00a0±\u00a00.014")
     assert own.rows[4][-2:] == ("–", "–")

@@ -57,7 +57,7 @@ def test_every_map_has_both_strips_and_its_images_by_name(page: str) -> None:
 def test_the_prose_has_the_results_numbers(page: str) -> None:
     said = text(page)
     assert "T is, in epochs, " in said
-    assert "and 5 for one that gets there at the end alone" in said
+    assert "5 for one that settles only at the end" in said
     assert "For layer 4 it cannot be measured" in said
     assert "(CKA above 0.999)" in said
     assert (

@@ -142,7 +142,7 @@ def test_an_image_that_the_user_named_and_the_net_gets_wrong(page: Page) -> None
     kept = example(guess=1, guesses=np.full((4, 4), 2), clean_activation=0.0)
     text = page(examples={"example1": kept}, chosen=0)
     assert "chosen by <code>IMAGES=</code>" in text
-    assert "takes it for cat &amp; co" in text
+    assert "which the net takes for cat &amp; co, and" in text
     assert "stays the right one" in text
 
 
