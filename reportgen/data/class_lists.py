@@ -1,11 +1,11 @@
-"""The names of a net's classes, as people and tools list them (``CLASSES=``): text, tables, JSON, YAML."""
+"""The names of a net's classes, as people and tools list them (``CLASSES=``): text, tables, JSON."""
 
 import ast
 import csv
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ def read_classes(path: Path, said_by: str) -> tuple[ClassName, ...]:
     columns of any name, one of them of numbers. JSON: a list of names, an object of ``"index": "name"``,
     ``"index": ["wnid", "name"]`` or ``"name": index`` (torchvision's ``class_to_idx``), also below one of `KEYS`, as
     ``id2label`` (transformers' ``config.json``), ``names`` (ultralytics') or ``categories`` (COCO's, in the order of their
-    numbers). YAML: what stands below ``names``. Raises UserError, beginning with `said_by`.
+    numbers). Raises UserError, beginning with `said_by`.
     """
     with foreign.reading(said_by, "a text file", HOW):
         text = foreign.text(path, MOST_BYTES)
@@ -116,32 +116,7 @@ def _from_python(text: str) -> Pairs:
 
 
 def _from_yaml(text: str) -> Pairs:
-    """What stands below ``names:``, in one line or in lines of its own, as ultralytics' ``data.yaml`` has it."""
-    lines = [line.partition(" #")[0].rstrip() for line in text.splitlines() if not line.lstrip().startswith("#")]
-    start = next((number for number, line in enumerate(lines) if re.match(r"names\s*:", line)), None)
-    if start is None:
-        raise ValueError("no 'names:' in it")
-    inline = lines[start].partition(":")[2].strip()
-    below = [line for line in lines[start + 1 :] if line]
-    if not inline:
-        entries = list(_indented(below))
-    else:
-        while below and not inline.endswith(("]", "}")):  # a list over several lines
-            inline = f"{inline} {below.pop(0).strip()}"
-        entries = [entry.strip() for entry in inline.strip("[]{}").split(",") if entry.strip()]
-    if all(re.match(r"\d+\s*:", entry) for entry in entries):
-        return [
-            (int(number), _of_words(name.strip())) for number, _, name in (entry.partition(":") for entry in entries)
-        ]
-    return [(index, _of_words(entry)) for index, entry in enumerate(entries)]
-
-
-def _indented(lines: Sequence[str]) -> Iterator[str]:
-    """The entries of a block, until the next key: after hyphens, or deeper than the key above."""
-    for line in lines:
-        if not line.startswith((" ", "-")):
-            return
-        yield line.strip().removeprefix("- ")
+    raise ValueError("YAML is not read: copy the names into a text file")
 
 
 def _from_lines(text: str) -> Pairs:

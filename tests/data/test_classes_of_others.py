@@ -108,16 +108,17 @@ def test_an_archive_that_was_unpacked_into_a_folder_is_told(tmp_path: Path) -> N
         ("a.txt", "{0: 'cat',\n 1: 'dog'}\n"),  # as the list of ImageNet's classes that is copied most
         ("a.txt", "['cat', 'dog']"),
         ("a.txt", "cat, dog\n"),
-        ("a.yaml", "path: x  # of the images\nnames:\n  0: cat\n  1: dog\nnc: 2\n"),  # ultralytics'
-        ("a.yml", "nc: 2\nnames: ['cat', \"dog\"]\n"),
-        ("a.yaml", "names: [cat,\n  dog]\nnc: 2\n"),
-        ("a.yaml", "names:\n- cat\n- 'dog'\ntrain: images\n"),
-        ("a.yaml", "names: {1: dog, 0: cat}\n"),
     ],
 )
 def test_lists_that_tools_write_are_read(name: str, text: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(text, encoding="utf-8")
     assert [entry.name for entry in read_classes(tmp_path / name, "CLASSES=a")] == ["cat", "dog"]
+
+
+def test_yaml_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    (tmp_path / "data.yaml").write_text("names: [cat, dog]\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"YAML is not read: copy the names into a text file"):
+        read_classes(tmp_path / "data.yaml", "CLASSES=data.yaml")
 
 
 def test_what_is_no_name_is_shown_as_it_was_written(tmp_path: Path) -> None:
