@@ -306,7 +306,7 @@ def _caption(result: Result, example: Example, number: int) -> str:
     edge = " The line is the object's edge." if example.outline.any() else ""
     projected = (
         f"That map's strongest activation, projected to pixels: in this image (boxed), and in the {others}; grey is zero, "
-        "each at full contrast"
+        f"each at full contrast{' (a unit has one picture for all images)' if result.alike else ''}"
         if not result.refusal
         else f"Left empty: {result.refusal}"
     )
@@ -321,12 +321,12 @@ def _caption(result: Result, example: Example, number: int) -> str:
         f"{example.split.capitalize()} image {example.name}, chosen among {result.rule}. A grey square of {result.size} px "
         f"slides over it in steps of {result.stride} px; the maps show at each pixel the result with the square "
         f"centred there, and the pale image where no square is centred.{edge} (a) The square where it costs the true class "
-        f"most. (b) Activity of map {example.map} of layer {result.layer}, which holds this image's largest activation, "
+        f"most. (b) Activity of map {example.map} of layer {result.layer}, which holds this image's largest activation: "
         f"the sum of its values above zero, {AS_SHARE if example.clean_activation > 0 else NO_SHARE}. "
         f"(c) {projected}. (d) Probability of the true class. {_last_panel(result, example)} "
         "In (b) and (d) the colours span the range of the values, but at least a tenth of the largest, so "
         "read the numbers beside the bar; its arrow marks the clean image. Look whether (d) is dark on the object and "
-        "nowhere else, and whether (b) is dark where the boxed projection shows structure."
+        f"nowhere else{', and whether (b) is dark where the boxed projection shows structure' if not result.alike else ''}."
     )
 
 

@@ -153,10 +153,12 @@ def genuineness(inputs: Inputs, sweep: Sweep, size: int, rng: np.random.Generato
     """Cover what each image's projection shows, then as much of its receptive field that it leaves empty, then what
     another map's projection shows.
 
-    Left out are images to which no map of the layer responds, and those with no room for two squares; None if all are.
+    Left out are images to which no map of the layer responds, and those with no room for two squares; None if all are, and
+    where no image has a projection of its own.
     """
     data, found = inputs.data.test, []
-    if inputs.no_projection(square.watched(inputs).number):
+    way = inputs.way(square.watched(inputs).number)
+    if way.refusal or way.alike:
         return None
     field = field_of(inputs, square.watched(inputs).number)
     units = square.strongest_units(inputs, data, sweep.images)

@@ -231,7 +231,8 @@ def _belief(deepest: dict[str, Any]) -> dict[str, Any]:
         "own": own,  # with the trained net's projection, after the unit's own layer is randomised
         "all": everything,  # the same, after all layers are randomised
         "other": other,  # between two units of the trained net
-        "of_the_unit": own < other - CLEARLY,
+        "of_the_unit": own < other - CLEARLY and other < 1 - CLEARLY,
+        "of_all_units": other >= 1 - CLEARLY,  # any two units have nearly the same picture
         "of_its_place": abs(own - other) <= CLEARLY,  # much the same whatever unit stands there
         "of_the_net": everything < REMAINS,
     }

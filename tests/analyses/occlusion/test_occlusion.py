@@ -312,6 +312,8 @@ def test_pictures_that_are_the_same_for_every_image_are_not_judged() -> None:
     assert claim.why == (
         "a unit of layer 1 has one picture for all images: nothing below it depends on the image, as max pools do"
     )
+    assert result.genuineness is None
+    assert "where the boxed projection shows structure" not in occlusion.figures(result)["example1"].caption
     assert not run(inputs(pooling_net(), red_dots()[0], None), replace(STEP_1, size=3 * 14, stride=28)).alike
 
 
