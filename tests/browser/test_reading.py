@@ -11,6 +11,9 @@ from pages import WIDTHS, Open, read_through
 from playwright.sync_api import Browser, Page, expect
 from runs import Run
 
+from reportgen.base.artifacts import read_json, write_json
+from reportgen.page import compare
+
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_nothing_jumps_while_the_pictures_arrive_and_nothing_is_wider_than_the_screen(
@@ -106,3 +109,27 @@ def test_every_link_leads_somewhere(page: Page) -> None:
     lost = """[...document.querySelectorAll('a[href^="#"]')].map(a => a.hash.slice(1))
         .filter(name => !document.getElementById(name))"""
     assert page.evaluate(lost) == []
+
+
+def test_what_changed_in_the_verdicts_is_read_on_a_telephone(opened: Open, smoke: Run, tmp_path: Path) -> None:
+    older = read_json(smoke.report / "metrics.json")
+    claim = next(claim for claim in older["claims"] if claim["id"] == "grouping")
+    claim["verdict"] = "contradicted" if claim["verdict"] != "contradicted" else "holds"
+    older["model"]["weights_digest"] = "other"
+    for part in claim["parts"]:
+        part |= {"estimate": -0.9, "low": -0.99, "high": -0.8, "uncut": [-0.99, -0.8], "outcome": "contradicted"}
+    shutil.copytree(smoke.report, tmp_path / "older")
+    write_json(tmp_path / "older" / "metrics.json", older)
+    shutil.copytree(smoke.report, tmp_path / "newer")
+    compare.write(tmp_path / "older", tmp_path / "newer", None)
+    page = opened(tmp_path / "newer" / "compare.html", width=360)
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    cells = page.locator(".claims.changed td, .claims.changed th[scope=row]")
+    assert cells.count() >= 4
+    for cell in cells.all():
+        expect(cell).to_be_visible()
+        box = cell.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 360
+        assert box["width"] > 200  # one below the other: side by side, a sentence had a tenth of this
