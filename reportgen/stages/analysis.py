@@ -65,7 +65,7 @@ def judged(
     name, module, whose = analysis.name, analysis.module, "the net"
     compares = any(read.split("/")[0] == FAMILY for read in analysis.reads)
     if compares and (own := module.weakest(result)):
-        net, whose = own, "the weakest of the nets that are compared"
+        net, whose = own, "the weakest of the compared nets"
     skill = claims.competence(net["correct"], net["labelled_images"], net["chance"])
     verdicts = claims.gated(module.judge(result, np.random.default_rng([seed, *name.encode(), 1])), skill, whose)
     if loaded and compares:
