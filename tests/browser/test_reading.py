@@ -123,6 +123,7 @@ def test_what_changed_in_the_verdicts_is_read_on_a_telephone(opened: Open, smoke
     shutil.copytree(smoke.report, tmp_path / "newer")
     compare.write(tmp_path / "older", tmp_path / "newer", None)
     page = opened(tmp_path / "newer" / "compare.html", width=360)
+    page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
     assert page.evaluate("document.documentElement.scrollWidth") == 360
     cells = page.locator(".claims.changed td, .claims.changed th[scope=row]")
     assert cells.count() >= 4
