@@ -379,7 +379,9 @@ def _once(rows: Iterable[Row], said_by: str, several: bool) -> tuple[Row, ...]:
     found: dict[str, Row] = {}
     for row in rows:
         other = found.setdefault(row.file, row)
-        found[row.file] = joined(other, row, said_by, several, row.file)
+        again = other is not row and (row.labels, row.unclear, row.split) == (other.labels, other.unclear, other.split)
+        if not again:
+            found[row.file] = joined(other, row, said_by, several, row.file)
     return tuple(found.values())
 
 
