@@ -7,10 +7,11 @@ from contextlib import contextmanager
 import pytest
 import torch
 from captum.attr import NeuronDeconvolution
-from oracles import deconvnet_by_autograd, strongest_by_sorting
+from frozen_oracle import frozen_projections
+from oracles import covered_one_by_one, deconvnet_by_autograd, forward_with_hooks, strongest_by_sorting
 from torch import Tensor, nn
 
-from reportgen.probe import Activation, Strongest, activations, incremental, project, trace, windows
+from reportgen.probe import Activation, Strongest, activations, incremental, occlude, project, trace, windows
 
 
 def random_image(*shape: int, seed: int = 1, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -109,3 +110,24 @@ def assert_equals_sorting(found: Strongest, outputs: Tensor, k: int) -> None:
         assert rows[: len(best)] == best
         assert all(rest == (-torch.inf, -1, -1, -1) for rest in rows[len(best) :])
     assert found.values.shape == (len(expected), k)
+
+
+def assert_projected_as_frozen(net: nn.Module, image: Tensor) -> None:
+    """Every third unit of the net's module ``relu`` is projected as the oracle that holds all factors fast says."""
+    graph = trace(net, image[None])
+    chosen = units(activations(graph, image[None], ["relu"])["relu"][0])[::3]
+    assert chosen
+    found = project(graph, image, [Activation("relu", *unit) for unit in chosen])
+    for one, expected in zip(found, frozen_projections(net, "relu", image, chosen), strict=True):
+        assert one is not None
+        assert_close(one.full(), expected, 1e-9)
+
+
+def assert_covered_as_one_by_one(net: nn.Module, image: Tensor) -> None:
+    """Squares change the net's output and its module ``relu`` as covering the image one place after another does."""
+    graph, fill = trace(net, image[None]), torch.tensor([0.3, -0.2, 0.1], dtype=torch.float64)
+    found = occlude(graph, image, 7, 9, fill, [graph.output, "relu"])
+    places = torch.cartesian_prod(found.tops, found.lefts).tolist()
+    expected = covered_one_by_one(forward_with_hooks(net, ["", "relu"]), image, 7, places, fill)
+    for layer, module in ((graph.output, ""), ("relu", "relu")):
+        assert_close(found.covered[layer].flatten(0, 1), expected[module], 1e-9)

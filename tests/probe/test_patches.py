@@ -8,14 +8,14 @@ from collections.abc import Callable
 import pytest
 import torch
 import torch.nn.functional as F
-from agreement import assert_close, random_image, units
+from agreement import assert_close, assert_covered_as_one_by_one, assert_projected_as_frozen, random_image, units
 from frozen_oracle import frozen_projections
-from oracles import covered_one_by_one, forward_with_hooks
+from oracles import forward_with_hooks
 from probe_nets import initialised
 from torch import Tensor, nn
 
 from reportgen.nets.layers import convolutions, paper_layers
-from reportgen.probe import Activation, activations, occlude, project, trace
+from reportgen.probe import Activation, activations, project, trace
 from reportgen.probe.places import Places, layout_of
 from reportgen.probe.ways import way_down
 
@@ -180,26 +180,12 @@ def test_what_is_laid_back_has_rows_and_columns_again(name: str) -> None:
     found = activations(graph, IMAGE[None], ["second", "relu"])
     for layer in ("second", "relu"):
         assert_close(found[layer], expected[layer], 1e-12)
-    chosen = units(found["relu"][0])[::3]
-    assert chosen
-    for one, slow in zip(
-        project(graph, IMAGE, [Activation("relu", *unit) for unit in chosen]),
-        frozen_projections(net, "relu", IMAGE, chosen),
-        strict=True,
-    ):
-        assert one is not None
-        assert_close(one.full(), slow, 1e-9)
+    assert_projected_as_frozen(net, IMAGE)
 
 
 @pytest.mark.parametrize("name", LAID)
 def test_squares_cover_it_as_one_by_one(name: str) -> None:
-    net, fill = laying(name), torch.tensor([0.3, -0.2, 0.1], dtype=torch.float64)
-    graph = trace(net, IMAGE[None])
-    found = occlude(graph, IMAGE, 7, 9, fill, [graph.output, "relu"])
-    places = torch.cartesian_prod(found.tops, found.lefts).tolist()
-    expected = covered_one_by_one(forward_with_hooks(net, ["", "relu"]), IMAGE, 7, places, fill)
-    for layer, module in ((graph.output, ""), ("relu", "relu")):
-        assert_close(found.covered[layer].flatten(0, 1), expected[module], 1e-9)
+    assert_covered_as_one_by_one(laying(name), IMAGE)
 
 
 # --- Exactly where each value stands --------------------------------------------------------------------------------------------

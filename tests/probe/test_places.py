@@ -5,13 +5,12 @@ from collections.abc import Callable
 import pytest
 import torch
 import torch.nn.functional as F
-from agreement import assert_close, random_image, units
-from frozen_oracle import frozen_projections
-from oracles import covered_one_by_one, forward_with_hooks
+from agreement import assert_close, assert_covered_as_one_by_one, assert_projected_as_frozen, random_image
+from oracles import forward_with_hooks
 from probe_nets import initialised
 from torch import Tensor, nn
 
-from reportgen.probe import Activation, activations, occlude, project, trace
+from reportgen.probe import activations, trace
 from reportgen.probe.ways import way_down
 
 IMAGE = random_image(3, 20, 16, dtype=torch.float64)
@@ -107,25 +106,13 @@ def test_maps_rows_and_columns_are_known(name: str) -> None:
 @pytest.mark.parametrize("name", MOVED)
 def test_projections_equal_freezing_the_factors(name: str) -> None:
     net = around(name)
-    graph = trace(net, IMAGE[None])
-    assert way_down(graph, "relu").by == "record"
-    chosen = units(activations(graph, IMAGE[None], ["relu"])["relu"][0])[::3]
-    assert chosen
-    found = project(graph, IMAGE, [Activation("relu", *unit) for unit in chosen])
-    for one, expected in zip(found, frozen_projections(net, "relu", IMAGE, chosen), strict=True):
-        assert one is not None
-        assert_close(one.full(), expected, 1e-9)
+    assert way_down(trace(net, IMAGE[None]), "relu").by == "record"
+    assert_projected_as_frozen(net, IMAGE)
 
 
 @pytest.mark.parametrize("name", MOVED)
 def test_occlusion_equals_covering_one_by_one(name: str) -> None:
-    net, fill = around(name), torch.tensor([0.3, -0.2, 0.1], dtype=torch.float64)
-    graph = trace(net, IMAGE[None])
-    found = occlude(graph, IMAGE, 7, 9, fill, [graph.output, "relu"])
-    places = torch.cartesian_prod(found.tops, found.lefts).tolist()
-    expected = covered_one_by_one(forward_with_hooks(net, ["", "relu"]), IMAGE, 7, places, fill)
-    for layer, module in ((graph.output, ""), ("relu", "relu")):
-        assert_close(found.covered[layer].flatten(0, 1), expected[module], 1e-9)
+    assert_covered_as_one_by_one(around(name), IMAGE)
 
 
 def test_the_weights_of_attention_are_no_plane() -> None:
