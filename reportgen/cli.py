@@ -251,7 +251,10 @@ def figures(words: tuple[str, ...]) -> None:
     switches = read_switches(words)
     wanted, pipeline = goals(switches), open_pipeline(switches)
     with pipeline.alone():
-        check_before(pipeline, wanted) if switches.get("LAYER") else begin(pipeline, goals=wanted)
+        if switches.get("LAYER"):  # whether the net has it is said before images are read
+            check_before(pipeline, wanted)
+        else:
+            begin(pipeline, goals=wanted)
         for path in make_figures(pipeline, switches):
             echo(path)
 

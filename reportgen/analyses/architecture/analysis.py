@@ -6,10 +6,7 @@ from typing import Any
 import numpy as np
 
 from reportgen.analyses.architecture import Settings
-from reportgen.analyses.architecture.first_layers import (
-    first_layer,
-    second_layer,
-)
+from reportgen.analyses.architecture.first_layers import first_layer, second_layer
 from reportgen.analyses.architecture.result import AFTER, BEFORE, CLIPPED, SAID, UNCLIPPED, Result, weakest
 from reportgen.analyses.architecture.shown import figures, numbers
 from reportgen.analyses.architecture.verdict import judge

@@ -8,13 +8,7 @@ from jaxtyping import Float
 
 from reportgen.analyses.architecture import filters as measured
 from reportgen.analyses.architecture import spectra
-from reportgen.analyses.architecture.first_layers import (
-    ALIASES,
-    SECOND,
-    FirstLayer,
-    SecondLayer,
-    ring_edges,
-)
+from reportgen.analyses.architecture.first_layers import ALIASES, SECOND, FirstLayer, SecondLayer, ring_edges
 from reportgen.analyses.architecture.result import (
     AFTER,
     BEFORE,
@@ -28,11 +22,7 @@ from reportgen.analyses.architecture.result import (
     layers_of,
     likeness_of,
 )
-from reportgen.claims import (
-    Part,
-    difference_part,
-    mean_part,
-)
+from reportgen.claims import Part, difference_part, mean_part
 from reportgen.figures.kinds import Figure, ImageGrid, LineChart, Panel, Series, Table
 from reportgen.look.sight import Sight
 from reportgen.look.statistics import mean_or_none

@@ -7,9 +7,7 @@ import numpy as np
 import scipy  # scipy.stats loads on first use
 
 from reportgen.analyses.architecture import filters as measured
-from reportgen.analyses.architecture.first_layers import (
-    FirstLayer,
-)
+from reportgen.analyses.architecture.first_layers import FirstLayer
 from reportgen.analyses.architecture.result import (
     AFTER,
     BEFORE,

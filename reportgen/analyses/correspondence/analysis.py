@@ -11,12 +11,7 @@ from reportgen.analyses.correspondence import Settings
 from reportgen.analyses.correspondence.part_masks import Chosen, Masks, choose
 from reportgen.analyses.correspondence.result import SCORED, SORTS, Layer, Result, Scores, pairing_of
 from reportgen.analyses.correspondence.shown import figures, numbers
-from reportgen.analyses.correspondence.sign_patterns import (
-    SMALLEST_GROUP,
-    Pairing,
-    compare,
-    signs_of_change,
-)
+from reportgen.analyses.correspondence.sign_patterns import SMALLEST_GROUP, Pairing, compare, signs_of_change
 from reportgen.analyses.correspondence.verdict import judge
 from reportgen.base.progress import track
 from reportgen.base.size import Size

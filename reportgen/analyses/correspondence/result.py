@@ -8,10 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int, Int32, UInt8
 
 from reportgen.analyses.correspondence.part_masks import Masks, in_words
-from reportgen.analyses.correspondence.sign_patterns import (
-    Pairing,
-    can_differ,
-)
+from reportgen.analyses.correspondence.sign_patterns import Pairing, can_differ
 
 SCORED = (5, 7)  # the paper's layers
 SORTS = ("part", "on_object", "anywhere")  # of masks, as `Masks` and `Layer` name them

@@ -6,9 +6,7 @@ import numpy as np
 
 from reportgen.analyses.correspondence.part_masks import in_words
 from reportgen.analyses.correspondence.result import SCORED, Layer, Result, Row, rows
-from reportgen.analyses.correspondence.sign_patterns import (
-    SMALLEST_GROUP,
-)
+from reportgen.analyses.correspondence.sign_patterns import SMALLEST_GROUP
 from reportgen.analyses.correspondence.verdict import jackknifed
 from reportgen.claims.paper import CORRESPONDENCE
 from reportgen.figures.kinds import BarChart, Figure, ImageGrid, Table

@@ -7,9 +7,7 @@ from jaxtyping import Float
 
 from reportgen.analyses.correspondence.part_masks import in_words
 from reportgen.analyses.correspondence.result import SCORED, Layer, Result
-from reportgen.analyses.correspondence.sign_patterns import (
-    Pairing,
-)
+from reportgen.analyses.correspondence.sign_patterns import Pairing
 from reportgen.claims import OF_DIFFERENCE, OF_GAPS, Part, Unit, Verdict, jackknife_part, not_tested
 
 SCORE = Unit("in the paper’s score")  # as table 1 prints it

@@ -10,10 +10,7 @@ from reportgen.analyses.invariance.one_pixel import answers_that_change
 from reportgen.analyses.invariance.preflight import check_symmetric
 from reportgen.analyses.invariance.result import Result
 from reportgen.analyses.invariance.shown import figures, numbers
-from reportgen.analyses.invariance.transformations import (
-    picture_views,
-    plan_views,
-)
+from reportgen.analyses.invariance.transformations import picture_views, plan_views
 from reportgen.analyses.invariance.verdict import judge
 from reportgen.base.size import Size
 from reportgen.data.dataset import Split

@@ -7,11 +7,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 
 from reportgen.analyses.invariance.curves import Curves
 from reportgen.analyses.invariance.distances import FIRST
-from reportgen.analyses.invariance.transformations import (
-    SMALL_SCALE,
-    SMALL_TURN,
-    small_shift,
-)
+from reportgen.analyses.invariance.transformations import SMALL_SCALE, SMALL_TURN, small_shift
 from reportgen.base.size import Size
 
 CONTROLS = {"_resampled": "resampling only", "_filled": "fill only"}  # what a curve's name ends with: what it is called

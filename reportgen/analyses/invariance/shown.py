@@ -9,9 +9,7 @@ from jaxtyping import Bool
 from reportgen.analyses.invariance.curves import mean_band, mean_of_pairs, relative
 from reportgen.analyses.invariance.one_pixel import DIRECTIONS
 from reportgen.analyses.invariance.result import CONTROLS, Result, share_left, small_transformations
-from reportgen.analyses.invariance.transformations import (
-    small_shift,
-)
+from reportgen.analyses.invariance.transformations import small_shift
 from reportgen.analyses.invariance.verdict import LINES, lines
 from reportgen.figures.kinds import Figure, ImageGrid, LineChart, Moved, Panel, Series, Table
 from reportgen.look.statistics import mean_or_none
