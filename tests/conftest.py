@@ -1,6 +1,7 @@
 """Shapes in signatures are checked while the tests run; one tiny run serves all tests that only read it."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,12 +9,13 @@ import pytest
 
 for library in ("OMP", "OPENBLAS"):  # the tests run side by side, and so small are their nets that threads only wait
     os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each of some hundred processes compiles the package anew
+sys.dont_write_bytecode = False
 
-from jaxtyping import install_import_hook  # noqa: E402 (numpy and torch ask for the number of threads once)
+from runs import REAL_DATA, Run, once, slow_ones, whole  # noqa: E402 (numpy and torch ask for the number of threads once)
+from shapes import check  # noqa: E402
 
-install_import_hook("reportgen", "shapes.checked")
-
-from runs import REAL_DATA, Run, once, slow_ones, whole  # noqa: E402 (the hook comes before anything of ours is imported)
+check("reportgen")  # before anything of ours is imported
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
