@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable
+from functools import cache
 from importlib import metadata
 from importlib.util import find_spec
 
@@ -13,6 +14,7 @@ DISTRIBUTIONS = {
 }  # import name -> distribution name, where they differ
 
 
+@cache  # every stage asks, and each answer is read from a file
 def version(library: str) -> str:
     """The installed version of the library with this import name."""
     if library == "reportgen":

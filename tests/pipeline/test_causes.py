@@ -151,3 +151,11 @@ def test_every_file_that_computes_is_read_by_a_stage(opened: Pipeline) -> None:
             continue  # it says what lies in its folder, and nothing else
         if path.split("/")[0] in ("probe", "scenes", "claims", "figures", "data", "nets", "look", "analyses"):
             assert due_after(opened, path) or due_after(other, path) or path.endswith(NOT_OF_A_STAGE), path
+
+
+def test_no_import_is_missed_in_reading_statements_alone() -> None:
+    for path in sorted((source_files.ROOT / "reportgen").rglob("*.py")):
+        tree = ast.parse(path.read_text())
+        all_of_them = {one.lineno for one in ast.walk(tree) if isinstance(one, ast.Import | ast.ImportFrom)}
+        found = source_files._statements(tree)
+        assert {one.lineno for one in found if isinstance(one, ast.Import | ast.ImportFrom)} == all_of_them, path
