@@ -9,7 +9,7 @@ import jaxtyping
 from beartype import BeartypeConf, beartype
 
 _types = beartype(conf=BeartypeConf(is_pep484_tower=True))  # an int will do where a float is asked for
-_shapes = functools.partial(jaxtyping.jaxtyped, typechecker=None)  # one letter means one size in a call
+_jaxtyped = jaxtyping.jaxtyped  # lets one letter mean one size in a call
 
 
 def check(package: str) -> None:
@@ -39,8 +39,12 @@ def _checked(what: Any = None, *, typechecker: object = None) -> Any:
 def _when_called(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.cache
     def checks() -> Callable[..., Any]:
+        if inspect.isgeneratorfunction(function):  # it runs when the call is over: what it is given is checked before that
+            return _jaxtyped(function, typechecker=_types)
         typed = _types(function)
-        return _shapes(typed) if any(map(_is_shape, inspect.get_annotations(function).values())) else typed
+        if any(map(_is_shape, inspect.get_annotations(function).values())):
+            return _jaxtyped(typed, typechecker=None)
+        return typed
 
     @functools.wraps(function)
     def checked(*values: object, **named: object) -> object:
