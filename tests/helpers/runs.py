@@ -91,9 +91,10 @@ def slow_ones() -> bool:
     return os.environ.get("REPORTGEN_SLOW", "") not in ("", "0")
 
 
-def whole(profile: str, home: Path, *switches: str) -> Run:
-    """The whole pipeline in a profile."""
-    done = reportgen("run", f"PROFILE={profile}", *switches, cwd=home)
+def whole(profile: str, home: Path, *switches: str, pdf: bool = True) -> Run:
+    """The whole pipeline in a profile; `pdf=False` as in `here`."""
+    command = ("-m", "reportgen") if pdf else ("-c", "from reportgen import cli; cli.GOALS = ('page',); cli.main()")
+    done = python(*command, "run", f"PROFILE={profile}", *switches, cwd=home)
     assert done.returncode == 0, done.stderr
     return Run.at(home)
 

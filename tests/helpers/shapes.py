@@ -39,7 +39,9 @@ def _checked(what: Any = None, *, typechecker: object = None) -> Any:
 def _when_called(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.cache
     def checks() -> Callable[..., Any]:
-        if inspect.isgeneratorfunction(function):  # it runs when the call is over: what it is given is checked before that
+        if inspect.isgeneratorfunction(
+            function
+        ):  # it runs when the call is over: what it is given is checked before that
             return _jaxtyped(function, typechecker=_types)
         typed = _types(function)
         if any(map(_is_shape, inspect.get_annotations(function).values())):
