@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 from PIL import Image, ImageOps
+from runs import examples
 
 from reportgen.data import decoding
 from reportgen.data.decoding import Unreadable, read_image
@@ -96,7 +97,7 @@ def test_an_orientation_that_is_none_leaves_the_picture_as_it_is(
     assert np.abs(shown(jpeg(tmp_path / "a.jpg", exif(entry))) - shown(jpeg(tmp_path / "b.jpg", b""))).max() == 0
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(some.integers(0, 2**32), some.integers(1, 8))
 def test_no_damage_of_exif_ends_in_anything_but_a_picture(seed: int, bytes_: int) -> None:
     chance = random.Random(seed)
@@ -111,7 +112,7 @@ def test_no_damage_of_exif_ends_in_anything_but_a_picture(seed: int, bytes_: int
     assert pixels.shape == (48, 48, 3)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(some.sampled_from(["PNG", "JPEG", "GIF", "TIFF", "WEBP", "BMP", "PPM", "TGA"]), some.integers(0, 2**32))
 def test_no_damage_of_a_file_ends_in_anything_but_a_picture_or_a_reason(kind: str, seed: int) -> None:
     chance = random.Random(seed)

@@ -91,6 +91,11 @@ def slow_ones() -> bool:
     return os.environ.get("REPORTGEN_SLOW", "") not in ("", "0")
 
 
+def examples(count: int) -> int:
+    """How many random cases are tried: a third of them, unless the tests that take long are asked for."""
+    return count if slow_ones() else -(-count // 3)
+
+
 def whole(profile: str, home: Path, *switches: str, pdf: bool = True) -> Run:
     """The whole pipeline in a profile; `pdf=False` as in `here`."""
     command = ("-m", "reportgen") if pdf else ("-c", "from reportgen import cli; cli.GOALS = ('page',); cli.main()")

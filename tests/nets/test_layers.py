@@ -8,6 +8,7 @@ import torch.nn.functional as F
 import torchvision
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from runs import examples
 from small_nets import TINY
 from torch import nn
 
@@ -134,7 +135,7 @@ def test_the_layers_are_the_last_of_each_resolution(candidates: tuple[int, ...],
     assert chosen_by_resolution(resolutions, 5) == list(chosen)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=9))
 def test_no_resolution_has_three_layers_while_another_has_none(candidates: list[int]) -> None:
     resolutions = [(99 - stage, 1) for stage, many in enumerate(candidates) for _ in range(many)]

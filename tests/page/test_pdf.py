@@ -282,10 +282,9 @@ def letters(text: str) -> str:
 
 
 def test_a_heading_of_a_layer_stands_on_the_page_of_its_maps(reader: PdfReader):
+    lines = [words_of(page).splitlines() for page in reader.pages]
     for number in range(1, 6):
-        at = [
-            place for place, page in enumerate(reader.pages[2:], 2) if f"Layer {number}" in words_of(page).splitlines()
-        ]
+        at = [place for place, found in enumerate(lines) if place >= 2 and f"Layer {number}" in found]
         assert at
         assert any(words.startswith("map ") for words, _, _ in texts(reader.pages[at[0]])), number
 

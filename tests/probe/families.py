@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 import torch
 import torch.nn.functional as F
 import torchvision.models
@@ -207,6 +208,8 @@ FAMILIES = {
         lambda: initialised(EveryRelu()), 45, 37, ("strided", "dilated", "sparse", "flat", "last", "head"), captum=False
     ),
 }  # fmt: skip
+LONG = ("inception_v3", "googlenet", "squeezenet1_1", "vgg11")  # their operations stand in quicker families, too
+NAMES = [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in FAMILIES]
 
 
 # --- Nets with operations that came after the deconvnet ------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from agreement import (
     random_image,
     units,
 )
-from families import FAMILIES, LATER, Family
+from families import FAMILIES, LATER, NAMES, Family
 from frozen_oracle import frozen_projections
 from oracles import covered_one_by_one, forward_with_hooks
 from probe_nets import relus
@@ -30,7 +30,7 @@ SQUARE, STRIDE = 9, 31  # pixels; the last square along each axis is flush with 
 # --- Projections ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", NAMES)
 def test_projections_equal_a_full_backward_pass(name: str) -> None:
     family = FAMILIES[name]
     net = family.make().double()
@@ -39,7 +39,7 @@ def test_projections_equal_a_full_backward_pass(name: str) -> None:
     assert assert_equals_backward(net, image, layers, 1e-9, every=3) > len(family.modules)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", NAMES)
 def test_projections_equal_captums_where_its_rules_are_the_papers(name: str) -> None:
     family = FAMILIES[name]
     net = family.make().double()
@@ -74,7 +74,7 @@ def assert_covers_as_one_by_one(family: Family, shares: tuple[float, ...]) -> st
     return runs[0].whole
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", NAMES)
 def test_occlusion_equals_covering_one_by_one(name: str) -> None:
     assert assert_covers_as_one_by_one(FAMILIES[name], shares=(1.0, 0.5)) == ""
 
@@ -82,7 +82,7 @@ def test_occlusion_equals_covering_one_by_one(name: str) -> None:
 # --- The strongest activations --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_strongest_nine_equal_sorting_everything(name: str) -> None:
     family = FAMILIES[name]
     net, images = family.make(), random_image(11, 3, family.rows, family.columns)

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import covered_one_by_one, forward_with_hooks, occlusion_by_covering
 from probe_nets import Plan, initialised, paper_net, plans
+from runs import examples
 from torch import Tensor, nn
 
 from reportgen.probe import ProbeError, activations, occlude, occlude_at, trace
@@ -110,7 +111,7 @@ def assert_equals_covering(
             assert (ours - theirs).abs().max() <= relative * max(float(theirs.abs().max()), 1e-9)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(
     plan=plans(), size=st.integers(1, 9), stride=st.integers(2, 7),
     share=st.sampled_from([0.0, 0.5, 1.0]), batch=st.integers(1, 20), few=st.integers(1, 9),

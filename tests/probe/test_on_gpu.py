@@ -8,7 +8,7 @@ import pytest
 import torch
 from agreement import in_batches, random_image
 from captum.attr import NeuronDeconvolution
-from families import FAMILIES
+from families import FAMILIES, NAMES
 from pretended_gpu import Seen, pretended_gpu
 from small_nets import TINY
 from torch import Tensor
@@ -17,12 +17,8 @@ from reportgen.nets.zfnet import ZFNet, initialise
 from reportgen.probe import Activation, activations, occlude, project, strongest, trace
 from reportgen.settings.recipes import ZEILER_FERGUS
 
-LONG = ("inception_v3", "googlenet", "squeezenet1_1", "vgg11")  # their operations stand in quicker families, too
 
-
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in FAMILIES]
-)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_family_of_nets(name: str) -> None:
     family = FAMILIES[name]
     images = random_image(5, 3, family.rows, family.columns)

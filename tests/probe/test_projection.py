@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import deconvnet_by_autograd, deconvnet_by_hand
 from probe_nets import Plan, initialised, paper_net, plans, relus
+from runs import examples
 from torch import Tensor, nn
 
 from reportgen.probe import Activation, NotFinite, ProbeError, Unsupported, activations, project, trace, unpool
@@ -71,7 +72,7 @@ def test_equals_the_full_backward_pass_sharply_on_a_narrow_net(side: int) -> Non
     assert assert_equals_backward(net, image, ["0", "1", "4", "5", "9", "11", "13", "17", "20", "22"], 1e-12) > 30
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(plan=plans())
 def test_equals_the_full_backward_pass_on_random_nets(plan: Plan) -> None:
     net, image = plan.net(), plan.image()
@@ -334,7 +335,7 @@ def test_only_a_max_pool_has_switches() -> None:
         unpool(nn.Sequential(nn.ReLU()), IMAGE, "0")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(kernel=st.integers(1, 3), stride=st.integers(1, 3), ceil_mode=st.booleans(), seed=st.integers(0, 99))
 def test_unpooled_maps_equal_those_of_the_backward_pass(kernel: int, stride: int, ceil_mode: bool, seed: int) -> None:
     maps = torch.randn(2, 7, 8, generator=torch.Generator().manual_seed(seed)).requires_grad_()

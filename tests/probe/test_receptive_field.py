@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from oracles import box_by_perturbation
 from probe_nets import Plan, RandomNet, paper_net, plans, relus
+from runs import examples
 from torch import Tensor, nn
 
 from reportgen.probe import Unsupported, activations, receptive_field, trace
@@ -47,7 +48,7 @@ def assert_boxes(net: nn.Module, image: Tensor, name: str, places: list[tuple[in
         assert clipped[3] >= touched[3]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(plan=plans())
 def test_equals_touching_pixels_on_random_nets(plan: Plan) -> None:
     # ReLU6 would stop at 6 what the touch raises; contrast normalisation lowers it with the others.

@@ -8,6 +8,7 @@ from agreement import assert_equals_sorting, in_batches
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from probe_nets import Plan, paper_net, plans, relus
+from runs import examples
 from torch import Tensor, nn
 
 from reportgen.probe import NotFinite, ProbeError, Unsupported, activations, strongest, trace
@@ -29,7 +30,7 @@ class Quantised(nn.Module):
         return (self.linear(x.mean((2, 3))) * self.levels).round().relu()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(
     images=st.integers(1, 23),
     batch=st.integers(1, 9),
@@ -53,7 +54,7 @@ def test_equals_sorting_everything(
         assert_equals_sorting(found[layer], outputs, k)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(plan=plans(), images=st.integers(1, 12), batch=st.integers(1, 5))
 def test_equals_sorting_everything_on_random_nets(plan: Plan, images: int, batch: int) -> None:
     net, pixels = plan.net().float(), plan.image(images).float()

@@ -45,7 +45,7 @@ SMALL: dict[str, tuple[str, int, dict[str, Any]]] = {  # family -> a net, the si
     "gcvit": ("gcvit_xxtiny", 64, {"img_size": 64}),
     "coatnet": ("coatnet_nano_rw_224", 64, {"img_size": 64}),
 }
-QUICK = ("resnet", "convnextv2", "tf_efficientnet", "ghostnet", "seresnet", "vit", "swin")  # the others are slow
+QUICK = ("resnet", "convnextv2", "seresnet", "vit", "swin")  # the others are slow
 FAMILIES = [family if family in QUICK else pytest.param(family, marks=pytest.mark.slow) for family in SMALL]
 ONE_RESOLUTION = ("vit", "deit", "mixer")
 

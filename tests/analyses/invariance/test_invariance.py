@@ -628,6 +628,7 @@ def photographs(real_data: Path, count: int) -> Inputs:
     return Inputs.of(net, preprocessing, data, batch=32)
 
 
+@pytest.mark.slow
 @pytest.mark.real
 def test_photographs_give_the_papers_curves(real_data: Path) -> None:
     """The very shifts of the paper, at its size: 60 px of 224, of which 16 are known of the picture."""

@@ -11,6 +11,7 @@ from frozen_oracle import frozen_projections
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from probe_nets import initialised
+from runs import examples
 from torch import Tensor, nn
 
 from reportgen.probe import trace
@@ -253,7 +254,7 @@ def chained(names: Sequence[str]) -> nn.Module:
     return net
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(
     names=st.lists(st.sampled_from(sorted(SIX)), min_size=1, max_size=5),
     seed=st.integers(0, 999),
