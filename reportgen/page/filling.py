@@ -1,8 +1,9 @@
 """Filling the pages of the PDF: a figure that no longer fits on a page lets the words after it go first.
 
 WeasyPrint sets what it is given in order, and a figure cannot break: a large one leaves the end of a page white. As in LaTeX,
-such a figure moves down. One of rows, or a table, breaks between them only where nothing else fills the page. The report is laid
-out once to learn how tall everything is; `arranged` then decides by these heights alone, and the report is laid out again.
+such a figure moves down. One of rows, or a table, breaks between them only where nothing else fills the page; two figures side
+by side are parted there, and stand one below the other. The report is laid out once to learn how tall everything is; `arranged`
+then decides by these heights alone, and the report is laid out again.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +19,7 @@ SPACE = 11.0  # CSS pixels between two blocks, where it cannot be measured
 CHAPTER = 34.0  # CSS pixels above a section: print.css's 9 mm
 FEW = {"Table": (4, 3), "ImageGrid": (1, 2)}  # first rows, a table's head among them, and last ones that stay together
 APART = "rows-apart"  # the class of figures that break between their rows
+BESIDE = "beside"  # the class of figures side by side
 
 Boxes = Mapping[str, tuple[float, float, float, float]]  # of one page: id -> left, top, right, bottom in CSS pixels
 
@@ -32,11 +34,17 @@ class Block:
     above: float = 0.0  # of its height, what is left out at the top of a page
     series: str = ""  # of a figure: those of one series, figures or tables, keep their order
     rows: tuple[float, ...] = ()  # heights of the parts between which it may break, the captions with the first or last
+    parted: tuple[float, ...] = ()  # of figures side by side: their heights, one below the other
 
     @property
     def whole(self) -> "Block":
         """The same, unbroken."""
         return replace(self, least=self.height, rows=())
+
+    @property
+    def apart(self) -> "Block":
+        """Figures side by side, one below the other."""
+        return replace(self, height=sum(self.parted), least=self.parted[0], rows=self.parted, parted=())
 
 
 class Arranged(NamedTuple):
@@ -45,6 +53,7 @@ class Arranged(NamedTuple):
     order: list[int]  # their places
     together: set[int]  # those that must not be parted from the next one
     whole: set[int]  # figures that could break and do not
+    parted: set[int]  # those side by side that stand one below the other instead
     filled: float  # how far the last page is filled, CSS pixels
 
 
@@ -53,12 +62,14 @@ def arranged(blocks: Sequence[Block], page: float, filled: float = 0.0) -> Arran
 
     Only figures move, only down, never past another but a table that has a heading of its own; a heading stays with its figure
     if that stands within two paragraphs, unless the page would be left too empty. A figure that could break stays whole, unless
-    it is higher than a page, the page before it would be left too empty, or its heading would stay behind.
+    it is higher than a page, the page before it would be left too empty, or its heading would stay behind. Two side by side are
+    parted only where the page would be left too empty.
     """
     blocks = list(blocks)
     order: list[int] = []
     together: set[int] = set()
     whole: set[int] = set()
+    parted: set[int] = set()
     place = 0
     while place < len(blocks):
         end = _unit(blocks, place)
@@ -66,6 +77,13 @@ def arranged(blocks: Sequence[Block], page: float, filled: float = 0.0) -> Arran
         if blocks[unit[-1]].rows and _goes_whole(blocks, unit, filled, page):
             whole.add(unit[-1])
             blocks[unit[-1]] = blocks[unit[-1]].whole
+        if (
+            blocks[unit[-1]].parted
+            and not _goes_whole(blocks, unit, filled, page)
+            and _fits_apart(blocks, unit, filled, page)
+        ):
+            parted.add(unit[-1])
+            blocks[unit[-1]] = blocks[unit[-1]].apart
         place = end
         if _fits(blocks, unit, filled, page) or filled >= LEAST_FILLED * page or blocks[unit[-1]].kind != "figure":
             if not _fits(blocks, unit, filled, page):
@@ -78,7 +96,7 @@ def arranged(blocks: Sequence[Block], page: float, filled: float = 0.0) -> Arran
         for one in unit:
             filled = _after(blocks[one], filled, page)
         order += unit
-    return Arranged(order, together, whole, filled)
+    return Arranged(order, together, whole, parted, filled)
 
 
 def _moved_down(
@@ -143,6 +161,13 @@ def _fits(blocks: Sequence[Block], unit: Sequence[int], filled: float, page: flo
     return filled + sum(blocks[one].height for one in before) + blocks[last].least <= page
 
 
+def _fits_apart(blocks: Sequence[Block], unit: Sequence[int], filled: float, page: float) -> bool:
+    """Whether of figures that do not fit here side by side the first does."""
+    apart = [*blocks]
+    apart[unit[-1]] = blocks[unit[-1]].apart
+    return not _fits(blocks, unit, filled, page) and _fits(apart, unit, filled, page)
+
+
 def _after(block: Block, filled: float, page: float) -> float:
     """How far the page is filled on which a block ends that begins `filled` down a page, or on the next if it does not fit."""
     if filled + block.least > page:
@@ -175,9 +200,9 @@ class Galley:
         filled = next((boxes[first][1] - top for boxes in pages if first in boxes), 0.0)
         moved = False
         for section, elements in self.sections:
-            order, together, whole, filled = arranged(_measured(elements, pages), height - SLACK, filled)
-            moved = moved or bool(together) or bool(whole) or order != sorted(order)
-            for places, name in ((together, "with-next"), (whole, "whole")):
+            order, together, whole, parted, filled = arranged(_measured(elements, pages), height - SLACK, filled)
+            moved = moved or bool(together | whole | parted) or order != sorted(order)
+            for places, name in ((together, "with-next"), (whole, "whole"), (parted, "parted")):
                 for place in places:
                     elements[place].set("class", f"{elements[place].get('class', '')} {name}".strip())
             section[:] = [elements[place] for place in order]
@@ -199,7 +224,8 @@ def _measured(elements: Sequence[Element], pages: Sequence[Boxes]) -> list[Block
         kind = _kind(element)
         series = ("table" if "Table" in _classes(element) else kind) if kind == "figure" else ""
         if len(rows) < 2:
-            found.append(Block(kind, height + above, above + _least(element, height), above, series))
+            beside = _beside(element, pages, above)
+            found.append(Block(kind, height + above, above + _least(element, height), above, series, parted=beside))
             continue
         rows = (above + rows[0], *rows[1:])
         found.append(Block(kind, sum(rows), rows[0], above, series, rows))
@@ -209,7 +235,16 @@ def _measured(elements: Sequence[Element], pages: Sequence[Boxes]) -> list[Block
 def _kind(element: Element) -> str:
     if element.tag in ("h2", "h3", "h4"):
         return "heading"
-    return "figure" if element.tag == "figure" or "beside" in _classes(element) else "words"
+    return "figure" if element.tag == "figure" or BESIDE in _classes(element) else "words"
+
+
+def _beside(element: Element, pages: Sequence[Boxes], above: float) -> tuple[float, ...]:
+    """How high figures side by side are, one below the other, each with what stands above it; empty for anything else."""
+    if BESIDE not in _classes(element):
+        return ()
+    boxes = [boxes[str(one.get("id"))] for one in element for boxes in pages if one.get("id") in boxes]
+    heights = [bottom - top for _, top, _, bottom in boxes]
+    return () if len(heights) < 2 else (above + heights[0], *(SPACE + height for height in heights[1:]))
 
 
 def _least(element: Element, height: float) -> float:

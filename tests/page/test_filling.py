@@ -25,12 +25,12 @@ def in_rows(*heights: float) -> Block:
 
 def test_what_fits_stays_in_order():
     blocks = [HEADING, words(20), figure(30), words(20)]
-    assert arranged(blocks, 100) == ([0, 1, 2, 3], {0, 1}, set(), 75)
+    assert arranged(blocks, 100) == ([0, 1, 2, 3], {0, 1}, set(), set(), 75)
 
 
 def test_a_figure_that_does_not_fit_lets_the_words_after_it_go_first():
     blocks = [words(50), figure(60), words(30), words(30), words(10)]
-    order, _, _, filled = arranged(blocks, 100)
+    order, _, _, _, filled = arranged(blocks, 100)
     assert order == [0, 2, 3, 1, 4]
     assert filled == 50 + 30 + 30 - 100 + 60 + 10
 
@@ -39,28 +39,44 @@ def test_a_page_that_is_nearly_full_ends_before_the_figure():
     assert arranged([words(85), figure(60), words(30)], 100)[0] == [0, 1, 2]
 
 
+def test_two_side_by_side_are_parted_only_where_nothing_else_fills_the_page():
+    pair = Block("figure", 50, 50, parted=(45, 45))
+    assert arranged([words(40), pair], 100) == ([0, 1], set(), set(), set(), 90)  # it fits
+    assert arranged([words(80), pair], 100) == ([0, 1], set(), set(), set(), 50)  # the page is full enough
+    assert arranged([words(55), pair, words(40)], 100) == ([0, 2, 1], set(), set(), set(), 50)  # words go before it
+    assert arranged([words(55), pair, figure(90)], 100) == ([0, 1, 2], set(), set(), {1}, 90)
+    assert arranged([words(65), pair, figure(90)], 100).parted == set()  # not even the first fits
+    assert arranged([words(50), HEADING, pair, figure(90)], 100).parted == {2}
+
+
 def test_no_figure_passes_another():
     blocks = [words(50), figure(60), figure(60), words(60)]
     assert arranged(blocks, 100)[0] == [0, 3, 1, 2]
 
 
 def test_a_figure_that_breaks_between_its_rows_begins_where_its_first_row_fits():
-    assert arranged([words(50), in_rows(*[20] * 7, 10), words(30)], 100) == ([0, 1, 2], set(), set(), 10 + 30)
+    assert arranged([words(50), in_rows(*[20] * 7, 10), words(30)], 100) == ([0, 1, 2], set(), set(), set(), 10 + 30)
 
 
 def test_one_that_fits_on_a_page_stays_whole_where_words_or_nearly_nothing_fill_the_page_before():
     rows = in_rows(*[20] * 4)
-    assert arranged([words(80), rows], 100) == ([0, 1], set(), {1}, 80)
-    assert arranged([words(50), rows, words(30)], 100) == ([0, 2, 1], set(), {1}, 80)
-    assert arranged([words(50), rows, figure(90)], 100) == ([0, 1, 2], set(), set(), 90)  # half a page would be white
-    assert arranged([words(10), rows], 100) == ([0, 1], set(), set(), 90)  # it fits
+    assert arranged([words(80), rows], 100) == ([0, 1], set(), {1}, set(), 80)
+    assert arranged([words(50), rows, words(30)], 100) == ([0, 2, 1], set(), {1}, set(), 80)
+    assert arranged([words(50), rows, figure(90)], 100) == (
+        [0, 1, 2],
+        set(),
+        set(),
+        set(),
+        90,
+    )  # half a page would be white
+    assert arranged([words(10), rows], 100) == ([0, 1], set(), set(), set(), 90)  # it fits
     both = [words(80), HEADING, words(5), rows]
-    assert arranged(both, 100) == ([0, 1, 2, 3], {1, 2}, {3}, 90)
+    assert arranged(both, 100) == ([0, 1, 2, 3], {1, 2}, {3}, set(), 90)
 
 
 def test_a_heading_whose_figure_breaks_begins_with_its_first_row_and_never_stays_behind():
     blocks = [words(65), HEADING, words(5), in_rows(12, 30, 30), HEADING, words(10), figure(90)]
-    order, together, whole, _ = arranged(blocks, 100)
+    order, together, whole, _, _ = arranged(blocks, 100)
     assert order == sorted(order)
     assert {1, 2} <= together
     assert not whole
@@ -97,7 +113,7 @@ def test_the_space_above_is_left_out_at_the_top_of_a_page():
 
 def test_a_heading_stays_with_the_figure_that_follows_its_words():
     blocks = [words(75), HEADING, words(10), figure(50), words(10)]
-    order, together, _, _ = arranged(blocks, 100)
+    order, together, _, _, _ = arranged(blocks, 100)
     assert order == sorted(order)
     assert {1, 2} <= together  # so WeasyPrint moves all three to the next page
 
@@ -129,3 +145,15 @@ def test_the_tree_is_put_into_that_order_by_where_its_blocks_lay(kind: str):
     second = {names[1]: (0.0, 10.0, 50.0, 260.0), names[2]: (0.0, 261.0, 50.0, 360.0)}
     assert galley.arrange([first, second], 10.0, 400.0)
     assert [one.get("id") for one in section] == [names[0], names[2], names[1]]
+
+
+def test_figures_side_by_side_are_measured_each_and_said_to_be_parted():
+    pair = "<div class='beside'><figure id='b' class='figure'/><figure id='c' class='figure'/></div>"
+    root = fromstring(f"<body><section><p id='a'/>{pair}<figure id='d' class='figure'/></section></body>")
+    galley = Galley(root, ())
+    [section] = root
+    first = {"a": (0.0, 10.0, 50.0, 210.0)}
+    second = {section[1].get("id"): (0.0, 10.0, 50.0, 230.0)}
+    second |= {"b": (0.0, 10.0, 25.0, 150.0), "c": (25.0, 10.0, 50.0, 230.0), "d": (0.0, 231.0, 50.0, 400.0)}
+    assert galley.arrange([first, second], 10.0, 400.0)
+    assert section[1].get("class") == "beside parted"
