@@ -1,7 +1,6 @@
 """The sides of a picture: one number where it is square, rows x columns where it is not."""
 
 import re
-from collections.abc import Sequence
 from typing import NamedTuple
 
 WRITTEN = re.compile(r"\s*(\d+)\s*[x×]\s*(\d+)\s*")
@@ -14,8 +13,8 @@ class Size(NamedTuple):
     columns: int
 
     @classmethod
-    def of(cls, said: "int | str | Sequence[int] | Size") -> "Size":
-        """The size that a number (the side of a square), ``64x128`` (rows x columns) or a pair stands for; raises ValueError."""
+    def of(cls, said: object) -> "Size":
+        """The size that a number (the side of a square), ``64x128`` (rows x columns) or a pair stands for; else raises ValueError."""
         if isinstance(said, str):
             found = WRITTEN.fullmatch(said)
             if not found and not said.strip().isdecimal():

@@ -43,8 +43,12 @@ def _when_called(function: Callable[..., Any]) -> Callable[..., Any]:
             function
         ):  # it runs when the call is over: what it is given is checked before that
             return _jaxtyped(function, typechecker=_types)
+        try:
+            annotations = inspect.get_annotations(function, eval_str=True)
+        except NameError:  # of what is imported for types alone
+            return function
         typed = _types(function)
-        if any(map(_is_shape, inspect.get_annotations(function).values())):
+        if any(map(_is_shape, annotations.values())):
             return _jaxtyped(typed, typechecker=None)
         return typed
 
@@ -56,8 +60,6 @@ def _when_called(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _is_shape(annotation: object) -> bool:
-    if isinstance(annotation, str):  # the name of what is imported for types alone
-        return True
     if inspect.isclass(annotation) and issubclass(annotation, jaxtyping.AbstractArray):
         return True
     return any(map(_is_shape, get_args(annotation)))
