@@ -100,6 +100,7 @@ def test_scripts_show_them_as_they_are(opened: Open, hostile: Path) -> None:
     assert not page.evaluate("[...document.scripts].some((script) => script.text.includes('alert') && !script.type)")
 
 
+@pytest.mark.slow
 def test_the_pdf_shows_them_and_runs_nothing(hostile: Path, tmp_path: Path) -> None:
     pdf.write(hostile.parent / "build", tmp_path, read_json(hostile / "metrics.json")["run"])
     reader = PdfReader(tmp_path / "report.pdf")

@@ -21,7 +21,7 @@ from reportgen.pipeline.run import Pipeline
 from reportgen.pipeline.work import Stage
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(9, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [2, pytest.param(9, marks=pytest.mark.slow)])
 def test_killed_runs_end_in_the_bytes_of_an_undisturbed_one(kills: int, tiny: Run, tmp_path: Path) -> None:
     rng = np.random.default_rng()
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "SOURCE_DATE_EPOCH": "0"}
