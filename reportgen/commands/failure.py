@@ -41,7 +41,10 @@ def said(error: BaseException, switches: Mapping[str, str]) -> str | None:
             "this machine has too little memory free: leave JOBS= out, or use smaller settings (PROFILE=, DATA_SIZE=)"
         )
     if isinstance(error, BrokenProcessPool):
-        return "a process of JOBS= was ended from outside, perhaps for want of memory: use fewer: the same command continues"
+        return (
+            "one of this run's processes was ended from outside, perhaps for want of memory: use fewer JOBS= or smaller settings "
+            "(PROFILE=, DATA_SIZE=): the same command continues"
+        )
     return None
 
 

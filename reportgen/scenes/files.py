@@ -1,6 +1,7 @@
 """Writing many pictures, drawn by several processes."""
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
@@ -22,7 +23,10 @@ _CHUNK = 8  # pictures handed to a process at a time
 
 @contextmanager
 def results_of(draw: Callable[[Job], Result], jobs: Sequence[Job], workers: int) -> Iterator[Iterator[Result]]:
-    """`draw` of each job, in order, with `workers` processes; they are spawned, since the caller may hold torch's threads."""
+    """`draw` of each job, in order, with `workers` processes; they are spawned, since the caller may hold torch's threads.
+
+    Raises BrokenProcessPool where one of them is ended from outside. (A `multiprocessing.Pool` would wait for it for ever.)
+    """
     if workers <= 1:
         threads = cv2.getNumThreads()
         cv2.setNumThreads(1)
@@ -31,8 +35,11 @@ def results_of(draw: Callable[[Job], Result], jobs: Sequence[Job], workers: int)
         finally:
             cv2.setNumThreads(threads)
         return
-    with get_context("spawn").Pool(workers, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
-        yield pool.imap(draw, jobs, chunksize=_CHUNK)
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), cv2.setNumThreads, (1,))
+    try:
+        yield pool.map(draw, jobs, chunksize=_CHUNK)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def write_picture(path: Path, picture: ndarray) -> None:
