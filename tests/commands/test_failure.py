@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 from collections import namedtuple
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,12 @@ def test_the_full_disk_is_named_where_the_system_does_not(monkeypatch: pytest.Mo
 def test_a_file_of_ours_that_is_missing_is_a_fault_and_no_mistake_of_the_user() -> None:
     assert failure.said(refused(errno.ENOENT, "out/build/net/net.safetensors"), SWITCHES) is None
     assert failure.said(KeyError("x"), SWITCHES) is None
+
+
+def test_a_process_that_was_ended_from_outside_is_no_fault_of_ours() -> None:
+    line = str(failure.said(BrokenProcessPool("terminated abruptly"), SWITCHES))
+    assert line.startswith("one of this run's processes was ended from outside")
+    assert line.endswith("the same command continues")
 
 
 def test_names_steer_no_terminal() -> None:
