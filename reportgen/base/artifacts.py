@@ -8,7 +8,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,37 @@ def allocated(place: Path, shape: tuple[int, ...], kind: type = np.uint8) -> np.
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(place)) from None
     return found
+
+
+@contextmanager
+def growing(place: Path, shape: tuple[int, ...], kind: type = np.uint8) -> Iterator[Callable[[np.ndarray], None]]:
+    """Write an array of items of this shape whose number is not known before: yields what adds one. None stays in memory.
+
+    The file is the one that ``np.save`` would write of all of them. Raises OSError where there is too little space.
+    """
+    count = 0
+    dtype = np.dtype(kind)
+
+    def head() -> None:  # of one length for any number of items: numpy leaves room for its digits
+        np.lib.format.write_array_header_1_0(
+            file, {"descr": dtype.str, "fortran_order": False, "shape": (count, *shape)}
+        )
+
+    def add(item: np.ndarray) -> None:
+        nonlocal count
+        assert item.shape == shape
+        assert item.dtype == dtype
+        file.write(np.ascontiguousarray(item).data)
+        count += 1
+
+    try:
+        with place.open("wb") as file:
+            head()
+            yield add
+            file.seek(0)
+            head()
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, error.filename or str(place)) from None
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
