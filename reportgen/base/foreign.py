@@ -39,13 +39,18 @@ _MARKS = {  # those of UTF-32 first: they begin as UTF-16's do
 FARTHEST = 1e100  # of a number from zero: squares and products of such numbers are still finite
 
 
-def _near(number: float) -> float:
-    if abs(number) > FARTHEST:
-        raise ValueError(f"a number beyond {FARTHEST:g}")
-    return number
+def within(farthest: float) -> AfterValidator:
+    """A bound of a number's distance from zero; pydantic's own would print all of its noughts."""
+
+    def near(number: float) -> float:
+        if abs(number) > farthest:
+            raise ValueError(f"a number beyond {farthest:g}")
+        return number
+
+    return AfterValidator(near)
 
 
-Finite = Annotated[float, Field(allow_inf_nan=False), AfterValidator(_near)]
+Finite = Annotated[float, Field(allow_inf_nan=False), within(FARTHEST)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, lt=1 << 53)]
 

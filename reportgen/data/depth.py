@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from reportgen.base.foreign import FARTHEST
 from reportgen.data.image_files import ARRAYS, MOST_PIXELS
 from reportgen.data.upright import turned
 
@@ -197,10 +198,11 @@ def opacity(alpha: Num[np.ndarray, "row column"], white: float) -> UInt8[np.ndar
 
 
 def extent(values: Num[np.ndarray, "..."], declared: tuple[float, float] | None = None) -> Extent:
-    """What an array holds, as far as it is finite."""
+    """What an array holds, as far as its values are numbers that can be subtracted."""
     kind: Kind = "floating" if np.issubdtype(values.dtype, np.floating) else "whole"
     if kind == "floating":
-        values = values[np.isfinite(values)]
+        far = np.float64(FARTHEST)  # as a number of Python's it would be infinite beside those of 32 bits
+        values = values[(values >= -far) & (values <= far)]
     if not values.size:
         return Extent(kind, 0, 0, declared)
     return Extent(kind, float(values.min()), float(values.max()), declared)
@@ -214,7 +216,7 @@ def declared(image: Image.Image) -> tuple[float, float] | None:
         for number in numbers:
             value = tags.get(number)
             value = value[0] if isinstance(value, tuple) and value else value
-            if isinstance(value, (int, float)):
+            if isinstance(value, (int, float)) and abs(value) <= FARTHEST:
                 return float(value)
         return None
 
@@ -257,10 +259,11 @@ def usual_ranges(found: Iterable[Extent]) -> list[tuple[float, float]]:
 
 
 def eight_bits(values: Num[np.ndarray, "..."], black: float, white: float) -> UInt8[np.ndarray, "..."]:
-    """The values as 0 (black) to 255 (white), rounded; what is not finite is black."""
+    """The values as 0 (black) to 255 (white), rounded; what is no number is black."""
     found = np.empty(values.shape, np.uint8)
     for start in range(0, len(values), ROWS):  # as numbers of 64 bits a large image would take gigabytes
-        share = (values[start : start + ROWS].astype(np.float64) - black) / (white - black)
+        with np.errstate(over="ignore"):  # what is beyond all numbers is white or black
+            share = (values[start : start + ROWS].astype(np.float64) - black) / (white - black)
         finite = np.nan_to_num(share, nan=0.0, posinf=1.0, neginf=0.0)
         found[start : start + ROWS] = (finite.clip(0, 1) * 255).round()
     return found
