@@ -28,6 +28,7 @@ MOST_TEXT = 64 << 20  # bytes of a list of names or a table
 MOST_DOCUMENT = 64 << 20  # bytes of a JSON document, where nothing else is said
 MOST_SAID = 100  # characters of what others wrote, in a message
 
+POINTER = b"version https://git-lfs"  # how what Git LFS leaves in place of a file begins
 _MARKS = {  # those of UTF-32 first: they begin as UTF-16's do
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
@@ -123,6 +124,12 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         if not stat.S_ISREG(os.fstat(number).st_mode):
             raise Wrong("no ordinary file")
         yield file
+
+
+def head(path: Path, length: int) -> bytes:
+    """The first bytes of an ordinary file, of a shorter one all; raises as `opened`."""
+    with opened(path) as file:
+        return file.read(length)
 
 
 def marked(path: Path, most: int) -> bytes:

@@ -248,5 +248,5 @@ def test_the_axis_that_is_as_long_as_there_are_channels_holds_them(
     shape: tuple[int, int, int], channels: int, rows: int, tmp_path: Path
 ) -> None:
     np.save(tmp_path / "a.npy", np.zeros(shape, np.uint8))
-    read = read_array(tmp_path / "a.npy", channels)
+    read, _ = read_array(tmp_path / "a.npy", channels)
     assert (read.shape[0], read.shape[2]) == (rows, channels or 5)
