@@ -26,6 +26,7 @@ Document = TypeVar("Document")
 
 MOST_TEXT = 64 << 20  # bytes of a list of names or a table
 MOST_DOCUMENT = 64 << 20  # bytes of a JSON document, where nothing else is said
+MOST_VALUES = 1_000_000  # in a JSON document, where nothing else is said: two bytes can become an object of sixty
 MOST_SAID = 100  # characters of what others wrote, in a message
 
 POINTER = b"version https://git-lfs"  # how what Git LFS leaves in place of a file begins
@@ -95,7 +96,7 @@ def short(text: str, most: int = MOST_SAID) -> str:
 
 def _first(error: ValidationError) -> str:
     """The first thing that is wrong with a document, and where: ``annotations.3.bbox: Input should be a valid list``."""
-    found = error.errors(include_url=False)[0]
+    found = error.errors(include_url=False, include_context=False, include_input=False)[0]
     where = ".".join(short(str(part), 40) for part in found["loc"])
     if found["type"] == "missing":
         return f"'{where}' is missing"
@@ -156,8 +157,10 @@ def document(path: Path, kind: type[Document] | Any, most: int = MOST_DOCUMENT) 
     return parsed(marked(path, most), kind)
 
 
-def parsed(written: bytes, kind: type[Document] | Any) -> Document:
-    """`document` of bytes that were read."""
+def parsed(written: bytes, kind: type[Document] | Any, values: int = MOST_VALUES) -> Document:
+    """`document` of bytes that were read, of at most so many `values`."""
+    if sum(map(written.count, (b"{", b"[", b","))) > values:
+        raise Wrong(f"more than {values:,} values")
     return _adapter(cast(Hashable, kind)).validate_json(written.removeprefix(codecs.BOM_UTF8))
 
 

@@ -57,6 +57,8 @@ def read_classes(path: Path, said_by: str) -> ClassList:
     with foreign.reading(said_by, "a text file", HOW):
         text = foreign.text(path, MOST_BYTES)
     with foreign.reading(said_by, "a list of classes", HOW):
+        if sum(map(text.count, "{[,\n")) > foreign.MOST_VALUES:
+            raise ValueError(f"more than {foreign.MOST_VALUES:,} values")
         kind = path.suffix.lower()
         # A list of pairs, not a dictionary: in one, an index that is given twice would count once.
         pairs = READERS.get(kind, _from_text)(text)

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,8 @@ from reportgen.data.image_files import endings
 Entries = Sequence[tuple[int, Mapping[str, Any]]]
 FILE, LABEL = "file", "label"  # the columns of a document that names none
 LIST = ".txt"
+MOST_RECORDS = 3_000_000  # each takes some hundred bytes of memory, however few are written
+MOST_CELLS = 20_000_000
 LONGEST = 4_000  # characters of a file's name with its folders
 WHOLE = re.compile("-?[0-9]+")
 
@@ -27,6 +30,10 @@ def read_entries(text: str, ending: str, known: Callable[[str], bool]) -> Entrie
 
     `known`: whether a name is one of a column.
     """
+    if max(map(text.count, "\n{[")) > MOST_RECORDS:
+        raise ValueError(f"more than {MOST_RECORDS:,} lines or entries")
+    if max(map(text.count, ",;\t")) > MOST_CELLS:
+        raise ValueError(f"more than {MOST_CELLS:,} cells")
     if ending == ".jsonl":
         lines = [(number, json.loads(line)) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
         return list(_objects(lines))
@@ -54,7 +61,7 @@ def _rows(text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
         raise ValueError(
             f"its first line names a file, {foreign.short(file)!r}, and no columns: write file,label above it"
         )
-    if twice := next((name for name in names if names.count(name) > 1), None):
+    if twice := next((name for name, count in Counter(names).items() if count > 1), None):
         raise ValueError(f"two of its columns are called {foreign.short(twice)!r}")
     for row in reader:
         if None in row or None in row.values():

@@ -213,10 +213,10 @@ def _named(entries: Entries, columns: Sequence[str], several: bool) -> tuple[dic
     rest = [key for key in entries[0][1] if key not in named.values() and not _is_index(key, cells[key])]
     if len(rest) == 1:
         return {**named, "label": rest[0]}, [], []
-    flags = [key for key in rest if _are_marks(cells[key], several)]
+    flags = {key: None for key in rest if _are_marks(cells[key], several)}  # in their order, and found at once
     if len(flags) < 2:
         raise ValueError(f"which of its columns is the label is not known ({', '.join(map(str, entries[0][1]))})")
-    return named, flags, [key for key in rest if key not in flags]
+    return named, list(flags), [key for key in rest if key not in flags]
 
 
 def _read(entries: Entries, named: Mapping[str, str], rest: Sequence[str], cells: Cells) -> Iterator[Row]:

@@ -23,6 +23,7 @@ from reportgen.page.older import Result as Verdict
 SCHEMA = 1  # of a line: raised when a name is renamed or removed. A name that a line lacks has its default
 FILE = "history.jsonl"
 MOST_BYTES = 256 << 20  # of the file: some ten thousand lines
+MOST_LINES = 200_000
 MOST_SECONDS = 1e10  # three hundred years
 DIGITS = 6  # significant digits of a number in the file
 _OPEN = ConfigDict(extra="ignore")  # of newer lines of the same schema, what is not known here is left out
@@ -188,7 +189,10 @@ def read(path: Path) -> History:
 
 def _texts(path: Path) -> list[bytes]:
     try:
-        return foreign.content(path, MOST_BYTES).split(b"\n")
+        written = foreign.content(path, MOST_BYTES)
+        if written.count(b"\n") > MOST_LINES:
+            raise foreign.Wrong(f"more than {MOST_LINES:,} lines")
+        return written.split(b"\n")
     except FileNotFoundError:
         return []
     except (OSError, foreign.Wrong) as error:

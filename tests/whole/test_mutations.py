@@ -276,6 +276,45 @@ def test_a_number_at_the_edge_of_what_is_legal_overflows_nowhere(kind: str, tmp_
         one_line(case.read, path)
 
 
+def objects(count: int) -> str:
+    return f"[{','.join(['{}'] * count)}]"
+
+
+LARGE = {  # small files that could fill a machine's memory, or take hours
+    "coco": ("a.json", lambda: f'{{"images": [], "categories": [], "annotations": {objects(2_900_000)}}}', _coco),
+    "more of coco": (
+        "a.json",
+        lambda: f'{{"images": [], "categories": [], "annotations": {objects(5_000_000)}}}',
+        _coco,
+    ),
+    "metrics": ("metrics.json", lambda: f'{{"schema": 1, "analyses": {{"a": {objects(5_000_000)}}}}}', _report),
+    "noise": (
+        "a.json",
+        lambda: json.dumps(FILE).replace('"size": 96', f'"size": {objects(5_000_000)}'),
+        _noise,
+    ),
+    "classes": ("a.json", lambda: objects(5_000_000), KINDS["classes"].read),
+    "classes of a text": ("a.txt", lambda: "a\n" * 5_000_000, KINDS["classes"].read),
+    "labels": ("a.json", lambda: objects(5_000_000), KINDS["labels"].read),
+    "lines of labels": ("a.csv", lambda: "file,label\n" + "a,b\n" * 5_000_000, KINDS["labels"].read),
+    "columns of labels": (
+        "a.csv",
+        lambda: "\n".join([",".join(f"c{place}" for place in range(30_000)), ",".join(["1"] * 30_000)]),
+        KINDS["labels"].read,
+    ),
+    "history": ("a.jsonl", lambda: "{}\n" * 5_000_000, history.read),
+}
+
+
+@pytest.mark.parametrize("kind", LARGE)
+def test_a_document_of_very_many_values_is_one_line(kind: str, tmp_path: Path) -> None:
+    name, text, read = LARGE[kind]
+    (tmp_path / name).write_text(text())
+    with bounded(), pytest.raises(UserError) as caught:
+        read(tmp_path / name)
+    assert "\n" not in str(caught.value)
+
+
 # --- files of bytes --------------------------------------------------------------------------------------------------
 
 
@@ -337,6 +376,11 @@ FILES: dict[str, tuple[str, Callable[[Path], object], Callable[[Path], object]]]
     "labels of a table": (
         "a.csv",
         lambda path: _csv(path, [["file", "label"], ["a.png", "cat"], ["b.png", "dog"]]),
+        lambda path: read_table(path, "LABELS=a"),
+    ),
+    "labels of a list": (
+        "a.txt",
+        lambda path: path.write_text("a.png 0\nb.png 1\n"),
         lambda path: read_table(path, "LABELS=a"),
     ),
     "labels of lines": (
