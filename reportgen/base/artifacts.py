@@ -3,12 +3,13 @@
 A kill at any moment leaves the old artefact or the new one, never half of one.
 """
 
+import errno
 import hashlib
 import json
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,24 @@ FILES = "files.json"  # in every artefact's folder: the names of its files, so t
 MANIFEST = "manifest"  # folder in the report's folder: a list of files for each writer, as page and PDF may run at once
 
 
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # a disk, a quota, what one file may hold
+
+
+@contextmanager
+def naming(place: Path) -> Iterator[None]:
+    """Name the place in an OSError that says that there is no space, which the system does where a file is opened, not written."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL or error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, str(place)) from None
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file whole: beside its place, then renamed into it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with working_file(path) as beside:
+    with naming(path), working_file(path) as beside:
         beside.write_bytes(content)
         beside.replace(path)
 
@@ -67,20 +82,51 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
         np.savez_compressed(file, **dict(arrays))  # type: ignore[arg-type]
 
 
-def allocated(place: Path, shape: tuple[int, ...], kind: type = np.uint8) -> np.memmap[Any, Any]:
+def write_array(path: Path, array: np.ndarray) -> None:
+    """Write an array as ``np.save`` does, which on a full disk says how many numbers it wrote, and not why no more."""
+    allocated(path, array.shape, array.dtype)[...] = array
+
+
+def allocated(place: Path, shape: tuple[int, ...], kind: type | np.dtype = np.uint8) -> np.memmap[Any, Any]:
     """A new array of zeros on disk, of bytes or of another `kind`, mapped into memory, whose space is taken now.
 
     Raises OSError where there is too little. Otherwise a disk that fills up later would end the process with a bus error
     where it writes into the map.
     """
-    try:
+    with naming(place):
         found = np.lib.format.open_memmap(place, mode="w+", dtype=kind, shape=shape)
         with place.open("r+b") as file:
             if hasattr(os, "posix_fallocate"):  # not on macOS
                 os.posix_fallocate(file.fileno(), 0, max(place.stat().st_size, 1))
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(place)) from None
     return found
+
+
+@contextmanager
+def growing(place: Path, shape: tuple[int, ...], kind: type = np.uint8) -> Iterator[Callable[[np.ndarray], None]]:
+    """Write an array of items of this shape whose number is not known before: yields what adds one. None stays in memory.
+
+    The file is the one that ``np.save`` would write of all of them. Raises OSError where there is too little space.
+    """
+    count = 0
+    dtype = np.dtype(kind)
+
+    def head() -> None:  # of one length for any number of items: numpy leaves room for its digits
+        np.lib.format.write_array_header_1_0(
+            file, {"descr": dtype.str, "fortran_order": False, "shape": (count, *shape)}
+        )
+
+    def add(item: np.ndarray) -> None:
+        nonlocal count
+        assert item.shape == shape
+        assert item.dtype == dtype
+        file.write(np.ascontiguousarray(item).data)
+        count += 1
+
+    with naming(place), place.open("wb") as file:
+        head()
+        yield add
+        file.seek(0)
+        head()
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
@@ -98,7 +144,7 @@ def replace_folder(place: Path) -> Iterator[Path]:
     refuse_foreign(place)
     before = place.exists()
     place.parent.mkdir(parents=True, exist_ok=True)
-    with working_folder(place) as working:
+    with naming(place), working_folder(place) as working:
         new, old = working / NEW, working / OLD
         new.mkdir()
         yield new

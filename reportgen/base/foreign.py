@@ -26,8 +26,10 @@ Document = TypeVar("Document")
 
 MOST_TEXT = 64 << 20  # bytes of a list of names or a table
 MOST_DOCUMENT = 64 << 20  # bytes of a JSON document, where nothing else is said
+MOST_VALUES = 1_000_000  # in a JSON document, where nothing else is said: two bytes can become an object of sixty
 MOST_SAID = 100  # characters of what others wrote, in a message
 
+POINTER = b"version https://git-lfs"  # how what Git LFS leaves in place of a file begins
 _MARKS = {  # those of UTF-32 first: they begin as UTF-16's do
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
@@ -39,13 +41,18 @@ _MARKS = {  # those of UTF-32 first: they begin as UTF-16's do
 FARTHEST = 1e100  # of a number from zero: squares and products of such numbers are still finite
 
 
-def _near(number: float) -> float:
-    if abs(number) > FARTHEST:
-        raise ValueError(f"a number beyond {FARTHEST:g}")
-    return number
+def within(farthest: float) -> AfterValidator:
+    """A bound of a number's distance from zero; pydantic's own would print all of its noughts."""
+
+    def near(number: float) -> float:
+        if abs(number) > farthest:
+            raise ValueError(f"a number beyond {farthest:g}")
+        return number
+
+    return AfterValidator(near)
 
 
-Finite = Annotated[float, Field(allow_inf_nan=False), AfterValidator(_near)]
+Finite = Annotated[float, Field(allow_inf_nan=False), within(FARTHEST)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, lt=1 << 53)]
 
@@ -89,7 +96,7 @@ def short(text: str, most: int = MOST_SAID) -> str:
 
 def _first(error: ValidationError) -> str:
     """The first thing that is wrong with a document, and where: ``annotations.3.bbox: Input should be a valid list``."""
-    found = error.errors(include_url=False)[0]
+    found = error.errors(include_url=False, include_context=False, include_input=False)[0]
     where = ".".join(short(str(part), 40) for part in found["loc"])
     if found["type"] == "missing":
         return f"'{where}' is missing"
@@ -120,6 +127,12 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         yield file
 
 
+def head(path: Path, length: int) -> bytes:
+    """The first bytes of an ordinary file, of a shorter one all; raises as `opened`."""
+    with opened(path) as file:
+        return file.read(length)
+
+
 def marked(path: Path, most: int) -> bytes:
     """A text file's bytes in UTF-8 without a byte order mark, from what its mark says, as Excel and Windows write it.
 
@@ -144,8 +157,10 @@ def document(path: Path, kind: type[Document] | Any, most: int = MOST_DOCUMENT) 
     return parsed(marked(path, most), kind)
 
 
-def parsed(written: bytes, kind: type[Document] | Any) -> Document:
-    """`document` of bytes that were read."""
+def parsed(written: bytes, kind: type[Document] | Any, values: int = MOST_VALUES) -> Document:
+    """`document` of bytes that were read, of at most so many `values`."""
+    if sum(map(written.count, (b"{", b"[", b","))) > values:
+        raise Wrong(f"more than {values:,} values")
     return _adapter(cast(Hashable, kind)).validate_json(written.removeprefix(codecs.BOM_UTF8))
 
 

@@ -5,13 +5,12 @@ settings that they depend on, all but the training seed: where these differ, the
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 from pydantic import ConfigDict, Field
-from pydantic.dataclasses import dataclass
 
 from reportgen.base import foreign
 from reportgen.base.errors import UserError
@@ -27,43 +26,56 @@ OF_CLASS = "validation images right: {}"  # and the part of a class
 Estimates = Mapping[str, Mapping[str, float]]  # claim -> part -> estimate, of one training
 Conditions = Mapping[str, Mapping[str, Any]]  # section -> setting -> value
 Estimated = Mapping[str, Mapping[str, Noise]]  # claim -> part -> its noise
-_FROZEN = ConfigDict(extra="forbid")
 _UNKNOWN = object()  # what equals no setting's value
+# What a file may say. Numbers that are made of it are written into reports and files of noise, which have wider bounds.
+FARTHEST = 1e50
+MOST_TRAININGS = 1_000_000
+MOST_HOURS = 1e9
+_Number = Annotated[foreign.Finite, foreign.within(FARTHEST)]
+_Trainings = Annotated[int, Field(ge=0, le=MOST_TRAININGS)]
 
 
-@dataclass(frozen=True, config=_FROZEN)
+@dataclass(frozen=True)
 class Spread:
     """The spread of one number over trainings."""
 
-    tau: Annotated[foreign.Finite, Field(ge=0)]  # standard deviation
-    mean: foreign.Finite
-    trainings: Annotated[foreign.Count, Field(ge=2)]
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    tau: Annotated[_Number, Field(ge=0)]  # standard deviation
+    mean: _Number
+    trainings: Annotated[_Trainings, Field(ge=2)]
 
 
-@dataclass(frozen=True, config=_FROZEN)
+@dataclass(frozen=True)
 class OfAnalysis:
     """The spread of the numbers of one analysis."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     conditions: dict[str, dict[str, Any]]  # under which it was measured: section -> setting -> value
     claims: dict[str, dict[str, Spread]]  # claim -> part
 
 
-@dataclass(frozen=True, config=ConfigDict(extra="ignore"))
+@dataclass(frozen=True)
 class About:
     """How training noise was measured: for people, and so that no training is counted twice."""
 
-    trainings: int = 0
-    training_seeds: tuple[int, ...] = ()  # none: the nets were trained elsewhere
+    __pydantic_config__ = ConfigDict(extra="ignore")
+
+    trainings: _Trainings = 0
+    training_seeds: tuple[foreign.Count, ...] = ()  # none: the nets were trained elsewhere
     profile: str = ""
-    machine_hours: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    machine_hours: Annotated[float, Field(ge=0, le=MOST_HOURS, allow_inf_nan=False)] = 0.0
     device: str = ""
     reportgen: str = ""
     torch: str = ""
 
 
-@dataclass(frozen=True, config=_FROZEN)
+@dataclass(frozen=True)
 class Measured:
     """A file of training noise."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     schema: int
     about: About

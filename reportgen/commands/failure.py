@@ -13,13 +13,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from reportgen import __version__
+from reportgen.base.artifacts import FULL
 from reportgen.base.errors import UserError
 from reportgen.base.names import shown
 
 FAULT = 70  # exit status: EX_SOFTWARE of sysexits.h
 WRONG = 2
 NEARLY_FULL = 4 << 20  # bytes
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 REFUSED = {  # what the system says of a file or folder that cannot be used as it is
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EIO),
     *(errno.ENOTEMPTY, errno.EEXIST, errno.ESTALE, errno.EMFILE, errno.ENFILE, errno.EBUSY),
@@ -59,11 +59,15 @@ def _single(error: OSError) -> OSError:
 
 
 def _of_system(error: OSError, switches: Mapping[str, str]) -> str | None:
-    place = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else ""
+    # Of two files the second is the one that is written.
+    written = error.filename2 if error.errno in FULL and error.filename2 is not None else error.filename
+    place = os.fsdecode(written) if isinstance(written, (str, bytes)) else ""
     name, value = _switch_of(place, switches)
     if error.errno in FULL:
-        way_out = "free some space there, or choose another folder with BUILD= and REPORT=: the same command continues"
-        return f"{place or _full(switches)}: {error.strerror}: {way_out}"
+        room = "free some space there" if error.errno != errno.EFBIG else "raise what one file may hold (ulimit -f)"
+        return (
+            f"{place or _full(switches)}: {error.strerror}: {room}{_elsewhere(place, name)}: the same command continues"
+        )
     # A folder of ours that is missing itself could not be made: some file systems make none, as /proc.
     gone = error.errno == errno.ENOENT and name and (name not in WRITTEN or Path(place) == Path(value))
     if error.errno not in REFUSED and not gone:
@@ -75,6 +79,15 @@ def _of_system(error: OSError, switches: Mapping[str, str]) -> str | None:
     return f"{place}: {error.strerror}: give yourself access to it" if place else None
 
 
+def _elsewhere(place: str, name: str) -> str:
+    """Another folder to write to, as the way out of a place that is full; empty where no switch chooses it."""
+    if name in WRITTEN or not place:
+        return f", or choose another folder with {f'{name}=' if name else 'BUILD= and REPORT='}"
+    ours, temporary = Path.cwd(), Path(tempfile.gettempdir()).absolute()
+    passing = Path(place).absolute().is_relative_to(temporary) and not Path(place).absolute().is_relative_to(ours)
+    return ", or give another folder as TMPDIR" if passing else ""
+
+
 def _full(switches: Mapping[str, str]) -> str:
     """Which folder's disk is full, where the system did not say it."""
     for name, usual in WRITTEN.items():
@@ -82,7 +95,7 @@ def _full(switches: Mapping[str, str]) -> str:
         with suppress(OSError):
             if shutil.disk_usage(folder).free < NEARLY_FULL:
                 return f"{name}={folder}"
-    return "the disk"
+    return " or ".join(f"{name}={switches.get(name) or usual}" for name, usual in WRITTEN.items())
 
 
 def _switch_of(place: str, switches: Mapping[str, str]) -> tuple[str, str]:

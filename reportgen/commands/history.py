@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from reportgen.base import foreign
 from reportgen.base.errors import UserError
 from reportgen.base.progress import say
 from reportgen.base.working import alone
 from reportgen.page import history, history_page
-from reportgen.page.older import read_report
+from reportgen.page.older import WAY_OUT, read_report
 from reportgen.pipeline.run import Pipeline
 
 LISTED = 5  # damaged lines that are said one by one
@@ -31,9 +32,9 @@ def keep(pipeline: Pipeline, path: Path, goals: tuple[str, ...]) -> list[str]:
     Nothing is made: where there is no report, the file alone is drawn. Raises UserError where there is neither.
     """
     if (pipeline.report / "metrics.json").is_file():
-        found = read_report(pipeline.report, f"REPORT={pipeline.report}")
+        found = line(pipeline.report, _seconds(pipeline, goals))
         with alone(path.with_name(f".{path.name}.lock"), f"HISTORY={path}"):  # runs in other folders may add theirs
-            history.add(path, history.line_of(found, _seconds(pipeline, goals)))
+            history.add(path, found)
     kept = history.read(path)
     for one in kept.damaged[:LISTED]:
         say(f"warning: HISTORY={path}: line {one.number} is passed over: {one.why}")
@@ -45,6 +46,14 @@ def keep(pipeline: Pipeline, path: Path, goals: tuple[str, ...]) -> list[str]:
         )
     steps = history_page.write(pipeline.report, kept, str(path))
     return list(_said(kept, steps, pipeline.report))
+
+
+def line(report: Path, seconds: float | None) -> history.Line:
+    """The line of the report in a folder; raises UserError where its ``metrics.json`` is damaged."""
+    said_by = f"REPORT={report}"
+    found = read_report(report, said_by)
+    with foreign.reading(f"{said_by}: its metrics.json is damaged", "one of a report", WAY_OUT):
+        return history.line_of(found, seconds)
 
 
 def _seconds(pipeline: Pipeline, goals: tuple[str, ...]) -> float | None:

@@ -8,7 +8,7 @@ from typing import Any
 from reportgen.base.artifacts import DOCUMENT, read_json, write_json
 from reportgen.base.errors import UserError
 from reportgen.base.libraries import version
-from reportgen.claims.noise import FEWEST, SCHEMA, About, Measured, OfAnalysis, read
+from reportgen.claims.noise import FEWEST, SCHEMA, About, Measured, OfAnalysis, Spread, read
 from reportgen.pipeline import holdings
 from reportgen.pipeline.run import Pipeline
 from reportgen.settings.sections import Settings
@@ -92,10 +92,14 @@ def _measured(pipeline: Pipeline, document: Mapping[str, Any]) -> Measured:
         torch=pipeline.run("claims")["versions"].get("torch", ""),
     )
     analyses = {
-        name: OfAnalysis(conditions, document["spread"].get(name, {}))
+        name: OfAnalysis(conditions, _spreads(document["spread"].get(name, {})))
         for name, conditions in document["conditions"].items()
     }
     return Measured(SCHEMA, about, analyses)
+
+
+def _spreads(claims: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Spread]]:
+    return {claim: {part: Spread(**spread) for part, spread in parts.items()} for claim, parts in claims.items()}
 
 
 def _lines(found: Measured, path: Path) -> Iterator[str]:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from reportgen.base import foreign
 from reportgen.data.classes import WORDNET_ID, ClassName
@@ -33,19 +33,32 @@ KEYS = (
 DEEPEST = 5  # objects within each other, in which one of these is looked for
 
 
-def read_classes(path: Path, said_by: str) -> tuple[ClassName, ...]:
-    """The names of a net's classes, in its order, from a text, a table or a JSON file.
+class ClassList(NamedTuple):
+    """The names of a net's classes, in its order."""
+
+    classes: tuple[ClassName, ...] = ()
+    from_one: bool = False  # whether their numbers in the file are 1, 2, ..., as those of folders often are
+
+    def as_folders_sort(self) -> tuple[ClassName, ...]:
+        """The classes of a list from 1 in the order in which ImageFolder sorts folders of these numbers: 1, 10, 100, 2."""
+        return tuple(self.classes[int(number) - 1] for number in sorted(map(str, range(1, len(self.classes) + 1))))
+
+
+def read_classes(path: Path, said_by: str) -> ClassList:
+    """The names of a net's classes, from a text, a table or a JSON file.
 
     Text: a name a line, with its index before or behind it or without, or with a WordNet id before it; or a list or an
     object as Python or JSON write it. CSV: columns ``index``, ``name``, ``wnid`` (one of the last two may be left out), or two
     columns of any name, one of them of numbers. JSON: a list of names, an object of ``"index": "name"``,
     ``"index": ["wnid", "name"]`` or ``"name": index`` (torchvision's ``class_to_idx``), also below one of `KEYS`, as
     ``id2label`` (transformers' ``config.json``), ``names`` (ultralytics') or ``categories`` (COCO's, in the order of their
-    numbers). Raises UserError, beginning with `said_by`.
+    numbers). Numbers count from 0, or from 1. Raises UserError, beginning with `said_by`.
     """
     with foreign.reading(said_by, "a text file", HOW):
         text = foreign.text(path, MOST_BYTES)
     with foreign.reading(said_by, "a list of classes", HOW):
+        if sum(map(text.count, "{[,\n")) > foreign.MOST_VALUES:
+            raise ValueError(f"more than {foreign.MOST_VALUES:,} values")
         kind = path.suffix.lower()
         # A list of pairs, not a dictionary: in one, an index that is given twice would count once.
         pairs = READERS.get(kind, _from_text)(text)
@@ -54,12 +67,13 @@ def read_classes(path: Path, said_by: str) -> tuple[ClassName, ...]:
         given = Counter(index for index, _ in pairs)
         if twice := [index for index, count in given.items() if count > 1]:
             raise ValueError(f"class {twice[0]} is given twice")
-        missing = next((index for index in range(len(given)) if index not in given), None)
+        first = int(len(given) > 1 and 0 not in given)
+        missing = next((index for index in range(first, first + len(given)) if index not in given), None)
         if missing is not None:
-            raise ValueError(f"class {missing} is missing: count from 0, without gaps")
+            raise ValueError(f"class {missing} is missing: count from 0 or from 1, without gaps")
         if long := next((entry.name for _, entry in pairs if len(entry.name) > LONGEST_NAME), None):
             raise ValueError(f"the name {foreign.short(long)!r} has more than {LONGEST_NAME} characters")
-    return tuple(entry for _, entry in sorted(pairs, key=lambda pair: pair[0]))
+    return ClassList(tuple(entry for _, entry in sorted(pairs, key=lambda pair: pair[0])), from_one=first == 1)
 
 
 Pairs = list[tuple[int, ClassName]]
@@ -133,7 +147,7 @@ def _from_lines(text: str) -> Pairs:
             return [(index, _of_words(name)) for index, name in numbered]
         indices, names = zip(*numbered, strict=True) if numbered else ((), ())
         if first == 1 and sorted(indices) == list(range(1, len(lines) + 1)) and len(set(names)) == len(names):
-            return [(index - 1, _of_words(name)) for index, name in numbered]
+            return [(index, _of_words(name)) for index, name in numbered]
     return [(index, _of_words(line)) for index, line in enumerate(lines)]
 
 

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -215,4 +216,5 @@ def _of_imagenet(folders: Sequence[str], classes: Sequence[ClassName], count: in
 def _distinct(classes: Sequence[ClassName]) -> tuple[str, ...]:
     """The classes' names; two of one name are told apart by their places."""
     names = [entry.name.replace("_", " ") for entry in classes]
-    return tuple(name if names.count(name) == 1 else f"{name} ({index})" for index, name in enumerate(names))
+    count = Counter(names)
+    return tuple(name if count[name] == 1 else f"{name} ({index})" for index, name in enumerate(names))

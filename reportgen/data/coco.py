@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Discriminator, FailFast, Field, Tag
 from pydantic.dataclasses import dataclass as checked
 
 from reportgen.base import foreign
@@ -14,7 +14,11 @@ from reportgen.base.foreign import Count, Finite, Named
 from reportgen.data.image_files import MOST_PIXELS
 
 MOST_BYTES = 1 << 30  # of a file: the largest of COCO's own has some 450 million
+MOST_VALUES = 200_000_000  # the coordinates of COCO's largest file are some fifty million
+MOST_OBJECTS = 3_000_000  # images, annotations, categories: each takes half a kilobyte of memory
 MOST_VERTICES = 5_000  # of one polygon: filling it takes the square of that
+MOST_POLYGONS = 10_000  # of one object
+MOST_RUNS = 1_000_000
 MOST_NAME = 200  # characters of a name of a category or a part
 MOST_PARTS = 1_000
 FARTHEST = 1e6  # pixels from the image's corner: farther out nothing is marked
@@ -63,12 +67,12 @@ class Category:
 class Runs:
     """Lengths of runs outside, inside, outside, ..., down the columns; as text, compressed."""
 
-    counts: list[Count] | str
+    counts: Annotated[list[Count], Field(max_length=MOST_RUNS)] | str
 
 
 Polygon = Annotated[list[Number], AfterValidator(_closed), Field(max_length=2 * MOST_VERTICES)]
 Outline = Annotated[
-    Annotated[Runs, Tag("runs")] | Annotated[list[Polygon], Tag("polygons")],
+    Annotated[Runs, Tag("runs")] | Annotated[list[Polygon], Field(max_length=MOST_POLYGONS), Tag("polygons")],
     Discriminator(lambda value: "polygons" if isinstance(value, list) else "runs"),
 ]
 
@@ -90,9 +94,9 @@ class CocoAnnotation:
 class Coco:
     """What is read of the whole file."""
 
-    images: list[CocoImage]
-    annotations: list[CocoAnnotation]
-    categories: list[Category]
+    images: Annotated[list[CocoImage], FailFast()]  # else each that is wrong would be kept, to be listed
+    annotations: Annotated[list[CocoAnnotation], FailFast()]
+    categories: Annotated[list[Category], FailFast()]
 
 
 @dataclass(frozen=True)
@@ -113,8 +117,15 @@ def coco_in(path: Path, said_by: str) -> Coco | None:
     if not all(key in written for key in (b'"images"', b'"annotations"', b'"categories"')):
         return None
     with foreign.reading(said_by, "a COCO annotations file", HOW):
-        found: Coco = foreign.parsed(written, Coco)
-        return found
+        return _parsed(written)
+
+
+def _parsed(written: bytes) -> Coco:
+    """Raises Wrong or ValidationError."""
+    if written.count(b"{") > MOST_OBJECTS:
+        raise foreign.Wrong(f"more than {MOST_OBJECTS:,} images and annotations")
+    found: Coco = foreign.parsed(written, Coco, MOST_VALUES)
+    return found
 
 
 def open_coco(path: Path, said_by: str) -> Marked:
@@ -122,7 +133,7 @@ def open_coco(path: Path, said_by: str) -> Marked:
     if not path.exists():
         raise UserError(f"{said_by}: no such file: give a COCO annotations file")
     with foreign.reading(said_by, "a COCO annotations file", HOW):
-        found: Coco = foreign.document(path, Coco, MOST_BYTES)
+        found = _parsed(foreign.marked(path, MOST_BYTES))
     marks: dict[Identity, list[CocoAnnotation]] = {}
     for annotation in found.annotations:
         marks.setdefault(annotation.image_id, []).append(annotation)

@@ -25,7 +25,6 @@ from reportgen.data.depth import (
     extent,
     is_array,
     is_deep,
-    is_negative,
     is_tiff,
     opacity,
     parts,
@@ -136,9 +135,9 @@ def _decoding() -> Iterator[None]:
 
 def _read_array(path: Path, size: Size, whole: bool, reading: Reading) -> UInt8[np.ndarray, "row column 3"]:
     with _decoding():
-        values = read_array(path)
+        values, negative = read_array(path)
         _check_size(values.shape[1], values.shape[0])
-        return _sized(_picture(values, reading, negative=is_negative(path)), size, whole, reading)
+        return _sized(_picture(values, reading, negative=negative), size, whole, reading)
 
 
 def _read_channels(path: Path, size: Size, whole: bool, reading: Reading) -> UInt8[np.ndarray, "row column channel"]:
@@ -146,11 +145,11 @@ def _read_channels(path: Path, size: Size, whole: bool, reading: Reading) -> UIn
     if not is_array(path) and not is_tiff(path):
         raise Unreadable(f"{reading.channels} channels (DATA_CHANNELS) are read of .npy and TIFF files alone")
     with _decoding():
-        values = read_array(path, reading.channels)
+        values, negative = read_array(path, reading.channels)
         if values.shape[2] != reading.channels:
             raise Unreadable(f"{values.shape[2]} channels, not {reading.channels} (DATA_CHANNELS)")
         _check_size(values.shape[1], values.shape[0])
-        values = _of_eight_bits(values, reading, negative=is_negative(path))
+        values = _of_eight_bits(values, reading, negative=negative)
         planes = (Image.fromarray(np.ascontiguousarray(values[..., number])) for number in range(reading.channels))
         return np.stack([_sized(plane, size, whole, reading) for plane in planes], axis=-1)
 
@@ -167,8 +166,8 @@ def _sized(image: Image.Image, size: Size, whole: bool, reading: Reading) -> UIn
 
 def _shallow(image: Image.Image, path: Path | None, reading: Reading) -> Image.Image:
     """A deep image as RGB of eight bits."""
-    negative = path is not None and is_negative(path)
-    return _picture(values_of(image, path), reading, declared(image), negative)
+    values, negative = values_of(image, path)
+    return _picture(values, reading, declared(image), negative)
 
 
 def _of_eight_bits(

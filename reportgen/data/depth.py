@@ -8,8 +8,9 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
+from reportgen.base import foreign
 from reportgen.data.image_files import ARRAYS, MOST_PIXELS
 from reportgen.data.upright import turned
 
@@ -30,9 +31,16 @@ DIM = 8  # floating-point numbers that reach less than this part of a usual rang
 TIFFS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the first bytes of one; with a plus of one beyond 4 GB
 OTHER_COLOURS = ("CMYK", "LAB", "YCbCr", "HSV")  # Pillow's modes whose upper eight bits alone can be turned into RGB
 WHITE_IS_ZERO = 0  # a value of TIFF's PhotometricInterpretation
-BITS, ORIENTATION, NODATA = 258, 274, 42113  # TIFF's tags, the last GDAL's
+BITS, PHOTOMETRIC, ORIENTATION, NODATA = 258, 262, 274, 42113  # TIFF's tags, the last GDAL's
 UNSPECIFIED = 0  # a value of TIFF's ExtraSamples: a channel that is no transparency
 LEAST_TAG, MOST_TAG = (280, 340), (281, 341)  # TIFF's MinSampleValue, MaxSampleValue and their signed forms
+
+
+class Values(NamedTuple):
+    """The values of a picture, in all their bits: "row column" or "row column channel", with red first."""
+
+    array: Num[np.ndarray, "..."]
+    negative: bool = False  # of a TIFF whose zero is white
 
 
 class NoPixels(ValueError):
@@ -59,8 +67,8 @@ def is_deep(image: Image.Image) -> bool:
     return image.mode[0] in "IF" or any(";16" in str(tile) for tile in getattr(image, "tile", ()))
 
 
-def values_of(image: Image.Image, path: Path | None) -> Num[np.ndarray, "..."]:
-    """The values of a deep image, in all their bits: "row column", or "row column channel" with red first.
+def values_of(image: Image.Image, path: Path | None) -> Values:
+    """The values of a deep image.
 
     Those of a TIFF are turned upright, as Pillow turns them. A picture that lies in no file of its own has those that Pillow
     gives.
@@ -68,11 +76,12 @@ def values_of(image: Image.Image, path: Path | None) -> Num[np.ndarray, "..."]:
     # Pillow has no unsigned numbers of 32 bits, and takes planes of 16 bits for planes of 8.
     if path is not None and image.format == "TIFF" and (image.mode == "I" or image.mode[0] not in "IF"):
         values, value = _read_tiff(path, first_page=True)
-        return turned(values, value)
+        return values._replace(array=turned(values.array, value))
     if image.mode[0] in "IF" or path is None:
-        return _filled(np.asarray(image), getattr(image, "tag_v2", {}).get(NODATA))
+        tags = getattr(image, "tag_v2", {})
+        return Values(_filled(np.asarray(image), tags.get(NODATA)), tags.get(PHOTOMETRIC) == WHITE_IS_ZERO)
     found = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)  # Pillow keeps the upper eight bits of coloured files
-    return np.asarray(image) if found is None else _red_first(found)
+    return Values(np.asarray(image) if found is None else _red_first(found))
 
 
 def _red_first(array: np.ndarray) -> np.ndarray:
@@ -88,30 +97,21 @@ def is_array(path: Path) -> bool:
 def is_tiff(path: Path) -> bool:
     """Whether a file is a TIFF, whatever it is called: there are more kinds than Pillow reads."""
     try:
-        with path.open("rb") as file:
-            return file.read(4) in TIFFS
-    except OSError:
+        return foreign.head(path, 4) in TIFFS
+    except (OSError, foreign.Wrong):
         return False
 
 
-def is_negative(path: Path) -> bool:
-    """Whether a file is a TIFF whose zero is white, which its values do not show."""
-    if not is_tiff(path):
-        return False
-    with tifffile.TiffFile(path) as file:
-        return int(getattr(file.pages.first, "photometric", -1)) == WHITE_IS_ZERO
-
-
-def read_array(path: Path, channels: int = 0) -> Num[np.ndarray, "row column channel"]:
-    """The values of a ``.npy`` file, or of a TIFF of any kind, whose pages are its channels, turned upright.
+def read_array(path: Path, channels: int = 0) -> Values:
+    """The values "row column channel" of a ``.npy`` file, or of a TIFF of any kind, whose pages are its channels, turned upright.
 
     Its axes are "row column", "row column channel" or "channel row column": channels are first where that axis is the
     shortest, or where that alone is as long as `channels` (if given). Raises NoPixels for any other array; pickled objects are
     never loaded.
     """
     # Mapped: what a damaged head declares takes no memory before it is known to be there.
-    array, value = (
-        (np.load(path, mmap_mode="r", allow_pickle=False), 1)
+    (array, negative), value = (
+        (Values(np.load(path, mmap_mode="r", allow_pickle=False)), 1)
         if is_array(path)
         else _read_tiff(path, whole=bool(channels))
     )
@@ -130,34 +130,36 @@ def read_array(path: Path, channels: int = 0) -> Num[np.ndarray, "row column cha
     ends = array.shape[0] == channels, array.shape[-1] == channels
     if any(ends) and not all(ends):
         first = ends[0]
-    return turned(np.moveaxis(array, 0, -1) if first else array, value)
+    return Values(turned(np.moveaxis(array, 0, -1) if first else array, value), negative)
 
 
-def _read_tiff(path: Path, first_page: bool = False, whole: bool = False) -> tuple[np.ndarray, int]:
+def _read_tiff(path: Path, first_page: bool = False, whole: bool = False) -> tuple[Values, int]:
     """The values of a TIFF, and the orientation in which they lie; of its `first_page` with the channels last.
 
     Without a channel beside the colours that is no transparency, such as infrared, unless it is read `whole`.
     """
+    negative = False
     try:
         with tifffile.TiffFile(path) as file:
-            part = file.pages.first if first_page else file.series[0]
+            page = file.pages.first
+            negative = int(getattr(page, "photometric", -1)) == WHITE_IS_ZERO
+            part = page if first_page else file.series[0]
             if part.size > 4 * MOST_PIXELS:  # of four channels
                 raise NoPixels(f"{part.size:,} values are too many")
-            page = file.pages.first
             values, tag = part.asarray(maxworkers=1), page.tags.get(ORIENTATION)
             values = _filled(values, page.tags[NODATA].value if NODATA in page.tags else None)
             if first_page and part.axes == "SYX":
                 values = np.moveaxis(values, 0, -1)
             if not whole and page.extrasamples == (UNSPECIFIED,) and values.shape[-1:] == (page.samplesperpixel,):
                 values = values[..., :-1]
-            return values, tag.value if tag else 1
+            return Values(values, negative), tag.value if tag else 1
     except NoPixels:
         raise
     except Exception:  # compressed in a way that tifffile needs other packages for, or damaged
         found = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         if found is None:
             raise
-        return _red_first(found), 1  # OpenCV has turned them
+        return Values(_red_first(found), negative), 1  # OpenCV has turned them
 
 
 def _filled(values: np.ndarray, nodata: object) -> np.ndarray:
@@ -197,10 +199,11 @@ def opacity(alpha: Num[np.ndarray, "row column"], white: float) -> UInt8[np.ndar
 
 
 def extent(values: Num[np.ndarray, "..."], declared: tuple[float, float] | None = None) -> Extent:
-    """What an array holds, as far as it is finite."""
+    """What an array holds, as far as its values are numbers that can be subtracted."""
     kind: Kind = "floating" if np.issubdtype(values.dtype, np.floating) else "whole"
     if kind == "floating":
-        values = values[np.isfinite(values)]
+        far = np.float64(foreign.FARTHEST)  # as a number of Python's it would be infinite beside those of 32 bits
+        values = values[(values >= -far) & (values <= far)]
     if not values.size:
         return Extent(kind, 0, 0, declared)
     return Extent(kind, float(values.min()), float(values.max()), declared)
@@ -214,7 +217,7 @@ def declared(image: Image.Image) -> tuple[float, float] | None:
         for number in numbers:
             value = tags.get(number)
             value = value[0] if isinstance(value, tuple) and value else value
-            if isinstance(value, (int, float)):
+            if isinstance(value, (int, float)) and abs(value) <= foreign.FARTHEST:
                 return float(value)
         return None
 
@@ -257,10 +260,11 @@ def usual_ranges(found: Iterable[Extent]) -> list[tuple[float, float]]:
 
 
 def eight_bits(values: Num[np.ndarray, "..."], black: float, white: float) -> UInt8[np.ndarray, "..."]:
-    """The values as 0 (black) to 255 (white), rounded; what is not finite is black."""
+    """The values as 0 (black) to 255 (white), rounded; what is no number is black."""
     found = np.empty(values.shape, np.uint8)
     for start in range(0, len(values), ROWS):  # as numbers of 64 bits a large image would take gigabytes
-        share = (values[start : start + ROWS].astype(np.float64) - black) / (white - black)
+        with np.errstate(over="ignore"):  # what is beyond all numbers is white or black
+            share = (values[start : start + ROWS].astype(np.float64) - black) / (white - black)
         finite = np.nan_to_num(share, nan=0.0, posinf=1.0, neginf=0.0)
         found[start : start + ROWS] = (finite.clip(0, 1) * 255).round()
     return found

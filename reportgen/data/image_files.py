@@ -8,6 +8,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from reportgen.base import foreign
+
 ARRAYS = ".npy"
 MOST_PIXELS = 100_000_000  # in one image: about 300 MB once decoded
 # Times as long as wide: a picture beyond that has no more to show, and scaled whole it could fill any memory.
@@ -106,7 +108,7 @@ def what_else(path: Path) -> str:
     head = _head(path).lstrip().lower()
     if not head:
         return "it is empty"
-    if head.startswith(b"version https://git-lfs"):
+    if head.startswith(foreign.POINTER):
         return "a pointer of Git LFS: run git lfs pull"
     if head.startswith((b"<!doctype html", b"<html")):
         return "a web page, as a download that failed leaves"
@@ -115,9 +117,8 @@ def what_else(path: Path) -> str:
 
 def _head(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            return file.read(HEAD)
-    except OSError:
+        return foreign.head(path, HEAD)
+    except (OSError, foreign.Wrong):
         return b""
 
 

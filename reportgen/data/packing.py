@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reportgen.base.artifacts import allocated
+from reportgen.base.artifacts import allocated, write_array
 from reportgen.base.progress import track
 from reportgen.base.size import Sides, Size
 from reportgen.data.decoding import AS_EVER, Reading
@@ -51,5 +51,5 @@ def pack(
         for start in range(0, len(kept), 1024):
             shorter[start : start + 1024] = packed[start : min(start + 1024, len(kept))]
         shutil.move(rewritten, place)
-    np.save(folder / f"{name}-labels.npy", np.asarray([file.label for file in kept], dtype=np.int64))
+    write_array(folder / f"{name}-labels.npy", np.asarray([file.label for file in kept], dtype=np.int64))
     return kept, pixels.hexdigest()[:16]

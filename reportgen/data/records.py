@@ -1,10 +1,15 @@
-"""The lines of a table, each with its number and its cells by column: of CSV, of JSON lines, and of JSON however it is nested."""
+"""The lines of a table, each with its number and its cells by column.
+
+Of CSV, of lists of files with their labels as Caffe reads them, of JSON lines, and of JSON however it is nested.
+"""
 
 import csv
 import io
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +18,11 @@ from reportgen.data.image_files import endings
 
 Entries = Sequence[tuple[int, Mapping[str, Any]]]
 FILE, LABEL = "file", "label"  # the columns of a document that names none
+LIST = ".txt"
+MOST_RECORDS = 3_000_000  # each takes some hundred bytes of memory, however few are written
+MOST_CELLS = 20_000_000
+LONGEST = 4_000  # characters of a file's name with its folders
+WHOLE = re.compile("-?[0-9]+")
 
 
 def read_entries(text: str, ending: str, known: Callable[[str], bool]) -> Entries:
@@ -20,11 +30,17 @@ def read_entries(text: str, ending: str, known: Callable[[str], bool]) -> Entrie
 
     `known`: whether a name is one of a column.
     """
+    if max(map(text.count, "\n{[")) > MOST_RECORDS:
+        raise ValueError(f"more than {MOST_RECORDS:,} lines or entries")
+    if max(map(text.count, ",;\t")) > MOST_CELLS:
+        raise ValueError(f"more than {MOST_CELLS:,} cells")
     if ending == ".jsonl":
         lines = [(number, json.loads(line)) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
         return list(_objects(lines))
     if ending == ".json":
         return list(_objects(list(enumerate(_records(json.loads(text), known), start=1))))
+    if ending == LIST and _line().match(text.lstrip()):
+        return list(_listed(text))
     return list(_rows(text))
 
 
@@ -45,12 +61,39 @@ def _rows(text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
         raise ValueError(
             f"its first line names a file, {foreign.short(file)!r}, and no columns: write file,label above it"
         )
-    if twice := next((name for name in names if names.count(name) > 1), None):
+    if twice := next((name for name, count in Counter(names).items() if count > 1), None):
         raise ValueError(f"two of its columns are called {foreign.short(twice)!r}")
     for row in reader:
         if None in row or None in row.values():
             raise ValueError(f"line {reader.line_num} has {'more' if None in row else 'fewer'} cells than the header")
         yield reader.line_num, row
+
+
+@cache
+def _line() -> re.Pattern[str]:
+    """A file, which ends as an image does, and behind it, after a blank, its label."""
+    ends = "|".join(re.escape(ending.removeprefix(".")) for ending in sorted(endings()))
+    return re.compile(rf"(\S.{{0,{LONGEST}}}?\.(?:{ends}))[ \t]+(\S.*)", re.IGNORECASE)
+
+
+def _listed(text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """The lines of a list, as ``n01440764/10026.JPEG 0``.
+
+    Several whole numbers are as many labels; where every line has as many, all of them 0 or 1 (or -1), a column for each class.
+    """
+    found: dict[int, tuple[str, str, list[str]]] = {}
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            match = _line().fullmatch(line.strip())
+            if match is None:
+                raise ValueError(f"line {number}: no name of an image with its label behind it, as in photo_1.png 0")
+            found[number] = match[1], match[2], match[2].split()
+    rows = [words for _, _, words in found.values()]
+    marks = len(rows[0]) > 1 and all(len(words) == len(rows[0]) and {*words} <= {"0", "1", "-1"} for words in rows)
+    for number, (file, label, words) in found.items():
+        several = len(words) > 1 and all(map(WHOLE.fullmatch, words))
+        columns = dict(zip(map(str, range(len(words))), words, strict=True))
+        yield number, {FILE: file} | (columns if marks else {LABEL: words if several else label})
 
 
 def _objects(entries: Iterable[tuple[int, Any]]) -> Iterator[tuple[int, Mapping[str, Any]]]:

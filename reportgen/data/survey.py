@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from reportgen.base import foreign
 from reportgen.data.decoding import Alpha, Reading
 from reportgen.data.depth import (
     Extent,
@@ -100,7 +101,7 @@ def look(path: Path) -> Look:
             if too_large(image):
                 return Look()  # decoding says so
             if is_deep(image):
-                colours, alpha = parts(values_of(image, path))
+                colours, alpha = parts(values_of(image, path).array)
                 return Look(extent(colours, declared(image)), shows_through(alpha), _has_more(image))
             return Look(transparent=is_transparent(image), more=_has_more(image))
     except Image.UnidentifiedImageError:
@@ -114,21 +115,20 @@ def look(path: Path) -> Look:
 
 def _is_shallow(path: Path) -> bool:
     """Whether a file needs no look; its first bytes say so, and not its name, which may be another format's."""
-    with path.open("rb") as file:
-        return file.read(3).startswith(SHALLOW)
+    return foreign.head(path, 3).startswith(SHALLOW)
 
 
 def _look_at_all(path: Path, channels: int) -> Look:
     """`look` at all channels of an array or a TIFF."""
     try:
-        values = read_array(path, channels) if is_array(path) or is_tiff(path) else np.zeros(1, np.uint8)
+        values = read_array(path, channels).array if is_array(path) or is_tiff(path) else np.zeros(1, np.uint8)
         return Look(None if values.dtype == np.uint8 else extent(values))
     except Exception:  # as in `look`
         return Look()
 
 
 def _of_array(path: Path) -> Look:
-    colours, alpha = parts(read_array(path))
+    colours, alpha = parts(read_array(path).array)
     return Look(None if colours.dtype == np.uint8 else extent(colours), shows_through(alpha))
 
 

@@ -1,7 +1,7 @@
 """Labels from a table (``LABELS=``): which file shows what, and in which split, if the table says so.
 
-As Kaggle's ``train.csv``, the ``metadata.csv`` or ``metadata.jsonl`` of Hugging Face's image folders and COCO's annotations are
-written.
+As Kaggle's ``train.csv``, the ``metadata.csv`` or ``metadata.jsonl`` of Hugging Face's image folders, Caffe's ``val.txt`` and
+COCO's annotations are written.
 """
 
 import ast
@@ -18,10 +18,11 @@ from reportgen.base import foreign
 from reportgen.base.errors import UserError
 from reportgen.data.classes import plain
 from reportgen.data.coco import Coco, coco_in
-from reportgen.data.records import Entries, is_picture, read_entries
+from reportgen.data.records import LIST, Entries, is_picture, read_entries
 from reportgen.data.splits import split_name
 
 ENDINGS = (".csv", ".tsv", ".jsonl", ".json")
+OF_PANDAS = {".parquet": "read_parquet", ".feather": "read_feather", ".xlsx": "read_excel", ".xls": "read_excel"}
 COLUMNS = {  # what people call them, as `plain` writes it, the likeliest first
     "file": (
         *("filename", "file", "imagepath", "filepath", "path", "imagename", "imageid", "image", "imagefile", "img"),
@@ -110,21 +111,26 @@ def read_table(
 ) -> Table:
     """Every image that a table names.
 
-    CSV or TSV with a header (commas, semicolons or tabs), JSON lines, a JSON list of objects, or COCO's annotations.
+    CSV or TSV with a header (commas, semicolons or tabs), a ``.txt`` of files with their labels behind them, JSON lines, a JSON
+    list of objects, or COCO's annotations.
     `columns` names those of file, label and split where they are called otherwise than usual. Instead of a label there may
     be a column of 0 and 1, or of -1 and 1, for each class, which stand in the order of the classes. `several`: whether an image
     may have more than one label: a list, a cell with a `separator`, several ones in its line, or several lines; where columns
     of 0 and 1 also hold -1, or nothing, it is not known (CheXpert). Raises UserError, beginning with `said_by`.
     """
-    if path.suffix.casefold() not in ENDINGS:
-        raise UserError(f"{said_by}: its name ends in none of {', '.join(ENDINGS)}: {WAY_OUT}")
+    ending = path.suffix.casefold()
+    if ending in OF_PANDAS:
+        saved = f"pandas.{OF_PANDAS[ending]}({path.name!r}).to_csv('labels.csv', index=False)"
+        raise UserError(f"{said_by}: {ending} is not read: save it as a .csv, {saved}")
+    if ending not in (*ENDINGS, LIST):
+        raise UserError(f"{said_by}: its name ends in none of {', '.join((*ENDINGS, LIST))}: {WAY_OUT}")
     try:
-        if path.suffix.casefold() == ".json" and (coco := coco_in(path, said_by)):
+        if ending == ".json" and (coco := coco_in(path, said_by)):
             categories = sorted(coco.categories, key=lambda one: (isinstance(one.id, str), one.id))
             names = tuple(dict.fromkeys(category.name for category in categories))
             return Table(_once(_of_coco(coco), said_by, several), names)
         text = foreign.text(path)
-        entries = read_entries(text, path.suffix.casefold(), lambda name: plain(name) in NAMES)
+        entries = read_entries(text, ending, lambda name: plain(name) in NAMES)
         if not entries:
             raise ValueError("it is empty")
         named, rest, left = _named(entries, columns, several)
@@ -207,10 +213,10 @@ def _named(entries: Entries, columns: Sequence[str], several: bool) -> tuple[dic
     rest = [key for key in entries[0][1] if key not in named.values() and not _is_index(key, cells[key])]
     if len(rest) == 1:
         return {**named, "label": rest[0]}, [], []
-    flags = [key for key in rest if _are_marks(cells[key], several)]
+    flags = {key: None for key in rest if _are_marks(cells[key], several)}  # in their order, and found at once
     if len(flags) < 2:
         raise ValueError(f"which of its columns is the label is not known ({', '.join(map(str, entries[0][1]))})")
-    return named, flags, [key for key in rest if key not in flags]
+    return named, list(flags), [key for key in rest if key not in flags]
 
 
 def _read(entries: Entries, named: Mapping[str, str], rest: Sequence[str], cells: Cells) -> Iterator[Row]:

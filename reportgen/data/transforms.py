@@ -22,6 +22,7 @@ from reportgen.data.decoding import Images
 Number = float | int
 Channels = tuple[Number, ...]  # three, one of a net that reads grey, or as many as the images have
 LUMINANCE = (19595, 38470, 7471)  # of red, green and blue, in parts of 65,536: ITU-R BT.601, as Pillow counts
+FARTHEST = 1e6  # of an input from zero: usual ones lie within 255, and a net of single precision sums many
 COUNTED = 2**24  # pixels counted at once: OpenCV's histograms are in single precision, exact up to this number
 
 
@@ -79,6 +80,11 @@ class Preprocessing:
             )
         if min(self.deviation) <= 0:
             raise UserError(f"preprocessing: deviation {self.deviation}: use values above 0")
+        if not (most := largest_input(self.range, self.mean, self.deviation)) <= FARTHEST:
+            raise UserError(
+                f"preprocessing: mean {self.mean}, deviation {self.deviation}: some inputs would be as large as {most:g}: use "
+                "those of the training images, in units of the range"
+            )
 
     @property
     def channels(self) -> int:
@@ -227,6 +233,13 @@ def window(stored: Sequence[int], crop: Size) -> tuple[slice, slice]:
 
 
 @lru_cache(maxsize=16)  # else a GPU would wait for them before every batch
+def largest_input(white: Number, mean: Channels, deviation: Channels) -> float:
+    """The largest value, regardless of its sign, that black or white becomes in any channel; infinite beyond all numbers."""
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        ends = (np.array([[0.0], [white]]) - np.array(mean, float)) / np.array(deviation, float)
+    return float(np.abs(ends).max())
+
+
 def _shift_and_factor(preprocessing: Preprocessing, device: torch.device) -> tuple[Tensor, Tensor]:
     """By what a pixel's channels are multiplied (the factor), and what is added after that (the shift)."""
     factors = [preprocessing.range / 255 / deviation for deviation in preprocessing.deviation]

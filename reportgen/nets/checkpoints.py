@@ -85,14 +85,14 @@ def read_state(path: Path, said_by: str) -> State:
 
 def _is_safetensors(path: Path, said_by: str) -> bool:
     """Whether a file is one of safetensors; its first bytes say so, and not its name. Raises UserError for one of neither kind."""
-    with foreign.reading(said_by, "a checkpoint", GIVE), foreign.opened(path) as file:
-        head = file.read(9)
+    with foreign.reading(said_by, "a checkpoint", GIVE):
+        head = foreign.head(path, len(foreign.POINTER))
     length = int.from_bytes(head[:8], "little")  # of a safetensors file's own head, which is JSON
-    if head[8:] == b"{" and 8 + length <= path.stat().st_size:
+    if head[8:9] == b"{" and 8 + length <= path.stat().st_size:
         return True
     if head.startswith((b"PK", b"\x80")):  # a zip file, as torch.save writes it, or a pickle
         return False
-    if head == b"version h":
+    if head == foreign.POINTER:
         raise UserError(f"{said_by}: a pointer of Git LFS, not the file itself: run git lfs pull there")
     if not head:
         raise UserError(f"{said_by}: an empty file: {GIVE}")

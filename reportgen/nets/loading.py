@@ -10,7 +10,7 @@ from torch import nn
 from reportgen.base.errors import UserError
 from reportgen.base.progress import say
 from reportgen.base.size import Sides, Size
-from reportgen.data.class_lists import read_classes
+from reportgen.data.class_lists import ClassList, read_classes
 from reportgen.data.classes import ClassName
 from reportgen.data.transforms import Channels, Preprocessing, usually_shown
 from reportgen.nets import zoo
@@ -35,7 +35,7 @@ class Loaded:
     description: dict[str, Any]  # how `reportgen.nets.build.build` makes it again
     preprocessing: Preprocessing
     weights: str  # where they came from, as the report names them
-    classes: tuple[ClassName, ...]  # empty: nobody says
+    classes: ClassList  # empty: nobody says
     preprocessing_from: str  # who says what the net reads, as the report names it
 
 
@@ -51,7 +51,7 @@ def load(
     `channels`: of the images; `red_green_blue`: which of them are shown as these, where they are no colours.
     """
     crop = Size.of(crop)
-    named = read_classes(Path(model.classes), f"CLASSES={model.classes}") if model.classes else ()
+    named = read_classes(Path(model.classes), f"CLASSES={model.classes}") if model.classes else None
     if model.name in OWN_NETS:
         return _own(model, given, crop, named, channels, red_green_blue)
     arguments: dict[str, Any] = {}
@@ -87,7 +87,7 @@ def load(
         channels = 1
     net, entry = _answering(net, model, (channels, *crop))
     preprocessing, said_by = _preprocessing(preset_, given, crop, channels, red_green_blue)
-    classes = named or (preset_.classes if preset_ else ())
+    classes = named or ClassList(preset_.classes if preset_ else ())
     description = {"model": {"name": model.name, "arguments": arguments, **first, **entry}}
     return Loaded(net, description, preprocessing, label, classes, said_by)
 
@@ -151,7 +151,7 @@ def _own(
     model: ModelSettings,
     given: PreprocessingSettings,
     crop: Size,
-    named: tuple[ClassName, ...],
+    named: ClassList | None,
     channels: int,
     red_green_blue: tuple[int, ...],
 ) -> Loaded:
@@ -173,7 +173,7 @@ def _own(
         own = replace(own, red_green_blue=red_green_blue)
     net = build(document)
     fit(net, read_state(path, f"WEIGHTS={path}"), model.name, f"WEIGHTS={path}", model.weights_key)
-    classes = named or tuple(ClassName(name) for name in document.get("classes", ()))
+    classes = named or ClassList(tuple(ClassName(name) for name in document.get("classes", ())))
     description = {"architecture": document["architecture"]}
     return Loaded(net.eval(), description, _overridden(own, given), path.name, classes, "its file says so")
 

@@ -13,7 +13,7 @@ from reportgen.base.errors import UserError
 from reportgen.base.names import nearest
 from reportgen.base.size import Size
 from reportgen.data.classes import ClassName
-from reportgen.data.transforms import Channels
+from reportgen.data.transforms import FARTHEST, Channels, largest_input
 from reportgen.nets.build import in_one_line
 from reportgen.nets.checkpoints import State
 from reportgen.nets.presets import Preset, known_interpolation
@@ -193,6 +193,10 @@ def _told_by_folder(name: str) -> Preset:
 
     if not all(0 < side <= MOST_SIDE for side in (*stored, *crop)):
         raise ValueError(f"images of {stored} and {crop} px")
+    white = 1.0 if said.get("do_rescale", True) else 255.0
+    mean, deviation = channels("image_mean", 0.0), channels("image_std", 1.0)
+    if not (most := largest_input(white, mean, deviation)) <= FARTHEST:
+        raise ValueError(f"inputs as large as {most:g}")
     labels = net.get("id2label") or {}
     names = [labels[key] for key in sorted(labels, key=int)]
     unnamed = all(text == f"LABEL_{index}" for index, text in enumerate(names))
@@ -200,11 +204,11 @@ def _told_by_folder(name: str) -> Preset:
         label=name,
         size=stored,
         crop=crop,
-        mean=channels("image_mean", 0.0),
-        deviation=channels("image_std", 1.0),
+        mean=mean,
+        deviation=deviation,
         classes=() if unnamed else tuple(ClassName(str(text)) for text in names),
         arguments={"config": net},
-        range=1.0 if said.get("do_rescale", True) else 255.0,
+        range=white,
         order="BGR" if said.get("do_flip_channel_order") else "RGB",
         interpolation=known_interpolation(said.get("resample")),
     )

@@ -17,12 +17,13 @@ from reportgen.base.errors import UserError
 from reportgen.base.foreign import Count, Finite, Share
 from reportgen.claims import BY_ID, PLAIN
 from reportgen.page.changes import ACCURACY, Changes, Moved, VerdictChange, judgements
-from reportgen.page.older import MOST_CLAIMS, MOST_PARTS
+from reportgen.page.older import MOST_CLAIMS, MOST_PARTS, Date
 from reportgen.page.older import Result as Verdict
 
 SCHEMA = 1  # of a line: raised when a name is renamed or removed. A name that a line lacks has its default
 FILE = "history.jsonl"
 MOST_BYTES = 256 << 20  # of the file: some ten thousand lines
+MOST_LINES = 200_000
 MOST_SECONDS = 1e10  # three hundred years
 DIGITS = 6  # significant digits of a number in the file
 _OPEN = ConfigDict(extra="ignore")  # of newer lines of the same schema, what is not known here is left out
@@ -76,6 +77,10 @@ class OfClass:
     images: Annotated[Count, Field(ge=1)]
     tau: Finite | None = None
 
+    def __post_init__(self) -> None:
+        if self.right > self.images:
+            raise ValueError(f"more images of the class {foreign.short(self.name)!r} are right than there are")
+
 
 @dataclass(frozen=True, config=_OPEN)
 class Model:
@@ -97,7 +102,7 @@ class Line:
     """One report, as the history keeps it."""
 
     commit: str | None = None
-    time: Annotated[int, Field(ge=0, le=253_402_300_799)] = 0  # seconds since 1970: of the commit, else of the report
+    time: Date = 0  # of the commit, else of the report
     seconds: Annotated[float, Field(ge=0, le=MOST_SECONDS)] | None = None  # that its stages took
     switches: dict[str, str] = field(
         default_factory=dict
@@ -143,7 +148,7 @@ def line_of(metrics: Mapping[str, Any], seconds: float | None = None) -> Line:
     return _LINE.validate_python(
         {
             "commit": run["commit"],
-            "time": run["date"] or int(time.time()),
+            "time": run.get("date") or int(time.time()),
             "seconds": None if seconds is None else round(seconds, 1),
             "switches": settings.said(run["profile"], run["settings"]),
             "data": metrics["data"]["fingerprint"],
@@ -184,7 +189,10 @@ def read(path: Path) -> History:
 
 def _texts(path: Path) -> list[bytes]:
     try:
-        return foreign.content(path, MOST_BYTES).split(b"\n")
+        written = foreign.content(path, MOST_BYTES)
+        if written.count(b"\n") > MOST_LINES:
+            raise foreign.Wrong(f"more than {MOST_LINES:,} lines")
+        return written.split(b"\n")
     except FileNotFoundError:
         return []
     except (OSError, foreign.Wrong) as error:

@@ -19,6 +19,7 @@ from reportgen.page import metrics
 MOST_CLAIMS, MOST_PARTS = 1_000, 1_000
 WAY_OUT = "make that report again"
 
+Date = Annotated[int, Field(ge=0, le=253_402_300_799)]  # seconds since 1970, to the end of the year 9999
 Word = Annotated[str, Field(min_length=1, max_length=200)]
 Text = Annotated[str, Field(max_length=20_000)]
 Result = Literal["holds", "contradicted", "undecided", "not tested"]
@@ -81,6 +82,7 @@ class Run(TypedDict):
 
     __pydantic_config__ = _MORE  # type: ignore[misc]
     commit: Text | None
+    date: NotRequired[Date | None]
     profile: Word
     seed: Count
     settings: dict[Word, dict[Word, Any]]

@@ -38,6 +38,8 @@ from reportgen.pipeline.source_files import DECLARED, ENGINE, closure
 from reportgen.pipeline.work import Stage, Work, beside
 from reportgen.settings.sections import Settings, jsonable
 
+LONGEST = 1e7  # seconds of a stage, a third of a year: beyond that a file of times is damaged
+
 
 class Pipeline:
     """The stages of one call: its settings and folders."""
@@ -111,9 +113,8 @@ class Pipeline:
     def times(self) -> dict[str, float]:
         """How long each stage took when it was last made, seconds; of a damaged file nothing is known."""
         found = _read_or_none(self.build / holdings.TIMINGS)
-        return (
-            {name: took for name, took in found.items() if isinstance(took, float)} if isinstance(found, dict) else {}
-        )
+        known = found.items() if isinstance(found, dict) else ()
+        return {name: took for name, took in known if isinstance(took, float) and 0 <= took <= LONGEST}
 
     def _signature(self, name: str) -> Path:
         """The file in the report's folder with the fingerprint of a stage's files: several builds may share the folder."""

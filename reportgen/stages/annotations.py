@@ -1,12 +1,13 @@
 """The annotations stage: objects and parts of the images, where a file says where they are."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from reportgen.base.artifacts import DOCUMENT, allocated, read_json, write_json
+from reportgen.base.artifacts import DOCUMENT, allocated, growing, read_json, write_json
 from reportgen.base.errors import UserError
 from reportgen.base.progress import say
 from reportgen.base.size import Size
@@ -21,36 +22,41 @@ from reportgen.data.packing import Skipped
 from reportgen.pipeline.work import Work
 from reportgen.stages.scenes import drawn_scenes
 
+OBJECTS = "objects.npy"
+
 
 def make(work: Work, folder: Path) -> None:
-    """Write the objects of the test images and the images with parts, as `Annotations.open` reads them."""
-    data, given = work.settings.data, work.settings.annotations.parts
-    root = (drawn_scenes(work) if data.source == "scenes" else Path(data.source)).resolve()
-    own: list[Annotated] = []
-    marked: list[Annotated] = []
-    skipped: Skipped = []
-    if data.source == "scenes":
-        coco = read_coco(root / "annotations" / "test.json", [root], str(root))
-        own = marked = list(_scaled(coco, data.size, skipped))
-    if given:
-        roots = [Path(given).parent.resolve(), root]  # links followed, so that a file has one path
-        marked = list(_scaled(read_coco(Path(given), roots, f"PARTS={given}"), data.size, skipped))
-    masks = work.settings.annotations.masks
-    splits = _splits(work, root) if marked or masks else {}
+    """Write the objects of the test images and the images with parts, as `Annotations.open` reads them.
+
+    One annotated image after another: there may be more of them than memory holds.
+    """
+    data, given, masks = work.settings.data, work.settings.annotations.parts, work.settings.annotations.masks
+    own = data.source == "scenes"
+    root = (drawn_scenes(work) if own else Path(data.source)).resolve()
+    splits = _splits(work, root) if own or given or masks else {}
     stored_images = read_json(work.input("data") / DOCUMENT)
     names = stored_images["names"]["test"]
+    scenes = read_coco(root / "annotations" / "test.json", [root], str(root)) if own else iter(())
+    # Links are followed, so that a file has one path.
+    marked = read_coco(Path(given), [Path(given).parent.resolve(), root], f"PARTS={given}") if given else scenes
+    skipped: Skipped = []
     lost: Skipped = []
-    masked = _masks(Path(masks), splits, root, data.size, lost) if masks else iter(own or marked)
-    objects = _objects(folder, masked, splits, names, data.size)
-    if masks and not objects:
-        why = f"no mask of it can be used ({_first(lost)})" if lost else "it marks no object in any of the images"
-        raise UserError(f"MASKS={masks}: {why}")
-    skipped += lost
-    with_parts = [item for item in marked if item.part_names]
-    parts = _parts(folder, with_parts, splits, data.size, skipped, reading_of(stored_images))
+    with_parts = _scaled(marked, data.size, skipped)
+    if masks or (own and given):  # the objects are not those of the images with parts
+        shown = _masks(Path(masks), splits, root) if masks else scenes
+        for _ in _objects(folder, _scaled(shown, data.size, lost), splits, names, data.size):
+            pass
+        if masks and not (folder / OBJECTS).exists():
+            why = f"no mask of it can be used ({_first(lost)})" if lost else "it marks no object in any of the images"
+            raise UserError(f"MASKS={masks}: {why}")
+    else:
+        with_parts = _objects(folder, with_parts, splits, names, data.size)
+    unfit: Skipped = []
+    parts = _parts(folder, with_parts, splits, data.size, unfit, reading_of(stored_images))
     if given and parts is None:
-        raise UserError(f"PARTS={given}: no image of it can be used ({_first(skipped)})")
-    write_json(folder / DOCUMENT, {"objects": objects, "parts": parts, "skipped": skipped})
+        raise UserError(f"PARTS={given}: no image of it can be used ({_first(skipped + unfit)})")
+    skipped += lost + unfit
+    write_json(folder / DOCUMENT, {"objects": (folder / OBJECTS).exists(), "parts": parts, "skipped": skipped})
     if skipped:
         say(f"  {len(skipped)} marked images cannot be used: the report says why ({_first(skipped)})")
 
@@ -92,13 +98,13 @@ def _splits(work: Work, root: Path) -> dict[Path, Known]:
     }
 
 
-def _masks(place: Path, splits: Mapping[Path, Known], root: Path, size: Size, lost: Skipped) -> Iterator[Annotated]:
-    """What ``MASKS=`` says of the test images, one after another; `lost` gets those that cannot be used.
+def _masks(place: Path, splits: Mapping[Path, Known], root: Path) -> Iterator[Annotated]:
+    """What ``MASKS=`` says of the test images, one after another.
 
     Of images that show several classes it is not said which of them it marks.
     """
     files = {path: known.marked for path, known in splits.items() if known.split == "test" and known.marked}
-    return _scaled(read_masks(place, files, [place.parent.resolve(), root]), size, lost)
+    return read_masks(place, files, [place.parent.resolve(), root])
 
 
 def _of(item: Annotated, splits: Mapping[Path, Known], split: str) -> str | None:
@@ -115,8 +121,8 @@ def _test_image(item: Annotated, splits: Mapping[Path, Known]) -> str | None:
 
 def _objects(
     folder: Path, marked: Iterable[Annotated], splits: Mapping[Path, Known], names: Sequence[str], size: Size
-) -> bool:
-    """Write where the object of each test image lies, one after another; False, and no file, where none is annotated."""
+) -> Iterator[Annotated]:
+    """Write where the object of each test image lies, and hand all that is marked on; no file where none is annotated."""
     places: dict[str | None, list[int]] = {}
     for place, name in enumerate(names):
         places.setdefault(name, []).append(place)
@@ -124,45 +130,54 @@ def _objects(
     for item in marked:
         at = places.get(_test_image(item, splits))
         if at and item.object is not None:
-            if found is None:  # on disk: there may be more of them than memory holds
-                found = allocated(folder / "objects.npy", (len(names), *size), bool)
+            if found is None:
+                found = allocated(folder / OBJECTS, (len(names), *size), bool)
             found[at] = item.object
-    return found is not None
+        yield item
 
 
 def _parts(
     folder: Path,
-    found: list[Annotated],
+    marked: Iterable[Annotated],
     splits: Mapping[Path, Known],
     size: Size,
-    skipped: Skipped,
+    unfit: Skipped,
     reading: Reading,
 ) -> dict[str, Any] | None:
     """Write the images whose parts are all known, but for those that the net was trained on."""
     kept: list[Annotated] = []
-    images: list[np.ndarray] = []
-    for item in found:
-        try:
-            if _of(item, splits, "train"):
-                raise Unusable("the net was trained on it")
-            if kept and item.part_names != kept[0].part_names:
-                raise Unusable(
-                    f"its parts are called {', '.join(item.part_names)}, not {', '.join(kept[0].part_names)}"
-                )
-            check_parts(item)
-            images.append(read_image(item.path, size, reading=reading))
-            kept.append(item)
-        except (Unusable, Unreadable) as reason:
-            skipped.append({"file": item.name, "reason": str(reason)})
+    images, objects = folder / "parts-images.npy", folder / "parts-objects.npy"
+    with growing(images, (*size, reading.channels)) as add_image, growing(objects, size, bool) as add_object:
+        for item in marked:
+            if not item.part_names:
+                continue
+            try:
+                if _of(item, splits, "train"):
+                    raise Unusable("the net was trained on it")
+                if kept and item.part_names != kept[0].part_names:
+                    raise Unusable(
+                        f"its parts are called {', '.join(item.part_names)}, not {', '.join(kept[0].part_names)}"
+                    )
+                check_parts(item)
+                add_image(read_image(item.path, size, reading=reading))
+            except (Unusable, Unreadable) as reason:
+                unfit.append({"file": item.name, "reason": str(reason)})
+                continue
+            assert item.object is not None  # as check_parts says
+            add_object(item.object)
+            kept.append(replace(item, object=None))
+    if kept:
+        np.savez_compressed(
+            folder / "parts.npz",
+            places=np.stack([item.places for item in kept]),
+            diameters=np.stack([item.diameters for item in kept]),
+            objects=np.load(objects, mmap_mode="r"),
+        )
+    else:
+        images.unlink()
+    objects.unlink()
     if not kept:
         return None
-    np.save(folder / "parts-images.npy", np.stack(images))
-    np.savez_compressed(
-        folder / "parts.npz",
-        places=np.stack([item.places for item in kept]),
-        diameters=np.stack([item.diameters for item in kept]),
-        objects=np.stack([item.object for item in kept if item.object is not None]),
-    )
     return {
         "names": [item.name for item in kept],
         "groups": [item.category for item in kept],

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from reportgen import scenes
-from reportgen.base.artifacts import DOCUMENT, allocated, digest, write_arrays, write_json
+from reportgen.base.artifacts import DOCUMENT, allocated, digest, write_array, write_arrays, write_json
 from reportgen.base.errors import UserError
 from reportgen.base.progress import say
 from reportgen.base.size import Size
@@ -57,7 +57,7 @@ def make(work: Work, folder: Path) -> None:
     targets = {split: _targets(listing, kept) for split, kept in files.items()}
     for split, values in targets.items():
         if listing.several and split not in listing.same:
-            np.save(folder / f"{split}-shows.npy", values)
+            write_array(folder / f"{split}-shows.npy", values)
     counts = count_images(listing.classes, targets)
     _check(root, listing, names, counts, skipped, not work.settings.model.loaded, _no_folders(work, root, listing))
     for sentence in surveyed.said:

@@ -15,9 +15,11 @@ from reportgen import claims
 from reportgen.base.artifacts import DOCUMENT, digest_file, read_arrays, read_json, write_arrays, write_json
 from reportgen.base.errors import UserError
 from reportgen.base.progress import say
+from reportgen.data.class_lists import ClassList
 from reportgen.data.classes import ORDERS, ClassName, Mapping, in_given_order, map_folders
 from reportgen.data.dataset import OTHERWISE, TRIED, Dataset, Split
 from reportgen.data.decoding import Images
+from reportgen.data.image_files import is_number
 from reportgen.data.labels import SEEN, write_seen
 from reportgen.data.sampling import evenly
 from reportgen.data.several import answerable, labelled, right
@@ -53,8 +55,10 @@ def make(work: Work, folder: Path) -> None:
     images = read_json(work.input("data") / DOCUMENT)
     same, counted = images["same"], images["numbers"]["counted"]
     empty = images["numbers"]["empty"] or [name for name in counted if name not in data.classes]
-    entries = [ClassName(**entry) for entry in known["classes"]]
-    mapping, classes = map_folders(data.classes, entries, outputs, empty, work.settings.labels.order, counted)
+    listed = ClassList(tuple(ClassName(**entry) for entry in known["classes"]), known["numbers"]["from_one"])
+    order, said_by = work.settings.labels.order, f"CLASSES={work.settings.model.classes}"
+    entries, classes_read = _listed(listed, data.classes, order, said_by)
+    mapping, classes = map_folders(data.classes, entries, outputs, empty, order, counted)
     # What a net that branches on values looks at may be the batch: the probe, too, runs each image by itself.
     batch = 1 if known["numbers"]["unfollowed"] or known["numbers"]["alone"] else training.EVALUATION_BATCH
     given = training.evaluate(net, data.val, preprocessing, device, batch)
@@ -78,6 +82,7 @@ def make(work: Work, folder: Path) -> None:
         "reading": found.reading,
         "read_so": found.why,
         "weights_digest": digest_file(folder / NET),
+        "classes_read": classes_read,
         "mapped": mapping.how,
         "unmapped": list(mapping.unmapped),
         "unlabelled_images": int((~labelled(targets)).sum()),
@@ -88,6 +93,16 @@ def make(work: Work, folder: Path) -> None:
     numbers["warning"] = _warning(numbers, trial, preprocessing, orders, work.input("data") / OTHERWISE)
     _speak(mapping, numbers)
     write_json(folder / DOCUMENT, {"numbers": numbers})
+
+
+def _listed(listed: ClassList, folders: Sequence[str], order: str, said_by: str) -> tuple[tuple[ClassName, ...], str]:
+    """The net's classes as a list names them, and in words how that was read, where its numbers count from 1."""
+    if not listed.from_one:
+        return listed.classes, ""
+    if order == "names" and all(is_number(name) and not name.startswith("0") for name in folders):
+        words = "are those of folders, which the net counts in the order of their names"
+        return listed.as_folders_sort(), f"the numbers in {said_by} {words}"
+    return listed.classes, f"the numbers in {said_by} count from 1: 1 is the net’s first class"
 
 
 def _check(logits: Float[np.ndarray, "image class"], name: str) -> None:
@@ -225,6 +240,8 @@ def _speak(mapping: Mapping, numbers: dict[str, Any]) -> None:
     """What a user must know before reading the report, on standard error."""
     if numbers["read_so"]:
         say(f"  MODEL={numbers['name']}: {numbers['read_so']}")
+    if numbers["classes_read"]:
+        say(f"  {numbers['classes_read']}")
     if mapping.unmapped:
         names = ", ".join(entry["folder"] for entry in mapping.unmapped[:LISTED])
         more = f" and {len(mapping.unmapped) - LISTED} more" if len(mapping.unmapped) > LISTED else ""

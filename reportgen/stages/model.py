@@ -33,9 +33,11 @@ def make(work: Work, folder: Path) -> None:
         loaded = load(model, work.settings.preprocessing, data.crop, data.channels, data.red_green_blue)
         known = examine(model.name, loaded.net, (loaded.preprocessing.channels, *data.crop))
     classes = TWO if known.outputs == 1 else known.outputs
-    if loaded.classes and len(loaded.classes) != classes:
+    names, from_one = loaded.classes
+    if names and len(names) != classes:
         said_by = f"CLASSES={model.classes}" if model.classes else f"WEIGHTS={model.weights}"
-        raise UserError(f"{said_by}: {len(loaded.classes)} classes, but the net {model.name} has {classes}")
+        zero = ": they count from 1: name its class 0, too" if from_one and len(names) == classes - 1 else ""
+        raise UserError(f"{said_by}: {len(names)} classes, but the net {model.name} has {classes}{zero}")
     if model.outputs == "logit" and known.outputs > 1:
         raise UserError(
             f"OUTPUTS=logit: MODEL={model.name} gives {known.outputs} numbers for an image: use softmax or sigmoid"
@@ -53,12 +55,13 @@ def make(work: Work, folder: Path) -> None:
         "preprocessing_from": loaded.preprocessing_from,
         "snapshots": sorted(epochs),
         "outputs": classes,
+        "from_one": from_one,
         "asked_outputs": model.outputs,
         "bounded": known.bounded,
         "unfollowed": known.graph.unfollowed,
         "alone": known.graph.alone,
     }
-    write_json(folder / DOCUMENT, {"numbers": numbers, "classes": [asdict(entry) for entry in loaded.classes]})
+    write_json(folder / DOCUMENT, {"numbers": numbers, "classes": [asdict(entry) for entry in names]})
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,7 @@
 from importlib import import_module
 from pathlib import Path
 
-import numpy as np
-
-from reportgen.base.artifacts import DOCUMENT, digest, write_json
+from reportgen.base.artifacts import DOCUMENT, digest, write_array, write_json
 from reportgen.base.errors import UserError
 from reportgen.base.size import Sides
 from reportgen.data.decoding import AS_EVER, Reading
@@ -54,7 +52,7 @@ def write(folder: Path, root: Path, size: Sides, name: str, said_by: str, readin
         files = [ImageFile(image.path, image.name, place) for place, image in enumerate(images)]
         kept, pixels = pack(folder, part, files, size, skipped, whole=True, reading=reading)
         labels = listing.labels(split)[[file.label for file in kept]]
-        np.save(folder / f"{part}-labels.npy", labels)
+        write_array(folder / f"{part}-labels.npy", labels)
         names[part] = [file.name for file in kept]
         counts[part] = {
             kind: {

@@ -241,3 +241,25 @@ def test_a_damaged_memory_of_digests_is_forgotten(tmp_path: Path, memory: str) -
     path.write_text("one")
     (tmp_path / "memory.json").write_text(memory.replace("%s", str(path)))
     assert remembered(tmp_path, age=10) == [path]
+
+
+@pytest.mark.parametrize("count", [0, 1, 12])
+@pytest.mark.parametrize("kind", [np.uint8, bool, np.float32])
+def test_an_array_that_grows_has_the_bytes_of_one_saved_whole(tmp_path: Path, count: int, kind: type) -> None:
+    items = np.random.default_rng(0).integers(0, 2, (count, 3, 5)).astype(kind)
+    np.save(tmp_path / "whole.npy", items)
+    with artifacts.growing(tmp_path / "grown.npy", (3, 5), kind) as add:
+        for item in items:
+            add(np.asfortranarray(item))
+    assert (tmp_path / "grown.npy").read_bytes() == (tmp_path / "whole.npy").read_bytes()
+
+
+def test_a_disk_that_is_full_is_named_by_the_file(tmp_path: Path) -> None:
+    full = Path("/dev/full")  # each write to it is refused
+    if not full.exists():
+        pytest.skip("no /dev/full")
+    with (
+        pytest.raises(OSError, match="No space left on device: '/dev/full'"),
+        artifacts.growing(full, (1 << 20,)) as add,
+    ):
+        add(np.zeros(1 << 20, np.uint8))

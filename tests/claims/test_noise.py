@@ -164,6 +164,12 @@ def test_a_setting_that_one_side_does_not_name_is_at_its_usual_value() -> None:
         (json.dumps(FILE).replace("0.1", "-0.1"), r"analyses.features.claims.grouping.layer 2.tau"),
         (json.dumps(FILE).replace("0.1", "NaN"), r"analyses.features.claims.grouping.layer 2.tau"),
         (json.dumps(FILE).replace("0.1", "1e308"), r"layer 2.tau: a number beyond 1e\+100"),
+        (json.dumps(FILE).replace("0.1", "1e51"), r"layer 2.tau: a number beyond 1e\+50"),
+        (json.dumps(FILE).replace("20}}", "1000001}}"), r"layer 2.trainings: .* less than or equal to 1000000"),
+        (
+            json.dumps(FILE).replace('"trainings": 20}, ', '"trainings": 3, "machine_hours": 1e308}, '),
+            "machine_hours: ",
+        ),
         (json.dumps(FILE).replace('"mean": 1', '"mean": "much"'), r"layer 2.mean"),
     ],
 )

@@ -4,6 +4,7 @@ import errno
 import os
 import re
 import shutil
+import tempfile
 from collections import namedtuple
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -57,8 +58,36 @@ def refused(number: int, place: str) -> OSError:
             "REPORT=report: report/index.html: Permission",
             "with REPORT=, or give yourself access",
         ),
-        ("out/build/data", errno.ENOSPC, "out/build/data: No space left", "the same command continues"),
-        ("out/build/data", errno.EDQUOT, "out/build/data: Disk quota exceeded", "the same command continues"),
+        (
+            "out/build/data",
+            errno.ENOSPC,
+            "out/build/data: No space left on device: free some space there",
+            "there, or choose another folder with BUILD=: the same command continues",
+        ),
+        (
+            "report/index.html",
+            errno.EDQUOT,
+            "report/index.html: Disk quota exceeded: free some space there",
+            "there, or choose another folder with REPORT=: the same command continues",
+        ),
+        (
+            "out/build/data",
+            errno.EFBIG,
+            "out/build/data: File too large: raise what one file may hold (ulimit -f)",
+            "(ulimit -f), or choose another folder with BUILD=: the same command continues",
+        ),
+        (
+            "data/scenes-48px",  # which no switch moves
+            errno.ENOSPC,
+            "data/scenes-48px: No space left on device: free",
+            "device: free some space there: the same command continues",
+        ),
+        (
+            f"{tempfile.gettempdir()}/x",
+            errno.ENOSPC,
+            f"{tempfile.gettempdir()}/x: No space left on device: free",
+            "there, or give another folder as TMPDIR: the same command continues",
+        ),
         ("/elsewhere", errno.EACCES, "/elsewhere: Permission denied", "give yourself access to it"),
     ],
 )
@@ -67,6 +96,15 @@ def test_what_the_system_refuses_is_named_with_its_switch(place: str, number: in
     assert line is not None
     assert line.startswith(begins)
     assert line.endswith(ends)
+
+
+def test_of_two_files_the_one_that_was_written_is_named() -> None:
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "out/build/a", None, "report/a")
+    assert str(failure.said(full, SWITCHES)).startswith(
+        "report/a: No space left on device: free some space there, or choose"
+    )
+    denied = OSError(errno.EACCES, os.strerror(errno.EACCES), "out/build/a", None, "report/a")
+    assert str(failure.said(denied, SWITCHES)).startswith("BUILD=out/build: out/build/a: Permission denied")
 
 
 def test_of_a_folder_that_could_not_be_copied_the_first_error_is_said() -> None:
@@ -84,7 +122,7 @@ def test_the_full_disk_is_named_where_the_system_does_not(monkeypatch: pytest.Mo
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(0, 0, free[str(folder)]))
     assert str(failure.said(full, SWITCHES)).startswith("REPORT=report: No space left on device: free some space there")
     free["report"] = 10**12
-    assert str(failure.said(full, SWITCHES)).startswith("the disk: No space left on device: ")
+    assert str(failure.said(full, SWITCHES)).startswith("BUILD=out/build or REPORT=report: No space left on device: ")
 
 
 def test_a_file_of_ours_that_is_missing_is_a_fault_and_no_mistake_of_the_user() -> None:

@@ -175,7 +175,7 @@ def test_a_table_and_json_files_say_the_same(tmp_path: Path) -> None:
     (tmp_path / "c.json").write_text(json.dumps(["cat", "dog"]))
     (tmp_path / "d.csv").write_text("﻿index, name\n0,cat\n1,dog\n")
     assert read_classes(tmp_path / "a.csv", "") == read_classes(tmp_path / "b.json", "")
-    assert read_classes(tmp_path / "a.csv", "")[0] == ClassName("cat, kitty", "n1")
+    assert read_classes(tmp_path / "a.csv", "").classes[0] == ClassName("cat, kitty", "n1")
     assert read_classes(tmp_path / "c.json", "") == read_classes(tmp_path / "d.csv", "")
 
 
@@ -209,7 +209,7 @@ TWO = (ClassName("cat"), ClassName("dog"))
 )
 def test_lists_of_classes_as_people_have_them(name: str, text: str, classes: tuple, tmp_path: Path) -> None:
     (tmp_path / name).write_text(text)
-    assert read_classes(tmp_path / name, "here") == classes
+    assert read_classes(tmp_path / name, "here") == (classes, False)
 
 
 @pytest.mark.parametrize(

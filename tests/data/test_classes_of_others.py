@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from reportgen.base.errors import UserError
-from reportgen.data.class_lists import read_classes
+from reportgen.data.class_lists import ClassList, read_classes
 from reportgen.data.classes import ClassName, map_folders
 from reportgen.data.folders import list_classes, list_folder, list_for_loaded
 
@@ -91,7 +91,6 @@ def test_an_archive_that_was_unpacked_into_a_folder_is_told(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("a.txt", "2 dog\n1 cat\n"),
         ("a.csv", "index;name\n0;cat\n1;dog\n"),
         ("a.csv", "index\tname\n0\tcat\n1\tdog\n"),
         ("a.json", '{"names": {"0": "cat", "1": "dog"}}'),
@@ -112,7 +111,42 @@ def test_an_archive_that_was_unpacked_into_a_folder_is_told(tmp_path: Path) -> N
 )
 def test_lists_that_tools_write_are_read(name: str, text: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(text, encoding="utf-8")
-    assert [entry.name for entry in read_classes(tmp_path / name, "CLASSES=a")] == ["cat", "dog"]
+    assert [entry.name for entry in read_classes(tmp_path / name, "CLASSES=a").classes] == ["cat", "dog"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("cat_to_name.json", '{"2": "dog", "1": "cat"}'),  # as of Flowers102
+        ("a.json", '{"class_to_idx": {"dog": 2, "cat": 1}}'),
+        ("a.json", '{"1": ["n1", "cat"], "2": ["n2", "dog"]}'),
+        ("a.csv", "index,name\n1,cat\n2,dog\n"),
+        ("a.csv", "2,dog\n1,cat\n"),
+        ("a.txt", "2 dog\n1 cat\n"),
+        ("a.txt", "cat: 1\ndog: 2\n"),
+        ("a.txt", "{1: 'cat', 2: 'dog'}\n"),
+    ],
+)
+def test_numbers_may_count_from_one(name: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    found = read_classes(tmp_path / name, "CLASSES=a")
+    assert [entry.name for entry in found.classes] == ["cat", "dog"]
+    assert found.from_one
+
+
+@pytest.mark.parametrize("text", ['{"1": "cat", "3": "dog"}', '{"2": "cat", "3": "dog"}', '{"1": "cat"}'])
+def test_numbers_with_a_gap_are_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(text, encoding="utf-8")
+    with pytest.raises(
+        UserError, match=r"class [012] is missing: count from 0 or from 1, without gaps\): give CLASSES= a text"
+    ):
+        read_classes(tmp_path / "a.json", "CLASSES=a")
+
+
+def test_a_list_of_folders_from_one_in_the_order_of_imagefolder() -> None:
+    listed = ClassList(tuple(ClassName(f"flower {number}") for number in range(1, 13)), from_one=True)
+    names = [entry.name for entry in listed.as_folders_sort()]
+    assert names == [f"flower {number}" for number in (1, 10, 11, 12, 2, 3, 4, 5, 6, 7, 8, 9)]
 
 
 def test_yaml_is_refused_with_the_way_out(tmp_path: Path) -> None:

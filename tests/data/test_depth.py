@@ -125,6 +125,26 @@ def test_what_is_not_finite_is_black_and_does_not_count(tmp_path: Path) -> None:
     assert same(found[1:], RAMP[1:] * 255)
 
 
+@pytest.mark.parametrize("most", [float("inf"), float("nan"), 3e38])
+def test_a_declared_range_without_an_end_declares_nothing(tmp_path: Path, most: float) -> None:
+    path = tmp_path / "a.tif"
+    tags = [(340, "f", 1, 0.0, True), (341, "f", 1, most, True)]  # SMinSampleValue, SMaxSampleValue
+    tifffile.imwrite(path, RAMP.astype(np.float32), extratags=tags)
+    declared = most == 3e38
+    assert ("as the files declare" in surveyed(path).said[0]) == declared
+    assert same(read(path)[0], 0 * RAMP if declared else RAMP * 255)
+
+
+def test_what_is_nearly_infinite_counts_as_such(tmp_path: Path) -> None:
+    values = RAMP.astype(np.float64)
+    values[0, :2] = -1.7e308, 1.7e308  # whose difference is infinite: what some programs write for no value
+    np.save(tmp_path / "a.npy", values)
+    assert "0 is black, 1 white" in surveyed(tmp_path / "a.npy").said[0]
+    [found] = read(tmp_path / "a.npy")
+    assert found[0, :2, 0].tolist() == [0, 255]
+    assert same(found[1:], RAMP[1:] * 255)
+
+
 MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "I;16", "I", "F")
 
 
@@ -228,5 +248,5 @@ def test_the_axis_that_is_as_long_as_there_are_channels_holds_them(
     shape: tuple[int, int, int], channels: int, rows: int, tmp_path: Path
 ) -> None:
     np.save(tmp_path / "a.npy", np.zeros(shape, np.uint8))
-    read = read_array(tmp_path / "a.npy", channels)
+    read, _ = read_array(tmp_path / "a.npy", channels)
     assert (read.shape[0], read.shape[2]) == (rows, channels or 5)

@@ -1,6 +1,5 @@
 """Files that declare, or unpack to, more than a machine has: they are refused, or cropped, before memory is taken."""
 
-import errno
 import os
 import resource
 import struct
@@ -131,15 +130,3 @@ def test_the_space_of_a_mapped_array_is_taken_before_it_is_written(tmp_path: Pat
     assert (tmp_path / "a.npy").stat().st_blocks * 512 >= array.nbytes
     array[:] = 7
     assert np.load(tmp_path / "a.npy").shape == shape
-
-
-def test_a_full_disk_is_an_error_and_no_bus_error(tmp_path: Path) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
-    try:
-        with pytest.raises(OSError, match="File too large") as caught:
-            allocated(tmp_path / "train.npy", (200, 96, 96, 3))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert caught.value.errno == errno.EFBIG
-    assert caught.value.filename == str(tmp_path / "train.npy")

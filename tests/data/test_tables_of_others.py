@@ -11,6 +11,7 @@ from reportgen.base.errors import UserError
 from reportgen.data.classes import map_folders
 from reportgen.data.folders import Listing
 from reportgen.data.listing import list_labelled
+from reportgen.data.tables import read_table
 from reportgen.settings.sections import LabelSettings
 
 
@@ -203,3 +204,47 @@ def test_labels_that_differ_in_capitals_alone_are_told(home: Path) -> None:
 def test_a_first_line_that_names_a_file_without_ending_is_told(home: Path) -> None:
     with pytest.raises(UserError, match=r"its first line names a file, '1', and no columns: write file,label above it"):
         listed("1,a\n2,b\n3,a\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2.png 0\n3.png 1\n", {"2.png": "0", "3.png": "1"}),  # as Caffe and many ImageNet lists
+        ("\ufeff2.png\t0\r\n\r\n  3.PNG   1\r\n", {"2.png": "0", "3.png": "1"}),
+        (
+            "2.png golden retriever\n3.png tabby, tabby cat\n",
+            {"2.png": "golden retriever", "3.png": "tabby, tabby cat"},
+        ),
+        ("a b/2.png 10\na b/x.png.png 9\n", {"2.png": "10", "x.png.png": "9"}),
+        ("2.png 0 1 0\n3.png 1 0 0\n", {"2.png": "1", "3.png": "0"}),  # a column for each class
+        ("file,label\n2.png,a\n3.png,b\n", {"2.png": "a", "3.png": "b"}),  # a table of another name
+        ("file\tlabel\n2.png\ta\n3.png\tb\n", {"2.png": "a", "3.png": "b"}),
+    ],
+)
+def test_a_list_of_files_with_their_labels(home: Path, text: str, expected: dict[str, str]) -> None:
+    for name in ("images/a b/2.png", "images/a b/x.png.png") if "a b" in text else ():
+        picture(name)
+    found = listed(text, "val.txt")
+    assert labels(found) == expected
+    assert found.missing == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("2.png 0 3\n3.png 3\n4.png 1\n", {"2.png": {"0", "3"}, "3.png": {"3"}, "4.png": {"1"}}),
+        ("2.png 1 1 0\n3.png 0 0 0\n", {"2.png": {"0", "1"}, "3.png": set()}),
+    ],
+)
+def test_a_list_of_files_with_several_labels(home: Path, text: str, shown: dict[str, set[str]]) -> None:
+    Path("val.txt").write_text(text, encoding="utf-8")
+    found = {row.file: set(row.labels or ()) for row in read_table(Path("val.txt"), "LABELS=a", several=True).rows}
+    assert found == shown
+
+
+def test_a_list_of_very_long_lines_is_refused_in_one_line(home: Path) -> None:
+    for text in ("." * 3_000_000, "a.jpg " + ".jpg " * 500_000, ("a" * 5_000 + ".jpg 0\n") * 100):
+        with pytest.raises(UserError) as caught:
+            listed(text, "val.txt")
+        assert "\n" not in str(caught.value)
+        assert len(str(caught.value)) < 1_000

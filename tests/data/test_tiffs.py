@@ -80,6 +80,17 @@ def test_a_tiff_whose_zero_is_white_is_no_negative(depth: str, tmp_path: Path) -
     assert same(as_surveyed(tmp_path / "a.tif"), GREY)
 
 
+@pytest.mark.parametrize("channels", [1, 3, 5])
+def test_a_deep_tiff_is_opened_once(channels: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = np.zeros((16, 16, channels), np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", pixels[..., 0] if channels == 1 else pixels, photometric="minisblack")
+    opened, read = [], tifffile.TiffFile
+    monkeypatch.setattr(tifffile, "TiffFile", lambda path: opened.append(path) or read(path))
+    reading = Reading(alpha="white", channels=channels) if channels == 5 else AS_EVER
+    assert read_image(tmp_path / "a.tif", 16, reading=reading).shape[:2] == (16, 16)
+    assert len(opened) <= 1
+
+
 def test_twelve_bits_whose_zero_is_white_are_no_negative_either(tmp_path: Path) -> None:
     said = [(281, 3, 1, 4095, True)]  # MaxSampleValue
     tifffile.imwrite(tmp_path / "a.tif", 4095 - RAMP.astype(np.uint16) * 16, photometric="miniswhite", extratags=said)

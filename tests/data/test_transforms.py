@@ -152,6 +152,11 @@ def test_read_only_images_are_read(tmp_path):
         ({"crop": 0}, "crop 0: use 1 pixel or more"),
         ({"crop": 1, "range": 100}, "range 100: use 1 or 255"),
         ({"crop": 1, "deviation": (1, 0, 1)}, r"deviation \(1, 0, 1\): use values above 0"),
+        (
+            {"crop": 1, "deviation": (1, 1e-300, 1)},
+            r"some inputs would be as large as 1e\+300: use those of the training images",
+        ),
+        ({"crop": 1, "mean": (1, -1e300, 1), "deviation": (1, 1e-300, 1)}, "some inputs would be as large as inf"),
         ({"crop": 1, "size": 2}, "size is unknown: use crop, range"),
     ],
 )

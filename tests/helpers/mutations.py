@@ -2,6 +2,7 @@
 
 import copy
 import json
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from hypothesis import strategies as st
@@ -39,6 +40,8 @@ ODD = (
     [1, 2, 3, 4],
     {"counts": 3},
 )
+# Legal in most places, and the most that is: what is made of them later may not be.
+EDGES = (1e100, -1e100, 1e50, 5e-324, (1 << 53) - 1, 10**18, 1_000_000, 0, -1)
 WORDS = (b"\xff" * 4, b"\x00" * 4, b"\x7f\xff\xff\xff", b"\xff\xff\xff\x7f", b"[[[[", b"    ")
 DEEP, MANY = 3_000, 3_000
 
@@ -52,6 +55,23 @@ def places(document: Any, above: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     for key, value in inside:
         found += places(value, (*above, key))
     return found
+
+
+def at_the_edge(document: Any) -> Iterator[Any]:
+    """The document with each of its numbers at each of the `EDGES`, and with all of them there at once."""
+    numbers = [way for way in places(document) if type(_at(document, way)) in (int, float)]
+    for ways in [*([way] for way in numbers), numbers]:
+        for edge in EDGES:
+            found = copy.deepcopy(document)
+            for *above, last in ways:
+                _at(found, above)[last] = edge
+            yield found
+
+
+def _at(document: Any, way: Sequence[Any]) -> Any:
+    for key in way:
+        document = document[key]
+    return document
 
 
 def spoil(draw: Any, document: Any) -> str:

@@ -265,7 +265,10 @@ def test_whose_weights_a_loaded_net_has(altered: Alter, weights: str, said: str)
     def load(document: Any) -> None:
         document["numbers"] |= {"loaded": True, "weights": weights, "preprocessing_from": "by default"}
         document["numbers"] |= {"mapped": "by their names", "unlabelled_images": 0, "unfollowed": "", "alone": ""}
-        document["numbers"] |= {"read_so": "logits of classes that exclude each other"}
+        document["numbers"] |= {
+            "read_so": "logits of classes that exclude each other",
+            "classes_read": "they count from 1",
+        }
 
     content = html.gather(altered("net/artefact.json", load), RUN, FAKED)
     for section in content.sections:
@@ -273,6 +276,7 @@ def test_whose_weights_a_loaded_net_has(altered: Alter, weights: str, said: str)
     text = source_of(content)
     text = " ".join(unescape(text).split())
     assert said in text
+    assert "They count from 1." in text
     assert f"parameters, {weights}{' weights' * (weights != 'mine.pt')}</dd>" in text
 
 

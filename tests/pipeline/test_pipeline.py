@@ -297,6 +297,15 @@ def test_a_workshop_belongs_to_one_stage_and_those_of_other_settings_are_removed
     assert (given.workshop.exists(), old.exists(), other.exists()) == (True, False, True)
 
 
+def test_of_times_that_can_be_none_nothing_is_known(tmp_path: Path) -> None:
+    """The history refuses a report whose stages took 1e308 seconds, and so would have ended with a fault."""
+    made = open_pipeline(tmp_path)
+    (tmp_path / "build").mkdir(exist_ok=True)
+    times = {"data": 2.5, "net": 1e308, "page": -1.0, "pdf": float("nan"), "features": float("inf"), "trained": True}
+    (tmp_path / "build" / "timings.json").write_text(json.dumps(times))
+    assert made.times == {"data": 2.5}
+
+
 def test_an_unknown_stage_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="featres: no such stage; did you mean 'features'"):
         open_pipeline(tmp_path).needed(["featres"])

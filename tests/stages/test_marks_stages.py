@@ -170,22 +170,28 @@ def test_a_file_of_which_no_image_can_be_used_is_an_error(
     assert str(caught.value) == f"PARTS={marks}: no image of it can be used ({reason})"
 
 
+def most_alive(reader: str, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many of the annotated images that a reader of the stage gave were alive whenever it gave one."""
+    read, alive, found = getattr(annotations, reader), weakref.WeakSet(), []
+
+    def watched(*arguments: Any) -> Any:
+        for item in read(*arguments):
+            alive.add(item)
+            found.append(len(alive))
+            yield item
+
+    monkeypatch.setattr(annotations, reader, watched)
+    monkeypatch.setattr(Annotated, "__hash__", object.__hash__)  # arrays have none
+    return found
+
+
 def test_masks_are_never_all_in_memory(tmp_path: Path, split_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "masks").mkdir()
     for index in range(4):
         Image.new("L", (120, 80), 255).save(tmp_path / "masks" / f"{index}.png")
     build, given = tmp_path / "build", {"DATA": str(split_data), "MASKS": str(tmp_path / "masks")}
     make(data, "data", build, **given)
-    read, alive, most = annotations.read_masks, weakref.WeakSet(), []
-
-    def watched(*arguments: Any) -> Any:
-        for item in read(*arguments):
-            alive.add(item)
-            most.append(len(alive))
-            yield item
-
-    monkeypatch.setattr(annotations, "read_masks", watched)
-    monkeypatch.setattr(Annotated, "__hash__", object.__hash__)  # arrays have none
+    most = most_alive("read_masks", monkeypatch)
     assert make(annotations, "annotations", build, **given)["objects"]
     assert len(most) == 8
     assert max(most) <= 2
@@ -193,6 +199,41 @@ def test_masks_are_never_all_in_memory(tmp_path: Path, split_data: Path, monkeyp
     assert isinstance(objects, np.memmap)
     assert objects.dtype == bool
     assert objects.all()
+
+
+def test_images_with_parts_are_never_all_in_memory(
+    tmp_path: Path, split_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marks, build = marks_of(split_data, "test", range(4)), tmp_path / "build"
+    given = {"DATA": str(split_data), "PARTS": str(marks)}
+    make(data, "data", build, **given)
+    most = most_alive("read_coco", monkeypatch)
+    arrays: weakref.WeakSet[np.ndarray] = weakref.WeakSet()
+    decoded = []
+
+    def read(*arguments: Any, **others: Any) -> np.ndarray:
+        image = read_image(*arguments, **others).view(Held)
+        arrays.add(image)
+        decoded.append(len(arrays))
+        return image
+
+    monkeypatch.setattr(annotations, "read_image", read)
+    make(annotations, "annotations", build, **given)
+    assert (len(most), len(decoded)) == (4, 4)
+    assert max(most) <= 2
+    assert max(decoded) <= 2
+    assert sorted(path.name for path in (build / "annotations").iterdir()) == [
+        DOCUMENT,
+        "objects.npy",
+        "parts-images.npy",
+        "parts.npz",
+    ]
+
+
+class Held(np.ndarray):
+    """An array that a set can hold weakly."""
+
+    __hash__ = object.__hash__  # type: ignore[assignment]
 
 
 @pytest.mark.parametrize(("side", "fails"), [(32, True), (80, False)])

@@ -1,5 +1,6 @@
 """Images and labels as people have them, before a loaded net: which class each shows, and what is said of the others."""
 
+import json
 import re
 import shutil
 import sys
@@ -290,6 +291,46 @@ def test_near_chance_the_order_that_does_better_is_named(home: Path) -> None:
     made(home, MODEL="levels_net:twelve")
     assert numbers()["top1"] == 0.0
     assert numbers()["warning"].endswith("; with LABELS_ORDER=from-one it would be 100%, not 0%")
+
+
+FLOWERS = json.dumps(
+    {str(number): f"flower {number}" for number in range(1, 13)}
+)  # as the cat_to_name.json of Flowers102
+
+
+def test_a_list_of_classes_that_counts_from_one_is_said(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folders([str(number) for number in range(1, 13)])
+    Path("cat_to_name.json").write_text(FLOWERS)
+    made(home, MODEL="levels_net:twelve", CLASSES="cat_to_name.json")
+    assert numbers()["top1"] == 1.0
+    assert read_json(Path("build/net/seen.json"))["classes"] == [f"flower {number}" for number in range(1, 13)]
+    assert (
+        numbers()["classes_read"] == "the numbers in CLASSES=cat_to_name.json count from 1: 1 is the net’s first class"
+    )
+    assert numbers()["classes_read"] in capsys.readouterr().err
+
+
+def test_a_list_of_folders_from_one_names_the_classes_of_a_net_that_sorted_them(home: Path) -> None:
+    """As ImageFolder does: 1, 10, 11, 12, 2, ..."""
+    names = sorted(str(number) for number in range(1, 13))
+    folders(names)
+    Path("cat_to_name.json").write_text(FLOWERS)
+    made(home, MODEL="levels_net:twelve", CLASSES="cat_to_name.json")
+    assert numbers()["top1"] < 0.2
+    made(home, MODEL="levels_net:twelve", CLASSES="cat_to_name.json", LABELS_ORDER="names")
+    assert numbers()["top1"] == 1.0
+    assert read_json(Path("build/net/seen.json"))["classes"] == [f"flower {number}" for number in names]
+    assert "are those of folders, which the net counts in the order of their names" in numbers()["classes_read"]
+
+
+def test_a_list_from_one_that_lacks_class_0_says_so(home: Path) -> None:
+    folders([str(number) for number in range(4)])
+    Path("classes.json").write_text('{"1": "a", "2": "b", "3": "c"}')
+    message = (
+        "CLASSES=classes.json: 3 classes, but the net levels_net:four has 4: they count from 1: name its class 0, too"
+    )
+    with pytest.raises(UserError, match=re.escape(message)):
+        made(home, CLASSES="classes.json")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import resource
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +21,16 @@ import safetensors.torch
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mutations import damage, spoil
+from mutations import at_the_edge, damage, spoil
 from noise_files import FILE
 from PIL import Image
 from runs import slow_ones
 
 from reportgen.analyses import settings as known
+from reportgen.base import foreign
 from reportgen.base.errors import UserError
-from reportgen.claims import noise
+from reportgen.claims import Noise, Part, Verdict, noise
+from reportgen.commands import history as history_of
 from reportgen.data.annotations import Unusable, read_coco, stored
 from reportgen.data.class_lists import read_classes
 from reportgen.data.decoding import Unreadable, read_image
@@ -43,7 +45,8 @@ from reportgen.nets.checkpoints import read_state
 from reportgen.nets.sizes import own_document, sizes
 from reportgen.nets.snapshots import load_net, save_net
 from reportgen.nets.zfnet import ZFNet
-from reportgen.page.older import influences, read_report
+from reportgen.page import history, history_page
+from reportgen.page.older import Metrics, influences, read_report
 from reportgen.settings.recipes import SMALL
 from reportgen.settings.sections import ModelSettings
 
@@ -117,6 +120,7 @@ METRICS = {
         "commit": "abc",
         "profile": "tiny",
         "seed": 0,
+        "date": 1764000000,
         "settings": {"data": {"size": 48}},
         "versions": {"numpy": "2"},
     },
@@ -127,7 +131,12 @@ METRICS = {
         "parameters": 9,
         "layers": [],
         "top1": 0.5,
+        "top1_tau": 0.1,
         "labelled_images": 9,
+        "map": 0.5,
+        "map_low": 0.4,
+        "map_high": 0.6,
+        "by_class": [{"name": "cat", "right": 5, "images": 9, "tau": 0.1}],
     },
     "claims": [
         {
@@ -140,7 +149,8 @@ METRICS = {
             "n": 9,
             "verdict": "holds",
             "why": "",
-            "parts": [PART | {"unit": {"words": "%", "scale": 100}, "se": 0.1, "tau": 0.1, "net": PART}],
+            "trainings": 3,
+            "parts": [PART | {"unit": {"words": "%", "scale": 100, "digits": 3}, "se": 0.1, "tau": 0.1, "net": PART}],
         }
     ],
     "analyses": {"features": {}},
@@ -148,6 +158,8 @@ METRICS = {
         {"id": "a", "analysis": "features", "files": ["figures/features/layer1/map0000-patches.jpg"], "caption": "c"}
     ],
 }
+LINE = history.line_of(METRICS, 3.0)
+NOISE = FILE | {"about": {"trainings": 20, "training_seeds": [3], "machine_hours": 2.0}}
 TABLE = [{"file": "a.png", "label": "cat", "split": "val"}, {"file": "b.png", "label": "dog", "split": "val"}]
 CONFIG = {
     "model_type": "vit",
@@ -178,9 +190,41 @@ def _report(path: Path) -> None:
         digest.of_changes(changes(before, now), before, now, {})
 
 
+def _own_report(path: Path) -> None:
+    """A report's line in its history, and what two lines of one commit after another say."""
+    found = history_of.line(path.parent, 3.0)
+    list(history.steps([found, LINE, found]))
+
+
+def _history(path: Path) -> None:
+    history_of.check(path)
+    lines = [line for found in history.read(path).lines for line in (found, LINE, found)]
+    history_page.timeline(lines, list(history.steps(lines)))
+
+
+def _noise(path: Path) -> None:
+    """A file of noise, added to itself as if its trainings were others, and a claim that is judged by it."""
+    found = noise.read(path, "NOISE=a")
+    json.dumps(asdict(found.joined(found, {})), allow_nan=False)
+    known = found.under({"features": {"data": {"size": 96}}}, {}).get("features", {})
+    of_part = known.get("grouping", {}).get("layer 2")
+    if of_part is None:
+        return
+    noise.among([of_part, of_part])
+    part = Part("layer 2", 1.0, 0.5, 1.5, 100)
+    for of_training in (of_part, noise.pooled(Noise(0.1, 2), of_part)):
+        judged = noise.judged(Verdict("grouping", (part,)).document(), {"layer 2": of_training}, [{"layer 2": 2.0}])
+        claim = METRICS["claims"][0] | {name: judged[name] for name in ("verdict", "why", "parts")}
+        foreign.parsed(json.dumps(METRICS | {"claims": [claim]}).encode(), Metrics)  # as BASE= reads the report
+
+
 def _folder_of_transformers(path: Path) -> None:
     (path.parent / "preprocessor_config.json").write_bytes(path.read_bytes())
-    zoo.preset(f"hf/{path.parent}")
+    found = zoo.preset(f"hf/{path.parent}")
+    assert found is not None
+    reads = Preprocessing(found.crop, found.range, found.order, found.mean, found.deviation)
+    ends = torch.tensor([0, 255], dtype=torch.uint8)[:, None, None, None].expand(2, 1, 1, 3)
+    assert reads.normalise(ends).isfinite().all()
 
 
 @dataclass(frozen=True)
@@ -194,8 +238,10 @@ class Kind:
 
 KINDS = {
     "coco": Kind("a.json", COCO, _coco),
-    "noise": Kind("noise.json", FILE, lambda path: noise.read(path, "NOISE=a")),
+    "noise": Kind("noise.json", NOISE, _noise),
     "metrics": Kind("metrics.json", METRICS, _report),
+    "own metrics": Kind("metrics.json", METRICS, _own_report),
+    "history": Kind("a.jsonl", json.loads(history._LINE.dump_json(LINE)), _history),
     "labels": Kind("a.json", TABLE, lambda path: read_table(path, "LABELS=a")),
     "classes": Kind("a.json", {"0": "cat", "1": ["n02123045", "tabby"]}, lambda path: read_classes(path, "CLASSES=a")),
     "class_to_idx": Kind("a.json", {"class_to_idx": {"a": 0, "b": 1}}, lambda path: read_classes(path, "CLASSES=a")),
@@ -219,6 +265,54 @@ def test_a_spoilt_document_is_one_line(kind: str, tmp_path: Path) -> None:
         one_line(case.read, path)
 
     spoilt()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_number_at_the_edge_of_what_is_legal_overflows_nowhere(kind: str, tmp_path: Path) -> None:
+    case = KINDS[kind]
+    path = tmp_path / case.name
+    for document in at_the_edge(case.valid):
+        path.write_text(json.dumps(document))
+        one_line(case.read, path)
+
+
+def objects(count: int) -> str:
+    return f"[{','.join(['{}'] * count)}]"
+
+
+LARGE = {  # small files that could fill a machine's memory, or take hours
+    "coco": ("a.json", lambda: f'{{"images": [], "categories": [], "annotations": {objects(2_900_000)}}}', _coco),
+    "more of coco": (
+        "a.json",
+        lambda: f'{{"images": [], "categories": [], "annotations": {objects(5_000_000)}}}',
+        _coco,
+    ),
+    "metrics": ("metrics.json", lambda: f'{{"schema": 1, "analyses": {{"a": {objects(5_000_000)}}}}}', _report),
+    "noise": (
+        "a.json",
+        lambda: json.dumps(FILE).replace('"size": 96', f'"size": {objects(5_000_000)}'),
+        _noise,
+    ),
+    "classes": ("a.json", lambda: objects(5_000_000), KINDS["classes"].read),
+    "classes of a text": ("a.txt", lambda: "a\n" * 5_000_000, KINDS["classes"].read),
+    "labels": ("a.json", lambda: objects(5_000_000), KINDS["labels"].read),
+    "lines of labels": ("a.csv", lambda: "file,label\n" + "a,b\n" * 5_000_000, KINDS["labels"].read),
+    "columns of labels": (
+        "a.csv",
+        lambda: "\n".join([",".join(f"c{place}" for place in range(30_000)), ",".join(["1"] * 30_000)]),
+        KINDS["labels"].read,
+    ),
+    "history": ("a.jsonl", lambda: "{}\n" * 5_000_000, history.read),
+}
+
+
+@pytest.mark.parametrize("kind", LARGE)
+def test_a_document_of_very_many_values_is_one_line(kind: str, tmp_path: Path) -> None:
+    name, text, read = LARGE[kind]
+    (tmp_path / name).write_text(text())
+    with bounded(), pytest.raises(UserError) as caught:
+        read(tmp_path / name)
+    assert "\n" not in str(caught.value)
 
 
 # --- files of bytes --------------------------------------------------------------------------------------------------
@@ -282,6 +376,11 @@ FILES: dict[str, tuple[str, Callable[[Path], object], Callable[[Path], object]]]
     "labels of a table": (
         "a.csv",
         lambda path: _csv(path, [["file", "label"], ["a.png", "cat"], ["b.png", "dog"]]),
+        lambda path: read_table(path, "LABELS=a"),
+    ),
+    "labels of a list": (
+        "a.txt",
+        lambda path: path.write_text("a.png 0\nb.png 1\n"),
         lambda path: read_table(path, "LABELS=a"),
     ),
     "labels of lines": (
