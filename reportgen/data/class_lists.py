@@ -36,12 +36,12 @@ DEEPEST = 5  # objects within each other, in which one of these is looked for
 class ClassList(NamedTuple):
     """The names of a net's classes, in its order."""
 
-    classes: tuple[ClassName, ...] = ()
+    names: tuple[ClassName, ...] = ()
     from_one: bool = False  # whether their numbers in the file are 1, 2, ..., as those of folders often are
 
     def as_folders_sort(self) -> tuple[ClassName, ...]:
         """The classes of a list from 1 in the order in which ImageFolder sorts folders of these numbers: 1, 10, 100, 2."""
-        return tuple(self.classes[int(number) - 1] for number in sorted(map(str, range(1, len(self.classes) + 1))))
+        return tuple(self.names[int(number) - 1] for number in sorted(map(str, range(1, len(self.names) + 1))))
 
 
 def read_classes(path: Path, said_by: str) -> ClassList:

@@ -98,11 +98,11 @@ def make(work: Work, folder: Path) -> None:
 def _listed(listed: ClassList, folders: Sequence[str], order: str, said_by: str) -> tuple[tuple[ClassName, ...], str]:
     """The net's classes as a list names them, and in words how that was read, where its numbers count from 1."""
     if not listed.from_one:
-        return listed.classes, ""
+        return listed.names, ""
     if order == "names" and all(is_number(name) and not name.startswith("0") for name in folders):
         words = "are those of folders, which the net counts in the order of their names"
         return listed.as_folders_sort(), f"the numbers in {said_by} {words}"
-    return listed.classes, f"the numbers in {said_by} count from 1: 1 is the net’s first class"
+    return listed.names, f"the numbers in {said_by} count from 1: 1 is the net’s first class"
 
 
 def _check(logits: Float[np.ndarray, "image class"], name: str) -> None:

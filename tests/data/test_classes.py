@@ -175,7 +175,7 @@ def test_a_table_and_json_files_say_the_same(tmp_path: Path) -> None:
     (tmp_path / "c.json").write_text(json.dumps(["cat", "dog"]))
     (tmp_path / "d.csv").write_text("﻿index, name\n0,cat\n1,dog\n")
     assert read_classes(tmp_path / "a.csv", "") == read_classes(tmp_path / "b.json", "")
-    assert read_classes(tmp_path / "a.csv", "").classes[0] == ClassName("cat, kitty", "n1")
+    assert read_classes(tmp_path / "a.csv", "").names[0] == ClassName("cat, kitty", "n1")
     assert read_classes(tmp_path / "c.json", "") == read_classes(tmp_path / "d.csv", "")
 
 

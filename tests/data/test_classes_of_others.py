@@ -111,7 +111,7 @@ def test_an_archive_that_was_unpacked_into_a_folder_is_told(tmp_path: Path) -> N
 )
 def test_lists_that_tools_write_are_read(name: str, text: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(text, encoding="utf-8")
-    assert [entry.name for entry in read_classes(tmp_path / name, "CLASSES=a").classes] == ["cat", "dog"]
+    assert [entry.name for entry in read_classes(tmp_path / name, "CLASSES=a").names] == ["cat", "dog"]
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_lists_that_tools_write_are_read(name: str, text: str, tmp_path: Path) -
 def test_numbers_may_count_from_one(name: str, text: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(text, encoding="utf-8")
     found = read_classes(tmp_path / name, "CLASSES=a")
-    assert [entry.name for entry in found.classes] == ["cat", "dog"]
+    assert [entry.name for entry in found.names] == ["cat", "dog"]
     assert found.from_one
 
 

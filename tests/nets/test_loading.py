@@ -366,8 +366,8 @@ def test_torchvisions_own_weights_bring_their_preprocessing_and_classes(monkeypa
     assert found.preprocessing == Preprocessing(
         Size.of(224), mean=(0.485, 0.456, 0.406), deviation=(0.229, 0.224, 0.225)
     )
-    assert len(found.classes) == 1000
-    assert found.classes[0] == ClassName("tench")
+    assert len(found.classes.names) == 1000
+    assert found.classes.names[0] == ClassName("tench")
     assert preset("inception_v3", "IMAGENET1K_V1").crop == Size.of(299)
     assert preset("vit_b_16", "IMAGENET1K_SWAG_E2E_V1").arguments == {"image_size": 384}
 
@@ -376,11 +376,11 @@ def test_a_file_of_torchvisions_own_is_known_by_its_name(tmp_path: Path) -> None
     path = saved(tmp_path / "squeezenet1_1-b8a52dc0.pth", torchvision.models.squeezenet1_1().state_dict())
     found = loading.load(ModelSettings(name="squeezenet1_1", weights=str(path)), NOTHING, 224)
     assert found.preprocessing_from == "SqueezeNet1_1_Weights.IMAGENET1K_V1 says so"
-    assert (found.weights, found.classes[0]) == ("squeezenet1_1-b8a52dc0.pth", ClassName("tench"))
+    assert (found.weights, found.classes.names[0]) == ("squeezenet1_1-b8a52dc0.pth", ClassName("tench"))
     ten = torchvision.models.squeezenet1_1(num_classes=10)
     saved(path, ten.state_dict())  # trained further
     found = loading.load(ModelSettings(name="squeezenet1_1", weights=str(path)), NOTHING, 224)
-    assert (found.preprocessing_from[:20], found.classes) == ("nobody says so: Imag", ())
+    assert (found.preprocessing_from[:20], found.classes.names) == ("nobody says so: Imag", ())
     assert sizes(ModelSettings(name="inception_v3", weights="inception_v3_google-0cc3c7bd.pth")) == Scaled(
         Size.of(342), Size.of(299), "bilinear"
     )
@@ -537,7 +537,7 @@ def test_a_net_that_reportgen_trained_says_everything_itself(tmp_path: Path) -> 
     found = loading.load(ModelSettings(name="zfnet", weights=str(path)), NOTHING, 48)
     assert same_weights(found.net, net)
     assert found.preprocessing == said
-    assert [entry.name for entry in found.classes] == ["cat", "dog", "owl", "fox"]
+    assert [entry.name for entry in found.classes.names] == ["cat", "dog", "owl", "fox"]
     with pytest.raises(UserError, match=r"DATA_CROP=40: the net in .* reads 48 px"):
         loading.load(ModelSettings(name="zfnet", weights=str(path)), NOTHING, 40)
     foreign = saved(tmp_path / "other.safetensors", small().state_dict())

@@ -47,7 +47,7 @@ def test_a_transformer_in_a_folder_gives_here_what_it_gives_there(tmp_path: Path
     model = ModelSettings(name=f"hf/{tmp_path}/vit")
     assert sizes(model) == Scaled(Size.of(32), Size.of(32), "bilinear")
     found = loading.load(model, NOTHING, 32)
-    assert found.classes == (ClassName("dark"), ClassName("light"))
+    assert found.classes.names == (ClassName("dark"), ClassName("light"))
     pixels = torch.randint(0, 256, (2, 32, 32, 3), dtype=torch.uint8)
     read = found.preprocessing.normalise(pixels)
     assert torch.allclose(read, (pixels.permute(0, 3, 1, 2) / 127.5 - 1) / 0.5, atol=1e-5)
@@ -69,7 +69,7 @@ def test_a_net_of_timm_reads_what_timm_says(tmp_path: Path) -> None:
     assert sizes(model) == Scaled(stored, crop, said.interpolation)
     found = loading.load(model, NOTHING, 64)
     assert found.description == {"model": {"name": "timm/resnet10t", "arguments": {"num_classes": 3}}}
-    assert found.classes == ()
+    assert found.classes.names == ()
     assert (found.preprocessing.mean, found.preprocessing.deviation) == (said.mean, said.std)
     assert build(found.description).num_classes == 3
     images = torch.rand(2, 3, 64, 64)
@@ -122,8 +122,8 @@ def test_the_published_weights_of_timm_bring_their_classes(monkeypatch: pytest.M
     monkeypatch.setattr(timm, "create_model", offline)
     found = loading.load(ModelSettings(name="timm/resnet10t.c3_in1k", weights="DEFAULT"), NOTHING, 64)
     assert ("resnet10t.c3_in1k", True) in made
-    assert len(found.classes) == 1000
-    assert found.classes[0].wnid == "n01440764"
+    assert len(found.classes.names) == 1000
+    assert found.classes.names[0].wnid == "n01440764"
     assert found.weights == "timm/resnet10t.c3_in1k"
 
 
