@@ -43,6 +43,26 @@ def working_file(place: Path) -> Iterator[Path]:
         os.close(owned)
 
 
+def existing(place: Path) -> Path:
+    """What is there already of a path."""
+    there = place.absolute()
+    while not os.path.lexists(there):
+        there = there.parent
+    return there
+
+
+def unwritable(folder: Path) -> str:
+    """Why no file can be made in a folder, in the system's words; empty where one can.
+
+    It is tried: of /proc and others the system says that root may write there.
+    """
+    try:
+        with working_file(folder / "tried"):
+            return ""
+    except OSError as error:
+        return error.strerror or str(error)
+
+
 @contextmanager
 def working_folder(place: Path) -> Iterator[Path]:
     """Yield a folder beside `place`, removed afterwards. It holds a lock; what is to last is moved out of it."""

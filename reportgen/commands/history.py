@@ -6,7 +6,7 @@ from pathlib import Path
 from reportgen.base import foreign
 from reportgen.base.errors import UserError
 from reportgen.base.progress import say
-from reportgen.base.working import alone
+from reportgen.base.working import alone, existing, unwritable
 from reportgen.page import history, history_page
 from reportgen.page.older import WAY_OUT, read_report
 from reportgen.pipeline.run import Pipeline
@@ -18,6 +18,9 @@ def check(path: Path) -> None:
     """Raise UserError for a file that no line can be kept in, before a run that would end there."""
     if path.is_dir():
         raise UserError(f"HISTORY={path}: a folder: give a file of lines, as {path / history.FILE}")
+    there = existing(path.parent)
+    if why := unwritable(there):
+        raise UserError(f"HISTORY={path}: {there} cannot be written ({why}): give a file in another folder")
     found = history.read(path)
     if found.damaged and not found.lines:
         raise UserError(

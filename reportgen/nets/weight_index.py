@@ -15,7 +15,7 @@ ENDING = ".index.json"  # how the name of an index ends
 class _Index:
     """In which file each tensor lies."""
 
-    weight_map: dict[str, str]
+    weight_map: dict[str, foreign.Named]
 
 
 def is_index(path: Path) -> bool:

@@ -1,6 +1,5 @@
 """Checks before a net is trained, for errors that would otherwise end the run late."""
 
-import os
 import shutil
 from collections.abc import Collection, Iterator
 from dataclasses import replace
@@ -11,6 +10,7 @@ from reportgen.analyses.registry import ANALYSES
 from reportgen.base.artifacts import files_below
 from reportgen.base.errors import UserError
 from reportgen.base.size import Size
+from reportgen.base.working import existing, unwritable
 from reportgen.page import section_checks
 from reportgen.page.folder import check_free
 from reportgen.settings.recipes import Architecture
@@ -74,12 +74,12 @@ def check(settings: Settings, build: Path, needed: Collection[str]) -> None:
 def check_places(build: Path, report: Path | None) -> None:
     """Raise UserError where the folders cannot be written, or hold files of others; no report: where none is written."""
     for name, place in (("BUILD", build), *((("REPORT", report),) if report else ())):
-        there = _existing(place)
+        there = existing(place)
         if not there.is_dir():
             raise UserError(f"{name}={place}: {there} is no folder: choose another folder")
-        if not os.access(there, os.W_OK | os.X_OK):
+        if why := unwritable(there):
             raise UserError(
-                f"{name}={place}: {there} cannot be written: choose another folder, or give yourself access"
+                f"{name}={place}: {there} cannot be written ({why}): choose another folder, or give yourself access"
             )
     if report:
         for writer, names in WRITERS.items():
@@ -89,7 +89,7 @@ def check_places(build: Path, report: Path | None) -> None:
 def check_space(settings: Settings, build: Path, due: Collection[str]) -> None:
     """Raise UserError where the disk has less space left than what is about to be written takes at least."""
     needed = sum(size for stage, size in _sizes(settings) if stage in due)
-    free = shutil.disk_usage(_existing(build)).free
+    free = shutil.disk_usage(existing(build)).free
     if needed > free:
         raise UserError(
             f"BUILD={build}: {_in_words(free)} free, about {_in_words(needed)} are needed: free some space, or choose another "
@@ -100,14 +100,6 @@ def check_space(settings: Settings, build: Path, due: Collection[str]) -> None:
 def _in_words(size: int) -> str:
     """A number of bytes, in the unit that it is usually said in."""
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
-
-
-def _existing(place: Path) -> Path:
-    """What is there already of a folder's path."""
-    there = place.absolute()
-    while not os.path.lexists(there):
-        there = there.parent
-    return there
 
 
 def _sizes(settings: Settings) -> Iterator[tuple[str, int]]:

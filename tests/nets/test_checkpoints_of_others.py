@@ -106,6 +106,11 @@ def test_the_files_of_an_index_may_be_links_as_in_the_cache_of_hugging_face(home
     Path("blobs/2c3d").write_text(json.dumps({"weight_map": dict.fromkeys(state, "../blobs/0a1b")}))
     with pytest.raises(UserError, match=r"leads out of its folder"):
         fitted("snapshot/model.safetensors.index.json")
+    Path("blobs/2c3d").write_text(json.dumps({"weight_map": dict.fromkeys(state, "a" * 5_000)}))
+    with pytest.raises(
+        UserError, match=r"not an index of weights \(weight_map\..*: 'a+…' is longer than a name of a file can be\)"
+    ):
+        fitted("snapshot/model.safetensors.index.json")
 
 
 def test_of_shared_weights_one_is_enough(home: Path) -> None:

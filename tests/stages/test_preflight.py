@@ -1,15 +1,18 @@
 """What would end a run late is said before a net is trained."""
 
+import errno
 import os
 import shutil
 from collections import namedtuple
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reportgen.analyses import settings
 from reportgen.analyses.invariance.preflight import check_symmetric
 from reportgen.base.errors import UserError
+from reportgen.commands import history
 from reportgen.stages import preflight
 
 Usage = namedtuple("Usage", "total used free")
@@ -21,9 +24,33 @@ def test_folders_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"REPORT=.*/file/report: .*/file is no folder: choose another folder"):
         preflight.check_places(build, tmp_path / "file" / "report")
-    monkeypatch.setattr(os, "access", lambda path, how: Path(path) != tmp_path)
-    with pytest.raises(UserError, match=r"BUILD=.*build: .* cannot be written: choose another folder"):
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    opened = os.open
+
+    def refused(path: Any, *how: Any, **more: Any) -> int:
+        if Path(path).parent == tmp_path:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return opened(path, *how, **more)
+
+    monkeypatch.setattr(os, "open", refused)
+    with pytest.raises(
+        UserError, match=r"BUILD=.*build: .* cannot be written \(Permission denied\): choose another folder"
+    ):
         preflight.check_places(build, report)
+
+
+def test_where_root_may_write_and_nobody_can(tmp_path: Path) -> None:
+    if not Path("/proc/self").exists():
+        pytest.skip("no /proc")
+    with pytest.raises(UserError, match=r"REPORT=/proc/report: /proc cannot be written \(.*\): choose another folder"):
+        preflight.check_places(tmp_path, Path("/proc/report"))
+    for path in (Path("/proc/history.jsonl"), Path("/proc/none/history.jsonl")):
+        with pytest.raises(
+            UserError, match=rf"HISTORY={path}: /proc cannot be written \(.*\): give a file in another folder"
+        ):
+            history.check(path)
+    history.check(tmp_path / "not" / "yet" / "history.jsonl")
+    assert not (tmp_path / "not").exists()
 
 
 @pytest.mark.parametrize("name", ["index.html", "metrics.json", "report.pdf"])
