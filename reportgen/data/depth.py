@@ -4,8 +4,10 @@ Scientific and medical files hold 10, 12, 14, 16 or 32 bits, or floating-point n
 values are black and white. One answer is taken for all files of a data set, so that brighter images stay brighter.
 """
 
+import logging
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -22,9 +24,11 @@ import tifffile
 from jaxtyping import Num, UInt8
 from PIL import Image
 
+logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what is wrong with a file is said once, by us
 Kind = Literal["whole", "floating"]  # numbers
 WHOLE_TOPS = (255, 1023, 4095, 16383, 65535)  # 8, 10, 12, 14 and 16 bits
 FLOAT_TOPS = (1, 255, 65535)
+MOST_PAGES = 1_000  # of a TIFF whose pages are its channels
 ROWS = 256  # of an image, scaled at a time
 OVER = 0.05  # of the range: so far resampling may overshoot it
 DIM = 8  # floating-point numbers that reach less than this part of a usual range are of another one
@@ -143,7 +147,7 @@ def _read_tiff(path: Path, first_page: bool = False, whole: bool = False) -> tup
         with tifffile.TiffFile(path) as file:
             page = file.pages.first
             negative = int(getattr(page, "photometric", -1)) == WHITE_IS_ZERO
-            part = page if first_page else file.series[0]
+            part = page if first_page else _series(file)
             if part.size > 4 * MOST_PIXELS:  # of four channels
                 raise NoPixels(f"{part.size:,} values are too many")
             values, tag = part.asarray(maxworkers=1), page.tags.get(ORIENTATION)
@@ -160,6 +164,14 @@ def _read_tiff(path: Path, first_page: bool = False, whole: bool = False) -> tup
         if found is None:
             raise
         return Values(_red_first(found), negative), 1  # OpenCV has turned them
+
+
+def _series(file: tifffile.TiffFile) -> tifffile.TiffPageSeries:
+    """The first picture of a file, whose pages may be its planes; raises NoPixels where they are too many to be looked at."""
+    with suppress(IndexError):
+        file.pages[MOST_PAGES]  # which looks no farther
+        raise NoPixels(f"more than {MOST_PAGES:,} pages")
+    return file.series[0]
 
 
 def _filled(values: np.ndarray, nodata: object) -> np.ndarray:

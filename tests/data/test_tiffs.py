@@ -7,7 +7,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from reportgen.data.decoding import AS_EVER, Reading, read_image
+from reportgen.data.decoding import AS_EVER, Reading, Unreadable, read_image
+from reportgen.data.depth import MOST_PAGES
 from reportgen.data.folders import ImageFile
 from reportgen.data.survey import survey
 from reportgen.data.upright import size_upright
@@ -78,6 +79,15 @@ def test_a_tiff_whose_zero_is_white_is_no_negative(depth: str, tmp_path: Path) -
     written = (top - of_depth(RAMP, depth)).astype(DEPTHS[depth])
     tifffile.imwrite(tmp_path / "a.tif", written, photometric="miniswhite")
     assert same(as_surveyed(tmp_path / "a.tif"), GREY)
+
+
+def test_a_tiff_of_endless_pages_is_no_picture(tmp_path: Path) -> None:
+    """Looking at 200,000 of them took minutes, of a file of 40 MB."""
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        for _ in range(MOST_PAGES + 1):
+            file.write(COLOURS[:8, :8].astype(np.float32), photometric="rgb", contiguous=False)
+    with pytest.raises(Unreadable, match="more than 1,000 pages"):
+        read_image(tmp_path / "a.tif", 8)
 
 
 @pytest.mark.parametrize("channels", [1, 3, 5])
