@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,8 @@ def make(work: Work, folder: Path) -> None:
     drawn = settings.source == "scenes"
     root = drawn_scenes(work) if drawn else Path(settings.source)
     listing = _list(work, root)
+    if drawn:  # masks and other scenes lie beside the splits, as they should
+        listing = replace(listing, notes=())
     surveyed = survey(() if drawn else _all(listing), usual_reading(work.settings), settings.range)
     skipped: Skipped = []
     files: dict[str, list[ImageFile]] = {}

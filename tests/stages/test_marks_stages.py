@@ -287,7 +287,7 @@ def test_the_scenes_keep_their_objects_whatever_parts_are_given(
     monkeypatch.chdir(tmp_path)
     few = {"DATA_TRAIN": "1", "DATA_VAL": "1", "DATA_TEST": "1", "DATA_TRANSFER": "1"}
     build = tmp_path / "build"
-    make(data, "data", build, **few)
+    assert make(data, "data", build, **few)["numbers"]["notes"] == []
     make(annotations, "annotations", build, **few)
     own = Annotations.open(build / "annotations")
     assert own.objects is not None
