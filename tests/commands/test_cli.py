@@ -173,7 +173,7 @@ def test_a_disk_that_is_full(tiny: Run, tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert done.returncode == 2
     [line] = [line for line in done.stderr.splitlines() if line.startswith("error:")]
-    assert "free some space there, or choose another folder" in line
+    assert "raise what one file may hold (ulimit -f), or choose another folder" in line
     assert "Traceback" not in done.stderr
     assert (home / "report" / "metrics.json").read_bytes() == (tiny.report / "metrics.json").read_bytes()
     assert read_json(home / "build" / "features" / "stamp.json") == read_json(tiny.build / "features" / "stamp.json")
