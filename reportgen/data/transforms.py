@@ -232,7 +232,6 @@ def window(stored: Sequence[int], crop: Size) -> tuple[slice, slice]:
     return inner(stored[0], crop.rows), inner(stored[1], crop.columns)
 
 
-@lru_cache(maxsize=16)  # else a GPU would wait for them before every batch
 def largest_input(white: Number, mean: Channels, deviation: Channels) -> float:
     """The largest value, regardless of its sign, that black or white becomes in any channel; infinite beyond all numbers."""
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
@@ -240,6 +239,7 @@ def largest_input(white: Number, mean: Channels, deviation: Channels) -> float:
     return float(np.abs(ends).max())
 
 
+@lru_cache(maxsize=16)  # else a GPU would wait for them before every batch
 def _shift_and_factor(preprocessing: Preprocessing, device: torch.device) -> tuple[Tensor, Tensor]:
     """By what a pixel's channels are multiplied (the factor), and what is added after that (the shift)."""
     factors = [preprocessing.range / 255 / deviation for deviation in preprocessing.deviation]
