@@ -198,8 +198,8 @@ def test_the_square_follows_pointer_and_keyboard(page: Page, smoke: Run) -> None
     )
     told(row, column)
     squares = figure.locator(".square:visible")
-    assert squares.count() == 4
-    for place in range(4):
+    assert squares.count() == len(said["panels"]) >= 3  # a map that is silent has no projection
+    for place in range(len(said["panels"])):
         square = squares.nth(place).bounding_box()
         assert square is not None
         across = (square["x"] - box["x"]) / box["width"]
