@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import jinja2.bccache
 from markupsafe import Markup
 
 from reportgen.analyses.settings import said
@@ -28,6 +29,23 @@ SHARED = {kind.__name__ for kind in KINDS}
 SIGNS = {"holds": "✓", "contradicted": "✗", "undecided": "?", "not tested": "–"}
 
 
+class _Compiled(jinja2.BytecodeCache):
+    """Compiled templates, in memory: the page and the PDF are made of the same ones, and compiling takes longest."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
+        if bucket.key in self.kept:
+            bucket.bytecode_from_string(self.kept[bucket.key])  # unless the file has changed
+
+    def dump_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
+        self.kept[bucket.key] = bucket.bytecode_to_string()
+
+
+_COMPILED = _Compiled()
+
+
 def render(content: Content, page: str, pictures: str, folder: Path | None = None, **more: Any) -> str:
     """Render template `page`; `pictures` is the base address of every analysis' pictures.
 
@@ -40,6 +58,7 @@ def render(content: Content, page: str, pictures: str, folder: Path | None = Non
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         lstrip_blocks=True,
+        bytecode_cache=_COMPILED,
     )
     environment.policies["json.dumps_kwargs"] = {"sort_keys": True, "separators": (",", ":")}
     environment.filters |= {name: _of_defined(function) for name, function in FILTERS.items()}

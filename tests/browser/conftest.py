@@ -61,15 +61,16 @@ def opened(chromium: Browser) -> Iterator[Open]:
     assert not wrong
 
 
-BRIEFLY = (  # the images stay: with fewer, two examples would be of one class
-    *("TRAINING_EPOCHS=8", "COMPARE_EPOCHS=1", "COMPARE_PAPER_EPOCHS=1", "DATA_JUDGE=4"),
+BRIEFLY = (
+    *("TRAINING_EPOCHS=10", "COMPARE_EPOCHS=1", "COMPARE_PAPER_EPOCHS=1", "OCCLUSION_SAMPLE=12"),
+    *("DATA_TRAIN=40", "DATA_VAL=30", "DATA_TEST=6", "DATA_JUDGE=4", "DATA_MULTI_TRAIN=8", "DATA_MULTI_TEST=8"),
     *("DATA_TRANSFER=10", "GENERALISATION_COUNTS=1,2", "GENERALISATION_EPOCHS=2", "GENERALISATION_FOLDS=2"),
 )
 
 
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run of the profile `smoke`, made once: with nets hardly trained and without its PDF, unless slow tests are asked for."""
+    """A run of the profile `smoke`, made once: with nets hardly trained on few images and without its PDF, unless slow tests are asked for."""
     switches = () if slow_ones() else BRIEFLY
     return Run.at(once("smoke", tmp_path_factory, lambda home: whole("smoke", home, *switches, pdf=slow_ones())))
 
