@@ -70,7 +70,7 @@ BRIEFLY = (
 
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run of the profile `smoke`, made once: with nets hardly trained on few images and without its PDF, unless slow tests are asked for."""
+    """A run of the profile `smoke`, made once; unless slow tests are asked for, with nets hardly trained on few images, and no PDF."""
     switches = () if slow_ones() else BRIEFLY
     return Run.at(once("smoke", tmp_path_factory, lambda home: whole("smoke", home, *switches, pdf=slow_ones())))
 

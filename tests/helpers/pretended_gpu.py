@@ -7,7 +7,8 @@ the CPU waits for the GPU, and that multiplications are exact. What it does not:
         net.to("cuda")(images.to("cuda"))
     print(gpu.waits)
 
-`python tests/helpers/pretended_gpu.py FILE PROFILE=tiny DEVICE=cuda ...` makes the page so, and writes what was seen to FILE.
+`python tests/helpers/pretended_gpu.py FILE GOAL PROFILE=tiny DEVICE=cuda ...` makes a stage, and those before it, so, and writes
+what was seen to FILE.
 """
 
 import collections
@@ -341,8 +342,8 @@ if __name__ == "__main__":
     from reportgen.analyses import settings
     from reportgen.stages.plan import pipeline as planned
 
-    loaded = settings.load(dict(word.split("=") for word in sys.argv[2:]))
+    loaded = settings.load(dict(word.split("=") for word in sys.argv[3:]))
     with pretended_gpu() as gpu:
-        planned(loaded, Path("build"), Path("report")).make_due(["page"])
+        planned(loaded, Path("build"), Path("report")).make_due([sys.argv[2]])
     found = {"calls": gpu.calls, "coarse": gpu.coarse, "unread": len(gpu.coming)}
     Path(sys.argv[1]).write_text(json.dumps(found, indent=1), encoding="utf-8")

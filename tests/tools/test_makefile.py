@@ -143,7 +143,7 @@ def test_a_choice_of_tests_is_no_switch_of_the_runs_in_them() -> None:
     assert "1 passed" in done.stdout
 
 
-REMADE = ("data", "compare/zfnet", "features", "occlusion", "drawn/features", "drawn/occlusion", "page", "pdf")
+REMADE = ("compare/zfnet", "occlusion", "drawn/occlusion", "drawn/correspondence", "page")
 
 
 @pytest.mark.parametrize("left", [True, pytest.param(False, marks=pytest.mark.slow)])

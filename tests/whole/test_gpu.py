@@ -1,18 +1,21 @@
 """What a GPU would make of it, as far as a machine without one can tell: see pretended_gpu.py."""
 
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from pretended_gpu import pretended_gpu
-from runs import REPOSITORY, Run, once, python
+from runs import REPOSITORY, Run, once, python, slow_ones
 from small_trainings import NET, PREPROCESSING, QUICK, TRAINING, VALIDATION, Images, coloured
 from torch import nn
 
-from reportgen.base.artifacts import read_json
+from reportgen.analyses.registry import BY_NAME
+from reportgen.base.artifacts import DOCUMENT, read_arrays, read_json
 from reportgen.nets.device import resolve_device
 from reportgen.nets.training import loop as training
 
@@ -124,24 +127,52 @@ def test_a_loss_that_is_not_finite_is_found_in_its_own_step(tmp_path: Path) -> N
 # --- The whole report -----------------------------------------------------------------------------------------------------
 
 
+MADE_BEFORE = (
+    "data",
+    "annotations",
+    "transfer",
+    "multilabel",
+    "judging",
+)  # stages that read images: no GPU has part in them
+
+
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The page of the profile `tiny` from a pretended GPU: its numbers, and what was seen on the GPU."""
-    home = once("pretended", tmp_path_factory, pretend)
-    return read_json(home / "report" / "metrics.json"), read_json(home / "seen.json")
+def seen(tiny: Run, tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, dict[str, Any]]:
+    """The claims of the profile `tiny` from a pretended GPU, and all they depend on; and what was seen on the GPU."""
+    home = once("pretended", tmp_path_factory, lambda home: pretend(home, tiny))
+    return Run.at(home), read_json(home / "seen.json")
 
 
-def pretend(home: Path) -> None:
+def pretend(home: Path, tiny: Run) -> None:
     """In a process of its own, where no shapes are checked: under the pretence that takes several times as long."""
-    program = REPOSITORY / "tests" / "helpers" / "pretended_gpu.py"
-    made = python(str(program), str(home / "seen.json"), "PROFILE=tiny", "DEVICE=cuda", cwd=home)
+    shutil.copytree(tiny.home / "data", home / "data")
+    shutil.copytree(tiny.build, home / "build")
+    for place in (home / "build").iterdir():
+        if place.is_dir() and place.name not in MADE_BEFORE:
+            shutil.rmtree(place)
+    program, goal = REPOSITORY / "tests" / "helpers" / "pretended_gpu.py", "page" if slow_ones() else "claims"
+    made = python(str(program), str(home / "seen.json"), goal, "PROFILE=tiny", "DEVICE=cuda", cwd=home)
     assert made.returncode == 0, made.stderr
 
 
-def test_the_report_is_the_cpus(seen: tuple[dict[str, Any], dict[str, Any]], tiny: Run) -> None:
+def test_every_number_is_the_cpus(seen: tuple[Run, dict[str, Any]], tiny: Run) -> None:
     """To the last bit, on any processor: every net is trained by one thread there and here, so sums are rounded alike."""
-    there, _ = seen
-    here = read_json(tiny.report / "metrics.json")
+    stages = ["net", *BY_NAME, "claims"]
+    there, here = ({name: read_json(run.build / name / DOCUMENT) for name in stages} for run in (seen[0], tiny))
+    for name in stages:
+        for said in ("numbers", "verdicts", "claims"):
+            assert there[name].get(said) == here[name].get(said), name
+    for name in BY_NAME:
+        file = f"{name}/result.npz"
+        arrays = [read_arrays(run.build / file) if (run.build / file).exists() else {} for run in (seen[0], tiny)]
+        assert arrays[0].keys() == arrays[1].keys()
+        for key, array in arrays[0].items():
+            np.testing.assert_array_equal(array, arrays[1][key], err_msg=f"{name}, {key}")
+
+
+@pytest.mark.slow
+def test_the_report_is_the_cpus(seen: tuple[Run, dict[str, Any]], tiny: Run) -> None:
+    there, here = (read_json(run.report / "metrics.json") for run in (seen[0], tiny))
     assert there["run"].pop("device") != here["run"].pop("device")
     compute = [item["run"]["settings"].pop("compute") for item in (there, here)]
     assert [one.pop("device") for one in compute] == ["cuda", "auto"]
@@ -149,11 +180,11 @@ def test_the_report_is_the_cpus(seen: tuple[dict[str, Any], dict[str, Any]], tin
     assert there == here
 
 
-def test_no_number_of_the_report_is_coarse(seen: tuple[dict[str, Any], dict[str, Any]]) -> None:
+def test_no_number_of_the_report_is_coarse(seen: tuple[Run, dict[str, Any]]) -> None:
     _, gpu = seen
     assert gpu["calls"] > 10_000
     assert gpu["coarse"] == {}
 
 
-def test_nothing_is_fetched_that_is_not_read(seen: tuple[dict[str, Any], dict[str, Any]]) -> None:
+def test_nothing_is_fetched_that_is_not_read(seen: tuple[Run, dict[str, Any]]) -> None:
     assert seen[1]["unread"] == 0

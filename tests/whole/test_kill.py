@@ -20,9 +20,17 @@ from reportgen.pipeline import holdings
 from reportgen.pipeline.run import Pipeline
 from reportgen.pipeline.work import Stage
 
+REMADE = ("net", "compare/zfnet", "features", "occlusion", "drawn/occlusion", "page")
 
-@pytest.mark.parametrize("kills", [2, pytest.param(9, marks=pytest.mark.slow)])
-def test_killed_runs_end_in_the_bytes_of_an_undisturbed_one(kills: int, tiny: Run, tmp_path: Path) -> None:
+
+@pytest.mark.parametrize(("kills", "left"), [(2, True), pytest.param(9, False, marks=pytest.mark.slow)])
+def test_killed_runs_end_in_the_bytes_of_an_undisturbed_one(kills: int, left: bool, tiny: Run, tmp_path: Path) -> None:
+    """`left`: all but a few stages, from the net to the page, were made before."""
+    if left:
+        for name in ("build", "report", "data"):
+            shutil.copytree(tiny.home / name, tmp_path / name)
+        for name in REMADE:
+            shutil.rmtree(tmp_path / "build" / name)
     rng = np.random.default_rng()
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "SOURCE_DATE_EPOCH": "0"}
     moments = rng.uniform(0.0, 5.0, kills)  # seconds after it began with a stage

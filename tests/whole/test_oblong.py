@@ -10,6 +10,7 @@ from PIL import Image
 from runs import here
 
 from reportgen.analyses import settings
+from reportgen.analyses.generalisation import from_scratch
 from reportgen.analyses.registry import BY_NAME
 from reportgen.base.artifacts import DOCUMENT, read_arrays, read_json
 from reportgen.base.errors import UserError
@@ -69,7 +70,10 @@ def numbers(stage: str) -> dict:
     return read_json(Path("build") / stage / DOCUMENT)["numbers"]
 
 
-def test_a_loaded_net_that_reads_no_squares_goes_through_every_analysis(home: Path) -> None:
+def test_a_loaded_net_that_reads_no_squares_goes_through_every_analysis(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(from_scratch, "VIEWS", 16)
     done = here("run", *OBLONG, *LOADED, "TRANSFER=images", cwd=home, pdf=False)
     assert done.returncode == 0, done.stderr
     assert numbers("net")["top1"] == 1.0

@@ -66,6 +66,7 @@ def test_the_strongest_activations_equal_a_brute_force_search(inputs: Inputs) ->
         np.testing.assert_array_equal(top.rows * width + top.columns, located.gather(1, order).numpy())
 
 
+@pytest.mark.slow
 def test_what_a_projection_shows_is_what_the_activation_hangs_on(inputs: Inputs) -> None:
     """Grey out what the projections show, and the activation falls; grey out as much elsewhere, and it falls less."""
     top = strongest.search(inputs, [4])[4]

@@ -25,7 +25,9 @@ WITHIN = 0.01  # one image in a hundred
     ("name", "file", "more", "top1", "top5"),
     [
         ("squeezenet1_1", "squeezenet1_1_torchvision.safetensors", {}, 0.635, 0.828),
-        ("squeezenet1_0", "squeezenet1_0_caffe.safetensors", CAFFE, 0.597, 0.810),
+        pytest.param(
+            *("squeezenet1_0", "squeezenet1_0_caffe.safetensors", CAFFE, 0.597, 0.810), marks=pytest.mark.slow
+        ),
     ],
 )
 def test_it_reaches_the_accuracy_that_it_is_known_for(

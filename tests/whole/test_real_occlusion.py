@@ -22,7 +22,7 @@ from reportgen.data.transforms import Preprocessing
 from reportgen.look.inputs import Inputs
 from reportgen.nets.probabilities import probabilities
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.slow]
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 

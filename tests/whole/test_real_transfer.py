@@ -18,7 +18,7 @@ from reportgen.data.folders import list_classes
 from reportgen.data.transforms import Preprocessing
 from reportgen.look.inputs import Inputs
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.slow]
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
