@@ -24,7 +24,12 @@ def violations(page: Page, part: str = "html") -> list[Any]:
 
 @pytest.mark.parametrize(
     ("scheme", "widths"),
-    [("light", WIDTHS), ("dark", WIDTHS[-1:]), pytest.param("dark", WIDTHS[:-1], marks=pytest.mark.slow)],
+    [
+        ("light", (WIDTHS[0], WIDTHS[-1])),
+        ("dark", WIDTHS[-1:]),
+        pytest.param("light", WIDTHS[1:-1], marks=pytest.mark.slow),
+        pytest.param("dark", WIDTHS[:-1], marks=pytest.mark.slow),
+    ],
 )
 def test_axe_finds_nothing(opened: Open, smoke: Run, scheme: str, widths: tuple[int, ...]) -> None:
     page = opened(smoke.report, color_scheme=scheme)
