@@ -242,7 +242,9 @@ def coloured_dots(colours: dict[str, tuple[int, int]], count: int = FEW) -> np.n
 
 
 def test_covering_what_another_map_shows_leaves_a_map_of_its_own_colour_as_it_was() -> None:
-    result = run(inputs(Colours(), coloured_dots({"red": (2, 2), "green": (12, 5)}, IMAGES), None), replace(STEP_1, stride=56))
+    result = run(
+        inputs(Colours(), coloured_dots({"red": (2, 2), "green": (12, 5)}, IMAGES), None), replace(STEP_1, stride=56)
+    )
     found = result.genuineness
     assert found is not None
     assert set(found.maps) == {0}
