@@ -2,15 +2,25 @@
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from runs import REPOSITORY, Run, reportgen
+from runs import REPOSITORY, Run, python, reportgen
 
+from reportgen.analyses.registry import ANALYSES
 from reportgen.base.artifacts import read_json
+from reportgen.base.errors import UserError
+from reportgen.page import section_checks
 
 PAGE = (REPOSITORY / "docs" / "add-an-analysis.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"^`(reportgen/[\w/.]+)`\n\n```(?:python|jinja)\n(.*?)^```$", PAGE, flags=re.M | re.S))
+STAGES = """
+import sys
+from reportgen.cli import main
+for stage in sys.argv[1:]:
+    main(["stage", stage, "PROFILE=tiny"], standalone_mode=False)
+"""
 SECTION = "reportgen/analyses/confidence/section.html.j2"
 
 
@@ -41,9 +51,8 @@ def test_the_page_adds_an_analysis(checkout: Path) -> None:
     why = reportgen("why", "PROFILE=tiny", cwd=checkout, PYTHONPATH=str(checkout))
     due = [line.split(":")[0] for line in why.stdout.splitlines()]
     assert due[:4] == ["confidence", "drawn/confidence", "page", "pdf"], why.stdout + why.stderr
-    for stage in ("confidence", "drawn/confidence", "page"):
-        done = reportgen("stage", stage, "PROFILE=tiny", cwd=checkout, PYTHONPATH=str(checkout))
-        assert done.returncode == 0, done.stderr
+    done = python("-c", STAGES, "confidence", "drawn/confidence", "page", cwd=checkout, PYTHONPATH=str(checkout))
+    assert done.returncode == 0, done.stderr
     metrics = read_json(checkout / "report" / "metrics.json")
     assert set(metrics["analyses"]["confidence"]) == {"surest", "from"}
     page = (checkout / "report" / "index.html").read_text(encoding="utf-8")
@@ -64,17 +73,32 @@ def test_the_page_adds_an_analysis(checkout: Path) -> None:
         ('{{ figure("histogram") }}', '{{ figure("histogram") }}{{ figure("other") }}', "it shows a figure 'other'"),
         ('{{ figure("histogram") }}', '{{ figure("histogram") }}{{ claim("surest") }}', "has no claim 'surest'"),
         ("{{ figure", "{{ figure( {{", "section.html.j2, line 4: "),
-        ("", None, "section.html.j2: no such file: write"),
     ],
 )
+def test_what_is_wrong_with_a_section_is_said(
+    written: str, instead: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    section = tmp_path / "confidence" / "section.html.j2"
+    section.parent.mkdir()
+    section.write_text(FILES[SECTION].replace(written, instead))
+    monkeypatch.setattr(section_checks, "folders", lambda: (tmp_path, tmp_path))
+    with pytest.raises(UserError, match=re.escape(message)) as caught:
+        section_checks.check([replace(ANALYSES[0], name="confidence", figures=("histogram",))])
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("instead", "message"),
+    [("", "figure 'histogram' is not shown: write"), (None, "section.html.j2: no such file: write")],
+)
 def test_a_section_that_forgets_its_figure_is_refused_before_anything_is_computed(
-    written: str, instead: str | None, message: str, checkout: Path
+    instead: str | None, message: str, checkout: Path
 ) -> None:
     section = checkout / SECTION
     if instead is None:
         section.unlink()
     else:
-        section.write_text(section.read_text().replace(written, instead))
+        section.write_text(section.read_text().replace('{{ figure("histogram") }}', instead))
     done = reportgen("run", "PROFILE=tiny", cwd=checkout, PYTHONPATH=str(checkout))
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")

@@ -10,6 +10,7 @@ import scipy
 from hypothesis import given
 from hypothesis import strategies as st
 from noise_files import FILE
+from runs import examples
 
 from reportgen import claims
 from reportgen.base.errors import UserError
@@ -117,7 +118,7 @@ def test_the_interval_covers_what_training_this_way_gives(tau: float, trainings:
     Tau is measured on twenty other trainings.
     """
     rng = np.random.default_rng([trainings, int(10 * tau)])
-    turns, covered = 4000, 0
+    turns, covered = examples(4000), 0
     z = scipy.stats.norm.ppf((1 + claims.LEVEL) / 2)
     for _ in range(turns):
         images = rng.normal()

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from runs import examples
 from sklearn.metrics import average_precision_score
 
 from reportgen.claims import LEVEL
@@ -109,8 +110,8 @@ def test_the_interval_covers_the_average_precision_of_other_test_sets() -> None:
     def of(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
         return np.array([average_precision(one, true)[0] for one, true in zip(values.T, labels.T, strict=True)])
 
-    truth = np.mean([of(*drawn()) for _ in range(2000)], axis=0)
-    outside, repeats = np.zeros(4), 200
+    truth = np.mean([of(*drawn()) for _ in range(examples(2000))], axis=0)
+    outside, repeats = np.zeros(4), examples(200)
     for _ in range(repeats):
         precision, mean = precisions(*drawn(), rng)
         ends, known = np.vstack([precision, mean]), np.append(truth, truth.mean())

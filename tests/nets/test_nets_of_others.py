@@ -56,7 +56,7 @@ def half_inside() -> nn.Module:
 
 def compiled_in_part() -> nn.Module:
     net = plain()
-    net.net[2] = torch.compile(net.net[2], backend="eager")  # names and calls are those of any backend
+    net.net[2] = torch.compile(net.net[2], backend="eager")  # wrapped as by any other, which would call a compiler
     return net
 
 

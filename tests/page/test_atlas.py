@@ -5,10 +5,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from fake_build import FAKED, RUN, Printed, plant_atlas
+from fake_build import FAKED, RUN, plant_atlas
 from planted_results import FILE, features
-from pypdf import PdfReader
-from runs import words_of
 from test_html import Page
 
 from reportgen.base.artifacts import read_json
@@ -117,8 +115,3 @@ def test_one_file_has_no_links_to_the_atlas(report: Path, tmp_path: Path) -> Non
     text = source(single.write(tmp_path))
     assert not re.search(r'(href|src|data-atlas)="atlas/', text)
     assert "<span>48 maps in the atlas</span>" in text
-
-
-def test_the_pdf_says_where_the_atlas_is(printed: Printed) -> None:
-    text = "".join(words_of(page) for page in PdfReader(printed.path).pages)
-    assert "atlas/layer1.html" in re.sub(r"\s", "", text)

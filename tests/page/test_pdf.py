@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,29 @@ def reader(printed: Printed) -> PdfReader:
 
 
 @pytest.fixture(scope="session")
-def text(reader: PdfReader) -> str:
-    return " ".join(" ".join(words_of(page) for page in reader.pages).split())
+def words(reader: PdfReader) -> list[str]:
+    """Each page as text."""
+    return [words_of(page) for page in reader.pages]
+
+
+@pytest.fixture(scope="session")
+def text(words: list[str]) -> str:
+    return " ".join(" ".join(words).split())
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A piece of text of a page: the words, their font and their size in points."""
+
+    words: str
+    font: str
+    size: float
+
+
+@pytest.fixture(scope="session")
+def pieces(reader: PdfReader) -> list[list[Piece]]:
+    """Every piece of text of each page."""
+    return [pieces_of(page) for page in reader.pages]
 
 
 def test_weasyprint_complains_of_nothing_but_fonts_that_the_machine_lacks_for_foreign_names(printed: Printed):
@@ -61,24 +83,24 @@ def test_it_says_what_it_is(reader: PdfReader):
     assert about.creation_date.timestamp() == RUN["date"]
 
 
-def test_it_has_a_title_page_an_abstract_and_contents_with_page_numbers(reader: PdfReader):
-    first = words_of(reader.pages[0])
+def test_it_has_a_title_page_an_abstract_and_contents_with_page_numbers(words: list[str]):
+    first = words[0]
     assert "Looking into zfnet" in first
-    second = " ".join(words_of(reader.pages[1]).split())
+    second = " ".join(words[1].split())
     assert "Abstract" in second
     assert "one holds, one is contradicted and one is undecided" in second
     assert "PEATS=3 measures by how much" in second
-    found = " ".join(" ".join(words_of(page).split()) for page in reader.pages[1:4])
+    found = " ".join(" ".join(words[1:4]).split())
     assert "59 [57.5, 60.5] points, n = 1,234" in found
-    contents = " ".join(words_of(page) for page in reader.pages[1:3])
+    contents = " ".join(words[1:3])
     assert "Contents" in contents
     number = next(
         line.rsplit(" ", 1)[-1] for line in contents.splitlines() if line.startswith("The net and its data")
     ).strip(".")
-    assert "The net and its data" in words_of(reader.pages[int(number) - 1])
+    assert "The net and its data" in words[int(number) - 1]
 
 
-def test_bookmarks_lead_to_every_section(reader: PdfReader):
+def test_bookmarks_lead_to_every_section(reader: PdfReader, words: list[str]):
     found = {}
 
     def walk(entries: list) -> None:
@@ -97,21 +119,25 @@ def test_bookmarks_lead_to_every_section(reader: PdfReader):
         "What each feature map responds to",
     ):
         assert title in found
-        assert title in " ".join(words_of(reader.pages[found[title]]).split())
+        assert title in " ".join(words[found[title]].split())
     assert "Layer 3" in found
 
 
-def test_every_figure_has_its_number_and_caption_and_every_page_its_own(reader: PdfReader, text: str):
-    made = [figure for found in figures().values() for figure in found.values()]
+def test_every_figure_has_its_number_and_caption_and_every_page_its_own(words: list[str], text: str):
+    made, said = [figure for found in figures().values() for figure in found.values()], text.replace("\xad", "")
     tables = sum(isinstance(figure, Table) for figure in made)
     for number in range(1, len(made) - tables + 1):
         assert f"Figure {number}." in text
     assert f"Table {tables}." in text
     for figure in made:
         begins = " ".join(typeset(figure.caption).split()[:4])
-        assert f"{typeset(figure.title)}. {begins}" in text.replace("\xad", ""), begins
-    for number, page in enumerate(reader.pages[1:], 2):
-        assert words_of(page).rstrip().endswith(str(number)) or str(number) in words_of(page)
+        assert f"{typeset(figure.title)}. {begins}" in said, begins
+    for number, page in enumerate(words[1:], 2):
+        assert page.rstrip().endswith(str(number)) or str(number) in page
+
+
+def test_it_says_where_the_atlas_is(text: str):
+    assert "atlas/layer1.html" in re.sub(r"\s", "", text)
 
 
 def test_hostile_names_are_text(text: str):
@@ -141,19 +167,11 @@ def test_its_fonts_are_inside(reader: PdfReader):
     assert {"Report-Serif", "Report-Sans", "Report-Mono"} <= {name.split("+")[-1] for name in names}
 
 
-def test_the_machines_own_fonts_are_for_foreign_scripts_alone(reader: PdfReader, printed: Printed):
+def test_the_machines_own_fonts_are_for_foreign_scripts_alone(pieces: list[list[Piece]], printed: Printed):
     """All else is set in the fonts that come with us, so that it looks alike on every machine."""
     if all(any(letter in complaint for complaint in printed.complaints) for letter in "猫🐱"):
         pytest.skip("no font of this machine has foreign letters")
-    strangers: list[str] = []
-
-    def visit(text, matrix, text_matrix, font, size) -> None:
-        if font and "Report-" not in font["/BaseFont"]:
-            strangers.append(text)
-
-    for page in reader.pages:
-        page.extract_text(visitor_text=visit)
-    said = "".join(strangers)
+    said = "".join(piece.words for page in pieces for piece in page if piece.font and "Report-" not in piece.font)
     assert set(said) & {"猫", "🐱"}  # a machine need not have fonts for both
     assert not [character for character in said if character.isascii() and not character.isspace()]
 
@@ -231,21 +249,20 @@ def test_no_picture_is_cut_by_the_end_of_a_page(reader: PdfReader):
     assert count > 80
 
 
-def texts(page: PageObject) -> list[tuple[str, float, float]]:
-    """Every piece of text of a page: the words, their size and their height above the page's lower edge, in points."""
-    found: list[tuple[str, float, float]] = []
+def pieces_of(page: PageObject) -> list[Piece]:
+    found: list[Piece] = []
 
     def visit(words: str, now: list[float], text: list[float], font: Any, size: float) -> None:
         if words.strip():
             along, up = seen((text[0], text[1]), tuple(now), 0)
-            found.append((words.strip(), size * (along**2 + up**2) ** 0.5, seen((text[4], text[5]), tuple(now))[1]))
+            found.append(Piece(words.strip(), font["/BaseFont"] if font else "", size * (along**2 + up**2) ** 0.5))
 
     page.extract_text(visitor_text=visit)
     return found
 
 
-def test_nothing_is_set_smaller_than_eight_points(reader: PdfReader):
-    small = {(words, round(size, 2)) for page in reader.pages for words, size, _ in texts(page) if size < 7.99}
+def test_nothing_is_set_smaller_than_eight_points(pieces: list[list[Piece]]):
+    small = {(piece.words, round(piece.size, 2)) for page in pieces for piece in page if piece.size < 7.99}
     assert not small
 
 
@@ -281,12 +298,12 @@ def letters(text: str) -> str:
     return re.sub(r"[\s\u00ad\u2010-]", "", text)
 
 
-def test_a_heading_of_a_layer_stands_on_the_page_of_its_maps(reader: PdfReader):
-    lines = [words_of(page).splitlines() for page in reader.pages]
+def test_a_heading_of_a_layer_stands_on_the_page_of_its_maps(words: list[str], pieces: list[list[Piece]]):
+    lines = [page.splitlines() for page in words]
     for number in range(1, 6):
         at = [place for place, found in enumerate(lines) if place >= 2 and f"Layer {number}" in found]
         assert at
-        assert any(words.startswith("map ") for words, _, _ in texts(reader.pages[at[0]])), number
+        assert any(piece.words.startswith("map ") for piece in pieces[at[0]]), number
 
 
 def test_it_is_made_in_ten_seconds_to_the_same_bytes(build: Path, printed: Printed, tmp_path: Path):

@@ -208,7 +208,10 @@ FAMILIES = {
         lambda: initialised(EveryRelu()), 45, 37, ("strided", "dilated", "sparse", "flat", "last", "head"), captum=False
     ),
 }  # fmt: skip
-LONG = ("inception_v3", "googlenet", "squeezenet1_1", "vgg11")  # their operations stand in quicker families, too
+LONG = (  # their operations stand in quicker families, too
+    *("inception_v3", "googlenet", "squeezenet1_0", "squeezenet1_1", "vgg11", "vgg11_bn", "resnet of bottlenecks"),
+    "mobilenet_v2",
+)
 NAMES = [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in FAMILIES]
 
 

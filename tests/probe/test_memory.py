@@ -272,7 +272,7 @@ def test_the_search_needs_no_more_memory_for_more_images(tmp_path: Path) -> None
         tracemalloc.stop()
         return most, traced
 
-    (few, traced_few), (many, traced_many) = peaks(3), peaks(30)
+    (few, traced_few), (many, traced_many) = peaks(3), peaks(12)
     batch = 16 * 64 * 64 * 3 * 4
     assert many <= few + batch  # the reader may be one batch ahead, or not yet
     assert traced_many < traced_few + batch

@@ -17,8 +17,12 @@ from reportgen.nets.zfnet import ZFNet, initialise
 from reportgen.probe import Activation, activations, occlude, project, strongest, trace
 from reportgen.settings.recipes import ZEILER_FERGUS
 
+LIKE_OTHERS = ("mobilenet_v1", "pre-activation without norms")  # they make no tensors that the others do not
 
-@pytest.mark.parametrize("name", NAMES)
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in LIKE_OTHERS else name for name in NAMES]
+)
 def test_every_family_of_nets(name: str) -> None:
     family = FAMILIES[name]
     images = random_image(5, 3, family.rows, family.columns)

@@ -40,6 +40,7 @@ def test_equals_captum(pool: int, stride: int, padding: int, ceil_mode: bool, si
     assert max(errors_against_captum(net, image, layers, every=1 if side == 31 else 3)) <= 1e-5
 
 
+@pytest.mark.slow
 def test_equals_captum_on_the_papers_full_net() -> None:
     net = paper_net(normalise=False)
     image = torch.randn(3, 224, 224, generator=torch.Generator().manual_seed(2))
@@ -102,12 +103,12 @@ def test_equals_unpooling_rectifying_and_filtering_by_hand(pool: int) -> None:
         nn.Conv2d(4, 3, 3, padding=1), nn.ReLU(), nn.MaxPool2d(pool, 2, ceil_mode=True), nn.Conv2d(3, 4, 2), nn.ReLU(),
     ]  # fmt: skip
     net = initialised(nn.Sequential(*layers)).double()
-    image = torch.randn(2, 19, 17, generator=torch.Generator().manual_seed(6), dtype=torch.float64)
-    compared = 0
+    image = torch.randn(2, 17, 15, generator=torch.Generator().manual_seed(6), dtype=torch.float64)
+    graph, compared = trace(net, image[None]), 0
     for depth in (2, 3, 5, 6, 8):
-        outputs = activations(net, image[None], [str(depth - 1)])[str(depth - 1)][0]
+        outputs = activations(graph, image[None], [str(depth - 1)])[str(depth - 1)][0]
         for unit in units(outputs):
-            (projection,) = project(net, image, [Activation(str(depth - 1), *unit)])
+            (projection,) = project(graph, image, [Activation(str(depth - 1), *unit)])
             assert projection is not None
             expected = deconvnet_by_hand([*net][:depth], image, unit)
             assert_close(projection.full(), torch.from_numpy(expected), 1e-12)
@@ -222,10 +223,11 @@ def test_adjoint_where_no_rectifier_acts() -> None:
     ]  # fmt: skip
     net = initialised(nn.Sequential(*layers)).double()
     image = torch.randn(3, 33, 30, generator=torch.Generator().manual_seed(7), dtype=torch.float64)
+    graph = trace(net, image[None])
     for layer in ("0", "1", "2", "3", "4"):
-        outputs = activations(net, image[None], [layer])[layer][0]
+        outputs = activations(graph, image[None], [layer])[layer][0]
         for unit in units(outputs):
-            (projection,) = project(net, image, [Activation(layer, *unit)])
+            (projection,) = project(graph, image, [Activation(layer, *unit)])
             assert projection is not None
             assert float((projection.full() * image).sum()) == pytest.approx(projection.value**2, rel=1e-9)
 
@@ -350,7 +352,7 @@ def test_unpooled_maps_equal_those_of_the_backward_pass(kernel: int, stride: int
 
 @pytest.mark.real
 def test_squeezenet_equals_the_full_backward_pass(squeezenet: nn.Module, photographs: Callable[[int], Tensor]) -> None:
-    image = photographs(3)[2]
+    image = photographs(3)[2][:, :128, :128]
     layers = relus(trace(squeezenet, image[None]))
     assert assert_equals_backward(squeezenet, image, [*layers[1::5], layers[-1]], 2e-6, every=4) > 10
 
@@ -360,7 +362,7 @@ def test_squeezenet_equals_captum(squeezenet: nn.Module, photographs: Callable[[
     for module in squeezenet.modules():
         if isinstance(module, nn.ReLU):
             module.inplace = False  # captum cannot follow ReLUs in place
-    image = photographs(1)[0]
+    image = photographs(1)[0][:, :128, :128]
     layers = relus(trace(squeezenet, image[None]))[::6]
     assert max(errors_against_captum(squeezenet, image, layers, every=4)) <= 1e-5
 

@@ -89,8 +89,8 @@ def test_the_papers_net(layer: str, size: int, stride: int, offset: int) -> None
 
 
 def test_the_papers_net_by_touching_pixels() -> None:
-    net = positive(paper_net((2, 2, 2, 2, 2), 4, 3, side=96, normalise=False)).double()
-    image = torch.rand(3, 96, 96, generator=torch.Generator().manual_seed(1), dtype=torch.float64) + 0.5
+    net = positive(paper_net((2, 2, 2, 2, 2), 4, 3, side=64, normalise=False)).double()
+    image = torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(1), dtype=torch.float64) + 0.5
     graph = trace(net, image[None])
     for layer in ("5", "13"):
         _, rows, columns = graph.shape(layer)

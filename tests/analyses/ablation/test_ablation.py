@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from planted import PREPROCESSING, SIDE, dataset, facts, learned, opened
 from planted_results.ablation import IMAGES, planted, result
+from runs import examples
 from torch import nn
 
 from reportgen.analyses.ablation import analysis as ablation
@@ -272,9 +273,9 @@ def test_errors_among_five_are_said_of_many_classes_alone() -> None:
 
 @pytest.mark.parametrize("excess", [0.0, 0.06])
 def test_the_interval_covers_the_true_excess(excess: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nets that share images they find hard: 300 runs of 300 images, with fewer resamples than in a report."""
+    """Nets that share images they find hard: runs of 300 images, with fewer resamples than in a report."""
     monkeypatch.setattr(intervals, "RESAMPLES", 2000)
-    rng, covered, runs = np.random.default_rng(3), 0, 300
+    rng, covered, runs = np.random.default_rng(3), 0, examples(300)
     chances = np.array([0.2, 0.25, 0.25, 0.3 + excess])
     for _ in range(runs):
         hard = rng.random(300)[:, None]

@@ -9,8 +9,8 @@ from reportgen.claims import LEVEL
 
 
 def test_it_covers_whatever_the_true_shares() -> None:
-    """Not simulated: the probability of every outcome is summed, of nine and of seven units."""
-    trials, others, level = 9, 7, 0.9
+    """Not simulated: the probability of every outcome is summed, of five and of four units."""
+    trials, others, level = 5, 4, 0.9
     ends = np.array(
         [
             [shares.exact_interval(one, trials, other, others, level) for other in range(others + 1)]

@@ -41,6 +41,12 @@ def task(folder: Path, of_class: int = 2, seed: int = 0, tint: bool = True) -> T
 
 
 @pytest.fixture
+def short_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Epochs of 96 views instead of 384."""
+    monkeypatch.setattr(scratch, "VIEWS", 96)
+
+
+@pytest.fixture
 def threads():
     before = torch.get_num_threads()
     yield torch.set_num_threads
@@ -62,6 +68,7 @@ def test_it_learns_its_images_by_heart_and_ends_by_itself(tmp_path: Path) -> Non
     assert list(snapshots(tmp_path / TRY)) == [0, len(history.epochs)]
 
 
+@pytest.mark.usefixtures("short_epochs")
 def test_what_cannot_be_learned_ends_too_or_is_said_to_be_unsettled(tmp_path: Path) -> None:
     alike = [task(tmp_path / name, tint=False) for name in ("long", "short")]
     [ends] = train_all(NET, alike[:1], TEST, EPOCHS, CPU)
@@ -71,6 +78,7 @@ def test_what_cannot_be_learned_ends_too_or_is_said_to_be_unsettled(tmp_path: Pa
     assert not cut.settled
 
 
+@pytest.mark.usefixtures("short_epochs")
 def test_the_number_of_threads_changes_nothing(tmp_path: Path, threads) -> None:
     found = {}
     for count in (1, 2):
@@ -84,6 +92,7 @@ def test_the_number_of_threads_changes_nothing(tmp_path: Path, threads) -> None:
     assert len({one.loss for one in found[1]}) == 3
 
 
+@pytest.mark.usefixtures("short_epochs")
 def test_torchs_generator_is_left_as_it_was(tmp_path: Path) -> None:
     torch.manual_seed(5)
     state = torch.random.get_rng_state()
@@ -91,6 +100,7 @@ def test_torchs_generator_is_left_as_it_was(tmp_path: Path) -> None:
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
+@pytest.mark.usefixtures("short_epochs")
 def test_a_training_that_was_given_up_is_gone_on_with(tmp_path: Path) -> None:
     [whole] = train_all(NET, [task(tmp_path / "whole")], TEST, 2, CPU)
     given_up = Event()
@@ -102,6 +112,7 @@ def test_a_training_that_was_given_up_is_gone_on_with(tmp_path: Path) -> None:
     assert (resumed.loss, resumed.updates) == (whole.loss, whole.updates)
 
 
+@pytest.mark.usefixtures("short_epochs")
 def test_an_error_in_one_training_ends_the_others(tmp_path: Path, monkeypatch) -> None:
     begun = []
     original = training.train
@@ -119,6 +130,7 @@ def test_an_error_in_one_training_ends_the_others(tmp_path: Path, monkeypatch) -
     assert len(begun) < 20
 
 
+@pytest.mark.usefixtures("short_epochs")
 def test_a_training_that_diverges_begins_again_more_slowly(tmp_path: Path, monkeypatch) -> None:
     rates = []
     original = training.train

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from runs import examples
 from scipy.stats import norm, spearmanr
 
 from reportgen import claims
@@ -41,7 +42,7 @@ def test_the_rank_correlation_is_spearmans_and_zero_without_differences() -> Non
     ],
 )
 def test_the_interval_of_the_rank_correlation_covers(levels: tuple[float, ...], truth: float | None) -> None:
-    rng, outside, repeats = np.random.default_rng(1), 0, 100
+    rng, outside, repeats = np.random.default_rng(1), 0, examples(100)
     known = rank_correlation(np.array([levels]))[0]
     assert truth is None or known == pytest.approx(truth)
     for _ in range(repeats):
@@ -79,7 +80,7 @@ def drawn_from_pool(rng: np.random.Generator, pool: int, count: int) -> tuple[np
 
 @pytest.mark.parametrize(("pool", "count"), [(1000, 10), (30, 10), (15, 10)])
 def test_draws_that_share_images_are_allowed_for(pool: int, count: int) -> None:
-    rng, repeats, outside, careless = np.random.default_rng(4), 2000, 0, 0
+    rng, repeats, outside, careless = np.random.default_rng(4), examples(2000), 0, 0
     for _ in range(repeats):
         sample, overlap = drawn_from_pool(rng, pool, count)
         for allowed in (overlap, 0.0):

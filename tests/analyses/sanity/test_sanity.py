@@ -41,8 +41,14 @@ def found_in(net: nn.Module, **settings: int) -> sanity.Result:
     return sanity.compute(inputs_of(net), Settings(**settings), np.random.default_rng(0))
 
 
-def test_with_nothing_randomised_every_picture_is_exactly_itself() -> None:
-    found = found_in(chain(4, 5, 6, 5, 4), units=4)
+@pytest.fixture(scope="module")
+def of_five() -> sanity.Result:
+    """What is found in a net of five layers."""
+    return found_in(chain(4, 5, 6, 5, 4), units=4, examples=3)
+
+
+def test_with_nothing_randomised_every_picture_is_exactly_itself(of_five: sanity.Result) -> None:
+    found = of_five
     assert list(found.starts) == ["layer2", "layer3", "layer4", "layer5"]
     for start in found.starts.values():
         for method in sanity.METHODS:
@@ -53,11 +59,10 @@ def test_with_nothing_randomised_every_picture_is_exactly_itself() -> None:
                 assert (measure[1:] < 1.0).any()
 
 
-def test_units_are_taken_at_their_strongest() -> None:
+def test_units_are_taken_at_their_strongest(of_five: sanity.Result) -> None:
     inputs = inputs_of(chain(4, 5, 6, 5, 4))
-    found = sanity.compute(inputs, Settings(units=3), np.random.default_rng(0))
     for layer in inputs.layers[1:5]:
-        units = found.starts[f"layer{layer.number}"].units
+        units = of_five.starts[f"layer{layer.number}"].units
         outputs = torch.cat(
             [probe.activations(inputs.net, batch, [layer.map])[layer.map] for batch in inputs.batches(inputs.data.val)]
         )
@@ -203,8 +208,8 @@ def test_a_unit_that_falls_silent_is_shown_all_the_same() -> None:
     assert np.isfinite(start.gradient.structure).all()
 
 
-def test_the_figures_name_every_layer_and_method() -> None:
-    found = found_in(chain(4, 5, 6, 5, 4), units=4, examples=3)
+def test_the_figures_name_every_layer_and_method(of_five: sanity.Result) -> None:
+    found = of_five
     figures = sanity.figures(found)
     grid = figures["deconvnet"]
     assert grid.columns == 1 + 6
