@@ -9,7 +9,7 @@ import platform
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -81,9 +81,15 @@ class Pipeline:
         digests.save()
         return stamps
 
-    def alone(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def alone(self) -> Iterator[None]:
         """Work in these folders alone: wait for the end of another command that does."""
-        return locks(self.build, self.report)
+        with locks(self.build, self.report) as waited:
+            # Meanwhile the user's files may have changed, and another command may have removed the build folder's list.
+            if waited or not (self.build / holdings.NAME).exists():
+                self.digests = FileDigests(self.build / holdings.DIGESTS)
+                self.stamps = self._stamps()
+            yield
 
     def due(self, name: str) -> bool:
         """Whether a stage must be made: its artefact is missing, or was made from another stamp."""
@@ -262,15 +268,19 @@ class Pipeline:
 
 
 @contextmanager
-def locks(build: Path | None, report: Path | None, wait: bool = True) -> Iterator[None]:
-    """Keep other commands out of a build folder and a report's folder; without `wait`, raise UserError if one is there."""
+def locks(build: Path | None, report: Path | None, wait: bool = True) -> Iterator[bool]:
+    """Keep other commands out of a build folder and a report's folder; yields whether it waited for one.
+
+    Without `wait` it raises UserError if one is there.
+    """
+    waited = False
     with ExitStack() as stack:
         for name, folder, inside in (("BUILD", build, "stamps"), ("REPORT", report, MANIFEST)):
             if folder:
                 if not folder.exists():
                     stack.callback(remove_empty, folder)  # a command that is refused leaves nothing behind
-                stack.enter_context(alone(folder / inside / LOCK, f"{name}={folder}", wait))
-        yield
+                waited |= stack.enter_context(alone(folder / inside / LOCK, f"{name}={folder}", wait))
+        yield waited
 
 
 def _left(names: Iterable[str], timings: Mapping[str, float], at_once: int) -> str:

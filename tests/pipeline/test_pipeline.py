@@ -3,15 +3,18 @@
 import json
 import os
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
+from other_processes import HOLDING, another
 from runs import REPOSITORY
 
 from reportgen.analyses import registry, settings
 from reportgen.base.artifacts import DOCUMENT, FileDigests, write_json, write_text
 from reportgen.base.errors import UserError
-from reportgen.pipeline import run, work
+from reportgen.commands import clean
+from reportgen.pipeline import holdings, run, work
 from reportgen.pipeline.commit import Commit, checked_out
 from reportgen.pipeline.run import Pipeline
 from reportgen.stages.plan import pipeline as planned
@@ -230,6 +233,36 @@ def test_a_changed_or_new_image_makes_everything_again(tmp_path: Path) -> None:
     assert due(open_pipeline(tmp_path, DATA=str(tmp_path / "images"))) == set()
     (folder / "b.png").write_bytes(b"2")
     assert due(open_pipeline(tmp_path, DATA=str(tmp_path / "images"))) == ALL - DRAWN
+
+
+def test_who_waited_reads_the_files_as_they_are_then(tmp_path: Path) -> None:
+    picture = tmp_path / "images" / "cat" / "1.png"
+    write_text(picture, "one")
+    waits = open_pipeline(tmp_path, DATA=str(tmp_path / "images"))
+    before, reads = waits.stamps["data"], threading.Event()
+
+    def run() -> None:
+        with waits.alone():
+            reads.set()
+
+    waiting = threading.Thread(target=run)
+    with another(HOLDING, waits.build):
+        waiting.start()
+        assert not reads.wait(0.5)
+        write_text(picture, "two")
+    waiting.join(10)
+    assert reads.is_set()
+    assert waits.stamps["data"]["files"] != before["files"]
+    assert waits.stamps["data"] == open_pipeline(tmp_path, DATA=str(tmp_path / "images")).stamps["data"]
+
+
+def test_a_command_that_began_while_clean_was_at_work_goes_on(tmp_path: Path) -> None:
+    open_pipeline(tmp_path)
+    begun = open_pipeline(tmp_path)
+    clean.remove(begun.build, begun.report)
+    with begun.alone():
+        begun.enter(["data"])
+        assert holdings.held(begun.build) == {holdings.DIGESTS, holdings.TIMINGS, "data"}
 
 
 def test_times_decide_nothing(tmp_path: Path) -> None:
