@@ -191,6 +191,7 @@ class Pipeline:
             self._signature(name).unlink(missing_ok=True)  # after a kill, half-written files count as no run's
         with replace_folder(self.build / stage.folder) as folder:
             import_module(stage.module).make(work, folder)
+            self._check_unchanged(name)
             if stage.outputs:
                 write_text(self._signature(name), self.stamps[name]["fingerprint"] + "\n")
             made = intact.written(folder, self.report, name if stage.outputs else "")
@@ -199,6 +200,12 @@ class Pipeline:
         seconds = time.monotonic() - started
         say(f"  {name} took {seconds:.1f} s")
         return seconds
+
+    def _check_unchanged(self, name: str) -> None:
+        """Raise UserError if the user's files that a stage read are no longer those of its stamp."""
+        stage = self.stages[name]
+        if stage.files is not None and stage.files(self._settings(stage), self.digests) != self.stamps[name]["files"]:
+            raise UserError(f"{name}: files that it reads changed meanwhile: the same command reads them again")
 
     def make_due(self, goals: Iterable[str], at_once: int = 1) -> dict[str, float]:
         """Make the stages that are due, among the goals and all they depend on; returns the seconds each took.

@@ -5,6 +5,7 @@ import os
 import subprocess
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from other_processes import HOLDING, another
@@ -254,6 +255,23 @@ def test_who_waited_reads_the_files_as_they_are_then(tmp_path: Path) -> None:
     assert reads.is_set()
     assert waits.stamps["data"]["files"] != before["files"]
     assert waits.stamps["data"] == open_pipeline(tmp_path, DATA=str(tmp_path / "images")).stamps["data"]
+
+
+def test_a_file_that_changes_while_a_stage_reads_it_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise the stage would count as made from what the file held before, also after that is put back."""
+    picture = tmp_path / "images" / "cat" / "1.png"
+    write_text(picture, "one")
+    opened = open_pipeline(tmp_path, DATA=str(tmp_path / "images"))
+
+    def make(_: work.Work, folder: Path) -> None:
+        write_text(picture, "two")
+        write_json(folder / DOCUMENT, {})
+
+    monkeypatch.setattr(run, "import_module", lambda _: SimpleNamespace(make=make))
+    with pytest.raises(UserError, match="data: files that it reads changed meanwhile: the same command reads them"):
+        opened.make_here("data")
+    assert not opened.there("data")
+    open_pipeline(tmp_path, DATA=str(tmp_path / "images")).make_here("data")
 
 
 def test_a_command_that_began_while_clean_was_at_work_goes_on(tmp_path: Path) -> None:
