@@ -76,6 +76,13 @@ def test_a_mistake_is_one_line(words: list[str], message: str, tmp_path: Path, m
     assert done.stdout == ""
 
 
+def test_who_interrupts_a_command_that_just_begins_reads_one_line(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    done = reportgen("why", cwd=tmp_path, PYTHONPATH=f"{tmp_path}:{REPOSITORY}")
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "interrupted: the same command continues where this one stopped\n"
+
+
 def test_a_map_with_very_many_digits_is_none_of_the_layers() -> None:
     with pytest.raises(UserError, match="layer 1 has no map 999"):
         parse_maps(VERY_LONG, count=8, layer=1, shown=4)
