@@ -15,6 +15,8 @@ from reportgen.analyses import registry, settings
 from reportgen.base.artifacts import DOCUMENT, FileDigests, write_json, write_text
 from reportgen.base.errors import UserError
 from reportgen.commands import clean
+from reportgen.page import html
+from reportgen.page.folder import publish
 from reportgen.pipeline import holdings, run, work
 from reportgen.pipeline.commit import Commit, checked_out
 from reportgen.pipeline.run import Pipeline
@@ -298,6 +300,14 @@ def test_a_deleted_or_moved_report_is_made_again(tmp_path: Path) -> None:
     assert due(open_pipeline(tmp_path)) == {"pdf"}
     elsewhere = planned(settings.load({"PROFILE": "tiny"}), tmp_path / "build", tmp_path / "elsewhere")
     assert due(elsewhere) == ENDS
+
+
+def test_what_was_made_of_the_page_before_goes_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = open_pipeline(tmp_path)
+    publish(opened.report, "single", {"single.html": b"of the page before"})
+    monkeypatch.setattr(html, "write", lambda *_, **__: publish(opened.report, "page", {"index.html": b"page"}))
+    opened.make_here("page")
+    assert [path.name for path in opened.report.glob("*.html")] == ["index.html"]
 
 
 def test_a_report_that_another_build_wrote_over_is_made_again(tmp_path: Path) -> None:
