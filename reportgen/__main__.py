@@ -1,9 +1,18 @@
 """``python -m reportgen``: the same as the command ``reportgen``."""
 
 import io
+import os
+import signal
 import sys
+from typing import Any
 
 from reportgen.base.libraries import lacking
+
+
+def _leave(*_: Any) -> None:
+    """End at once: nothing is made yet, and an interruption of an import is a trace, or is lost in a callback of Python's."""
+    os.write(2, b"interrupted: the same command continues where this one stopped\n")
+    os._exit(130)
 
 
 def start() -> None:
@@ -11,6 +20,9 @@ def start() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name that the terminal cannot write ends no run
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:  # a shell lets a command in the background ignore it
+        signal.signal(signal.SIGINT, _leave)
     try:
         from reportgen.cli import main
     except ModuleNotFoundError as error:
@@ -18,6 +30,7 @@ def start() -> None:
             sys.stderr.write(f"error: {missing}\n")
             sys.exit(2)
         raise
+    signal.signal(signal.SIGINT, before)
     main()
 
 

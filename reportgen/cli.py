@@ -12,7 +12,7 @@ import click
 from reportgen.analyses import settings
 from reportgen.base import torchrun
 from reportgen.base.errors import UserError
-from reportgen.base.names import nearest, shown
+from reportgen.base.names import nearest, shown, whole
 from reportgen.base.progress import say
 from reportgen.commands import failure
 from reportgen.nets.sizes import sizes
@@ -93,9 +93,10 @@ def keep_history(pipeline: Pipeline, switches: dict[str, str]) -> None:
 def jobs(switches: dict[str, str]) -> int:
     """How many stages are made at the same time; raises UserError unless JOBS is such a number."""
     text = switches.get("JOBS") or "1"
-    if not text.isdecimal() or not 1 <= int(text) <= MOST_JOBS:
+    number = whole(text)
+    if number is None or not 1 <= number <= MOST_JOBS:
         raise UserError(f"JOBS={text}: use a number of stages from 1 to {MOST_JOBS}")
-    return int(text)
+    return number
 
 
 def check_before(pipeline: Pipeline, goals: Iterable[str] = GOALS) -> list[str]:

@@ -11,6 +11,7 @@ import re
 import secrets
 import shutil
 import socket
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,6 +21,8 @@ from reportgen.base.progress import say
 
 UNFINISHED = re.compile(r"\.(.+)\.[0-9a-f]{16}\.reportgen", re.DOTALL)
 LOCK = "lock"
+HELD = re.compile(rb"(process \d[^\n]*\n?)?")  # what a lock file of ours holds; a kill may leave it empty
+MOST_HELD = 300  # bytes
 NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF}
 
 
@@ -117,19 +120,26 @@ def leftovers(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def alone(path: Path, said_by: str, wait: bool = True) -> Iterator[None]:
+def alone(path: Path, said_by: str, wait: bool = True) -> Iterator[bool]:
     """Hold the lock file `path`, which is removed afterwards; `said_by` names the folder that it stands for, ``BUILD=build``.
 
-    If another process holds it, wait for its end and say so; without `wait`, raise UserError.
+    Yields whether it waited for another process that held it, which it says; without `wait` it raises UserError instead, and
+    always where the file is somebody else's.
     """
+    waited = False
     while True:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            owned = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
+            owned = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o666)
         except FileNotFoundError:
             if path.parent.is_dir():
                 raise
             continue  # its last owner removed the folder with it
+        if not stat.S_ISREG(os.fstat(owned).st_mode) or not HELD.fullmatch(os.pread(owned, 1 + MOST_HELD, 0)):
+            os.close(owned)
+            raise UserError(
+                f"{said_by}: {path} there was not written by reportgen: move it away, or choose another folder"
+            )
         if _lock(owned) is False:
             owner = f"{said_by}: another command works there ({_owner(path)})"
             if not wait:
@@ -137,13 +147,14 @@ def alone(path: Path, said_by: str, wait: bool = True) -> Iterator[None]:
                 raise UserError(f"{owner}: wait for its end, or end it")
             say(f"{owner}: waiting for its end")
             fcntl.flock(owned, fcntl.LOCK_EX)
+            waited = True
         if _is_at(owned, path):
             break
         os.close(owned)  # its owner removed it at the end: there may be a new one
     try:
         os.truncate(owned, 0)
         os.write(owned, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
-        yield
+        yield waited
     finally:
         path.unlink(missing_ok=True)
         os.close(owned)

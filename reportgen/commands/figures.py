@@ -9,7 +9,7 @@ import numpy as np
 from reportgen.analyses import registry
 from reportgen.base.artifacts import DOCUMENT, read_json, remove_leftovers, replace_folder, write_json
 from reportgen.base.errors import UserError
-from reportgen.base.names import nearest
+from reportgen.base.names import nearest, whole
 from reportgen.figures import draw
 from reportgen.look import strongest
 from reportgen.look.inputs import Inputs
@@ -90,10 +90,10 @@ def _chosen(settings: Settings, graph: Graph, layer: str, maps: str) -> tuple[in
     """The layer and the maps that ``LAYER=`` and ``MAPS=`` name; raises UserError where the net has no such ones."""
     found = convolutions(paper_layers(graph, settings.layers.nodes))
     counts = {item.number: graph.shape(item.map)[0] for item in found}
-    if not layer.isdecimal() or int(layer) not in counts:
+    number = whole(layer)
+    if number is None or number not in counts:
         known = ", ".join(str(number) for number in counts)
         raise UserError(f"LAYER={layer}: the net has no such convolution layer: use one of {known}")
-    number = int(layer)
     return number, parse_maps(maps, counts[number], number, registry.offering("maps").shown(settings))
 
 
@@ -109,8 +109,10 @@ def parse_maps(text: str, count: int, layer: int, shown: int) -> np.ndarray:
         return np.arange(count)
     if not text:
         return np.arange(min(count, shown))
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    for part in parts:
-        if not part.isdecimal() or int(part) >= count:
+    found = set()
+    for part in (part.strip() for part in text.split(",") if part.strip()):
+        number = whole(part)
+        if number is None or number >= count:
             raise UserError(f"MAPS={text}: layer {layer} has no map {part}: its maps are 0 to {count - 1}, or say all")
-    return np.array(sorted({int(part) for part in parts}))
+        found.add(number)
+    return np.array(sorted(found))

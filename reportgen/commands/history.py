@@ -1,5 +1,6 @@
 """``make history``, and ``HISTORY=`` of ``make report``: keep a line for each commit's report, and draw the last of them."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,11 +12,14 @@ from reportgen.page import history, history_page
 from reportgen.page.older import WAY_OUT, read_report
 from reportgen.pipeline.run import Pipeline
 
+LONGEST_NAME = 200  # bytes: a lock and a working file beside the file have longer names, of 255 at most
 LISTED = 5  # damaged lines that are said one by one
 
 
 def check(path: Path) -> None:
     """Raise UserError for a file that no line can be kept in, before a run that would end there."""
+    if len(os.fsencode(path.name)) > LONGEST_NAME:
+        raise UserError(f"HISTORY={path}: its name is longer than {LONGEST_NAME} bytes: give a shorter one")
     if path.is_dir():
         raise UserError(f"HISTORY={path}: a folder: give a file of lines, as {path / history.FILE}")
     there = existing(path.parent)

@@ -8,6 +8,7 @@ from typing import Any
 from reportgen.base.artifacts import DOCUMENT, read_json, write_json
 from reportgen.base.errors import UserError
 from reportgen.base.libraries import version
+from reportgen.base.names import whole
 from reportgen.claims.noise import FEWEST, SCHEMA, About, Measured, OfAnalysis, Spread, read
 from reportgen.pipeline import holdings
 from reportgen.pipeline.run import Pipeline
@@ -39,7 +40,8 @@ def trainings(switches: Mapping[str, str]) -> dict[str, str]:
             )
         return found | {"WEIGHTS": weights[0], "NOISE_WEIGHTS": ",".join(weights[1:])}
     seeds = switches.get("SEEDS") or str(USUAL)
-    if not seeds.isdecimal() or int(seeds) < FEWEST:
+    number = whole(seeds)
+    if number is None or number < FEWEST:
         raise UserError(f"SEEDS={seeds}: use a number of trainings, {FEWEST} or more ({USUAL} if left out)")
     return found | {"REPEATS": seeds}
 

@@ -1,6 +1,7 @@
 """``make serve``: the report in a browser on this machine, and to nobody else."""
 
 import re
+import sys
 from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -35,9 +36,19 @@ def server_of(report: Path, port: str) -> ThreadingHTTPServer:
     if not (port.isascii() and port.isdecimal() and len(port) < 6 and 0 < int(port) < 65536):
         raise UserError(f"PORT={port}: use a number from 1 to 65535")
     try:
-        return ThreadingHTTPServer(("127.0.0.1", int(port)), partial(Handler, directory=str(report)))
+        return Server(("127.0.0.1", int(port)), partial(Handler, directory=str(report)))
     except OSError as error:
         raise UserError(f"PORT={port}: {error.strerror}: choose another port") from None
+
+
+class Server(ThreadingHTTPServer):
+    """Says in one line why an answer could not be sent; of a browser that went away meanwhile, nothing."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """As the base class, which prints a trace."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, ConnectionError):
+            say(f"warning: an answer could not be sent: {type(error).__name__}: {error}")
 
 
 class Handler(SimpleHTTPRequestHandler):
@@ -83,7 +94,10 @@ class Handler(SimpleHTTPRequestHandler):
     def _asked_for(self) -> Path | None:
         """The file that is asked for; None if there is none, or if it is not one of the folder's own."""
         folder = Path(self.directory).resolve()
-        name = unquote(urlsplit(self.path).path)
+        try:
+            name = unquote(urlsplit(self.path).path)
+        except ValueError:  # what stands for the host is none
+            return None
         if "\0" in name or "\\" in name:
             return None
         if name == "/":

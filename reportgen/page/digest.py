@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from reportgen.base.names import shown
 from reportgen.page.changes import ACCURACY, PRECISION, Changes, Difference, Moved, VerdictChange
 from reportgen.page.conclusion import ORDER, conclusion, failing, reason_among, shared_reasons
-from reportgen.page.filters import interval, sentence
+from reportgen.page.filters import bounds, interval, sentence, words
 from reportgen.page.template import SIGNS
 
 MOST_ROWS = 40  # of each kind of difference
@@ -196,8 +197,13 @@ def _turned(changes: Sequence[VerdictChange]) -> list[str]:
 def _moves(moves: Sequence[Moved]) -> list[str]:
     if not moves:
         return []
-    rows = [f"| {_cell(move.name)} | {interval(move.before)} | {interval(move.now)} |" for move in moves]
+    rows = [f"| {_cell(move.name)} | {_number(move.before)} | {_number(move.now)} |" for move in moves]
     return ["| number | before | now |", "|---|---|---|", *_first(rows)]
+
+
+def _number(part: Mapping[str, Any]) -> str:
+    """As `interval`; the unit of an older report's number is in words of that report."""
+    return f"{bounds(part)} {_cell(words(part))}".rstrip()
 
 
 def _cut(text: str) -> str:
@@ -219,7 +225,10 @@ def _first(rows: list[str]) -> list[str]:
 
 
 def _cell(text: str) -> str:
-    """A text with the signs escaped that could end a cell, begin a tag, a link or a picture, or mention someone (@name)."""
+    """A text with the signs escaped that could end a cell, begin a tag, a link or a picture, or mention someone (@name).
+
+    What a terminal would obey is shown.
+    """
     for sign, harmless in (
         ("\\", "\\\\"),
         ("&", "&amp;"),
@@ -231,4 +240,4 @@ def _cell(text: str) -> str:
         ("`", "'"),
     ):
         text = text.replace(sign, harmless)
-    return text
+    return shown(text)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from reportgen.base.errors import UserError
+from reportgen.base.foreign import FARTHEST
 from reportgen.base.names import nearest
 from reportgen.claims import BY_ID
 from reportgen.page.changes import Changes, Moved, VerdictChange, Z, accuracy
@@ -85,6 +86,8 @@ def _gate(text: str, said_by: str) -> Gate:
     if tolerance is not None and tolerance < 0:
         raise UserError(f"{said_by}: '{text}': a tolerance is 0 or more")
     value = _share(found["value"], found["percent"])
+    if max(abs(value), tolerance or 0.0) > FARTHEST:
+        raise UserError(f"{said_by}: '{text}': a bound and its tolerance are finite: use numbers up to {FARTHEST:g}")
     if name in ACCURACIES and not 0 <= value <= 1:
         raise UserError(f"{said_by}: '{text}': an accuracy lies between 0 and 1: write 90% or 0.9")
     return Gate(text, name, sign, value, tolerance)

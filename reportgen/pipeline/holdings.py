@@ -18,6 +18,7 @@ from reportgen.base.artifacts import (
     write_json,
 )
 from reportgen.base.errors import UserError
+from reportgen.base.working import LOCK
 
 NAME = "manifest.json"
 MARK = "the build folder of reportgen: it wrote what is listed here, and removes nothing else"
@@ -31,10 +32,16 @@ def check(build: Path) -> None:
     """Raise UserError if there is something at `build` that is no build folder, and not empty either."""
     if os.path.lexists(build) and not build.is_dir():
         raise UserError(f"BUILD={build}: this is no folder: choose another")
-    if build.is_dir() and held(build) is None and any(build.iterdir()):
+    if build.is_dir() and held(build) is None and not _bare(build):
         raise UserError(
             f"BUILD={build}: it holds files that reportgen did not write: choose another folder, or empty it"
         )
+
+
+def _bare(build: Path) -> bool:
+    """Whether nothing is there but, perhaps, the lock of a command that begins: another one has just removed the rest."""
+    locks = (build / DIGESTS).parent
+    return all(path == locks and {one.name for one in path.iterdir()} <= {LOCK} for path in build.iterdir())
 
 
 def check_apart(build: Path, report: Path, artefacts: Iterable[str], of_report: Iterable[str]) -> None:

@@ -9,7 +9,7 @@ import platform
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -81,9 +81,15 @@ class Pipeline:
         digests.save()
         return stamps
 
-    def alone(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def alone(self) -> Iterator[None]:
         """Work in these folders alone: wait for the end of another command that does."""
-        return locks(self.build, self.report)
+        with locks(self.build, self.report) as waited:
+            # Meanwhile the user's files may have changed, and another command may have removed the build folder's list.
+            if waited or not (self.build / holdings.NAME).exists():
+                self.digests = FileDigests(self.build / holdings.DIGESTS)
+                self.stamps = self._stamps()
+            yield
 
     def due(self, name: str) -> bool:
         """Whether a stage must be made: its artefact is missing, or was made from another stamp."""
@@ -185,6 +191,7 @@ class Pipeline:
             self._signature(name).unlink(missing_ok=True)  # after a kill, half-written files count as no run's
         with replace_folder(self.build / stage.folder) as folder:
             import_module(stage.module).make(work, folder)
+            self._check_unchanged(name)
             if stage.outputs:
                 write_text(self._signature(name), self.stamps[name]["fingerprint"] + "\n")
             made = intact.written(folder, self.report, name if stage.outputs else "")
@@ -193,6 +200,12 @@ class Pipeline:
         seconds = time.monotonic() - started
         say(f"  {name} took {seconds:.1f} s")
         return seconds
+
+    def _check_unchanged(self, name: str) -> None:
+        """Raise UserError if the user's files that a stage read are no longer those of its stamp."""
+        stage = self.stages[name]
+        if stage.files is not None and stage.files(self._settings(stage), self.digests) != self.stamps[name]["files"]:
+            raise UserError(f"{name}: files that it reads changed meanwhile: the same command reads them again")
 
     def make_due(self, goals: Iterable[str], at_once: int = 1) -> dict[str, float]:
         """Make the stages that are due, among the goals and all they depend on; returns the seconds each took.
@@ -262,15 +275,19 @@ class Pipeline:
 
 
 @contextmanager
-def locks(build: Path | None, report: Path | None, wait: bool = True) -> Iterator[None]:
-    """Keep other commands out of a build folder and a report's folder; without `wait`, raise UserError if one is there."""
+def locks(build: Path | None, report: Path | None, wait: bool = True) -> Iterator[bool]:
+    """Keep other commands out of a build folder and a report's folder; yields whether it waited for one.
+
+    Without `wait` it raises UserError if one is there.
+    """
+    waited = False
     with ExitStack() as stack:
         for name, folder, inside in (("BUILD", build, "stamps"), ("REPORT", report, MANIFEST)):
             if folder:
                 if not folder.exists():
                     stack.callback(remove_empty, folder)  # a command that is refused leaves nothing behind
-                stack.enter_context(alone(folder / inside / LOCK, f"{name}={folder}", wait))
-        yield
+                waited |= stack.enter_context(alone(folder / inside / LOCK, f"{name}={folder}", wait))
+        yield waited
 
 
 def _left(names: Iterable[str], timings: Mapping[str, float], at_once: int) -> str:

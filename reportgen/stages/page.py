@@ -5,7 +5,13 @@ from pathlib import Path
 from reportgen.base.artifacts import DOCUMENT, write_json
 from reportgen.page import html
 from reportgen.page.content import ATLAS
+from reportgen.page.folder import publish, written
 from reportgen.pipeline.work import Work
+
+FROM_PAGE = (
+    "single",
+    "compare",
+)  # written after the page, where they are asked for: those of the page before it are stale
 
 
 def make(work: Work, folder: Path) -> None:
@@ -21,4 +27,7 @@ def make(work: Work, folder: Path) -> None:
         base=Path(since["base"]) if since else None,
         tolerance=float(since["tolerance"]) if since and since["tolerance"] else None,
     )
+    for writer in FROM_PAGE:
+        if written(work.report, writer):
+            publish(work.report, writer, {})
     write_json(folder / DOCUMENT, {"report": work.report_beside})

@@ -89,6 +89,31 @@ def test_who_comes_second_is_told_or_waits(tmp_path: Path, capsys: pytest.Captur
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_lock_file_of_somebody_else_is_none(tmp_path: Path, linked: bool) -> None:
+    theirs = tmp_path / ("theirs" if linked else "lock")
+    theirs.write_text("A door has one.\n")
+    if linked:
+        (tmp_path / "lock").symlink_to(theirs)
+    with (
+        pytest.raises(
+            (UserError, OSError), match=r"REPORT=x: .*lock there was not written by reportgen|symbolic links"
+        ),
+        alone(tmp_path / "lock", "REPORT=x"),
+    ):
+        pass
+    assert theirs.read_text() == "A door has one.\n"
+
+
+def test_a_lock_file_that_a_kill_left_is_taken(tmp_path: Path) -> None:
+    for left in ("", "process 12 on", "process 12 on somewhere\n"):
+        (tmp_path / "manifest").mkdir()
+        (tmp_path / "manifest" / "lock").write_text(left)
+        with alone(tmp_path / "manifest" / "lock", "REPORT=x"):
+            pass
+        assert not list(tmp_path.iterdir())
+
+
 def test_a_folder_that_goes_with_its_last_lock_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened, gone = os.open, []
 

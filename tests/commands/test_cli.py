@@ -15,12 +15,17 @@ from PIL import Image
 from runs import REPOSITORY, Run, here, reportgen
 
 from reportgen.base.artifacts import read_json, write_json
+from reportgen.base.errors import UserError
 from reportgen.cli import main
+from reportgen.commands.figures import parse_maps
 
 
 def call(*words: str) -> Result:
     """The command in this process, for what fails before anything heavy starts."""
     return CliRunner().invoke(main, [*words, "PROFILE=tiny"], env={"REPORTGEN_SWITCHES": ""})
+
+
+VERY_LONG = "9" * 5000  # Python reads no whole number of so many digits
 
 
 def photographs(root: Path, count: int = 30) -> Path:
@@ -54,6 +59,8 @@ def copy_of(run: Run, home: Path) -> Path:
         (["run", "BUILD=out", "REPORT=out"], "BUILD=out and REPORT=out are the same folder: give two"),
         (["run", "BUILD=."], "BUILD=.: it holds files that reportgen did not write: choose another folder"),
         (["figures", "ANALYSIS=feature"], "ANALYSIS=feature: no such analysis; did you mean 'features'?"),
+        (["run", f"JOBS={VERY_LONG}"], "JOBS=999"),
+        (["noise", f"SEEDS={VERY_LONG}"], "SEEDS=999"),
         (["figures", "MAPS=1"], "MAPS=1: name the layer, too, as in LAYER=3 MAPS=1"),
         (["stage", "featurs"], "featurs: no such stage; did you mean 'features'?"),
         (["serve"], "report/index.html: there is no report yet: make it with make report"),
@@ -67,6 +74,18 @@ def test_a_mistake_is_one_line(words: list[str], message: str, tmp_path: Path, m
     assert done.stderr.startswith(f"error: {message}")
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
+
+
+def test_who_interrupts_a_command_that_just_begins_reads_one_line(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    done = reportgen("why", cwd=tmp_path, PYTHONPATH=f"{tmp_path}:{REPOSITORY}")
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "interrupted: the same command continues where this one stopped\n"
+
+
+def test_a_map_with_very_many_digits_is_none_of_the_layers() -> None:
+    with pytest.raises(UserError, match="layer 1 has no map 999"):
+        parse_maps(VERY_LONG, count=8, layer=1, shown=4)
 
 
 @pytest.mark.parametrize(

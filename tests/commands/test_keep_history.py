@@ -50,6 +50,12 @@ def test_no_line_is_lost_where_two_are_added_at_once(
     assert {path.name for path in tmp_path.iterdir()} == {"one", "other", "h.jsonl"}
 
 
+@pytest.mark.parametrize("length", [240, 300])
+def test_a_name_that_leaves_no_room_for_the_lock_is_refused_before_a_run(length: int, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="its name is longer than 200 bytes: give a shorter one"):
+        command.check(tmp_path / ("n" * length))
+
+
 def test_a_file_of_rubbish_floods_no_terminal(kept: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "h.jsonl").write_text("{}\n" + "{\n" * 5000)
     kept("one")

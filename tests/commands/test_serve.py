@@ -102,6 +102,7 @@ def test_the_reports_own_files_are_sent(path: str, content: str, port: int) -> N
         ),
         *("/../secret/key", "/figures/../../secret/key", "/%2e%2e/secret/key", "/..%2fsecret/key", "/..%5csecret/key"),
         *("//etc/passwd", "/%00", "/index.html/", "/index.html%00.svg", "http://localhost/../secret/key", "/a" * 3000),
+        "http://[::1/index.html",
     ],
 )
 def test_nothing_else_is_sent(path: str, port: int) -> None:
@@ -127,6 +128,24 @@ def test_a_name_that_was_pointed_here_is_not_answered(port: int) -> None:
 def test_only_this_machine_is_listened_to(report: Path) -> None:
     with server_of(report, str(free_port())) as server:
         assert server.server_address[0] == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ConnectionResetError("by the browser"), ""),
+        (OSError("a disk is gone"), "warning: an answer could not be sent: OSError: a disk is gone\n"),
+    ],
+)
+def test_an_answer_that_cannot_be_sent_is_one_line_or_none(
+    error: Exception, said: str, report: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with server_of(report, str(free_port())) as server:
+        try:
+            raise error
+        except OSError:
+            server.handle_error(None, ("127.0.0.1", 1))
+    assert capsys.readouterr().err == said
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "-1", "x", "٨٠٨٠", "80 80", "9" * 5000, "²"])

@@ -16,7 +16,7 @@ from reportgen.claims import UNBOUNDED, Part, Verdict, influence_key
 from reportgen.claims.noise import judged
 from reportgen.look.statistics import dead
 from reportgen.page import compare, digest, html, junit
-from reportgen.page.changes import changes
+from reportgen.page.changes import Moved, changes
 from reportgen.page.matching import correlation, match
 
 
@@ -370,6 +370,15 @@ def test_the_digest_is_harmless_and_fits_a_comment(older: dict[str, Any]) -> Non
     assert "@everyone" not in text
     assert " more | | |" in text
     assert "layer 5 0.50" in text
+
+
+def test_the_words_of_an_older_reports_units_begin_nothing_in_markdown() -> None:
+    part = {"estimate": 0.1, "low": 0.0, "high": 0.2}
+    theirs = {"words": "points | @everyone\n<img src=x> ![a](b) \x1b[2J", "scale": 100, "digits": 3}
+    moved = Moved("layer 5", part | {"unit": theirs}, part, 0.05)
+    _, _, row = digest._moves([moved])
+    assert row.startswith("| layer 5 | 10 [0, 20] points \\| &#64;everyone &lt;img src=x&gt; \\!\\[a\\](b) \\x1b")
+    assert row.endswith("| 0.1 [0, 0.2] |")
 
 
 def test_a_report_without_another_has_its_claims_as_digest(older: dict[str, Any]) -> None:

@@ -58,6 +58,8 @@ def planted(now: dict[str, Any], **values: Any) -> dict[str, Any]:
         ("localises=hold", "'localises=hold': use holds, contradicted, undecided, not tested; did you mean 'holds'?"),
         ("top1>=90", "an accuracy lies between 0 and 1: write 90% or 0.9"),
         ("top1>=0.9+--1", "a tolerance is 0 or more"),
+        ("localises>=-1e999", "a bound and its tolerance are finite: use numbers up to 1e+100"),
+        ("localises<=2+-1e999%", "a bound and its tolerance are finite"),
         ("verdict,,moved", "'' is no condition"),
         (",", "'' is no condition"),
         ("verdict moved", "'verdict moved' is no condition"),

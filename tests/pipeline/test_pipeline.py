@@ -3,15 +3,21 @@
 import json
 import os
 import subprocess
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from other_processes import HOLDING, another
 from runs import REPOSITORY
 
 from reportgen.analyses import registry, settings
 from reportgen.base.artifacts import DOCUMENT, FileDigests, write_json, write_text
 from reportgen.base.errors import UserError
-from reportgen.pipeline import run, work
+from reportgen.commands import clean
+from reportgen.page import html
+from reportgen.page.folder import publish
+from reportgen.pipeline import holdings, run, work
 from reportgen.pipeline.commit import Commit, checked_out
 from reportgen.pipeline.run import Pipeline
 from reportgen.stages.plan import pipeline as planned
@@ -232,6 +238,53 @@ def test_a_changed_or_new_image_makes_everything_again(tmp_path: Path) -> None:
     assert due(open_pipeline(tmp_path, DATA=str(tmp_path / "images"))) == ALL - DRAWN
 
 
+def test_who_waited_reads_the_files_as_they_are_then(tmp_path: Path) -> None:
+    picture = tmp_path / "images" / "cat" / "1.png"
+    write_text(picture, "one")
+    waits = open_pipeline(tmp_path, DATA=str(tmp_path / "images"))
+    before, reads = waits.stamps["data"], threading.Event()
+
+    def run() -> None:
+        with waits.alone():
+            reads.set()
+
+    waiting = threading.Thread(target=run)
+    with another(HOLDING, waits.build):
+        waiting.start()
+        assert not reads.wait(0.5)
+        write_text(picture, "two")
+    waiting.join(10)
+    assert reads.is_set()
+    assert waits.stamps["data"]["files"] != before["files"]
+    assert waits.stamps["data"] == open_pipeline(tmp_path, DATA=str(tmp_path / "images")).stamps["data"]
+
+
+def test_a_file_that_changes_while_a_stage_reads_it_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise the stage would count as made from what the file held before, also after that is put back."""
+    picture = tmp_path / "images" / "cat" / "1.png"
+    write_text(picture, "one")
+    opened = open_pipeline(tmp_path, DATA=str(tmp_path / "images"))
+
+    def make(_: work.Work, folder: Path) -> None:
+        write_text(picture, "two")
+        write_json(folder / DOCUMENT, {})
+
+    monkeypatch.setattr(run, "import_module", lambda _: SimpleNamespace(make=make))
+    with pytest.raises(UserError, match="data: files that it reads changed meanwhile: the same command reads them"):
+        opened.make_here("data")
+    assert not opened.there("data")
+    open_pipeline(tmp_path, DATA=str(tmp_path / "images")).make_here("data")
+
+
+def test_a_command_that_began_while_clean_was_at_work_goes_on(tmp_path: Path) -> None:
+    open_pipeline(tmp_path)
+    begun = open_pipeline(tmp_path)
+    clean.remove(begun.build, begun.report)
+    with begun.alone():
+        begun.enter(["data"])
+        assert holdings.held(begun.build) == {holdings.DIGESTS, holdings.TIMINGS, "data"}
+
+
 def test_times_decide_nothing(tmp_path: Path) -> None:
     """Artefacts out of a restored cache, or touched into the future, are what they were made of."""
     pretend(open_pipeline(tmp_path))
@@ -247,6 +300,14 @@ def test_a_deleted_or_moved_report_is_made_again(tmp_path: Path) -> None:
     assert due(open_pipeline(tmp_path)) == {"pdf"}
     elsewhere = planned(settings.load({"PROFILE": "tiny"}), tmp_path / "build", tmp_path / "elsewhere")
     assert due(elsewhere) == ENDS
+
+
+def test_what_was_made_of_the_page_before_goes_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = open_pipeline(tmp_path)
+    publish(opened.report, "single", {"single.html": b"of the page before"})
+    monkeypatch.setattr(html, "write", lambda *_, **__: publish(opened.report, "page", {"index.html": b"page"}))
+    opened.make_here("page")
+    assert [path.name for path in opened.report.glob("*.html")] == ["index.html"]
 
 
 def test_a_report_that_another_build_wrote_over_is_made_again(tmp_path: Path) -> None:
