@@ -8,10 +8,7 @@ from reportgen.page.content import ATLAS
 from reportgen.page.folder import publish, written
 from reportgen.pipeline.work import Work
 
-FROM_PAGE = (
-    "single",
-    "compare",
-)  # written after the page, where they are asked for: those of the page before it are stale
+FROM_PAGE = ("single", "compare")  # written after the page, where asked for: those of the page before it are stale
 
 
 def make(work: Work, folder: Path) -> None:
