@@ -63,10 +63,11 @@ def _source(module: str) -> Path | None:
 @cache
 def _imports(module: str, path: Path) -> frozenset[str]:
     """The names of everything that a source file imports, at its top or inside functions."""
-    return frozenset(_named(module, path))
+    return frozenset(imported(module, path))
 
 
-def _named(module: str, path: Path) -> Iterator[str]:
+def imported(module: str, path: Path) -> Iterator[str]:
+    """The names of everything that a module's file imports: modules, and what is taken from them, which may be modules, too."""
     text = path.read_text(encoding="utf-8")
     package = path.name == "__init__.py"
     # It imports its modules on first use; those of the package itself are for users, and no stage reads them.
@@ -80,7 +81,7 @@ def _named(module: str, path: Path) -> Iterator[str]:
             base = ".".join(parts[: len(parts) - node.level + package]) if node.level else ""
             name = ".".join(part for part in (base, node.module or "") if part)
             yield name
-            yield from (f"{name}.{alias.name}" for alias in node.names if name.startswith("reportgen"))
+            yield from (f"{name}.{alias.name}" for alias in node.names)
 
 
 def _statements(node: ast.AST) -> Iterator[ast.AST]:

@@ -11,6 +11,7 @@ from reportgen.claims import noise
 from reportgen.data.coco import open_coco
 from reportgen.data.layouts import check_folder
 from reportgen.nets.weight_index import is_index, parts
+from reportgen.pipeline import user_code
 from reportgen.settings.sections import FOLDER, NAMED_MULTILABEL, NAMED_SETS, TIMM, Settings
 
 
@@ -61,10 +62,8 @@ def noise_files(settings: Settings, digests: FileDigests) -> str:
 def net_files(settings: Settings, digests: FileDigests) -> list[str]:
     """Digests of the loaded net's weights, class names and snapshots, and of the user's own code that makes it."""
     model = settings.model
-    module = model.name.partition(":")[0].split(".")[0] if ":" in model.name else ""
-    code = [
-        path for path in (Path(f"{module}.py"), *sorted(Path(module or ".").rglob("*.py"))) if module and path.is_file()
-    ]
+    module, colon, _ = model.name.partition(":")
+    code = user_code.files(module) if module and colon else []
     weights = Path(model.weights)
     return [
         digests.of(weights) if weights.is_file() else model.weights,
