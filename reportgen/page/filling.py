@@ -14,10 +14,14 @@ from xml.etree.ElementTree import Element
 LEAST_FILLED = 0.72  # share of a page below which words go before a figure
 LINES = 40.0  # CSS pixels: the end of a page that takes the beginning of a paragraph
 CLAIM = 90.0  # CSS pixels: the end of a page that takes the beginning of a claim and its numbers
-SLACK = 1.0  # CSS pixels left free: heights are measured, but rounded
+SLACK = 0.05  # CSS pixels left free: heights are measured, and sums of them are rounded otherwise here than there
 SPACE = 11.0  # CSS pixels between two blocks, where it cannot be measured
 CHAPTER = 34.0  # CSS pixels above a section: print.css's 9 mm
-FEW = {"Table": (4, 3), "ImageGrid": (1, 2)}  # first rows, a table's head among them, and last ones that stay together
+FEW = {
+    "tr": (4, 3),
+    "row": (1, 2),
+    "line": (1, 1),
+}  # first rows, a table's head among them, and last ones that stay together
 APART = "rows-apart"  # the class of figures that break between their rows
 BESIDE = "beside"  # the class of figures side by side
 
@@ -188,7 +192,7 @@ class Galley:
         for number, element in enumerate(one for _, blocks in self.sections for one in blocks):
             if not element.get("id"):
                 element.set("id", f"block-{number}")
-            for place, row in enumerate(one for one in element.iter() if _is_row(one)):
+            for place, row in enumerate(one for one in element.iter() if _row_kind(one)):
                 row.set("id", f"{element.get('id')}-row{place}")
 
     def arrange(self, pages: Sequence[Boxes], top: float, height: float) -> bool:
@@ -197,7 +201,7 @@ class Galley:
         `top` and `height` of what is printed of a page, CSS pixels.
         """
         first = self.sections[0][1][0].get("id", "") if self.sections else ""
-        filled = next((boxes[first][1] - top for boxes in pages if first in boxes), 0.0)
+        filled = next((boxes[first][1] - top - CHAPTER for boxes in pages if first in boxes), 0.0)
         moved = False
         for section, elements in self.sections:
             order, together, whole, parted, filled = arranged(_measured(elements, pages), height - SLACK, filled)
@@ -253,8 +257,9 @@ def _least(element: Element, height: float) -> float:
     return height
 
 
-def _is_row(element: Any) -> bool:
-    return "line" in _classes(element) or "row" in _classes(element) or element.tag == "tr"
+def _row_kind(element: Any) -> str:
+    """What kind of row it is, as in `FEW` and print.css; empty for anything else."""
+    return next((kind for kind in FEW if kind in (element.tag, *_classes(element))), "")
 
 
 def _rows(element: Element, pages: Sequence[Boxes]) -> tuple[float, ...]:
@@ -267,7 +272,7 @@ def _rows(element: Element, pages: Sequence[Boxes]) -> tuple[float, ...]:
     found: dict[str, float] = {}
     for boxes in (one for one in pages if element.get("id") in one):
         _, above, _, below = boxes[str(element.get("id"))]
-        for name in (str(row.get("id")) for row in element.iter() if _is_row(row)):
+        for name in (str(row.get("id")) for row in element.iter() if _row_kind(row)):
             if name in boxes:
                 found.setdefault(name, boxes[name][3] - above)  # a table's head stands on each of its pages
                 above = boxes[name][3]
@@ -275,7 +280,7 @@ def _rows(element: Element, pages: Sequence[Boxes]) -> tuple[float, ...]:
         return ()
     *first, last = found.values()
     rows = (*first, last + below - above)
-    return few_stay_together(rows, *next((few for kind, few in FEW.items() if kind in _classes(element)), (1, 1)))
+    return few_stay_together(rows, *FEW[next(filter(None, map(_row_kind, element.iter())))])
 
 
 def few_stay_together(rows: tuple[float, ...], first: int, last: int) -> tuple[float, ...]:

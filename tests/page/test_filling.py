@@ -5,7 +5,9 @@ from xml.etree.ElementTree import fromstring
 
 import pytest
 
+from reportgen.page import filling, pdf
 from reportgen.page.filling import Block, Galley, arranged, few_stay_together
+from reportgen.page.template_files import templates
 
 HEADING = Block("heading", 5, 5)
 
@@ -157,3 +159,24 @@ def test_figures_side_by_side_are_measured_each_and_said_to_be_parted():
     second |= {"b": (0.0, 10.0, 25.0, 150.0), "c": (25.0, 10.0, 50.0, 230.0), "d": (0.0, 231.0, 50.0, 400.0)}
     assert galley.arrange([first, second], 10.0, 400.0)
     assert section[1].get("class") == "beside parted"
+
+
+LINES = "<div class='line' style='height: 120px'></div>" * 2
+ROWS = "<div class='row' style='height: 90px'></div>" * 4
+TABLE = f"<table class='plain'><thead><tr><th>a</th></tr></thead><tbody>{'<tr><td>b</td></tr>' * 12}</tbody></table>"
+
+
+@pytest.mark.parametrize("inside", ["ImageGrid:" + LINES, "ImageGrid:" + ROWS, "LineChart:" + LINES, "Table:" + TABLE])
+@pytest.mark.parametrize("before", [100, 560, 660, 700, 735, 760, 800, 880, 940])
+def test_the_layout_follows_the_plan(before: int, inside: str, monkeypatch: pytest.MonkeyPatch):
+    """Pages are planned once: what print.css lets break and what the plan lets break must be the same."""
+    kind, _, content = inside.partition(":")
+    figure = f"<figure class='figure {kind} rows-apart'>{content}</figure>"
+    section = f"<section><p style='height: {before}px'></p>{figure}{figure}<p style='height: 40px'></p></section>"
+    planned = []
+    monkeypatch.setattr(filling, "arranged", lambda *words: planned.append(arranged(*words)) or planned[-1])
+    weasyprint = pytest.importorskip("weasyprint")
+    style = weasyprint.CSS(filename=templates() / "print.css")
+    pages = pdf._filled(weasyprint.HTML(string=f"<html lang='en'>{section}</html>"), [style], None).pages
+    blocks = [box for name, box in pages[-1].anchors.items() if "row" not in name]
+    assert planned[0].filled == pytest.approx(max(bottom for *_, bottom in blocks) - pdf.TOP, abs=0.1)
