@@ -12,9 +12,8 @@ for library in ("OMP", "OPENBLAS"):  # the tests run side by side, and so small 
     os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each of some hundred processes compiles the package anew
 sys.dont_write_bytecode = False
-gc.set_threshold(
-    50_000, 20, 100
-)  # Python would look through all that was imported again and again: a tenth of the tests' time
+# Python would look through all that was imported again and again: a tenth of the tests' time.
+gc.set_threshold(50_000, 20, 100)
 
 from runs import REAL_DATA, Run, once, slow_ones, whole  # noqa: E402 (numpy and torch ask for the number of threads once)
 from shapes import check  # noqa: E402

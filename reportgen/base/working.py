@@ -119,6 +119,10 @@ def leftovers(folder: Path) -> Iterator[Path]:
             os.close(owned)
 
 
+def _foreign(path: Path, said_by: str) -> UserError:
+    return UserError(f"{said_by}: {path} there was not written by reportgen: move it away, or choose another folder")
+
+
 @contextmanager
 def alone(path: Path, said_by: str, wait: bool = True) -> Iterator[bool]:
     """Hold the lock file `path`, which is removed afterwards; `said_by` names the folder that it stands for, ``BUILD=build``.
@@ -135,11 +139,13 @@ def alone(path: Path, said_by: str, wait: bool = True) -> Iterator[bool]:
             if path.parent.is_dir():
                 raise
             continue  # its last owner removed the folder with it
+        except OSError as error:
+            if error.errno == errno.ELOOP:  # a link: reportgen makes none
+                raise _foreign(path, said_by) from None
+            raise
         if not stat.S_ISREG(os.fstat(owned).st_mode) or not HELD.fullmatch(os.pread(owned, 1 + MOST_HELD, 0)):
             os.close(owned)
-            raise UserError(
-                f"{said_by}: {path} there was not written by reportgen: move it away, or choose another folder"
-            )
+            raise _foreign(path, said_by)
         if _lock(owned) is False:
             owner = f"{said_by}: another command works there ({_owner(path)})"
             if not wait:

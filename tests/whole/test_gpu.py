@@ -128,13 +128,8 @@ def test_a_loss_that_is_not_finite_is_found_in_its_own_step(tmp_path: Path) -> N
 # --- The whole report -----------------------------------------------------------------------------------------------------
 
 
-MADE_BEFORE = (
-    "data",
-    "annotations",
-    "transfer",
-    "multilabel",
-    "judging",
-)  # stages that read images: no GPU has part in them
+# Stages that read images: no GPU has part in them.
+MADE_BEFORE = ("data", "annotations", "transfer", "multilabel", "judging")
 
 
 @pytest.fixture(scope="module")

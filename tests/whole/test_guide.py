@@ -96,7 +96,8 @@ def test_a_net_of_the_guide_is_trained_here_and_its_report_says_so(tmp_path: Pat
     page = (tmp_path / "report" / "index.html").read_text()
     assert "not of this net, which is neither" in " ".join(page.split())
     before = {path: path.read_bytes() for path in (tmp_path / "build" / "net").rglob("*.safetensors")}
-    done = here("stage", "net", *shlex.split(line), "PROFILE=tiny", "SEED=0", cwd=tmp_path, pdf=False)
+    done = here("stage", "net", *shlex.split(line), "PROFILE=tiny", "SEED=0", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
     assert "training the net" not in done.stderr  # it is not due
     (tmp_path / "mynet.py").write_text((tmp_path / "mynet.py").read_text() + "\n# changed\n")
     done = here("stage", "net", *shlex.split(line), "PROFILE=tiny", cwd=tmp_path, pdf=False)
