@@ -90,9 +90,11 @@ def keep_history(pipeline: Pipeline, switches: dict[str, str]) -> None:
             echo(line)
 
 
-def jobs(switches: dict[str, str]) -> int:
-    """How many stages are made at the same time; raises UserError unless JOBS is such a number."""
-    text = switches.get("JOBS") or "1"
+def jobs(switches: dict[str, str]) -> int | None:
+    """How many stages are made at the same time, if JOBS says so; raises UserError unless it is such a number."""
+    text = switches.get("JOBS", "")
+    if not text:
+        return None
     number = whole(text)
     if number is None or not 1 <= number <= MOST_JOBS:
         raise UserError(f"JOBS={text}: use a number of stages from 1 to {MOST_JOBS}")
@@ -114,7 +116,7 @@ def check_before(pipeline: Pipeline, goals: Iterable[str] = GOALS) -> list[str]:
     return due
 
 
-def begin(pipeline: Pipeline, at_once: int = 1, goals: Iterable[str] = GOALS) -> dict[str, float]:
+def begin(pipeline: Pipeline, at_once: int | None = 1, goals: Iterable[str] = GOALS) -> dict[str, float]:
     """Make the stages that read the user's files, and raise UserError for what would end the run late; the seconds they took."""
     due, needed = check_before(pipeline, goals), pipeline.needed(goals)
     took = {}

@@ -37,12 +37,10 @@ def said(error: BaseException, switches: Mapping[str, str]) -> str | None:
     if isinstance(error, ModuleNotFoundError) and error.name:
         return f"{sys.executable} has no module {error.name!r}: install it ({error})"
     if isinstance(error, MemoryError):
-        return (
-            "this machine has too little memory free: leave JOBS= out, or use smaller settings (PROFILE=, DATA_SIZE=)"
-        )
+        return "this machine has too little memory free: use JOBS=1, or smaller settings (PROFILE=, DATA_SIZE=)"
     if isinstance(error, BrokenProcessPool):
         return (
-            "one of this run's processes was ended from outside, perhaps for want of memory: use fewer JOBS= or smaller settings "
+            "one of this run's processes was ended from outside, perhaps for want of memory: use JOBS=1, or smaller settings "
             "(PROFILE=, DATA_SIZE=): the same command continues"
         )
     return None

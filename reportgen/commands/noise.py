@@ -46,7 +46,7 @@ def trainings(switches: Mapping[str, str]) -> dict[str, str]:
     return found | {"REPEATS": seeds}
 
 
-def measure(pipeline: Pipeline, at_once: int, said: Callable[[str], None]) -> None:
+def measure(pipeline: Pipeline, at_once: int | None, said: Callable[[str], None]) -> None:
     """Train, measure, and write the file of training noise; what was measured before is not measured again.
 
     The trainings of NOISE= are added. Raises UserError, before anything is trained, where it holds a training of these.

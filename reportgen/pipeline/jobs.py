@@ -8,9 +8,28 @@ from multiprocessing import get_context
 
 from reportgen.base import progress
 from reportgen.base.torchrun import end_with
+from reportgen.settings.sections import Settings
 
+USUAL = 2  # stages at the same time on a CPU
+QUICK = 30  # seconds of work that other processes would not shorten: each begins by importing torch
 Make = Callable[[str], float]  # makes a stage, returns the seconds it took
 _make: Make  # in a process that makes stages
+
+
+def usual(settings: Settings, seconds: float | None) -> int:
+    """How many stages are made at the same time, where nobody has said; `seconds`: what they took the last time, if known.
+
+    Two on a CPU with several cores: while one draws, reads or writes, the other trains. The bytes are those of one at a time,
+    because the threads of each stay as many (smoke on two cores: 166 s instead of 219).
+    """
+    threads, machine = settings.compute.threads or os.cpu_count() or 1, settings.machine
+    if threads == 1 or machine.gpus > 1 or settings.compute.device not in ("auto", "cpu"):
+        return 1
+    if seconds is not None and seconds < QUICK:
+        return 1
+    from reportgen.nets.device import resolve_device  # torch
+
+    return USUAL if resolve_device(settings.compute.device).type == "cpu" else 1
 
 
 def side_by_side(make: Make, inputs: Mapping[str, Collection[str]], at_once: int) -> Iterator[tuple[str, float]]:

@@ -207,10 +207,11 @@ class Pipeline:
         if stage.files is not None and stage.files(self._settings(stage), self.digests) != self.stamps[name]["files"]:
             raise UserError(f"{name}: files that it reads changed meanwhile: the same command reads them again")
 
-    def make_due(self, goals: Iterable[str], at_once: int = 1) -> dict[str, float]:
+    def make_due(self, goals: Iterable[str], at_once: int | None = 1) -> dict[str, float]:
         """Make the stages that are due, among the goals and all they depend on; returns the seconds each took.
 
-        `at_once` stages are made at the same time, each in its own process; with 1, this process makes all of them.
+        `at_once` stages are made at the same time, each in its own process; with 1, this process makes all of them. None: as
+        many as `jobs.usual` says.
         """
         parents = {(self.build / stage.folder).parent for stage in self.stages.values()}
         for folder in parents | {self.build, self.build / "stamps", self.report, self.report / MANIFEST}:
@@ -228,6 +229,9 @@ class Pipeline:
         inputs = {name: self.stages[name].inputs for name in due}
         alone = ((name, self.make(name)) for name in due)
         before = self.times
+        if at_once is None:
+            known = [before[name] for name in due if name in before]
+            at_once = jobs.usual(self.settings, sum(known) if len(known) == len(due) else None) if len(due) > 1 else 1
         for name, seconds in jobs.side_by_side(self.make, inputs, at_once) if at_once > 1 else alone:
             took[name] = seconds
             write_json(self.build / holdings.TIMINGS, self.times | {name: round(seconds, 2)})

@@ -98,7 +98,7 @@ SWITCHES = (
     Switch("REPORT", None, "folder of the report", "report"),
     Switch("FORMAT", None, "single: also report/single.html, the whole page in one file"),
     Switch("CONFIG", None, "a TOML file of settings that override the profile's"),
-    Switch("JOBS", None, "stages made at the same time, each in its own process", "1"),
+    Switch("JOBS", None, "stages made at the same time, each in its own process", "2 on a CPU, else 1"),
     Switch("VENV", None, "folder of the virtual environment; none: use PYTHON as it is", ".venv"),
     Switch("PYTHON", None, "the Python that makes the environment", "python3"),
     Switch(
