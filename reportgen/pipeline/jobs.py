@@ -3,8 +3,9 @@
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from graphlib import TopologicalSorter
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 
 from reportgen.base import progress
 from reportgen.base.torchrun import end_with
@@ -42,7 +43,7 @@ def side_by_side(make: Make, inputs: Mapping[str, Collection[str]], at_once: int
     running: dict[Future[float], str] = {}
     # Forked processes would share torch's threads; spawned ones begin anew, and each makes one stage after another.
     pool = ProcessPoolExecutor(at_once, get_context("spawn"), _begin, (make, os.getpid()))
-    with pool:
+    with pool, _ended_if_interrupted():
         while waiting.is_active():
             running |= {pool.submit(_in_turn, name): name for name in waiting.get_ready()}
             done, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -52,6 +53,17 @@ def side_by_side(make: Make, inputs: Mapping[str, Collection[str]], at_once: int
                     pool.shutdown(cancel_futures=True)
                 yield name, future.result()
                 waiting.done(name)
+
+
+@contextmanager
+def _ended_if_interrupted() -> Iterator[None]:
+    """Ctrl-C ends the stages that have begun, and with them those that wait: the pool would begin these first."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        for process in active_children():
+            process.terminate()
+        raise
 
 
 def _begin(make: Make, parent: int) -> None:
