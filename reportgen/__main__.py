@@ -6,6 +6,7 @@ import signal
 import sys
 from typing import Any
 
+from reportgen.base import torchrun
 from reportgen.base.libraries import lacking
 
 
@@ -31,6 +32,9 @@ def start() -> None:
             sys.exit(2)
         raise
     signal.signal(signal.SIGINT, before)
+    # What docker stop and kill send ends a command as Ctrl-C does. (torchrun sends it too, and reads how a process ended.)
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL and not torchrun.started():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     main()
 
 

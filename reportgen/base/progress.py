@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
 from contextvars import ContextVar
+from threading import RLock
 from typing import TypeVar
 
 from tqdm import tqdm
@@ -24,6 +25,9 @@ def without_bars() -> None:
     """From now on this process shows progress in plain lines: bars of several processes would overwrite each other."""
     global _bars
     _bars = False
+    tqdm.set_lock(
+        RLock()
+    )  # its own is for several processes, which spawned ones do not share; who is ended would leave it behind
 
 
 @contextmanager

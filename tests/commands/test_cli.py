@@ -4,8 +4,10 @@ import os
 import re
 import resource
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,8 @@ from click.testing import CliRunner, Result
 from PIL import Image
 from runs import REPOSITORY, Run, here, reportgen
 
+from reportgen import cli
+from reportgen.__main__ import start
 from reportgen.base.artifacts import read_json, write_json
 from reportgen.base.errors import UserError
 from reportgen.cli import main
@@ -81,6 +85,18 @@ def test_who_interrupts_a_command_that_just_begins_reads_one_line(tmp_path: Path
     done = reportgen("why", cwd=tmp_path, PYTHONPATH=f"{tmp_path}:{REPOSITORY}")
     assert (done.returncode, done.stdout) == (130, "")
     assert done.stderr == "interrupted: the same command continues where this one stopped\n"
+
+
+def test_a_command_that_is_told_to_end_ends_as_if_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    monkeypatch.setattr(cli, "main", lambda: os.kill(os.getpid(), signal.SIGTERM) or time.sleep(5))
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            start()
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def test_a_map_with_very_many_digits_is_none_of_the_layers() -> None:
