@@ -15,6 +15,7 @@ from reportgen.analyses.registry import ANALYSES, Analysis
 from reportgen.base.artifacts import digest
 from reportgen.base.progress import say
 from reportgen.page.content import gather
+from reportgen.page.drawings import simpler
 from reportgen.page.filling import Galley
 from reportgen.page.folder import publish
 from reportgen.page.provenance import made
@@ -150,7 +151,10 @@ def _fetcher(weasyprint: Any, drawn: Path) -> Any:
 
     class Fetcher(weasyprint.urls.URLFetcher):
         def fetch(self, url: str, headers: Any = None) -> Any:
-            return super().fetch(url.replace(PICTURES, drawn.resolve().as_uri(), 1), headers)
+            found = super().fetch(url.replace(PICTURES, drawn.resolve().as_uri(), 1), headers)
+            if not url.endswith(".svg"):
+                return found
+            return weasyprint.urls.URLFetcherResponse(url, simpler(found.read()), {"Content-Type": "image/svg+xml"})
 
     return Fetcher(allowed_protocols=["file", "data"])
 
