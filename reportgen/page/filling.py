@@ -195,22 +195,19 @@ class Galley:
             for place, row in enumerate(one for one in element.iter() if _row_kind(one)):
                 row.set("id", f"{element.get('id')}-row{place}")
 
-    def arrange(self, pages: Sequence[Boxes], top: float, height: float) -> bool:
-        """Move figures where they fill the pages, by where all blocks are on laid-out pages; whether anything changed.
+    def arrange(self, pages: Sequence[Boxes], top: float, height: float) -> None:
+        """Move figures where they fill the pages, by where all blocks are on laid-out pages.
 
         `top` and `height` of what is printed of a page, CSS pixels.
         """
         first = self.sections[0][1][0].get("id", "") if self.sections else ""
         filled = next((boxes[first][1] - top - CHAPTER for boxes in pages if first in boxes), 0.0)
-        moved = False
         for section, elements in self.sections:
             order, together, whole, parted, filled = arranged(_measured(elements, pages), height - SLACK, filled)
-            moved = moved or bool(together | whole | parted) or order != sorted(order)
             for places, name in ((together, "with-next"), (whole, "whole"), (parted, "parted")):
                 for place in places:
                     elements[place].set("class", f"{elements[place].get('class', '')} {name}".strip())
             section[:] = [elements[place] for place in order]
-        return moved
 
 
 def _measured(elements: Sequence[Element], pages: Sequence[Boxes]) -> list[Block]:

@@ -15,6 +15,7 @@ from reportgen.analyses.registry import ANALYSES, Analysis
 from reportgen.base.artifacts import digest
 from reportgen.base.progress import say
 from reportgen.page.content import gather
+from reportgen.page.drawings import simpler
 from reportgen.page.filling import Galley
 from reportgen.page.folder import publish
 from reportgen.page.provenance import made
@@ -27,6 +28,11 @@ TAGGED = {"pdf_variant": "pdf/ua-1"}  # a screen reader finds headings, tables a
 TOP, ROOM = (
     millimetres / 25.4 * 96 for millimetres in (19, 297 - 19 - 17)
 )  # CSS pixels: print.css's margin, and between both
+MEASURED = """
+@page { @top-left { content: none } @top-right { content: none } @bottom-right { content: none } }
+a.page::after { content: " Page 00." }
+.contents li > a::after { content: leader(". ") "00" }
+"""  # of print.css, a layout that only measures needs no margins, and no numbers of pages, for which WeasyPrint sets pages again
 PICTURES = "drawn://pictures"  # base address of the pictures
 FACES = {  # shipped with matplotlib, so the PDF has the same bytes on every machine
     "Report Serif": ("STIXGeneral", "STIXGeneralBol", "STIXGeneralItalic", "STIXGeneralBolIta"),
@@ -100,9 +106,10 @@ def write(
 def _filled(document: Any, styles: Sequence[Any], fonts: Any) -> Any:
     """The pages, laid out so that figures leave none of them half empty (`reportgen.page.filling`)."""
     galley = Galley(document.etree_element, UNFILLED)
-    options = {"stylesheets": styles, "font_config": fonts, "cache": {}, **TAGGED}  # pictures are read once
-    pages = document.render(**options)
-    return document.render(**options) if galley.arrange([page.anchors for page in pages.pages], TOP, ROOM) else pages
+    options = {"font_config": fonts, "cache": {}, **TAGGED}  # pictures are read once
+    measured = document.render(stylesheets=[*styles, _weasyprint().CSS(string=MEASURED)], **options)
+    galley.arrange([page.anchors for page in measured.pages], TOP, ROOM)
+    return document.render(stylesheets=styles, **options)
 
 
 @contextmanager
@@ -144,7 +151,10 @@ def _fetcher(weasyprint: Any, drawn: Path) -> Any:
 
     class Fetcher(weasyprint.urls.URLFetcher):
         def fetch(self, url: str, headers: Any = None) -> Any:
-            return super().fetch(url.replace(PICTURES, drawn.resolve().as_uri(), 1), headers)
+            found = super().fetch(url.replace(PICTURES, drawn.resolve().as_uri(), 1), headers)
+            if not url.endswith(".svg"):
+                return found
+            return weasyprint.urls.URLFetcherResponse(url, simpler(found.read()), {"Content-Type": "image/svg+xml"})
 
     return Fetcher(allowed_protocols=["file", "data"])
 

@@ -176,6 +176,13 @@ def test_panels_stand_in_rows_of_three_but_four_in_two_of_two(count: int, rows: 
     assert len({round(place.y0, 2) for place in places}) == rows
 
 
+def test_rows_which_are_for_paper_alone_have_no_fonts_for_browsers(tmp_path: Path):
+    panels = tuple(Panel(str(place), "e", "y", (series("a", 1, 2),)) for place in range(4))
+    drawn = draw_any({"name": LineChart(**WORDS, panels=panels)}, tmp_path)["name"]
+    files = [drawn["picture"]["file"], *(row["file"] for row in drawn["rows"])]
+    assert ["@font-face" in (tmp_path / file).read_text(encoding="utf-8") for file in files] == [True, False, False]
+
+
 def test_a_page_finds_every_point_by_the_panels_place_and_limits(tmp_path: Path):
     panels = tuple(Panel(name, "e", "y", (series("a", 1, 4, 2), series("b", 2, np.nan))) for name in "xyz")
     figure = LineChart(**WORDS, panels=panels)

@@ -1,9 +1,11 @@
 """The order in which blocks fill the PDF's pages; pages here are 100 px high."""
 
 from dataclasses import replace
+from io import BytesIO
 from xml.etree.ElementTree import fromstring
 
 import pytest
+from pypdf import PdfReader
 
 from reportgen.page import filling, pdf
 from reportgen.page.filling import Block, Galley, arranged, few_stay_together
@@ -145,7 +147,7 @@ def test_the_tree_is_put_into_that_order_by_where_its_blocks_lay(kind: str):
     assert all(names)
     first = {names[0]: (0.0, 10.0, 50.0, 210.0)}
     second = {names[1]: (0.0, 10.0, 50.0, 260.0), names[2]: (0.0, 261.0, 50.0, 360.0)}
-    assert galley.arrange([first, second], 10.0, 400.0)
+    galley.arrange([first, second], 10.0, 400.0)
     assert [one.get("id") for one in section] == [names[0], names[2], names[1]]
 
 
@@ -157,7 +159,7 @@ def test_figures_side_by_side_are_measured_each_and_said_to_be_parted():
     first = {"a": (0.0, 10.0, 50.0, 210.0)}
     second = {section[1].get("id"): (0.0, 10.0, 50.0, 230.0)}
     second |= {"b": (0.0, 10.0, 25.0, 150.0), "c": (25.0, 10.0, 50.0, 230.0), "d": (0.0, 231.0, 50.0, 400.0)}
-    assert galley.arrange([first, second], 10.0, 400.0)
+    galley.arrange([first, second], 10.0, 400.0)
     assert section[1].get("class") == "beside parted"
 
 
@@ -180,3 +182,21 @@ def test_the_layout_follows_the_plan(before: int, inside: str, monkeypatch: pyte
     pages = pdf._filled(weasyprint.HTML(string=f"<html lang='en'>{section}</html>"), [style], None).pages
     blocks = [box for name, box in pages[-1].anchors.items() if "row" not in name]
     assert planned[0].filled == pytest.approx(max(bottom for *_, bottom in blocks) - pdf.TOP, abs=0.1)
+
+
+def test_where_blocks_lie_is_the_same_without_what_only_measuring_leaves_out():
+    """Headers, and the numbers of pages in the contents and behind claims."""
+    claim = "<tr id='claim'><th><a class='page' href='#last'>A claim.</a></th></tr>"
+    entry = "<li><a href='#last'>The last section</a></li>"
+    page = f"""<html lang='en'><h1>A report</h1><nav class='contents'><ul>{entry * 3}</ul></nav>
+        <table class='claims'><tbody>{claim}</tbody></table><h2 id='first'>First</h2>
+        <p style='height: 900px'></p><section><h2 id='last'>Last</h2></section></html>"""
+    weasyprint = pytest.importorskip("weasyprint")
+    styles = [weasyprint.CSS(filename=templates() / "print.css")]
+    measuring = [*styles, weasyprint.CSS(string=pdf.MEASURED)]
+    printed, measured = (weasyprint.HTML(string=page).render(stylesheets=rules) for rules in (styles, measuring))
+    assert [one.anchors for one in printed.pages] == [one.anchors for one in measured.pages]
+    headers = [
+        PdfReader(BytesIO(one.write_pdf())).pages[1].extract_text().count("A report") for one in (printed, measured)
+    ]
+    assert headers == [1, 0]

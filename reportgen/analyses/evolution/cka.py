@@ -14,13 +14,17 @@ on the weights alone and cancels in CKA, because P is linear and no image is eve
 twice by the bootstrap weighs twice and is not mistaken for two that are alike.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 FEWEST = 4  # images: the unbiased HSIC divides by n - 3
 PIECE = 32768  # features whose scalar products are summed at once: a copy of all in double precision may be too large
+STRIPE = (
+    100  # images whose column of a symmetric matrix is multiplied at once: few leave out more, many are faster each
+)
 
 
 def gram(features: Float[np.ndarray, "image feature"]) -> Float[np.ndarray, "image image"]:
@@ -66,20 +70,16 @@ class Weighted:
     last: Float[np.ndarray, "resample image"]  # L w
     size: Float[np.ndarray, " resample"]  # <PL, PL>
 
-    def part(self, resamples: Bool[np.ndarray, " resample"]) -> "Weighted":
-        """Some of the sets."""
-        return Weighted(self.weights[resamples], self.share[resamples], self.last[resamples], self.size[resamples])
-
     def product(
         self,
-        both: Float[np.ndarray, "resample image"],  # (K * M) w
+        both: Float[np.ndarray, " resample"],  # w'(K * M)w
         one: Float[np.ndarray, "resample image"],  # K w
         other: Float[np.ndarray, "resample image"],  # M w
     ) -> Float[np.ndarray, " resample"]:
         """<PK, PM> = w'(K * M)w - 2 sum of w f (M w), with f = (K w - F) / (sum of w - 2 w), F the sum of w f."""
         constant = _dot(self.share, one) / (1 + self.share.sum(axis=1))
         fitted = _dot(self.share * one, other) - constant * _dot(self.share, other)
-        return _dot(self.weights, both) - 2 * fitted
+        return both - 2 * fitted
 
 
 def _dot(
@@ -88,22 +88,47 @@ def _dot(
     return np.einsum("ri,ri->r", one, other)
 
 
+def _stripes(
+    symmetric: Float[np.ndarray, "snapshot form image image"],
+) -> list[Float[np.ndarray, "snapshot form above stripe"]]:
+    """Symmetric matrices A in stripes of columns for `_forms`: down to the diagonal, what lies off it doubled.
+
+    The other half of A says the same, so w'Aw costs half as many products.
+    """
+    upper = np.triu(symmetric) + np.triu(symmetric, 1)
+    starts = range(0, symmetric.shape[-1], STRIPE)
+    return [upper[..., : start + STRIPE, start : start + STRIPE].astype(np.float32) for start in starts]
+
+
+def _forms(
+    weights: Float[np.ndarray, "resample image"], stripes: Iterable[Float[np.ndarray, "form above stripe"]]
+) -> Float[np.ndarray, "form resample"]:
+    """w'Aw of every set of weights, for the matrices whose stripes these are."""
+    found = np.zeros((1, len(weights)), np.float32)
+    start = 0
+    for stripe in stripes:
+        end = stripe.shape[1]
+        found = found + np.einsum("fri,ri->fr", weights[:, :end] @ stripe, weights[:, start:end])
+        start = end
+    return found
+
+
 @dataclass(frozen=True)
 class Course:
     """The features of one layer over the snapshots of a training, ready to be compared with the last under weights.
 
-    `products` has u-centred scalar products K beside K * L and K * K (L: the last snapshot's). Single precision is
+    `products` has u-centred scalar products K, `stripes` K * L and K * K (L: the last snapshot's). Single precision is
     enough: K is centred already, so nothing large cancels.
     """
 
-    products: Float[np.ndarray, "snapshot image three_images"]
+    products: Float[np.ndarray, "snapshot image image"]
+    stripes: list[Float[np.ndarray, "snapshot 2 above stripe"]]
 
     @classmethod
     def of(cls, grams: Float[np.ndarray, "snapshot image image"]) -> "Course":
         """Prepare the scalar products of every snapshot; centring them first changes no result, under any weights."""
-        centred = [u_centred(gram) for gram in grams]
-        last = centred[-1]
-        return cls(np.stack([np.hstack([one, one * last, one * one]) for one in centred]).astype(np.float32))
+        centred = np.stack([u_centred(gram) for gram in grams])
+        return cls(centred.astype(np.float32), _stripes(np.stack([centred * centred[-1], centred**2], axis=1)))
 
     @property
     def images(self) -> int:
@@ -120,15 +145,15 @@ class Course:
         # Too few different images, or one that weighs as much as all others: CKA is not defined.
         possible = ((single > 0).sum(axis=1) >= FEWEST) & (left != 0).all(axis=1)
         share = np.where(possible[:, None], single / np.where(left == 0, 1, left), 0)
-        found = single @ self.products[-1]
-        first = Weighted(single, share, found[:, : self.images], np.zeros(len(single), np.float32))
-        size = first.product(found[:, 2 * self.images :], first.last, first.last)
+        first = Weighted(single, share, single @ self.products[-1], np.zeros(len(single), np.float32))
+        (squared,) = _forms(single, [stripe[-1, 1:] for stripe in self.stripes])
+        size = first.product(squared, first.last, first.last)
         return replace(first, size=np.where(possible, size, 0))
 
     def cka(self, snapshot: int, under: Weighted) -> Float[np.ndarray, " resample"]:
         """Debiased CKA of a snapshot with the last under each set of weights; NaN where one of them is constant."""
-        found = under.weights @ self.products[snapshot]
-        own, crossed, squared = np.split(found, 3, axis=1)
+        own = under.weights @ self.products[snapshot]
+        crossed, squared = _forms(under.weights, [stripe[snapshot] for stripe in self.stripes])
         size = under.product(squared, own, own)
         with np.errstate(invalid="ignore", divide="ignore"):
             alike = under.product(crossed, own, under.last) / np.sqrt(size * under.size)

@@ -56,7 +56,10 @@ def line_chart(figure: kinds.LineChart, name: str, folder: Path) -> dict[str, An
     with house_style():
         canvas = compose_lines(figure)
         picture = save_svg(canvas, folder / f"{name}.svg")
-        rows = [save_svg(row, folder / f"{name}-row{place}.svg") for place, row in enumerate(compose_rows(figure), 1)]
+        rows = [
+            save_svg(row, folder / f"{name}-row{place}.svg", paper=True)
+            for place, row in enumerate(compose_rows(figure), 1)
+        ]
     drawn = canvas.axes[: len(figure.panels)]  # axes without a panel come last
     panels = [_readable(axes, panel) for axes, panel in zip(drawn, figure.panels, strict=True)]
     moved = None if figure.moved is None else _scenes(figure.moved, name, folder)

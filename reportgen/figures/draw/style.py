@@ -25,7 +25,12 @@ FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 FILES = {"400": "DejaVuSans.ttf", "700": "DejaVuSans-Bold.ttf"}
 EMBEDDED = "Report Sans"  # its name inside a drawing and in the PDF, so that no font of the machine replaces it
 TEXTS = re.compile(r'<text style="([^"]*)"[^>]*>([^<]*)</text>')
-COMMON = frozenset(map(chr, (*range(0x20, 0x180), *range(0x370, 0x400), *range(0x2000, 0x2300))))  # Latin, Greek, signs
+USUAL = frozenset(
+    map(chr, (*range(0x20, 0x7F), *range(0xA0, 0xC0), 0xD7, *range(0x2000, 0x2040), 0x2212))
+)  # English, numbers
+COMMON = USUAL.union(
+    map(chr, (*range(0xC0, 0x180), *range(0x370, 0x400), *range(0x2040, 0x2300)))
+)  # Latin, Greek, signs
 WIDTH = 490  # points: the text width of the PDF's page, where drawings keep their size
 TEXT, SMALL = 8.5, 8.0  # points; nothing is smaller, or it could not be read on paper
 
@@ -112,11 +117,12 @@ def shorten(text: str, longest: int) -> str:
     return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
 
 
-def save_svg(figure: Figure, path: Path) -> dict[str, Any]:
+def save_svg(figure: Figure, path: Path, paper: bool = False) -> dict[str, Any]:
     """Write a figure as SVG that inverts its inks in dark mode; returns its file and size in CSS pixels.
 
     All text is set as on the page. It stays text in the house's face. A browser finds the letters it needs inside the file,
-    the PDF has its own copy, and for a script that the face lacks the reader's fonts are used.
+    the PDF has its own copy, and for a script that the face lacks the reader's fonts are used. `paper`: it is for the PDF
+    alone, so there is nothing inside for browsers; to cut the letters out of the face takes as long as to draw.
     """
     for words in figure.findobj(Text):
         words.set_text(typeset(words.get_text()))
@@ -129,7 +135,8 @@ def save_svg(figure: Figure, path: Path) -> dict[str, Any]:
         for light, dark in DARK.items()
         for role in ("fill", "stroke")
     )
-    rules = f"@media screen{{{font_faces(drawing)}}}@media screen and (prefers-color-scheme:dark){{{inks}}}"
+    dark = f"@media screen and (prefers-color-scheme:dark){{{inks}}}"
+    rules = "" if paper else f"@media screen{{{font_faces(drawing)}}}{dark}"
     head, style, body = drawing.partition('<style type="text/css">')
     path.write_text(f"{head}{style}{rules}{body}", encoding="utf-8")
     width, height = figure.get_size_inches() * 96
@@ -152,13 +159,14 @@ def font_faces(drawing: str) -> str:
 @cache
 def _subset(weight: str, letters: str) -> bytes:
     """The font file of the face with only these letters."""
-    return _cut(io.BytesIO(_common(weight)) if COMMON.issuperset(letters) else FONTS / FILES[weight], letters)
+    part = next((known for known in (USUAL, COMMON) if known.issuperset(letters)), None)
+    return _cut(io.BytesIO(_part(weight, part)) if part else FONTS / FILES[weight], letters)
 
 
 @cache
-def _common(weight: str) -> bytes:
-    """The font file of the face with the letters of nearly all texts: a third of the time to cut a few from."""
-    return _cut(FONTS / FILES[weight], "".join(sorted(COMMON)))
+def _part(weight: str, letters: frozenset[str]) -> bytes:
+    """The font file of the face with the letters of nearly all texts: a fraction of the time to cut a few from."""
+    return _cut(FONTS / FILES[weight], "".join(sorted(letters)))
 
 
 def _cut(font_file: Path | io.BytesIO, letters: str) -> bytes:

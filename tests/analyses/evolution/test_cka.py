@@ -85,6 +85,21 @@ def test_under_whole_weights_it_is_its_definition(seed: int) -> None:
     assert oracles.weighted_cka(one, other, np.ones(12)) == pytest.approx(oracles.debiased_cka(one, other))
 
 
+@pytest.mark.parametrize("stripe", [1, 5, 12, 100])
+def test_half_of_a_symmetric_matrix_is_enough(stripe: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of twelve images, whatever part of their columns is multiplied at once."""
+    monkeypatch.setattr(cka, "STRIPE", stripe)
+    one, other = pair(12)
+    weights = np.random.default_rng(0).multinomial(12, np.full(12, 1 / 12), 3).astype(float)
+    expected = [oracles.weighted_cka(one, other, row) for row in weights]
+    np.testing.assert_allclose(course(one, other).curves(weights)[:, 0], expected, rtol=1e-4)
+
+
+def test_hardly_more_than_half_of_them_is_multiplied() -> None:
+    one, other = pair(500)
+    assert sum(stripe[0, 0].size for stripe in course(one, other).stripes) <= 0.6 * 500**2
+
+
 def test_resamples_of_too_few_images_have_none() -> None:
     one, other = pair(8)
     weights = np.array([[3.0, 3, 2, 0, 0, 0, 0, 0], [4, 1, 1, 1, 1, 0, 0, 0], [5, 1, 1, 1, 0, 0, 0, 0], np.ones(8)])
