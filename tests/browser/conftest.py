@@ -61,33 +61,39 @@ def opened(chromium: Browser) -> Iterator[Open]:
     assert not wrong
 
 
-BRIEFLY = (
-    *("TRAINING_EPOCHS=10", "COMPARE_EPOCHS=1", "COMPARE_PAPER_EPOCHS=1", "OCCLUSION_SAMPLE=12"),
-    *("DATA_TRAIN=40", "DATA_VAL=30", "DATA_TEST=6", "DATA_JUDGE=4", "DATA_MULTI_TRAIN=8", "DATA_MULTI_TEST=8"),
-    *("DATA_TRANSFER=10", "GENERALISATION_COUNTS=1,2", "GENERALISATION_EPOCHS=2", "GENERALISATION_FOLDS=2"),
-    "COMPUTE_THREADS=1",  # and so one stage after another: the other core has tests of its own
-)
+@pytest.fixture(scope="session")
+def shown(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Run:
+    """The report to look at: the one in the folder that REPORTGEN_REPORT names; else of the profile `smoke`, where slow tests are
+    asked for, or `tiny`."""
+    if made := os.environ.get("REPORTGEN_REPORT"):
+        report = Path(made).absolute()
+        return Run(report.parent, report.parent / "build", report)
+    if slow_ones():
+        return Run.at(once("smoke", tmp_path_factory, lambda home: whole("smoke", home)))
+    tiny: Run = request.getfixturevalue("tiny")
+    return tiny
 
 
 @pytest.fixture(scope="session")
-def smoke(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run of the profile `smoke`, made once; unless slow tests are asked for, with nets hardly trained on few images, and no PDF."""
-    switches = () if slow_ones() else BRIEFLY
-    return Run.at(once("smoke", tmp_path_factory, lambda home: whole("smoke", home, *switches, pdf=slow_ones())))
+def full_sized(shown: Run, request: pytest.FixtureRequest) -> Run:
+    """A report with as many maps, and with verdicts about as many words, as users see."""
+    if shown.home.name == "once-tiny":
+        pytest.skip("tiny's report is another: make test SLOW=1 looks at smoke's, and REPORTGEN_REPORT=report at yours")
+    return shown
 
 
 @pytest.fixture(scope="session")
-def packed(smoke: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of the profile `smoke` in one file, alone in a folder."""
+def packed(shown: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page that is shown in one file, alone in a folder."""
 
     def pack(home: Path) -> None:
-        shutil.copytree(smoke.report, home / "report", symlinks=True)
+        shutil.copytree(shown.report, home / "report", symlinks=True)
         single.write(home / "report").rename(home / "single.html")
 
     return once("packed", tmp_path_factory, pack) / "single.html"
 
 
 @pytest.fixture(params=["folder", "one file"])
-def page(opened: Open, smoke: Run, packed: Path, request: pytest.FixtureRequest) -> Page:
-    """The report of the profile `smoke` on a wide screen, with its files beside it and packed in one."""
-    return opened(smoke.report if request.param == "folder" else packed)
+def page(opened: Open, shown: Run, packed: Path, request: pytest.FixtureRequest) -> Page:
+    """The report that is shown on a wide screen, with its files beside it and packed in one."""
+    return opened(shown.report if request.param == "folder" else packed)

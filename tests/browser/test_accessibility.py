@@ -31,8 +31,8 @@ def violations(page: Page, part: str = "html") -> list[Any]:
         pytest.param("dark", WIDTHS[:-1], marks=pytest.mark.slow),
     ],
 )
-def test_axe_finds_nothing(opened: Open, smoke: Run, scheme: str, widths: tuple[int, ...]) -> None:
-    page = opened(smoke.report, color_scheme=scheme)
+def test_axe_finds_nothing(opened: Open, shown: Run, scheme: str, widths: tuple[int, ...]) -> None:
+    page = opened(shown.report, color_scheme=scheme)
     page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
     for width in widths:
         page.set_viewport_size({"width": width, "height": 900})
@@ -42,8 +42,8 @@ def test_axe_finds_nothing(opened: Open, smoke: Run, scheme: str, widths: tuple[
         leave_viewer(page)
 
 
-def test_the_keyboard_reaches_everything_and_shows_where_it_is(opened: Open, smoke: Run) -> None:
-    page = opened(smoke.report)
+def test_the_keyboard_reaches_everything_and_shows_where_it_is(opened: Open, shown: Run) -> None:
+    page = opened(shown.report)
     can = ":is(a[href], button:not(:disabled), input, summary, [tabindex]):not([tabindex='-1'])"
     there = page.evaluate(
         f"""[...document.querySelectorAll("{can}")].filter((part) => part.checkVisibility()
@@ -61,7 +61,7 @@ def test_the_keyboard_reaches_everything_and_shows_where_it_is(opened: Open, smo
     assert page.evaluate("document.activeElement === document.body")
 
 
-def test_nothing_moves_for_who_wants_it_still(opened: Open, smoke: Run) -> None:
+def test_nothing_moves_for_who_wants_it_still(opened: Open, shown: Run) -> None:
     behaviour = "getComputedStyle(document.documentElement).scrollBehavior"
-    assert opened(smoke.report, reduced_motion="reduce").evaluate(behaviour) == "auto"
-    assert opened(smoke.report, reduced_motion="no-preference").evaluate(behaviour) == "smooth"
+    assert opened(shown.report, reduced_motion="reduce").evaluate(behaviour) == "auto"
+    assert opened(shown.report, reduced_motion="no-preference").evaluate(behaviour) == "smooth"

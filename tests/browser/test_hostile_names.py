@@ -28,15 +28,15 @@ FILE = '"><img src=x onerror=alert(1)>.jpg'
 
 
 @pytest.fixture(scope="session")
-def hostile(smoke: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The smoke run's page, with other names for its classes and images in all that is drawn and in all that it reads."""
-    return once("hostile", tmp_path_factory, lambda home: rename(smoke, home)) / "report"
+def hostile(shown: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page that is shown, with other names for its classes and images in all that is drawn and in all that it reads."""
+    return once("hostile", tmp_path_factory, lambda home: rename(shown, home)) / "report"
 
 
-def rename(smoke: Run, home: Path) -> None:
-    shutil.copytree(smoke.build, home / "build", symlinks=True)
-    run = read_json(smoke.report / "metrics.json")["run"]
-    classes = read_json(smoke.build / "data" / "artefact.json")["numbers"]["classes"]
+def rename(shown: Run, home: Path) -> None:
+    shutil.copytree(shown.build, home / "build", symlinks=True)
+    run = read_json(shown.report / "metrics.json")["run"]
+    classes = read_json(shown.build / "data" / "artefact.json")["numbers"]["classes"]
     names = {name: CLASSES[place % len(CLASSES)] for place, name in enumerate(classes)}
 
     def renamed(value: Any) -> Any:

@@ -11,9 +11,9 @@ from runs import Run
 from reportgen.base.artifacts import read_arrays, read_json
 
 
-def drawn(smoke: Run, analysis: str) -> dict[str, Any]:
+def drawn(shown: Run, analysis: str) -> dict[str, Any]:
     """The descriptions of an analysis' figures."""
-    return read_json(smoke.build / "drawn" / analysis / "artefact.json")["figures"]
+    return read_json(shown.build / "drawn" / analysis / "artefact.json")["figures"]
 
 
 def background(tile: Locator) -> str:
@@ -37,8 +37,8 @@ def test_projections_and_patches_can_be_shown_alone(layer3: Locator) -> None:
         expect(part).to_be_visible()
 
 
-def test_a_map_is_enlarged_to_its_nine_with_what_is_known_of_each(page: Page, layer3: Locator, smoke: Run) -> None:
-    said = drawn(smoke, "features")["layer3"]["maps"][1]
+def test_a_map_is_enlarged_to_its_nine_with_what_is_known_of_each(page: Page, layer3: Locator, shown: Run) -> None:
+    said = drawn(shown, "features")["layer3"]["maps"][1]
     layer3.locator("button.pair").nth(1).click()
     viewer = page.locator(".viewer")
     expect(viewer.locator("h2")).to_have_text(f"Layer 3, map {said['map']}")
@@ -60,8 +60,8 @@ def test_the_viewer_shows_the_kind_that_was_chosen(page: Page, layer3: Locator) 
         expect(tiles.nth(place)).to_have_attribute("aria-label", f"Patch {place + 1}")
 
 
-def test_the_viewers_buttons_stay_on_a_telephones_screen(opened: Open, smoke: Run) -> None:
-    page = opened(smoke.report, width=360)
+def test_the_viewers_buttons_stay_on_a_telephones_screen(opened: Open, shown: Run) -> None:
+    page = opened(shown.report, width=360)
     page.locator("#features-layer3 button.pair").first.click()
     for name in ("Close", "map after"):
         expect(page.locator(".viewer").get_by_role("button", name=name)).to_be_in_viewport(ratio=1)
@@ -70,8 +70,8 @@ def test_the_viewers_buttons_stay_on_a_telephones_screen(opened: Open, smoke: Ru
         expect(page.locator(".viewer").get_by_role("button", name=name)).to_be_in_viewport(ratio=1)
 
 
-def test_what_is_wider_than_the_screen_fades_where_there_is_more(opened: Open, smoke: Run) -> None:
-    page = opened(smoke.report, width=360)
+def test_what_is_wider_than_the_screen_fades_where_there_is_more(opened: Open, shown: Run) -> None:
+    page = opened(shown.report, width=360)
     box = page.locator(".figure.Occlusion .scroll").first
     expect(box).to_have_class("scroll more-behind")
     box.evaluate("(box) => box.scrollTo({ left: 40, behavior: 'instant' })")
@@ -105,8 +105,8 @@ def test_a_tile_is_cut_out_where_it_lies_in_its_sheet(page: Page, layer3: Locato
     assert place == pytest.approx({"left": side + gap, "side": side}, abs=0.1)
 
 
-def test_maps_and_layers_are_stepped_through_by_keyboard(page: Page, layer3: Locator, smoke: Run) -> None:
-    figures = drawn(smoke, "features")
+def test_maps_and_layers_are_stepped_through_by_keyboard(page: Page, layer3: Locator, shown: Run) -> None:
+    figures = drawn(shown, "features")
     number = {layer: [map_["map"] for map_ in figures[f"layer{layer}"]["maps"]] for layer in (2, 3, 4)}
     heading = page.locator(".viewer h2")
     layer3.locator("button.pair").first.focus()
@@ -146,16 +146,16 @@ def test_tab_stops_once_in_a_layers_maps_at_the_map_seen_last(page: Page, layer3
     assert pairs.evaluate_all(reached) == [-1] * (pairs.count() - 1) + [0]
 
 
-def test_a_map_is_larger_in_the_viewer_on_a_telephone_too(opened: Open, smoke: Run) -> None:
-    page = opened(smoke.report, width=360)
+def test_a_map_is_larger_in_the_viewer_on_a_telephone_too(opened: Open, shown: Run) -> None:
+    page = opened(shown.report, width=360)
     page.locator("#features-layer3 button.pair").first.click()
     tiles = page.locator(".viewer .nine .tile")
     widths = [tiles.nth(place).evaluate("(tile) => tile.offsetWidth") for place in range(18)]
     assert min(widths) > 120
 
 
-def test_a_map_is_found_by_its_number(page: Page, layer3: Locator, smoke: Run) -> None:
-    numbers = [map_["map"] for map_ in drawn(smoke, "features")["layer3"]["maps"]]
+def test_a_map_is_found_by_its_number(page: Page, layer3: Locator, shown: Run) -> None:
+    numbers = [map_["map"] for map_ in drawn(shown, "features")["layer3"]["maps"]]
     absent = next(number for number in range(99) if number not in numbers)
     field = layer3.get_by_label("Map number")
     field.fill(str(absent))
@@ -175,8 +175,8 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f}\u00a0%"
 
 
-def test_the_square_follows_pointer_and_keyboard(page: Page, smoke: Run) -> None:
-    said = drawn(smoke, "occlusion")["example1"]
+def test_the_square_follows_pointer_and_keyboard(page: Page, shown: Run) -> None:
+    said = drawn(shown, "occlusion")["example1"]
     figure = page.locator("#occlusion-example1")
     stage, readout = figure.locator(".stage"), figure.locator(".readout")
     stage.scroll_into_view_if_needed()
@@ -214,15 +214,15 @@ def test_the_square_follows_pointer_and_keyboard(page: Page, smoke: Run) -> None
     told(row - 1, 0)
 
 
-def test_curves_are_read_by_pointer_and_keyboard(page: Page, smoke: Run) -> None:
-    said = drawn(smoke, "invariance")["means"]
+def test_curves_are_read_by_pointer_and_keyboard(page: Page, shown: Run) -> None:
+    said = drawn(shown, "invariance")["means"]
     figure = page.locator("#invariance-means")
     figure.evaluate("(figure) => { figure.closest('details').open = true; }")
     stage, readout = figure.locator(".stage"), figure.locator(".readout")
     stage.scroll_into_view_if_needed()
     panel = said["panels"][5]
     line = panel["series"][0]
-    curves = read_arrays(smoke.build / "invariance" / "result.npz")
+    curves = read_arrays(shown.build / "invariance" / "result.npz")
     point = 3
     share = (line["x"][point] - panel["x_range"][0]) / (panel["x_range"][1] - panel["x_range"][0])
     box = stage.bounding_box()
@@ -246,8 +246,8 @@ def test_curves_are_read_by_pointer_and_keyboard(page: Page, smoke: Run) -> None
     expect(readout).to_contain_text(said["panels"][6]["title"])
 
 
-def test_printed_nothing_fades_and_nothing_speaks_of_sliding(opened: Open, smoke: Run) -> None:
-    page = opened(smoke.report, width=360)
+def test_printed_nothing_fades_and_nothing_speaks_of_sliding(opened: Open, shown: Run) -> None:
+    page = opened(shown.report, width=360)
     box = page.locator(".figure.Occlusion .scroll").first
     fades = "(box) => getComputedStyle(box).maskImage !== 'none'"
     expect(box).to_have_class("scroll more-behind")
@@ -259,8 +259,8 @@ def test_printed_nothing_fades_and_nothing_speaks_of_sliding(opened: Open, smoke
 
 
 @pytest.mark.parametrize("width", [360, 1440])
-def test_the_values_stay_on_the_screen_below_a_chart_that_is_taller(opened: Open, smoke: Run, width: int) -> None:
-    page = opened(smoke.report, width=width)
+def test_the_values_stay_on_the_screen_below_a_chart_that_is_taller(opened: Open, shown: Run, width: int) -> None:
+    page = opened(shown.report, width=width)
     figure = page.locator("#invariance-examples")
     page.set_viewport_size({"width": width, "height": 560})
     figure.evaluate("(figure) => figure.scrollIntoView({ behavior: 'instant' })")
@@ -273,8 +273,8 @@ def test_the_values_stay_on_the_screen_below_a_chart_that_is_taller(opened: Open
     expect(figure.locator(".moved .window").first).to_be_in_viewport(ratio=1)
 
 
-def test_the_images_move_as_those_did_that_gave_the_values(page: Page, smoke: Run) -> None:
-    said = drawn(smoke, "invariance")["examples"]
+def test_the_images_move_as_those_did_that_gave_the_values(page: Page, shown: Run) -> None:
+    said = drawn(shown, "invariance")["examples"]
     figure = page.locator("#invariance-examples")
     stage, scenes = figure.locator(".stage"), figure.locator(".scene")
     stage.scroll_into_view_if_needed()
@@ -294,8 +294,8 @@ def test_the_images_move_as_those_did_that_gave_the_values(page: Page, smoke: Ru
     assert scene / window == pytest.approx(said["moved"]["side"] / said["moved"]["window"], abs=0.02)
 
 
-def test_the_epochs_are_scrubbed(page: Page, smoke: Run) -> None:
-    said = drawn(smoke, "evolution")["layer5"]
+def test_the_epochs_are_scrubbed(page: Page, shown: Run) -> None:
+    said = drawn(shown, "evolution")["layer5"]
     figure = page.locator("#evolution-layer5")
     figure.scroll_into_view_if_needed()
     slider = figure.get_by_label("Epoch")
@@ -322,9 +322,9 @@ def test_the_epochs_are_scrubbed(page: Page, smoke: Run) -> None:
     assert tile["width"] >= 2 * mark["width"]  # the frames are what one looks at, the strips below them an overview
 
 
-def test_the_epochs_are_played_to_the_last_and_stop(opened: Open, smoke: Run) -> None:
-    page = opened(smoke.report)
-    epochs = [column["epoch"] for column in drawn(smoke, "evolution")["layer5"]["columns"]]
+def test_the_epochs_are_played_to_the_last_and_stop(opened: Open, shown: Run) -> None:
+    page = opened(shown.report)
+    epochs = [column["epoch"] for column in drawn(shown, "evolution")["layer5"]["columns"]]
     figure = page.locator("#evolution-layer5")
     said = figure.locator("output")
     expect(said).to_have_text(epochs[-1])

@@ -23,15 +23,15 @@ WORDS = """() => {
 
 
 @pytest.mark.parametrize("width", TALLEST)
-def test_the_page_is_short_before_anything_is_opened(opened: Open, smoke: Run, width: int) -> None:
-    page = opened(smoke.report, width)
+def test_the_page_is_short_before_anything_is_opened(opened: Open, full_sized: Run, width: int) -> None:
+    page = opened(full_sized.report, width)
     assert page.evaluate("document.documentElement.scrollHeight") <= TALLEST[width]
     assert page.evaluate(WORDS) <= MOST_WORDS
 
 
 @pytest.mark.parametrize("width", TALLEST)
-def test_the_claims_fit_on_two_screens_one_row_each(opened: Open, smoke: Run, width: int) -> None:
-    page = opened(smoke.report, width)
+def test_the_claims_fit_on_two_screens_one_row_each(opened: Open, full_sized: Run, width: int) -> None:
+    page = opened(full_sized.report, width)
     table = page.locator("table.claims").bounding_box()
     assert table is not None
     assert table["height"] <= 2 * SCREEN
@@ -41,8 +41,8 @@ def test_the_claims_fit_on_two_screens_one_row_each(opened: Open, smoke: Run, wi
     assert verdicts == sorted(verdicts, key=order.index)  # what fails first
 
 
-def test_the_first_screen_says_accuracy_verdicts_and_what_fails(opened: Open, smoke: Run) -> None:
-    page = opened(smoke.report)
+def test_the_first_screen_says_accuracy_verdicts_and_what_fails(opened: Open, shown: Run) -> None:
+    page = opened(shown.report)
     expect(page.locator(".lead strong")).to_have_text(re.compile(r"\d\d?\.\d\s%"))
     for part in (".lead", ".tally", ".facts"):
         expect(page.locator(f"header {part}")).to_be_in_viewport(ratio=1)
@@ -56,8 +56,8 @@ def test_the_first_screen_says_accuracy_verdicts_and_what_fails(opened: Open, sm
 
 
 @pytest.mark.parametrize("scripts", [True, False])
-def test_a_badge_leads_to_its_verdicts_rows_and_all_leads_back(opened: Open, smoke: Run, scripts: bool) -> None:
-    page = opened(smoke.report, java_script_enabled=scripts)
+def test_a_badge_leads_to_its_verdicts_rows_and_all_leads_back(opened: Open, shown: Run, scripts: bool) -> None:
+    page = opened(shown.report, java_script_enabled=scripts)
     rows = page.locator("table.claims tbody tr")
     for badge in page.locator("header .tally a").all():
         many, verdict = int(re.findall(r"\d+", badge.inner_text())[0]), (badge.get_attribute("href") or "")[1:]
@@ -80,9 +80,9 @@ def test_a_claims_title_leads_to_its_card(page: Page) -> None:
 
 @pytest.mark.parametrize("scripts", [True, False])
 def test_what_is_folded_opens_by_the_keyboard_and_by_a_link_to_what_is_inside(
-    opened: Open, smoke: Run, scripts: bool
+    opened: Open, shown: Run, scripts: bool
 ) -> None:
-    page = opened(smoke.report, java_script_enabled=scripts)
+    page = opened(shown.report, java_script_enabled=scripts)
     fold = page.locator("#features details.fold").first
     inside = fold.locator("> div")
     expect(inside).to_be_hidden()
@@ -96,8 +96,8 @@ def test_what_is_folded_opens_by_the_keyboard_and_by_a_link_to_what_is_inside(
     expect(confusion).to_be_in_viewport()
 
 
-def test_a_browser_prints_what_is_folded(opened: Open, smoke: Run) -> None:
-    page = opened(smoke.report)
+def test_a_browser_prints_what_is_folded(opened: Open, shown: Run) -> None:
+    page = opened(shown.report)
     seen = "(figure) => figure.checkVisibility()"
     confusion = page.locator("#trained-confusion")
     assert not confusion.evaluate(seen)
@@ -106,8 +106,8 @@ def test_a_browser_prints_what_is_folded(opened: Open, smoke: Run) -> None:
 
 
 @pytest.mark.parametrize("name", ["features-layer3", "trained-curves"])
-def test_a_link_of_the_contents_lands_above_the_figure(opened: Open, smoke: Run, name: str) -> None:
-    page = opened(smoke.report)
+def test_a_link_of_the_contents_lands_above_the_figure(opened: Open, shown: Run, name: str) -> None:
+    page = opened(shown.report)
     page.emulate_media(reduced_motion="reduce")
     page.locator(f'.contents a[href="#{name}"]').click()
     page.wait_for_timeout(200)
@@ -115,7 +115,7 @@ def test_a_link_of_the_contents_lands_above_the_figure(opened: Open, smoke: Run,
     assert 0 <= top < SCREEN / 4
 
 
-def test_all_layers_stand_side_by_side_before_each_of_them(page: Page) -> None:
+def test_all_layers_stand_side_by_side_before_each_of_them(page: Page, full_sized: Run) -> None:
     sweep = page.locator("#features .sweep")
     assert sweep.locator(".level").count() == 5
     for level in sweep.locator(".level").all():

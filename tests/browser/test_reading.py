@@ -17,9 +17,9 @@ from reportgen.page import compare
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_nothing_jumps_while_the_pictures_arrive_and_nothing_is_wider_than_the_screen(
-    opened: Open, smoke: Run, width: int
+    opened: Open, shown: Run, width: int
 ) -> None:
-    page = opened(smoke.report, width)
+    page = opened(shown.report, width)
     page.evaluate(
         """() => { window.moved = 0;
         new PerformanceObserver((list) => list.getEntries().forEach((entry) => { window.moved += entry.value; }))
@@ -32,8 +32,8 @@ def test_nothing_jumps_while_the_pictures_arrive_and_nothing_is_wider_than_the_s
     assert page.evaluate(broken) == []
 
 
-def test_the_first_sight_is_small_and_soon_there(opened: Open, smoke: Run) -> None:
-    page = opened(smoke.report)
+def test_the_first_sight_is_small_and_soon_there(opened: Open, shown: Run) -> None:
+    page = opened(shown.report)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     soonest = 1e9
@@ -47,8 +47,8 @@ def test_the_first_sight_is_small_and_soon_there(opened: Open, smoke: Run) -> No
     assert soonest < 1000
 
 
-def test_without_scripts_every_word_and_picture_is_there(opened: Open, smoke: Run, page: Page) -> None:
-    plain = opened(smoke.report, java_script_enabled=False)
+def test_without_scripts_every_word_and_picture_is_there(opened: Open, shown: Run, page: Page) -> None:
+    plain = opened(shown.report, java_script_enabled=False)
     for part in ("figure", "figcaption", "main p", "main td", "main li", "main img:not([hidden])"):
         assert plain.locator(f"{part}:visible").count() > 0
     assert plain.locator("figure").count() == page.locator("figure").count()
@@ -56,21 +56,21 @@ def test_without_scripts_every_word_and_picture_is_there(opened: Open, smoke: Ru
     assert plain.locator("dialog, .tools, .readout").count() == 0
 
 
-def test_a_folder_that_was_moved_still_opens(opened: Open, smoke: Run, tmp_path: Path) -> None:
+def test_a_folder_that_was_moved_still_opens(opened: Open, shown: Run, tmp_path: Path) -> None:
     moved = tmp_path / "a folder, with # and % in its name"
-    shutil.copytree(smoke.report, moved)
+    shutil.copytree(shown.report, moved)
     page = opened(moved)
     read_through(page)
     page.locator("button.pair").first.click()
     assert page.locator(".viewer .tile").first.is_visible()
 
 
-def test_it_is_the_same_page_from_a_server(opened: Open, smoke: Run) -> None:
+def test_it_is_the_same_page_from_a_server(opened: Open, shown: Run) -> None:
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, *words: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(smoke.report))) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(shown.report))) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         page = opened(f"http://127.0.0.1:{server.server_port}/index.html")
         read_through(page)
@@ -79,8 +79,8 @@ def test_it_is_the_same_page_from_a_server(opened: Open, smoke: Run) -> None:
         server.shutdown()
 
 
-def test_the_policy_keeps_out_what_care_might_let_in(chromium: Browser, smoke: Run, tmp_path: Path) -> None:
-    shutil.copytree(smoke.report, tmp_path / "report")
+def test_the_policy_keeps_out_what_care_might_let_in(chromium: Browser, shown: Run, tmp_path: Path) -> None:
+    shutil.copytree(shown.report, tmp_path / "report")
     index = tmp_path / "report" / "index.html"
     smuggled = '<script>document.title = "in"</script><img src="" onerror="document.title = \'in\'">'
     index.write_text(index.read_text().replace("<main", f"{smuggled}<main", 1))
@@ -111,16 +111,16 @@ def test_every_link_leads_somewhere(page: Page) -> None:
     assert page.evaluate(lost) == []
 
 
-def test_what_changed_in_the_verdicts_is_read_on_a_telephone(opened: Open, smoke: Run, tmp_path: Path) -> None:
-    older = read_json(smoke.report / "metrics.json")
+def test_what_changed_in_the_verdicts_is_read_on_a_telephone(opened: Open, shown: Run, tmp_path: Path) -> None:
+    older = read_json(shown.report / "metrics.json")
     claim = next(claim for claim in older["claims"] if claim["id"] == "grouping")
     claim["verdict"] = "contradicted" if claim["verdict"] != "contradicted" else "holds"
     older["model"]["weights_digest"] = "other"
     for part in claim["parts"]:
         part |= {"estimate": -0.9, "low": -0.99, "high": -0.8, "uncut": [-0.99, -0.8], "outcome": "contradicted"}
-    shutil.copytree(smoke.report, tmp_path / "older")
+    shutil.copytree(shown.report, tmp_path / "older")
     write_json(tmp_path / "older" / "metrics.json", older)
-    shutil.copytree(smoke.report, tmp_path / "newer")
+    shutil.copytree(shown.report, tmp_path / "newer")
     compare.write(tmp_path / "older", tmp_path / "newer", None)
     page = opened(tmp_path / "newer" / "compare.html", width=360)
     page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
