@@ -113,6 +113,14 @@ def test_the_files_of_an_index_may_be_links_as_in_the_cache_of_hugging_face(home
         fitted("snapshot/model.safetensors.index.json")
 
 
+def test_an_index_of_indices_is_refused(home: Path) -> None:
+    """One that names itself was read until Python refused to go deeper; two that name two others each, for ever."""
+    name = "model.safetensors.index.json"
+    Path(name).write_text(json.dumps({"weight_map": {"a": name}}))
+    with pytest.raises(UserError, match=f"it names {name}, an index itself: give the index of the weights alone"):
+        fitted(name)
+
+
 def test_of_shared_weights_one_is_enough(home: Path) -> None:
     net = Small(tied=True)
     safetensors.torch.save_model(net, "a.safetensors")
