@@ -15,6 +15,7 @@ from jaxtyping import Int, UInt8
 from PIL import Image
 from PIL import ImageFile as ImageReader
 
+from reportgen.base import foreign
 from reportgen.base.errors import UserError
 from reportgen.base.size import Sides, Size
 from reportgen.data.depth import (
@@ -197,8 +198,8 @@ def _picture(
 
 
 def in_few_words(error: BaseException) -> str:
-    """The first line of an error, or its kind."""
-    return str(error).strip().split("\n")[0] or type(error).__name__
+    """The beginning of an error's first line, or its kind."""
+    return foreign.short(str(error).strip().split("\n")[0]) or type(error).__name__
 
 
 def _rgb(image: Image.Image, alpha: str) -> Image.Image:

@@ -90,6 +90,16 @@ def test_a_tiff_of_endless_pages_is_no_picture(tmp_path: Path) -> None:
         read_image(tmp_path / "a.tif", 8)
 
 
+def test_a_small_tiff_that_unpacks_to_gigabytes_is_no_picture(tmp_path: Path) -> None:
+    """Of four channels of 64 bits, and a hundred million pixels."""
+    zeros = np.broadcast_to(np.float64(0), (16, 10_000, 4))
+    tifffile.imwrite(tmp_path / "a.tif", zeros, compression="zlib", photometric="rgb", rowsperstrip=16)
+    with tifffile.TiffFile(tmp_path / "a.tif", mode="r+") as file:
+        file.pages.first.tags["ImageLength"].overwrite(10_000)
+    with pytest.raises(Unreadable, match="3,200,000,000 bytes of values are more than 800,000,000"):
+        read_image(tmp_path / "a.tif", 8)
+
+
 @pytest.mark.parametrize("channels", [1, 3, 5])
 def test_a_deep_tiff_is_opened_once(channels: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = np.zeros((16, 16, channels), np.uint16)
