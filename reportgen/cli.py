@@ -150,8 +150,13 @@ class Command(click.Group):
 
 
 def echo(line: object) -> None:
-    """Write a line to standard output; what could steer a terminal is shown, not sent."""
-    click.echo(shown(str(line)))
+    """Write a line to standard output; what could steer a terminal is shown, not sent. Raises UserError where it cannot be written."""
+    try:
+        click.echo(shown(str(line)))
+    except BrokenPipeError:
+        raise  # whoever reads has enough: click ends the command
+    except OSError as error:  # which names no file: a full disk would be taken for that of BUILD=
+        raise UserError(f"standard output: {error.strerror}: send it elsewhere, or free some space there") from None
 
 
 @click.group(cls=Command)
