@@ -8,7 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy
 from fake_build import CLASSES, FAKED, RUN
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reportgen.base.artifacts import read_json, write_arrays, write_json
 from reportgen.base.errors import UserError
@@ -16,7 +19,7 @@ from reportgen.claims import UNBOUNDED, Part, Verdict, influence_key
 from reportgen.claims.noise import judged
 from reportgen.look.statistics import dead
 from reportgen.page import compare, digest, html, junit
-from reportgen.page.changes import Moved, changes
+from reportgen.page.changes import Moved, _exact, changes
 from reportgen.page.matching import correlation, match
 
 
@@ -91,6 +94,13 @@ def test_a_class_that_the_net_forgot_counts_and_within_noise_it_does_not(older: 
     many = changes(of_classes(older, [80] * 1000, 0.04, "a"), of_classes(older, [52, *[80] * 999], 0.04, "b"))
     assert alone.fallen
     assert not many.fallen
+
+
+@given(st.integers(1, 10**7), st.floats(0, 1), st.floats(0.5, 0.9999999))
+def test_the_interval_of_a_share_is_scipys(images: int, share: float, level: float) -> None:
+    right = round(share * images)
+    ends = scipy.stats.binomtest(right, images).proportion_ci(level, method="exact")
+    assert _exact(right, images, level) == pytest.approx((ends.low, ends.high), abs=1e-9)
 
 
 def test_the_accuracy_of_the_same_images_is_compared_image_by_image(older: dict[str, Any]) -> None:
