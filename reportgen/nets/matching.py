@@ -54,12 +54,14 @@ def matches(net: nn.Module, state: State, key: str, said_by: str) -> list[Match]
         if not names:
             raise UserError(f"{said_by}: WEIGHTS_KEY={key}: no such weights in it (it has {', '.join(_keys(state))})")
     trained = {name for name, value in net.named_parameters() if value.requires_grad}
+    groups = _grouped(names)
     found = [
         _match(before, tensors, within, inner, wanted, trained)
         for within, inner in _grouped(
             {name.replace(COMPILED, ""): name for name in wanted}, at_least=len(wanted) / 2
         ).items()
-        for before, tensors in _grouped(names).items()
+        for before, tensors in groups.items()
+        if not inner.keys().isdisjoint(tensors)  # of what has no name of the net's, there may be very much
     ]
     found = [match for match in found if match.names] or [_match(_largest_mapping(names), {}, "", {}, wanted, trained)]
     whole = [match for match in found if not match.missing]

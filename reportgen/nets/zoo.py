@@ -59,7 +59,7 @@ def _preset_of_timm(name: str) -> Preset | None:
     timm, known = _timm(name), name.removeprefix(TIMM)
     if not timm.is_model(known):
         _of_timm(name, {})  # says so
-    said = timm.get_pretrained_cfg(known)
+    said = _said_of(timm, known)
     if said is None:
         return None
     crop = Size.of(tuple(said.input_size[-2:]))
@@ -77,6 +77,15 @@ def _preset_of_timm(name: str) -> Preset | None:
     )
 
 
+def _said_of(timm: ModuleType, known: str) -> Any:
+    """What timm says of a net's own weights, None where it has none; raises UserError where it has no weights of that tag."""
+    try:
+        return timm.get_pretrained_cfg(known)
+    except RuntimeError as error:
+        near = nearest(known, timm.list_pretrained())
+        raise UserError(f"MODEL={TIMM}{known}: timm has no such weights{near} ({in_one_line(error)})") from None
+
+
 def _timms_classes(timm: ModuleType, said: Any) -> tuple[ClassName, ...]:
     if said.label_names:
         return tuple(ClassName(str(label)) for label in said.label_names)
@@ -90,7 +99,7 @@ def _timms_classes(timm: ModuleType, said: Any) -> tuple[ClassName, ...]:
 
 def _weights_of_timm(name: str) -> State:
     timm, known = _timm(name), name.removeprefix(TIMM)
-    said = timm.get_pretrained_cfg(known)
+    said = _said_of(timm, known)
     if said is None or not said.has_weights:
         raise UserError(f"WEIGHTS=DEFAULT: timm has no weights of {known}: give WEIGHTS=path to a state dict")
     try:

@@ -130,6 +130,10 @@ def test_the_published_weights_of_timm_bring_their_classes(monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("name", "message"),
     [
+        (
+            "timm/resnet10t.nobodys",
+            r"MODEL=timm/resnet10t.nobodys: timm has no such weights; did you mean 'resnet10t\.",
+        ),
         ("timm/resnet10", "MODEL=timm/resnet10: timm .* has no such net; did you mean 'resnet10t'"),
         (
             "timm/resnet10t",
