@@ -77,7 +77,7 @@ class Measured:
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
-    schema: int
+    schema: foreign.Count
     about: About
     analyses: dict[str, OfAnalysis]
 

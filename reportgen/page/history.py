@@ -224,7 +224,11 @@ def _schema(schema: Any) -> str:
     """What is wrong with the schema of a line; empty if nothing is."""
     if not isinstance(schema, int) or schema < 1:
         return f"its schema is {json.dumps(schema)[:20]}: it counts from 1"
-    return f"its schema {schema} is newer than this reportgen's, {SCHEMA}" if schema > SCHEMA else ""
+    return (
+        f"its schema {foreign.short(str(schema), 20)} is newer than this reportgen's, {SCHEMA}"
+        if schema > SCHEMA
+        else ""
+    )
 
 
 def add(path: Path, line: Line) -> bool:
