@@ -28,11 +28,9 @@ SAVE = "save the net's state dict, torch.save(net.state_dict(), ...)"
 NAMED = 3  # names in a message
 DEEPEST = 8  # mappings in each other that are looked into
 MOST_ENTRIES = 300_000  # of all mappings of a file: in a few bytes one can hold itself twenty times, at every depth
-MOST_UNPACKED = (
-    4  # times the size of a file: other programs may have compressed it, which spares little of real weights
-)
+MOST_UNPACKED = 4  # times the size of a file: others may have compressed it, which spares little of real weights
 MOST_LETTERS = (
-    100_000_000  # of the tensors' names, each counted with each of its parts: so many are compared with the net's
+    100_000_000  # of the tensors' names, each counted with each of its parts: all are compared with the net's
 )
 MOST_REPEATED = 64 << 20  # bytes that a tensor may have beyond those that the file holds of it
 
