@@ -22,6 +22,7 @@ from pydantic import TypeAdapter
 from torch import nn
 from torch.nn.parameter import is_lazy
 
+from reportgen.base import foreign
 from reportgen.base.errors import UserError
 from reportgen.base.names import nearest
 from reportgen.base.size import Size
@@ -31,6 +32,7 @@ from reportgen.nets.zfnet import ZFNet
 from reportgen.settings.recipes import OWN_NETS, Architecture
 from reportgen.settings.sections import FOLDER, TIMM
 
+MOST_SAID = 400  # characters of what an error says: some list all that they know
 SINGLE = 4  # bytes of a number in single precision
 COLOURS = 3  # channels of an image
 WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
@@ -254,5 +256,5 @@ def _working_folder_importable() -> Iterator[None]:
 
 def in_one_line(error: BaseException) -> str:
     """An error as its own traceback would end, cut to one line: ``ValueError: no such width``."""
-    first = str(error).strip().split("\n")[0]
+    first = foreign.short(str(error).strip().split("\n")[0], MOST_SAID)
     return f"{type(error).__name__}: {first}" if first else type(error).__name__
