@@ -19,6 +19,7 @@ from reportgen.base import foreign
 from reportgen.base.errors import UserError
 from reportgen.base.size import Sides, Size
 from reportgen.data.depth import (
+    ROWS,
     Extent,
     black_and_white,
     declared,
@@ -203,11 +204,13 @@ def in_few_words(error: BaseException) -> str:
 
 
 def _rgb(image: Image.Image, alpha: str) -> Image.Image:
-    if alpha != "drop" and image.has_transparency_data:
-        shown = image.convert("RGBA")
-        ground = Image.new("RGBA", shown.size, alpha)
-        return Image.alpha_composite(ground, shown).convert("RGB")
-    return image.convert("RGB")
+    if alpha == "drop" or not image.has_transparency_data:
+        return image.convert("RGB")
+    found = Image.new("RGB", image.size)
+    for top in range(0, image.height, ROWS):  # each step of it is a copy: of a large image they would take gigabytes
+        shown = image.crop((0, top, image.width, min(top + ROWS, image.height))).convert("RGBA")
+        found.paste(Image.alpha_composite(Image.new("RGBA", shown.size, alpha), shown).convert("RGB"), (0, top))
+    return found
 
 
 def covering(image: Size, size: Size) -> tuple[Size, int, int]:

@@ -94,7 +94,10 @@ def values_of(image: Image.Image, path: Path | None) -> Values:
 
 def _red_first(array: np.ndarray) -> np.ndarray:
     """An array of OpenCV's, whose channels are blue, green, red and alpha."""
-    return np.ascontiguousarray(array[..., [2, 1, 0, 3][: array.shape[2]]]) if array.ndim == 3 else array
+    if array.ndim == 3:
+        for start in range(0, len(array), ROWS):  # in place: a copy of a large image would take as much memory again
+            array[start : start + ROWS, :, :3] = array[start : start + ROWS, :, 2::-1]
+    return array
 
 
 def is_array(path: Path) -> bool:
@@ -156,7 +159,8 @@ def _read_tiff(path: Path, first_page: bool = False, whole: bool = False) -> tup
     """
     negative = False
     try:
-        with tifffile.TiffFile(path) as file:
+        # These kinds may name further files, anywhere on the machine, as parts of their picture: they are read as any other.
+        with tifffile.TiffFile(path, is_ome=False, is_mmstack=False, is_ndtiff=False) as file:
             page = file.pages.first
             negative = int(getattr(page, "photometric", -1)) == WHITE_IS_ZERO
             part = page if first_page else _series(file)

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 from PIL import Image, TiffImagePlugin
 
-from reportgen.data.decoding import AS_EVER, Reading, Unreadable, read_image
-from reportgen.data.depth import Extent, black_and_white, extent, read_array
+from reportgen.data.decoding import AS_EVER, Reading, Unreadable, _rgb, read_image
+from reportgen.data.depth import Extent, _red_first, black_and_white, extent, read_array
 from reportgen.data.folders import ImageFile
 from reportgen.data.survey import survey
 
@@ -268,6 +268,30 @@ def test_what_a_large_array_holds_is_found_in_little_memory(kind: type) -> None:
         assert tracemalloc.get_traced_memory()[1] < values.nbytes / 10
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_a_large_cut_out_is_laid_on_its_ground_in_parts(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As at once; but of a hundred million pixels each of four copies has 400 MB."""
+    rng = np.random.default_rng(0)
+    image = Image.fromarray(rng.integers(0, 256, (700, 9, 4), dtype=np.uint8), "RGBA")
+    if mode == "P":
+        image = image.convert("RGB").quantize()
+        image.info["transparency"] = bytes(range(256))
+    image = image.convert(mode)
+    shown = image.convert("RGBA")
+    whole = Image.alpha_composite(Image.new("RGBA", shown.size, "white"), shown).convert("RGB")
+    composite, sizes = Image.alpha_composite, []
+    monkeypatch.setattr(Image, "alpha_composite", lambda *of: sizes.append(of[0].size) or composite(*of))
+    assert np.array_equal(np.asarray(_rgb(image, "white")), np.asarray(whole))
+    assert sizes == [(9, 256), (9, 256), (9, 188)]
+
+
+def test_colours_of_opencv_are_turned_round_without_a_copy() -> None:
+    pixels = np.random.default_rng(0).integers(0, 9, (600, 3, 4))
+    expected = pixels[..., [2, 1, 0, 3]]
+    assert np.array_equal(_red_first(pixels), expected)
+    assert np.array_equal(pixels, expected)
 
 
 def test_channels_may_come_first_and_truth_values_are_black_and_white(tmp_path: Path) -> None:
