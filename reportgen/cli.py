@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,15 @@ def begin(pipeline: Pipeline, at_once: int = 1, goals: Iterable[str] = GOALS) ->
 
 class Command(click.Group):
     """A group of verbs that report an error as one line on standard error and an exit status."""
+
+    def main(self, *args: Any, **more: Any) -> Any:
+        """As click's own, whose help may also have to be written where there is no space."""
+        try:
+            return super().main(*args, **more)
+        except OSError as error:
+            with suppress(OSError):
+                say(f"error: standard output or error: {error.strerror}: send it elsewhere, or free some space there")
+            sys.exit(failure.WRONG)
 
     def invoke(self, context: click.Context) -> Any:
         try:

@@ -52,7 +52,7 @@ class OfAnalysis:
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
-    conditions: dict[str, dict[str, Any]]  # under which it was measured: section -> setting -> value
+    conditions: dict[str, dict[str, foreign.Json]]  # under which it was measured: section -> setting -> value
     claims: dict[str, dict[str, Spread]]  # claim -> part
 
 

@@ -325,7 +325,13 @@ def _precision(model: Mapping[str, Any]) -> dict[str, Any] | None:
     if model.get("map") is None:
         return None
     return {
-        **{"estimate": model["map"], "low": model["map_low"], "high": model["map_high"], "claim": "", "key": ""},
+        **{
+            "estimate": model["map"],
+            "low": model.get("map_low"),
+            "high": model.get("map_high"),
+            "claim": "",
+            "key": "",
+        },
         **{"se": None, "z": Z, "unit": {"words": "%", "scale": 100}},
         **{"tau": None, "weights": model.get("weights_digest")},
     }

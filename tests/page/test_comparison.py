@@ -113,6 +113,15 @@ def test_the_accuracy_of_the_same_images_is_compared_image_by_image(older: dict[
     assert not changes(before, now, ({key: was}, {key: others})).fallen  # sixty did, and fifty became right
 
 
+def test_a_precision_without_its_interval_is_compared_by_itself(older: dict[str, Any]) -> None:
+    older["model"] |= {"map": 0.9, "map_low": 0.8, "map_high": 0.95}
+    newer = copy.deepcopy(older)
+    del newer["model"]["map_low"]
+    newer["model"]["map"] = 0.2
+    assert not changes(older, newer).moved
+    assert not changes(newer, older).moved
+
+
 def test_a_class_of_unknown_noise_is_unclear(older: dict[str, Any]) -> None:
     found = changes(of_classes(older, [80, 60], None, "a"), of_classes(older, [80, 0], None, "b"))
     assert not found.fallen
