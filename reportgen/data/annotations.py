@@ -202,11 +202,15 @@ def _marked(
                     cv2.fillPoly(mask, [corners], 1)
         elif annotation.bbox:
             left, top, width, height = (round(value) for value in annotation.bbox)
-            mask[max(top, 0) : max(top + height, 0), max(left, 0) : max(left + width, 0)] = 1
+            box = mask[max(top, 0) : max(top + height, 0), max(left, 0) : max(left + width, 0)]
+            box[:] = 1
+            effort += box.size
         else:
             continue
         if effort > MOST_EFFORT:
-            raise ValueError(f"{name}: its outlines have too many corners, or are too large and too many, to be filled")
+            raise ValueError(
+                f"{name}: its outlines and boxes have too many corners, or are too large and too many, to be filled"
+            )
         found = True
     return mask.view(bool) if found else None
 

@@ -132,7 +132,7 @@ def test_outlines_that_would_take_minutes_are_refused(
     filled: list[Any] = []
     monkeypatch.setattr(annotations.cv2, "fillPoly", lambda mask, found, colour: filled.append(found))
     one = CocoAnnotation(1, 1, segmentation=polygons)
-    with pytest.raises(ValueError, match=r"a.png: its outlines have too many corners, or are too large and too many"):
+    with pytest.raises(ValueError, match=r"a.png: its outlines and boxes have too many corners, or are too large"):
         annotations._marked([one], (10_000, 10_000), Path("a.png"))
     assert len(filled) < 2_500
 
