@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from reportgen.base import foreign
-from reportgen.base.foreign_arrays import NUMBERS
 from reportgen.data.image_files import ARRAYS, MOST_PIXELS
 from reportgen.data.upright import turned
 
@@ -32,6 +31,7 @@ WHOLE_TOPS = (255, 1023, 4095, 16383, 65535)  # 8, 10, 12, 14 and 16 bits
 FLOAT_TOPS = (1, 255, 65535)
 MOST_PAGES = 1_000  # of a TIFF whose pages are its channels
 MOST_BYTES = 8 * MOST_PIXELS  # of the values of a picture: of four channels of 16 bits, or two of 32
+NUMBERS = "biuf"  # kinds of numpy's types that are pictures: yes and no, whole numbers, floating-point ones
 MAGIC = b"\x93NUMPY"  # how a .npy file begins
 ROWS = 256  # of an image, scaled at a time
 OVER = 0.05  # of the range: so far resampling may overshoot it
