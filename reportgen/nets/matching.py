@@ -4,6 +4,7 @@ A file's tensors are named by the way to them: ``state_dict/module.conv.weight``
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -119,8 +120,8 @@ def _grouped(names: Mapping[str, str], at_least: float = 1) -> dict[str, dict[st
 
 
 def _largest_mapping(names: Iterable[str]) -> str:
-    homes = [name[: name.rfind("/") + 1] for name in names]
-    return max(homes, key=homes.count, default="")
+    homes = Counter(name[: name.rfind("/") + 1] for name in names).most_common(1)
+    return homes[0][0] if homes else ""
 
 
 def _same_shapes(match: Match, state: State, wanted: State) -> bool:

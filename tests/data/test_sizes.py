@@ -98,8 +98,8 @@ def test_an_array_that_declares_more_than_its_file_has(tmp_path: Path) -> None:
 def test_a_tiff_that_declares_more_values_than_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, np.zeros((40, 40, 7), np.float32), photometric="minisblack", planarconfig="contig")
-    monkeypatch.setattr("reportgen.data.depth.MOST_PIXELS", 1_000)
-    with pytest.raises(Unreadable, match="11,200 values are too many"):
+    monkeypatch.setattr("reportgen.data.depth.MOST_BYTES", 1_000)
+    with pytest.raises(Unreadable, match="44,800 bytes of values are more than 1,000"):
         read_image(path, 32)
 
 
