@@ -33,7 +33,7 @@ from reportgen.data.depth import (
     read_array,
     values_of,
 )
-from reportgen.data.image_files import MOST_PIXELS, UNREAD, moderate, open_image, unread, what_else
+from reportgen.data.image_files import MOST_LENGTH, MOST_PIXELS, UNREAD, moderate, open_image, unread, what_else
 from reportgen.data.upright import TURNS, orientation
 from reportgen.settings.sections import Interpolation, Settings
 
@@ -159,6 +159,8 @@ def _read_channels(path: Path, size: Size, whole: bool, reading: Reading) -> UIn
 def _check_size(width: int, height: int) -> None:
     if width * height > MOST_PIXELS:
         raise Unreadable(f"{width}x{height} pixels are more than {MOST_PIXELS:,}")
+    if max(width, height) > MOST_LENGTH:
+        raise Unreadable(f"{width}x{height} pixels: no side may have more than {MOST_LENGTH:,}")
 
 
 def _sized(image: Image.Image, size: Size, whole: bool, reading: Reading) -> UInt8[np.ndarray, "row column *channel"]:

@@ -95,6 +95,18 @@ def test_an_array_that_declares_more_than_its_file_has(tmp_path: Path) -> None:
     assert grown(read) < 50 * MEBIBYTE
 
 
+def test_a_picture_of_a_hundred_million_rows_is_not_decoded(tmp_path: Path) -> None:
+    """Its pixels are not too many; but Pillow's pointers to its rows had gigabytes."""
+    path = tmp_path / "a.pbm"
+    path.write_bytes(b"P4 1 100000000\n\0")
+
+    def read() -> None:
+        with pytest.raises(Unreadable, match="1x100000000 pixels: no side may have more than 10,000,000"):
+            read_image(path, 32)
+
+    assert grown(read) < 50 * MEBIBYTE
+
+
 def test_a_tiff_that_declares_more_values_than_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, np.zeros((40, 40, 7), np.float32), photometric="minisblack", planarconfig="contig")
