@@ -42,6 +42,10 @@ from reportgen.settings.sections import Interpolation, Settings
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
+SCAN = b"\xff\xda"  # how a scan of a JPEG begins; nothing else in its pixels' data looks so
+MOST_SCANS = 200  # ordinary files have about ten
+
+
 class Unreadable(Exception):
     """Why a file cannot be used, in a few words."""
 
@@ -114,6 +118,7 @@ def read_picture(
     ImageReader.LOAD_TRUNCATED_IMAGES = False
     with _decoding(), opened() as image:
         _check_size(image.width, image.height)
+        _check_scans(image, path)
         image.draft("RGB", (2 * max(size), 2 * max(size)))  # a JPEG is decoded no larger than needed
         deep, turn = is_deep(image), TURNS.get(orientation(image))  # in this order: EXIF may come with the pixels
         pixels = _shallow(image, path, reading) if deep else _rgb(image, reading.alpha)
@@ -161,6 +166,16 @@ def _check_size(width: int, height: int) -> None:
         raise Unreadable(f"{width}x{height} pixels are more than {MOST_PIXELS:,}")
     if max(width, height) > MOST_LENGTH:
         raise Unreadable(f"{width}x{height} pixels: no side may have more than {MOST_LENGTH:,}")
+
+
+def _check_scans(image: Image.Image, path: Path | None) -> None:
+    """Raise Unreadable for a progressive JPEG of very many scans, each of which goes through the whole picture."""
+    if path is None or not image.info.get("progressive"):
+        return
+    with foreign.opened(path) as file:
+        scans = sum(part.count(SCAN) for part in iter(lambda: file.read(1 << 20), b""))
+    if scans > MOST_SCANS:
+        raise Unreadable(f"a JPEG of {scans:,} scans, more than {MOST_SCANS}")
 
 
 def _sized(image: Image.Image, size: Size, whole: bool, reading: Reading) -> UInt8[np.ndarray, "row column *channel"]:
