@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,15 @@ def begin(pipeline: Pipeline, at_once: int | None = 1, goals: Iterable[str] = GO
 class Command(click.Group):
     """A group of verbs that report an error as one line on standard error and an exit status."""
 
+    def main(self, *args: Any, **more: Any) -> Any:
+        """As click's own, whose help may also have to be written where there is no space."""
+        try:
+            return super().main(*args, **more)
+        except OSError as error:
+            with suppress(OSError):
+                say(f"error: standard output or error: {error.strerror}: send it elsewhere, or free some space there")
+            sys.exit(failure.WRONG)
+
     def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
@@ -152,8 +162,13 @@ class Command(click.Group):
 
 
 def echo(line: object) -> None:
-    """Write a line to standard output; what could steer a terminal is shown, not sent."""
-    click.echo(shown(str(line)))
+    """Write a line to standard output; what could steer a terminal is shown, not sent. Raises UserError where it cannot be written."""
+    try:
+        click.echo(shown(str(line)))
+    except BrokenPipeError:
+        raise  # whoever reads has enough: click ends the command
+    except OSError as error:  # which names no file: a full disk would be taken for that of BUILD=
+        raise UserError(f"standard output: {error.strerror}: send it elsewhere, or free some space there") from None
 
 
 @click.group(cls=Command)

@@ -7,6 +7,7 @@ docs/decisions/one-border.md says why.
 
 import codecs
 import csv
+import math
 import os
 import stat
 import tomllib
@@ -55,6 +56,18 @@ def within(farthest: float) -> AfterValidator:
 Finite = Annotated[float, Field(allow_inf_nan=False), within(FARTHEST)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, lt=1 << 53)]
+
+
+def _finite_throughout(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("a number that is not finite")
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _finite_throughout(inner)
+    return value
+
+
+Json = Annotated[Any, AfterValidator(_finite_throughout)]
+"""Whatever JSON can say; what Python writes beyond that, NaN and infinities, could not be written again."""
 
 
 class Wrong(ValueError):

@@ -168,6 +168,29 @@ def alone(path: Path, said_by: str, wait: bool = True) -> Iterator[bool]:
             path.parent.rmdir()  # if nothing else was written there
 
 
+@contextmanager
+def turn(folder: Path) -> Iterator[None]:
+    """Hold a folder, which is made where it is missing, while a file in it is read and written anew: others wait for their turn.
+
+    Nothing is left in it. Not for long work: nobody is told what is waited for.
+    """
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            owned = os.open(folder, os.O_RDONLY)
+        except FileNotFoundError:
+            continue  # removed meanwhile
+        if _lock(owned) is False:
+            fcntl.flock(owned, fcntl.LOCK_EX)
+        if _is_at(owned, folder):
+            break
+        os.close(owned)
+    try:
+        yield
+    finally:
+        os.close(owned)
+
+
 def _owner(path: Path) -> str:
     with suppress(OSError):
         return path.read_text(errors="replace").strip() or "it just began"

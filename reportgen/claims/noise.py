@@ -52,7 +52,7 @@ class OfAnalysis:
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
-    conditions: dict[str, dict[str, Any]]  # under which it was measured: section -> setting -> value
+    conditions: dict[str, dict[str, foreign.Json]]  # under which it was measured: section -> setting -> value
     claims: dict[str, dict[str, Spread]]  # claim -> part
 
 
@@ -77,7 +77,7 @@ class Measured:
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
-    schema: int
+    schema: foreign.Count
     about: About
     analyses: dict[str, OfAnalysis]
 

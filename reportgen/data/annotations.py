@@ -21,6 +21,7 @@ from reportgen.data.runs import uncompressed
 from reportgen.data.upright import size_upright
 
 HIDDEN = 1  # COCO's visibility of a part that is marked but not visible
+MOST_EFFORT = 2e10  # of filling the outlines in one image (`_effort`): some seconds
 BOX_SHARE = 0.22  # of the side of a square as large as the object's box: a part's diameter where the file gives none
 
 
@@ -132,7 +133,7 @@ def _annotated(marked: Marked, roots: Sequence[Path], said_by: str, classes: Map
             seen=points[:, 2] > 0,
             hidden=points[:, 2] == HIDDEN,
             diameters=np.array(diameters, float),
-            object=_united((_object(one, size) for one in same or [annotation]), size),
+            object=_marked(same or [annotation], size, name),
         )
 
 
@@ -161,16 +162,6 @@ def _of_class(
     return [annotation for annotation in annotations if names.get(annotation.category_id) in called]
 
 
-def _united(objects: Iterable[np.ndarray | None], size: tuple[int, int]) -> np.ndarray | None:
-    """All of them together; one after another, for each is as large as its image."""
-    found = None
-    for shown in objects:
-        if shown is not None:
-            found = np.zeros(size, bool) if found is None else found
-            found |= shown
-    return found
-
-
 def _weight(annotation: CocoAnnotation) -> tuple[bool, float]:
     """Sorts an image's annotations: those that mark parts before the others, then by size."""
     return any((annotation.keypoints or ())[2::3]), annotation.area
@@ -181,30 +172,66 @@ def _diameter(annotation: CocoAnnotation, points: np.ndarray) -> float:
     box = annotation.bbox
     if box and box[2] * box[3] > 0:
         return BOX_SHARE * float(np.sqrt(box[2] * box[3]))
-    gaps = [np.linalg.norm(one - other) for at, one in enumerate(points[:, :2]) for other in points[:at, :2]]
-    return float(min(gaps, default=0.0)) / 2
+    if len(points) < 2:
+        return 0.0
+    gaps = np.linalg.norm(points[:, None, :2] - points[None, :, :2], axis=2)
+    return float(gaps[~np.eye(len(points), dtype=bool)].min()) / 2
 
 
-def _object(annotation: CocoAnnotation, size: tuple[int, int]) -> np.ndarray | None:
-    """The object's outline, else its box, else None."""
-    outline = annotation.segmentation
-    if isinstance(outline, Runs):
-        runs = uncompressed(outline.counts) if isinstance(outline.counts, str) else outline.counts
-        if sum(runs) != size[0] * size[1]:
-            raise ValueError(f"runs of {sum(runs)} pixels for an image of {size[1]}x{size[0]}")
-        inside = np.arange(len(runs)) % 2 == 1
-        return np.repeat(inside, runs).reshape(size[::-1]).T
+def _marked(
+    annotations: Iterable[CocoAnnotation], size: tuple[int, int], name: Path
+) -> Bool[np.ndarray, "row column"] | None:
+    """What annotations of an image mark together, each by its outline, else its box; None where none marks anything.
+
+    Raises ValueError where filling their outlines would take very long.
+    """
     mask = np.zeros(size, np.uint8)
-    if outline:
-        for polygon in outline:  # one at a time: filled together, what two of them share would count as outside
-            if polygon:
-                cv2.fillPoly(mask, [np.round(np.array(polygon, float).reshape(-1, 2)).astype(np.int32)], 1)
-        return mask.view(bool)
-    if annotation.bbox:
-        left, top, width, height = (round(value) for value in annotation.bbox)
-        mask[max(top, 0) : max(top + height, 0), max(left, 0) : max(left + width, 0)] = 1
-        return mask.view(bool)
-    return None
+    found, effort = False, 0.0
+    for annotation in annotations:
+        outline = annotation.segmentation
+        if isinstance(outline, Runs):
+            runs = uncompressed(outline.counts) if isinstance(outline.counts, str) else outline.counts
+            if sum(runs) != size[0] * size[1]:
+                raise ValueError(f"runs of {sum(runs)} pixels for an image of {size[1]}x{size[0]}")
+            effort += _fill_runs(mask, np.array(runs))
+        elif outline:
+            for polygon in outline:  # one at a time: filled together, what two of them share would count as outside
+                corners = np.round(np.array(polygon, float).reshape(-1, 2)).astype(np.int32)
+                effort += _effort(corners, size)
+                if polygon and effort <= MOST_EFFORT:
+                    cv2.fillPoly(mask, [corners], 1)
+        elif annotation.bbox:
+            left, top, width, height = (round(value) for value in annotation.bbox)
+            box = mask[max(top, 0) : max(top + height, 0), max(left, 0) : max(left + width, 0)]
+            box[:] = 1
+            effort += box.size
+        else:
+            continue
+        if effort > MOST_EFFORT:
+            raise ValueError(
+                f"{name}: its outlines and boxes have too many corners, or are too large and too many, to be filled"
+            )
+        found = True
+    return mask.view(bool) if found else None
+
+
+def _fill_runs(mask: UInt8[np.ndarray, "row column"], runs: np.ndarray) -> int:
+    """Mark what lies inside of runs down the columns, and touch no column beside; returns how many pixels were touched."""
+    rows, ends = len(mask), np.cumsum(runs)
+    inside = ends[: len(ends) // 2 * 2]  # where each run inside begins and ends
+    if not inside.size:
+        return 0
+    left, right = inside[0] // rows, -(-inside[-1] // rows)
+    bounds = np.concatenate(([left * rows], inside, [right * rows]))
+    marks = np.repeat(np.arange(len(bounds) - 1) % 2 == 1, np.diff(bounds))
+    mask[:, left:right] |= marks.reshape(-1, rows).T
+    return marks.size
+
+
+def _effort(corners: np.ndarray, size: tuple[int, int]) -> float:
+    """How long OpenCV takes to fill a polygon, in pixels filled meanwhile: for these, for its lines, also outside, and its corners."""
+    width, height = np.ptp(corners, axis=0) if len(corners) else (0, 0)
+    return min(width, size[1]) * min(height, size[0]) + 20.0 * height + 100.0 * len(corners) ** 2
 
 
 class Unusable(Exception):

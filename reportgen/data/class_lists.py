@@ -139,9 +139,8 @@ def _from_lines(text: str) -> Pairs:
         raise ValueError(f"line {lines.index('') + 1} is empty")
     if long := next((number for number, line in enumerate(lines, start=1) if len(line) > LONGEST_NAME), 0):
         raise ValueError(f"line {long} has more than {LONGEST_NAME} characters")
-    for pattern in (r"(?P<index>\d+)(?:\s*[:,]\s*|\s+)(?P<name>.+)", r"(?P<name>.+?)(?:\s*[:,]\s*|\s+)(?P<index>\d+)"):
-        matches = [re.fullmatch(pattern, line) for line in lines]
-        numbered = [(int(match["index"]), match["name"]) for match in matches if match]
+    for apart in (_number_first, _number_last):
+        numbered = [found for line in lines if (found := apart(line))]
         first = min(numbered)[0] if numbered and len(numbered) == len(lines) else -1
         if first == 0 and max(numbered)[0] < len(lines):
             return [(index, _of_words(name)) for index, name in numbered]
@@ -149,6 +148,24 @@ def _from_lines(text: str) -> Pairs:
         if first == 1 and sorted(indices) == list(range(1, len(lines) + 1)) and len(set(names)) == len(names):
             return [(index, _of_words(name)) for index, name in numbered]
     return [(index, _of_words(line)) for index, line in enumerate(lines)]
+
+
+def _number_first(line: str) -> tuple[int, str] | None:
+    """The number and the name in a line such as ``3: cat``."""
+    match = re.fullmatch(r"(\d+)(?:\s*[:,]\s*|\s+)(.+)", line)
+    return (int(match[1]), match[2]) if match else None
+
+
+def _number_last(line: str) -> tuple[int, str] | None:
+    """The number and the name in a line such as ``cat 3``; from its end, as a pattern that looks for both would try every blank."""
+    digits = re.match(r"\d*", line[::-1])
+    number = line[len(line) - digits.end() :] if digits else ""
+    before = line[: len(line) - len(number)]
+    name = before.rstrip()
+    if not number or (name == before and not name.endswith((":", ","))):
+        return None
+    name = name[:-1].rstrip() if name.endswith((":", ",")) else name
+    return (int(number), name) if name else None
 
 
 def _of_words(text: str) -> ClassName:

@@ -15,9 +15,11 @@ from jaxtyping import Int, UInt8
 from PIL import Image
 from PIL import ImageFile as ImageReader
 
+from reportgen.base import foreign
 from reportgen.base.errors import UserError
 from reportgen.base.size import Sides, Size
 from reportgen.data.depth import (
+    ROWS,
     Extent,
     black_and_white,
     declared,
@@ -31,13 +33,17 @@ from reportgen.data.depth import (
     read_array,
     values_of,
 )
-from reportgen.data.image_files import MOST_PIXELS, UNREAD, moderate, open_image, unread, what_else
+from reportgen.data.image_files import MOST_LENGTH, MOST_PIXELS, UNREAD, moderate, open_image, unread, what_else
 from reportgen.data.upright import TURNS, orientation
 from reportgen.settings.sections import Interpolation, Settings
 
 # Pillow's own notes on odd metadata and large files: the limit is ours. Said once: catching them around every image changes
 # the filters of the whole process, and is not safe where several threads decode.
 warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+SCAN = b"\xff\xda"  # how a scan of a JPEG begins; nothing else in its pixels' data looks so
+MOST_SCANS = 200  # ordinary files have about ten
 
 
 class Unreadable(Exception):
@@ -112,6 +118,7 @@ def read_picture(
     ImageReader.LOAD_TRUNCATED_IMAGES = False
     with _decoding(), opened() as image:
         _check_size(image.width, image.height)
+        _check_scans(image, path)
         image.draft("RGB", (2 * max(size), 2 * max(size)))  # a JPEG is decoded no larger than needed
         deep, turn = is_deep(image), TURNS.get(orientation(image))  # in this order: EXIF may come with the pixels
         pixels = _shallow(image, path, reading) if deep else _rgb(image, reading.alpha)
@@ -157,6 +164,18 @@ def _read_channels(path: Path, size: Size, whole: bool, reading: Reading) -> UIn
 def _check_size(width: int, height: int) -> None:
     if width * height > MOST_PIXELS:
         raise Unreadable(f"{width}x{height} pixels are more than {MOST_PIXELS:,}")
+    if max(width, height) > MOST_LENGTH:
+        raise Unreadable(f"{width}x{height} pixels: no side may have more than {MOST_LENGTH:,}")
+
+
+def _check_scans(image: Image.Image, path: Path | None) -> None:
+    """Raise Unreadable for a progressive JPEG of very many scans, each of which goes through the whole picture."""
+    if path is None or not image.info.get("progressive"):
+        return
+    with foreign.opened(path) as file:
+        scans = sum(part.count(SCAN) for part in iter(lambda: file.read(1 << 20), b""))
+    if scans > MOST_SCANS:
+        raise Unreadable(f"a JPEG of {scans:,} scans, more than {MOST_SCANS}")
 
 
 def _sized(image: Image.Image, size: Size, whole: bool, reading: Reading) -> UInt8[np.ndarray, "row column *channel"]:
@@ -197,16 +216,18 @@ def _picture(
 
 
 def in_few_words(error: BaseException) -> str:
-    """The first line of an error, or its kind."""
-    return str(error).strip().split("\n")[0] or type(error).__name__
+    """The beginning of an error's first line, or its kind."""
+    return foreign.short(str(error).strip().split("\n")[0]) or type(error).__name__
 
 
 def _rgb(image: Image.Image, alpha: str) -> Image.Image:
-    if alpha != "drop" and image.has_transparency_data:
-        shown = image.convert("RGBA")
-        ground = Image.new("RGBA", shown.size, alpha)
-        return Image.alpha_composite(ground, shown).convert("RGB")
-    return image.convert("RGB")
+    if alpha == "drop" or not image.has_transparency_data:
+        return image.convert("RGB")
+    found = Image.new("RGB", image.size)
+    for top in range(0, image.height, ROWS):  # each step of it is a copy: of a large image they would take gigabytes
+        shown = image.crop((0, top, image.width, min(top + ROWS, image.height))).convert("RGBA")
+        found.paste(Image.alpha_composite(Image.new("RGBA", shown.size, alpha), shown).convert("RGB"), (0, top))
+    return found
 
 
 def covering(image: Size, size: Size) -> tuple[Size, int, int]:

@@ -5,6 +5,7 @@ values are black and white. One answer is taken for all files of a data set, so 
 """
 
 import logging
+import math
 import os
 from collections.abc import Iterable
 from contextlib import suppress
@@ -29,6 +30,9 @@ Kind = Literal["whole", "floating"]  # numbers
 WHOLE_TOPS = (255, 1023, 4095, 16383, 65535)  # 8, 10, 12, 14 and 16 bits
 FLOAT_TOPS = (1, 255, 65535)
 MOST_PAGES = 1_000  # of a TIFF whose pages are its channels
+MOST_BYTES = 8 * MOST_PIXELS  # of the values of a picture: of four channels of 16 bits, or two of 32
+NUMBERS = "biuf"  # kinds of numpy's types that are pictures: yes and no, whole numbers, floating-point ones
+MAGIC = b"\x93NUMPY"  # how a .npy file begins
 ROWS = 256  # of an image, scaled at a time
 OVER = 0.05  # of the range: so far resampling may overshoot it
 DIM = 8  # floating-point numbers that reach less than this part of a usual range are of another one
@@ -90,7 +94,10 @@ def values_of(image: Image.Image, path: Path | None) -> Values:
 
 def _red_first(array: np.ndarray) -> np.ndarray:
     """An array of OpenCV's, whose channels are blue, green, red and alpha."""
-    return np.ascontiguousarray(array[..., [2, 1, 0, 3][: array.shape[2]]]) if array.ndim == 3 else array
+    if array.ndim == 3:
+        for start in range(0, len(array), ROWS):  # in place: a copy of a large image would take as much memory again
+            array[start : start + ROWS, :, :3] = array[start : start + ROWS, :, 2::-1]
+    return array
 
 
 def is_array(path: Path) -> bool:
@@ -113,15 +120,8 @@ def read_array(path: Path, channels: int = 0) -> Values:
     shortest, or where that alone is as long as `channels` (if given). Raises NoPixels for any other array; pickled objects are
     never loaded.
     """
-    # Mapped: what a damaged head declares takes no memory before it is known to be there.
-    (array, negative), value = (
-        (Values(np.load(path, mmap_mode="r", allow_pickle=False)), 1)
-        if is_array(path)
-        else _read_tiff(path, whole=bool(channels))
-    )
-    if array.dtype == np.bool_:
-        array = array.astype(np.uint8) * 255
-    if not np.issubdtype(array.dtype, np.number) or np.issubdtype(array.dtype, np.complexfloating):
+    (array, negative), value = (Values(_mapped(path)), 1) if is_array(path) else _read_tiff(path, whole=bool(channels))
+    if array.dtype.kind not in NUMBERS:
         raise NoPixels(f"an array of {array.dtype}, not of numbers")
     while array.ndim > 3 and array.shape[0] == 1:  # a batch of one
         array = array[0]
@@ -130,11 +130,26 @@ def read_array(path: Path, channels: int = 0) -> Values:
         raise NoPixels(f"an array of the shape {'x'.join(map(str, array.shape)) or 'of one number'}, no picture")
     if max(array.shape) ** 2 > MOST_PIXELS:
         raise NoPixels(f"{'x'.join(map(str, array.shape))} values are too many")
+    _check_room(array.nbytes)
+    if array.dtype == np.bool_:
+        array = array.astype(np.uint8) * 255
     first = array.shape[0] < min(array.shape[1:])
     ends = array.shape[0] == channels, array.shape[-1] == channels
     if any(ends) and not all(ends):
         first = ends[0]
     return Values(turned(np.moveaxis(array, 0, -1) if first else array, value), negative)
+
+
+def _mapped(path: Path) -> np.ndarray:
+    """The array of a ``.npy`` file, mapped: what a damaged head declares takes no memory before it is known to be there."""
+    if not foreign.head(path, len(MAGIC)).startswith(MAGIC):  # numpy would open archives and pickles, too
+        raise NoPixels("no array as numpy.save writes it")
+    return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def _check_room(length: int) -> None:
+    if length > MOST_BYTES:
+        raise NoPixels(f"{length:,} bytes of values are more than {MOST_BYTES:,}")
 
 
 def _read_tiff(path: Path, first_page: bool = False, whole: bool = False) -> tuple[Values, int]:
@@ -144,12 +159,12 @@ def _read_tiff(path: Path, first_page: bool = False, whole: bool = False) -> tup
     """
     negative = False
     try:
-        with tifffile.TiffFile(path) as file:
+        # These kinds may name further files, anywhere on the machine, as parts of their picture: they are read as any other.
+        with tifffile.TiffFile(path, is_ome=False, is_mmstack=False, is_ndtiff=False) as file:
             page = file.pages.first
             negative = int(getattr(page, "photometric", -1)) == WHITE_IS_ZERO
             part = page if first_page else _series(file)
-            if part.size > 4 * MOST_PIXELS:  # of four channels
-                raise NoPixels(f"{part.size:,} values are too many")
+            _check_room(part.nbytes)
             values, tag = part.asarray(maxworkers=1), page.tags.get(ORIENTATION)
             values = _filled(values, page.tags[NODATA].value if NODATA in page.tags else None)
             if first_page and part.axes == "SYX":
@@ -182,9 +197,9 @@ def _filled(values: np.ndarray, nodata: object) -> np.ndarray:
         return values
     if not none.any() or none.all():
         return values
-    return np.where(none, np.nan if np.issubdtype(values.dtype, np.floating) else values[~none].min(), values).astype(
-        values.dtype, copy=False
-    )
+    filled = values if values.flags.writeable else values.copy()
+    filled[none] = np.nan if np.issubdtype(values.dtype, np.floating) else values.min(where=~none, initial=values.max())
+    return filled
 
 
 def parts(values: Num[np.ndarray, "..."]) -> tuple[Num[np.ndarray, "..."], Num[np.ndarray, "row column"] | None]:
@@ -213,12 +228,14 @@ def opacity(alpha: Num[np.ndarray, "row column"], white: float) -> UInt8[np.ndar
 def extent(values: Num[np.ndarray, "..."], declared: tuple[float, float] | None = None) -> Extent:
     """What an array holds, as far as its values are numbers that can be subtracted."""
     kind: Kind = "floating" if np.issubdtype(values.dtype, np.floating) else "whole"
-    if kind == "floating":
-        far = np.float64(foreign.FARTHEST)  # as a number of Python's it would be infinite beside those of 32 bits
-        values = values[(values >= -far) & (values <= far)]
-    if not values.size:
-        return Extent(kind, 0, 0, declared)
-    return Extent(kind, float(values.min()), float(values.max()), declared)
+    far = np.float64(foreign.FARTHEST)  # as a number of Python's it would be infinite beside those of 32 bits
+    least, most = math.inf, -math.inf
+    for start in range(0, len(values), ROWS):  # a large image's copies would take gigabytes
+        some = values[start : start + ROWS]
+        some = some[(some >= -far) & (some <= far)] if kind == "floating" else some
+        if some.size:
+            least, most = min(least, float(some.min())), max(most, float(some.max()))
+    return Extent(kind, least, most, declared) if least <= most else Extent(kind, 0, 0, declared)
 
 
 def declared(image: Image.Image) -> tuple[float, float] | None:

@@ -12,6 +12,7 @@ from reportgen.base import foreign
 
 ARRAYS = ".npy"
 MOST_PIXELS = 100_000_000  # in one image: about 300 MB once decoded
+MOST_LENGTH = 10_000_000  # pixels of a side: Pillow keeps a pointer to each row, of one pixel, too
 # Times as long as wide: a picture beyond that has no more to show, and scaled whole it could fill any memory.
 SLENDER = 100
 NO_PICTURES = ("BUFR", "EPS", "GRIB", "HDF5", "MPEG", "PDF", "WMF")  # Pillow's formats of drawings, films and tables
@@ -54,7 +55,7 @@ def open_image(path: Path) -> Image.Image:
 
 def too_large(image: Image.Image) -> bool:
     """Whether an image has more pixels than are decoded; its head says so."""
-    return image.width * image.height > MOST_PIXELS
+    return image.width * image.height > MOST_PIXELS or max(image.size) > MOST_LENGTH
 
 
 def moderate(image: Image.Image, whole: bool) -> Image.Image:

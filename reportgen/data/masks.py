@@ -11,7 +11,7 @@ from reportgen.base.artifacts import files_below
 from reportgen.base.errors import UserError
 from reportgen.data.annotations import Annotated, read_coco
 from reportgen.data.decoding import in_few_words
-from reportgen.data.image_files import MOST_PIXELS, is_image, open_image, too_large
+from reportgen.data.image_files import MOST_PIXELS, is_image, open_image, too_large, unread, what_else
 from reportgen.data.layouts import MASK
 
 OPAQUE = 128  # of 255: a cut-out's soft edge is the object's from here on
@@ -58,7 +58,9 @@ def _pictures(folder: Path, files: Mapping[Path, str], said_by: str) -> Iterator
                     raise ValueError(f"more than {MOST_PIXELS:,} pixels")
                 shown = _shown(picture)
         except Exception as error:  # a broken file makes decoders raise nearly anything
-            raise UserError(f"{said_by}: {mask}: not a picture ({in_few_words(error)})") from None
+            unknown = isinstance(error, Image.UnidentifiedImageError)
+            why = (unread(mask) or what_else(mask)) if unknown else in_few_words(error)
+            raise UserError(f"{said_by}: {mask}: not a picture ({why}): mend it, or move it away") from None
         yield Annotated(
             path=image,
             name=name,

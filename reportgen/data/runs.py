@@ -3,6 +3,7 @@
 FIRST = 48  # the character of the value 0
 BITS, SIGN, MORE = 5, 16, 32  # of a character: how many carry the number; the number's sign; another one follows
 MOST_BITS = 60  # of a number: a mask has fewer pixels
+LONGEST = 6_000_000  # characters: a million runs of six, which make more than any image's pixels
 
 
 def uncompressed(counts: str) -> list[int]:
@@ -14,6 +15,8 @@ def uncompressed(counts: str) -> list[int]:
     >>> uncompressed("52203")
     [5, 2, 2, 2, 5]
     """
+    if len(counts) > LONGEST:
+        raise ValueError(f"{len(counts):,} characters of compressed runs in a mask are more than {LONGEST:,}")
     found: list[int] = []
     number = shift = 0
     for character in counts:

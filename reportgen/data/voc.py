@@ -16,12 +16,14 @@ from xml.parsers import expat
 import numpy as np
 from jaxtyping import Int8
 
+from reportgen.base import foreign
 from reportgen.base.errors import UserError
 
 HERE = (".", "VOC2012", "VOCdevkit/VOC2012")  # where the layout may begin, below the folder that is given
 IMAGES, ANNOTATIONS, SETS = "JPEGImages", "Annotations", "ImageSets/Main"
 SUFFIXES = (".jpg", ".jpeg", ".png")
 MOST_BYTES = 1_000_000  # of one annotation: the largest of VOC2012 has some 20,000
+MOST_IMAGES = 3_000_000  # of a split
 LONGEST_NAME = 200  # of an image or a class
 PRESENT, ABSENT, UNCLEAR = 1, 0, -1
 
@@ -67,10 +69,11 @@ class Listing:
         `PRESENT` where at least one instance is not difficult, `UNCLEAR` where all of them are, else `ABSENT`; as the
         class's own file in ``ImageSets/Main`` says 1, 0 and -1.
         """
+        places = {kind: place for place, kind in enumerate(self.classes)}
         found = np.full((len(self.splits[split]), len(self.classes)), ABSENT, np.int8)
         for row, image in zip(found, self.splits[split], strict=True):
             for instance in image.instances:
-                column = self.classes.index(instance.kind)
+                column = places[instance.kind]
                 row[column] = PRESENT if row[column] == PRESENT or not instance.difficult else UNCLEAR
         return found
 
@@ -115,16 +118,21 @@ def _names(top: Path, split: str, said_by: str) -> tuple[str, ...]:
     """The images of a split, each once."""
     path = top / SETS / f"{split}.txt"
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        text = foreign.text(path)
     except FileNotFoundError:
         there = sorted(other.stem for other in path.parent.glob("*.txt") if "_" not in other.stem)
         raise UserError(
             f"{said_by}: no split {split!r} ({path} is missing; there are {', '.join(there) or 'none'}): add it"
         ) from None
-    except (OSError, UnicodeDecodeError):
-        raise UserError(f"{said_by}: {path}: not a text file: write the name of an image on each line") from None
+    except (OSError, ValueError) as error:
+        why = foreign.in_few_words(error)
+        raise UserError(
+            f"{said_by}: {path}: not a text file ({why}): write the name of an image on each line"
+        ) from None
+    if text.count("\n") > MOST_IMAGES:
+        raise UserError(f"{said_by}: {path}: more than {MOST_IMAGES:,} lines: write the name of an image on each line")
     names: dict[str, None] = {}
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(text.splitlines(), start=1):
         name = line.strip()
         if not name:
             continue
@@ -149,16 +157,10 @@ def _annotated(top: Path, name: str, said_by: str) -> Annotated:
             f"{said_by}: {top / IMAGES / name}.jpg (or .jpeg, .png) is missing: put it there, or take its name out of {SETS}"
         )
     path = top / ANNOTATIONS / f"{name}.xml"
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise ValueError(f"more than {MOST_BYTES:,} bytes")
-        instances = tuple(_instance(entry) for entry in _parsed(path.read_bytes()).findall("object"))
-    except OSError:
-        raise UserError(f"{said_by}: {path} is missing: put it there, or take {name} out of {SETS}") from None
-    except (ValueError, expat.ExpatError) as error:
-        raise UserError(
-            f"{said_by}: {path}: not an annotation of PASCAL VOC ({error}): mend it, or take {name} out of {SETS}"
-        ) from None
+    if not path.exists():
+        raise UserError(f"{said_by}: {path} is missing: put it there, or take {name} out of {SETS}")
+    with foreign.reading(f"{said_by}: {path}", "an annotation of PASCAL VOC", f"mend it, or take {name} out of {SETS}"):
+        instances = tuple(_instance(entry) for entry in _parsed(foreign.content(path, MOST_BYTES)).findall("object"))
     return Annotated(name, image, instances)
 
 
@@ -173,7 +175,10 @@ def _parsed(content: bytes) -> Element:
     parser.StartElementHandler = builder.start
     parser.EndElementHandler = builder.end
     parser.CharacterDataHandler = builder.data
-    parser.Parse(content, True)
+    try:
+        parser.Parse(content, True)
+    except (expat.ExpatError, LookupError) as error:  # the latter of an encoding that nobody knows
+        raise ValueError(str(error)) from None
     root = builder.close()
     if root.tag != "annotation":
         raise ValueError(f"<{root.tag[:80]}> where <annotation> should be")

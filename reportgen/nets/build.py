@@ -22,6 +22,7 @@ from pydantic import TypeAdapter
 from torch import nn
 from torch.nn.parameter import is_lazy
 
+from reportgen.base import foreign
 from reportgen.base.errors import UserError
 from reportgen.base.names import nearest
 from reportgen.base.size import Size
@@ -31,6 +32,8 @@ from reportgen.nets.zfnet import ZFNet
 from reportgen.settings.recipes import OWN_NETS, Architecture
 from reportgen.settings.sections import FOLDER, TIMM
 
+MOST_SAID = 400  # characters of what an error says: some list all that they know
+SINGLE = 4  # bytes of a number in single precision
 COLOURS = 3  # channels of an image
 WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 QUANTISED = ("torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized", "torch.nn.quantized", "torch.nn.intrinsic.q")
@@ -46,6 +49,23 @@ def build(description: Mapping[str, Any]) -> nn.Module:
     if "first" in model:
         show_first(net, model["name"], model["first"])
     return answering(net, model.get("entry", ""))
+
+
+def build_from(path: Path, description: Mapping[str, Any]) -> nn.Module:
+    """`build` of what a file says of the net whose weights it holds.
+
+    Raises ValueError where one of ours cannot be made, or would be larger than the file: a number in a description can ask for any
+    amount of memory.
+    """
+    if "architecture" in description:
+        try:
+            net = TypeAdapter(Architecture).validate_python(description["architecture"])
+            numbers = net.parameters + (net.channels * net.input_size.area if net.mean_image else 0)
+        except UserError as error:
+            raise ValueError(f"it describes no net ({error})") from None
+        if SINGLE * numbers > path.stat().st_size:
+            raise ValueError(f"it describes a net of {numbers:,} numbers, which it does not hold")
+    return build(description)
 
 
 def make(name: str, arguments: Mapping[str, Any]) -> nn.Module:
@@ -236,5 +256,5 @@ def _working_folder_importable() -> Iterator[None]:
 
 def in_one_line(error: BaseException) -> str:
     """An error as its own traceback would end, cut to one line: ``ValueError: no such width``."""
-    first = str(error).strip().split("\n")[0]
+    first = foreign.short(str(error).strip().split("\n")[0], MOST_SAID)
     return f"{type(error).__name__}: {first}" if first else type(error).__name__

@@ -7,7 +7,8 @@ weights is passed over, anything else in a pickle is refused, and none of it run
 import pickle
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,15 @@ from reportgen.base.progress import say
 from reportgen.nets.matching import Match, matches, strangers
 from reportgen.nets.weight_index import GIVE, is_index, parts
 
+SAVE = "save the net's state dict, torch.save(net.state_dict(), ...)"
 NAMED = 3  # names in a message
 DEEPEST = 8  # mappings in each other that are looked into
+MOST_ENTRIES = 300_000  # of all mappings of a file: in a few bytes one can hold itself twenty times, at every depth
+MOST_UNPACKED = 4  # times the size of a file: others may have compressed it, which spares little of real weights
+MOST_LETTERS = (
+    100_000_000  # of the tensors' names, each counted with each of its parts: all are compared with the net's
+)
+MOST_REPEATED = 64 << 20  # bytes that a tensor may have beyond those that the file holds of it
 
 State = dict[str, Tensor]
 
@@ -75,12 +83,30 @@ def read_state(path: Path, said_by: str) -> State:
             raise UserError(f"{said_by}: not a safetensors file, or a damaged one ({error})") from None
     else:
         found = _read_pickle(path, said_by)
-    state = dict(_tensors(found))
+    left = iter(range(MOST_ENTRIES))
+    state = dict(_tensors(found, left))
+    if next(left, None) is None:
+        raise UserError(f"{said_by}: more than {MOST_ENTRIES:,} entries in its mappings: {SAVE}")
+    _check(state, said_by)
     if not state:
-        raise UserError(
-            f"{said_by}: the file holds no weights: save the net's state dict, torch.save(net.state_dict(), ...)"
-        )
+        raise UserError(f"{said_by}: the file holds no weights: {SAVE}")
     return state
+
+
+def _check(state: State, said_by: str) -> None:
+    """Raise UserError where a small file would take very much memory or time once its tensors are looked at."""
+    if sum(len(name) * (1 + name.count(".") + name.count("/")) for name in state) > MOST_LETTERS:
+        raise UserError(f"{said_by}: the names of its {len(state):,} tensors are too long and too many: {SAVE}")
+    for name, tensor in state.items():
+        if tensor.is_meta:
+            raise UserError(f"{said_by}: {foreign.short(name)} has a shape and no values (a tensor on meta): {SAVE}")
+        if tensor.layout != torch.strided:
+            continue
+        if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes() + MOST_REPEATED:
+            raise UserError(
+                f"{said_by}: {foreign.short(name)} repeats few numbers, {tensor.numel():,} times in all: save copies, "
+                "tensor.clone()"
+            )
 
 
 def _is_safetensors(path: Path, said_by: str) -> bool:
@@ -102,6 +128,7 @@ def _is_safetensors(path: Path, said_by: str) -> bool:
 
 
 def _read_pickle(path: Path, said_by: str) -> Any:
+    _check_packed(path, said_by)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's own notes on old formats
@@ -127,16 +154,32 @@ def _read_pickle(path: Path, said_by: str) -> Any:
         ) from None
 
 
-def _tensors(found: Any, way: str = "", depth: int = 0) -> Iterator[tuple[str, Tensor]]:
-    """The tensors of a checkpoint, in whatever mappings a training script put them, with the way to each."""
+def _check_packed(path: Path, said_by: str) -> None:
+    """Raise UserError for a zip file that would unpack to very much more than it is; torch.save compresses nothing."""
+    try:
+        with zipfile.ZipFile(path) as packed:
+            length = sum(entry.file_size for entry in packed.infolist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return  # torch says what it is
+    if length > MOST_UNPACKED * path.stat().st_size:
+        raise UserError(f"{said_by}: it would unpack to {length:,} bytes, which is no file of torch.save: {SAVE}")
+
+
+def _tensors(found: Any, left: Iterator[int], way: str = "", depth: int = 0) -> Iterator[tuple[str, Tensor]]:
+    """The tensors of a checkpoint, in whatever mappings a training script put them, with the way to each.
+
+    `left`: as many entries are looked at as it still gives.
+    """
+    entries: Iterable[tuple[Any, Any]] = ()
     if isinstance(found, list | tuple):  # as of (epoch, state dict); tensors in a list have no names
-        found = {str(place): value for place, value in enumerate(found) if isinstance(value, Mapping)}
-    if isinstance(found, Mapping) and depth < DEEPEST:
-        for name, value in found.items():
-            if isinstance(value, Tensor):
-                yield f"{way}{name}", value
-            else:
-                yield from _tensors(value, f"{way}{name}/", depth + 1)
+        entries = ((place, value) for place, value in enumerate(found) if isinstance(value, Mapping))
+    elif isinstance(found, Mapping):
+        entries = found.items()
+    for (name, value), _ in zip(entries, left, strict=False):
+        if isinstance(value, Tensor):
+            yield f"{way}{name}", value
+        elif depth < DEEPEST:
+            yield from _tensors(value, left, f"{way}{name}/", depth + 1)
 
 
 @dataclass(frozen=True)
@@ -158,6 +201,7 @@ def fit(net: nn.Module, state: State, name: str, said_by: str, key: str = "") ->
     beside, inside = strangers(match, state)
     if match.missing or inside:
         raise UserError(f"{said_by} does not fit {name}: {_unfitting(match, state, wanted, beside, inside)}")
+    values: State = {}
     for here, there in match.names.items():
         if state[there].shape != wanted[here].shape:
             raise UserError(
@@ -168,13 +212,26 @@ def fit(net: nn.Module, state: State, name: str, said_by: str, key: str = "") ->
             raise UserError(
                 f"{said_by}: {here} holds {kind}, the net has ordinary numbers there: give the net's own weights"
             )
-        if state[there].is_floating_point() and not state[there].to_dense().isfinite().all():
+        try:  # as the net will hold them: a number of 64 bits may be infinite there
+            values[here] = _dense(state[there], wanted[here])
+        except NotImplementedError:
+            kind = str(state[there].dtype).removeprefix("torch.")
+            raise UserError(
+                f"{said_by}: {here} holds {kind}, which torch cannot compute with: save it as float32"
+            ) from None
+        if not values[here].isfinite().all():
             raise UserError(f"{said_by}: {here} is not finite: the training that wrote this file had diverged")
-    net.load_state_dict({here: state[there].to_dense() for here, there in match.names.items()}, strict=False)
+    net.load_state_dict(values, strict=False)
     said = tuple(f"{said_by}: {line}" for line in _said(found, beside))
     for line in said:
         say(f"  {line}")
     return Fitted(match.key if len(found) > 1 else "", said)
+
+
+def _dense(there: Tensor, here: Tensor) -> Tensor:
+    """A file's tensor in full, in the precision of the net's weight; raises NotImplementedError where torch cannot convert it."""
+    found = there.to_dense()
+    return found.to(here.dtype) if here.is_floating_point() else found
 
 
 def _other_kind(there: Tensor, here: Tensor) -> str:
@@ -225,7 +282,12 @@ def classes_of_head(net: nn.Module, state: State, key: str, said_by: str) -> int
     differing = [(mine, theirs) for mine, theirs in pairs if mine.shape != theirs.shape]
     rows = {(mine.shape[0], theirs.shape[0]) for mine, theirs in differing if mine.dim() and theirs.dim()}
     same_below = all(mine.dim() and mine.shape[1:] == theirs.shape[1:] for mine, theirs in differing)
-    return next(iter(rows))[1] if len(rows) == 1 and same_below else None
+    if len(rows) != 1 or not same_below:
+        return None
+    count = next(iter(rows))[1]
+    if not count:
+        raise UserError(f"{said_by}: its last layer has no rows, and so no classes: give a trained net's weights")
+    return count
 
 
 def _are(names: list[str]) -> str:

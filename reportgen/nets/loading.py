@@ -15,7 +15,7 @@ from reportgen.data.classes import ClassName
 from reportgen.data.transforms import Channels, Preprocessing, usually_shown
 from reportgen.nets import zoo
 from reportgen.nets.answers import answering, entry_of
-from reportgen.nets.build import COLOURS, born, build, make
+from reportgen.nets.build import COLOURS, born, build_from, make
 from reportgen.nets.checkpoints import classes_of_head, fit, read_state
 from reportgen.nets.presets import Preset, download, preset, preset_of_file
 from reportgen.nets.sizes import names_a_file, own_document
@@ -171,7 +171,10 @@ def _own(
         raise UserError(f"DATA_CHANNELS={channels}: the net in {path} reads images of {reads} channels: give that")
     if red_green_blue:
         own = replace(own, red_green_blue=red_green_blue)
-    net = build(document)
+    try:
+        net = build_from(path, document)
+    except ValueError as error:
+        raise UserError(f"WEIGHTS={path}: {error}: give a net.safetensors as reportgen wrote it") from None
     fit(net, read_state(path, f"WEIGHTS={path}"), model.name, f"WEIGHTS={path}", model.weights_key)
     classes = named or ClassList(tuple(ClassName(name) for name in document.get("classes", ())))
     description = {"architecture": document["architecture"]}

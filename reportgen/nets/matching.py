@@ -4,6 +4,7 @@ A file's tensors are named by the way to them: ``state_dict/module.conv.weight``
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -54,12 +55,14 @@ def matches(net: nn.Module, state: State, key: str, said_by: str) -> list[Match]
         if not names:
             raise UserError(f"{said_by}: WEIGHTS_KEY={key}: no such weights in it (it has {', '.join(_keys(state))})")
     trained = {name for name, value in net.named_parameters() if value.requires_grad}
+    groups = _grouped(names)
     found = [
         _match(before, tensors, within, inner, wanted, trained)
         for within, inner in _grouped(
             {name.replace(COMPILED, ""): name for name in wanted}, at_least=len(wanted) / 2
         ).items()
-        for before, tensors in _grouped(names).items()
+        for before, tensors in groups.items()
+        if not inner.keys().isdisjoint(tensors)  # of what has no name of the net's, there may be very much
     ]
     found = [match for match in found if match.names] or [_match(_largest_mapping(names), {}, "", {}, wanted, trained)]
     whole = [match for match in found if not match.missing]
@@ -117,8 +120,8 @@ def _grouped(names: Mapping[str, str], at_least: float = 1) -> dict[str, dict[st
 
 
 def _largest_mapping(names: Iterable[str]) -> str:
-    homes = [name[: name.rfind("/") + 1] for name in names]
-    return max(homes, key=homes.count, default="")
+    homes = Counter(name[: name.rfind("/") + 1] for name in names).most_common(1)
+    return homes[0][0] if homes else ""
 
 
 def _same_shapes(match: Match, state: State, wanted: State) -> bool:

@@ -16,7 +16,7 @@ from reportgen.base.artifacts import write_bytes
 from reportgen.base.errors import UserError
 from reportgen.base.progress import say
 from reportgen.data.transforms import Preprocessing
-from reportgen.nets.build import build
+from reportgen.nets.build import build_from
 from reportgen.nets.zfnet import ZFNet
 
 NET = "net.safetensors"  # the file of a net in the artefact of the stage that made it
@@ -77,7 +77,7 @@ def load_net(path: Path) -> tuple[nn.Module, Preprocessing]:
         raise UserError(f"{path} does not say which net it holds: reportgen did not write it")
     try:
         document: dict[str, Any] = foreign.parsed(metadata["reportgen"].encode(), dict[str, Any])
-        net, preprocessing = build(document), Preprocessing.from_json(document["preprocessing"])
+        net, preprocessing = build_from(path, document), Preprocessing.from_json(document["preprocessing"])
     except (ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:  # of no net that can be built
         raise UserError(
             f"{path} is damaged ({foreign.in_few_words(error)}): delete its folder, and reportgen makes it again"

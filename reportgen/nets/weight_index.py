@@ -31,6 +31,10 @@ def parts(index: Path, said_by: str) -> list[Path]:
     """
     with foreign.reading(said_by, "an index of weights", GIVE):
         written: _Index = foreign.document(index, _Index)
+    if inner := next((name for name in written.weight_map.values() if is_index(Path(name))), None):
+        raise UserError(
+            f"{said_by}: it names {foreign.short(inner)}, an index itself: give the index of the weights alone"
+        )
     found = {name: index.parent / foreign.beneath(name, said_by) for name in written.weight_map.values()}
     if missing := next((name for name, part in found.items() if not part.is_file()), None):
         raise UserError(f"{said_by}: it names {missing}, which is not beside it: put it there")

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import torch
 from torch import nn
 
 from reportgen.base import foreign
@@ -17,9 +18,13 @@ from reportgen.data.transforms import FARTHEST, Channels, largest_input
 from reportgen.nets.build import in_one_line
 from reportgen.nets.checkpoints import State
 from reportgen.nets.presets import Preset, known_interpolation
-from reportgen.nets.sizes import MOST_SIDE
+from reportgen.nets.sizes import FILES, MOST_SIDE
+from reportgen.nets.users_code import users_code
 from reportgen.settings.sections import FOLDER, TIMM
 
+MOST_NUMBERS = 4_000_000_000  # of a net of a configuration alone: twice the largest classifiers of transformers
+MOST_OF_HEAD = 100_000_000
+MOST_LABELS = 1_000_000
 IMAGENET_CROP = 224  # pixels, where nobody says
 
 
@@ -59,7 +64,7 @@ def _preset_of_timm(name: str) -> Preset | None:
     timm, known = _timm(name), name.removeprefix(TIMM)
     if not timm.is_model(known):
         _of_timm(name, {})  # says so
-    said = timm.get_pretrained_cfg(known)
+    said = _said_of(timm, known)
     if said is None:
         return None
     crop = Size.of(tuple(said.input_size[-2:]))
@@ -77,6 +82,15 @@ def _preset_of_timm(name: str) -> Preset | None:
     )
 
 
+def _said_of(timm: ModuleType, known: str) -> Any:
+    """What timm says of a net's own weights, None where it has none; raises UserError where it has no weights of that tag."""
+    try:
+        return timm.get_pretrained_cfg(known)
+    except RuntimeError as error:
+        near = nearest(known, timm.list_pretrained())
+        raise UserError(f"MODEL={TIMM}{known}: timm has no such weights{near} ({in_one_line(error)})") from None
+
+
 def _timms_classes(timm: ModuleType, said: Any) -> tuple[ClassName, ...]:
     if said.label_names:
         return tuple(ClassName(str(label)) for label in said.label_names)
@@ -90,7 +104,7 @@ def _timms_classes(timm: ModuleType, said: Any) -> tuple[ClassName, ...]:
 
 def _weights_of_timm(name: str) -> State:
     timm, known = _timm(name), name.removeprefix(TIMM)
-    said = timm.get_pretrained_cfg(known)
+    said = _said_of(timm, known)
     if said is None or not said.has_weights:
         raise UserError(f"WEIGHTS=DEFAULT: timm has no weights of {known}: give WEIGHTS=path to a state dict")
     try:
@@ -155,10 +169,26 @@ def _of_folder(name: str, arguments: Mapping[str, Any]) -> nn.Module:
     transformers = _library("transformers", name)
     said = dict(arguments.get("config") or configuration(name))
     try:
-        configured = transformers.AutoConfig.for_model(said.pop("model_type"), **said)
-        return transformers.AutoModelForImageClassification.from_config(configured).float()
+        with users_code(f"MODEL={name}", "making it"):
+            if isinstance(labels := said.get("num_labels"), int) and labels > MOST_LABELS:  # it makes a name for each
+                raise ValueError(f"num_labels: {labels:,} are more than {MOST_LABELS:,}")
+            configured = transformers.AutoConfig.for_model(said.pop("model_type"), **said)
+            with torch.device("meta"):  # without memory, of which a number in a configuration can ask for any amount
+                parameters = transformers.AutoModelForImageClassification.from_config(configured).parameters()
+            if (numbers := sum(value.numel() for value in parameters)) > _room(name):
+                raise ValueError(f"it describes a net of {numbers:,} numbers, which its folder does not hold")
+            return transformers.AutoModelForImageClassification.from_config(configured).float()
+    except UserError:
+        raise
     except Exception as error:
         raise UserError(f"MODEL={name}: transformers cannot make it: {in_one_line(error)}") from None
+
+
+def _room(name: str) -> int:
+    """How many numbers the net of a folder may hold: those of its files, of a byte or more each, and a larger last layer's."""
+    folder = Path(name.removeprefix(FOLDER))
+    held = sum(path.stat().st_size for path in folder.glob("*") if path.suffix in FILES)
+    return held + MOST_OF_HEAD if held else MOST_NUMBERS
 
 
 def configuration(name: str) -> dict[str, Any]:

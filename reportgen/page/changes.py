@@ -19,6 +19,7 @@ PRECISION = "mean average precision"  # where an image may show several classes
 ROUNDING = 1e-6  # relative: smaller differences are no change
 
 
+@lru_cache
 def _quantile(level: float) -> float:
     return NormalDist().inv_cdf((1 + level) / 2)
 
@@ -324,17 +325,28 @@ def _precision(model: Mapping[str, Any]) -> dict[str, Any] | None:
     if model.get("map") is None:
         return None
     return {
-        **{"estimate": model["map"], "low": model["map_low"], "high": model["map_high"], "claim": "", "key": ""},
+        **{
+            "estimate": model["map"],
+            "low": model.get("map_low"),
+            "high": model.get("map_high"),
+            "claim": "",
+            "key": "",
+        },
         **{"se": None, "z": Z, "unit": {"words": "%", "scale": 100}},
         **{"tau": None, "weights": model.get("weights_digest")},
     }
 
 
-@lru_cache(4096)  # a history asks for the same of each report twice
+@lru_cache(1 << 16)  # a history asks for the same of each report twice, and of many classes alike
 def _exact(right: int, images: int, level: float) -> tuple[float, float]:
-    """The exact interval of a share."""
-    ends = scipy.stats.binomtest(right, images).proportion_ci(level, method="exact")
-    return float(ends.low), float(ends.high)
+    """The exact interval of a share (Clopper & Pearson 1934).
+
+    By the quantiles of beta distributions: scipy's own looks for each end, which takes four hundred times as long.
+    """
+    tail = (1 - level) / 2
+    low = scipy.special.betaincinv(right, images - right + 1, tail) if right else 0.0
+    high = scipy.special.betaincinv(right + 1, images - right, 1 - tail) if right < images else 1.0
+    return float(low), float(high)
 
 
 def _facts(metrics: Metrics) -> dict[str, Any]:

@@ -24,6 +24,7 @@ SCHEMA = 1  # of a line: raised when a name is renamed or removed. A name that a
 FILE = "history.jsonl"
 MOST_BYTES = 256 << 20  # of the file: some ten thousand lines
 MOST_LINES = 200_000
+MOST_CLASSES = 20_000  # of a line, the first of more: each is compared from line to line
 MOST_SECONDS = 1e10  # three hundred years
 DIGITS = 6  # significant digits of a number in the file
 _OPEN = ConfigDict(extra="ignore")  # of newer lines of the same schema, what is not known here is left out
@@ -94,7 +95,7 @@ class Model:
     map_high: Share | None = None
     top1_tau: Finite | None = None
     weights_digest: str | None = None
-    by_class: tuple[OfClass, ...] = ()
+    by_class: Annotated[tuple[OfClass, ...], Field(max_length=MOST_CLASSES)] = ()
 
 
 @dataclass(frozen=True, config=_OPEN)
@@ -152,7 +153,7 @@ def line_of(metrics: Mapping[str, Any], seconds: float | None = None) -> Line:
             "seconds": None if seconds is None else round(seconds, 1),
             "switches": settings.said(run["profile"], run["settings"]),
             "data": metrics["data"]["fingerprint"],
-            "model": _short(model),
+            "model": _short(model | {"by_class": model.get("by_class", [])[:MOST_CLASSES]}),
             "claims": _short(own),
         }
     )
@@ -223,7 +224,11 @@ def _schema(schema: Any) -> str:
     """What is wrong with the schema of a line; empty if nothing is."""
     if not isinstance(schema, int) or schema < 1:
         return f"its schema is {json.dumps(schema)[:20]}: it counts from 1"
-    return f"its schema {schema} is newer than this reportgen's, {SCHEMA}" if schema > SCHEMA else ""
+    return (
+        f"its schema {foreign.short(str(schema), 20)} is newer than this reportgen's, {SCHEMA}"
+        if schema > SCHEMA
+        else ""
+    )
 
 
 def add(path: Path, line: Line) -> bool:

@@ -12,7 +12,7 @@ from typing_extensions import TypedDict  # pydantic asks for it, on Python 3.11
 
 from reportgen.base import foreign
 from reportgen.base.errors import UserError
-from reportgen.base.foreign import Count, Finite, Named, Share
+from reportgen.base.foreign import Count, Finite, Json, Named, Share
 from reportgen.base.foreign_arrays import arrays
 from reportgen.page import metrics
 
@@ -85,7 +85,7 @@ class Run(TypedDict):
     date: NotRequired[Date | None]
     profile: Word
     seed: Count
-    settings: dict[Word, dict[Word, Any]]
+    settings: dict[Word, dict[Word, Json]]
     versions: dict[Word, Text]
 
 
@@ -155,7 +155,7 @@ class Metrics(TypedDict):
     data: Data
     model: Annotated[Model, AfterValidator(_counted)]
     claims: Annotated[list[Claim], Field(max_length=MOST_CLAIMS)]
-    analyses: dict[Word, Any]
+    analyses: dict[Word, Json]
     figures: list[Figure]
 
 

@@ -18,7 +18,7 @@ from reportgen.base.artifacts import (
     write_json,
 )
 from reportgen.base.errors import UserError
-from reportgen.base.working import LOCK
+from reportgen.base.working import LOCK, turn
 
 NAME = "manifest.json"
 MARK = "the build folder of reportgen: it wrote what is listed here, and removes nothing else"
@@ -92,15 +92,16 @@ def enter(build: Path, names: Iterable[str]) -> None:
     Raises UserError, before anything is written, if something is at one of them that reportgen did not write.
     """
     check(build)
-    there, wanted = held(build), set(names)
-    for name in sorted(wanted - (there or set())):
-        if (foreign := foreign_files(build / name)) and not own_files(build / name):
-            raise UserError(
-                f"BUILD={build}: {name} there was not written by reportgen ({foreign[0]}): "
-                "move it away, or choose another folder"
-            )
-    if there is None or not (build / NAME).exists() or wanted - there:
-        write_json(build / NAME, {"what": MARK, "holds": sorted((there or set()) | wanted)})
+    with turn(build):  # a command that begins lists what it reads while another one may list what it makes
+        there, wanted = held(build), set(names)
+        for name in sorted(wanted - (there or set())):
+            if (foreign := foreign_files(build / name)) and not own_files(build / name):
+                raise UserError(
+                    f"BUILD={build}: {name} there was not written by reportgen ({foreign[0]}): "
+                    "move it away, or choose another folder"
+                )
+        if there is None or not (build / NAME).exists() or wanted - there:
+            write_json(build / NAME, {"what": MARK, "holds": sorted((there or set()) | wanted)})
 
 
 def check_ours(build: Path) -> None:

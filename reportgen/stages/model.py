@@ -23,6 +23,7 @@ from reportgen.probe import Graph
 from reportgen.probe.layouts import AnyLayout
 from reportgen.settings.sections import ModelSettings
 
+CHECKPOINT = re.compile(r"epoch-([0-9]{1,9}(?:\.[0-9]{1,9})?)\.(?:safetensors|pt|pth)")  # a name in SNAPSHOTS=
 TWO = 2  # classes of a net that gives one number
 
 
@@ -136,14 +137,15 @@ def _outputs(name: str, graph: Graph) -> int:
 
 def _snapshots(source: Path, loaded: Loaded, folder: Path, model: ModelSettings) -> Iterator[float]:
     """Keep every checkpoint of the user's folder as a snapshot; gives the epochs."""
-    found = {
-        path: re.fullmatch(r"epoch-(\d+(?:\.\d+)?)\.(safetensors|pt|pth)", path.name)
-        for path in sorted(source.iterdir())
-    }
-    named = {path: float(match[1]) for path, match in found.items() if match}
+    found = {path: CHECKPOINT.fullmatch(path.name) for path in sorted(source.iterdir())}
+    named = [(float(match[1]), path) for path, match in found.items() if match]
     if not named:
         raise UserError(f"SNAPSHOTS={source}: no checkpoints in it: name them epoch-1.pt, epoch-2.safetensors, ...")
-    for path, epoch in named.items():
+    kept: dict[Path, Path] = {}
+    for epoch, path in named:
+        if (other := kept.setdefault(snapshot_path(folder, epoch), path)) != path:
+            raise UserError(f"SNAPSHOTS={source}: {other.name} and {path.name} are of one epoch: leave one of them out")
+    for epoch, path in named:
         net = build(loaded.description)
         said_by = f"SNAPSHOTS={path}"
         fit(net, read_state(path, said_by), model.name, said_by, model.weights_key)

@@ -10,7 +10,7 @@ from other_processes import HOLDING, another
 
 from reportgen.base import artifacts
 from reportgen.base.errors import UserError
-from reportgen.base.working import LOCK, alone, working_file, working_folder
+from reportgen.base.working import LOCK, alone, turn, working_file, working_folder
 
 FILLING = """
 from pathlib import Path
@@ -87,6 +87,22 @@ def test_who_comes_second_is_told_or_waits(tmp_path: Path, capsys: pytest.Captur
     waiting.join()
     assert "BUILD=build: another command works there" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_turn_is_waited_for_and_leaves_nothing(tmp_path: Path) -> None:
+    entered = threading.Event()
+
+    def enter() -> None:
+        with turn(tmp_path / "build"):
+            entered.set()
+
+    with turn(tmp_path / "build"):
+        waiting = threading.Thread(target=enter)
+        waiting.start()
+        assert not entered.wait(0.1)
+    waiting.join()
+    assert entered.is_set()
+    assert not list((tmp_path / "build").iterdir())
 
 
 @pytest.mark.parametrize("linked", [False, True])

@@ -161,6 +161,11 @@ def test_a_setting_that_one_side_does_not_name_is_at_its_usual_value() -> None:
         ("[" * 100_000, "not a file of training noise"),
         ("\x00\xff", "not a file of training noise"),
         ("{}", "'schema' is missing"),
+        (f'{{"schema": {"9" * 4_000}, "about": {{}}, "analyses": {{}}}}', "schema: input should be less than"),
+        (
+            '{"schema": 1, "about": {}, "analyses": {"a": {"conditions": {"data": {"size": [1e999]}}, "claims": {}}}}',
+            r"analyses.a.conditions.data.size: a number that is not finite",
+        ),
         ('{"schema": 2, "about": {}, "analyses": {}}', "has schema 2"),
         (json.dumps(FILE).replace("0.1", "-0.1"), r"analyses.features.claims.grouping.layer 2.tau"),
         (json.dumps(FILE).replace("0.1", "NaN"), r"analyses.features.claims.grouping.layer 2.tau"),

@@ -1,6 +1,7 @@
 """``make clean`` removes what reportgen wrote, and nothing else: whatever the folders are called and hold."""
 
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,22 @@ PRECIOUS = (
     ),
     *("stamps/digests.json", "work-net-0123456789abcdef/x", "index.html", "manifest/page.json", "manifest/page.stamp"),
 )
+
+
+def test_no_name_is_lost_where_two_commands_begin_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write, late = holdings.write_json, []
+
+    def slowly(path: Path, document: object) -> None:
+        if not late:  # the other one comes between reading and writing
+            late.append(threading.Thread(target=holdings.enter, args=(tmp_path / "build", ["net"])))
+            late[0].start()
+            late[0].join(0.2)
+        write(path, document)
+
+    monkeypatch.setattr(holdings, "write_json", slowly)
+    holdings.enter(tmp_path / "build", [holdings.DIGESTS])
+    late[0].join()
+    assert holdings.held(tmp_path / "build") == {holdings.DIGESTS, "net"}
 
 
 @pytest.fixture

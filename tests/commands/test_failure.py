@@ -125,6 +125,31 @@ def test_the_full_disk_is_named_where_the_system_does_not(monkeypatch: pytest.Mo
     assert str(failure.said(full, SWITCHES)).startswith("BUILD=out/build or REPORT=report: No space left on device: ")
 
 
+def test_standard_output_that_is_full_is_named_and_not_the_build_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(line: str) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(cli.click, "echo", full)
+    with pytest.raises(
+        UserError, match=r"^standard output: No space left on device: send it elsewhere, or free some space"
+    ):
+        cli.echo("a line")
+
+
+@pytest.mark.parametrize("words", [["--help"], ["run", "PROFLE=tiny"]])
+def test_where_nothing_can_be_written_the_status_is_that_of_a_mistake(
+    words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*of: object, **more: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("click.decorators.echo", full)
+    monkeypatch.setattr(cli, "say", full)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(words)
+    assert ended.value.code == failure.WRONG
+
+
 def test_a_file_of_ours_that_is_missing_is_a_fault_and_no_mistake_of_the_user() -> None:
     assert failure.said(refused(errno.ENOENT, "out/build/net/net.safetensors"), SWITCHES) is None
     assert failure.said(KeyError("x"), SWITCHES) is None

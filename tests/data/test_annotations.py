@@ -9,6 +9,8 @@ import coco_files
 import numpy as np
 import pytest
 from coco_files import annotation_of, document_of, dog, image_of, picture, write
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from reportgen.base.errors import UserError
@@ -73,7 +75,7 @@ def outlined(segmentation: Any, size: tuple[int, int] = (6, 4)) -> np.ndarray:
     given = annotation_of(1, segmentation=segmentation, bbox=[1, 1, 3, 2], keypoints=[1, 1, 2] * 3)
     from reportgen.data import annotations
 
-    found = annotations._object(parsed(json.dumps(given).encode(), CocoAnnotation), size[::-1])
+    found = annotations._marked([parsed(json.dumps(given).encode(), CocoAnnotation)], size[::-1], Path("a.png"))
     assert found is not None
     return found.astype(int)
 
@@ -102,6 +104,72 @@ def test_compressed_runs_are_the_same_runs() -> None:
     assert outlined({"size": [4, 6], "counts": "0131?"}).tolist() == outlined({"counts": [0, 1, 3, 2, 18]}).tolist()
 
 
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=12))
+def test_runs_are_what_numpy_makes_of_them(runs: list[int]) -> None:
+    runs = [*runs, 60 - sum(runs)]
+    inside = np.arange(len(runs)) % 2 == 1
+    assert outlined({"counts": runs}, (12, 5)).tolist() == np.repeat(inside, runs).reshape(12, 5).T.tolist()
+
+
+SQUARE = [0, 0, 9999, 0, 9999, 9999, 0, 9999]
+
+
+@pytest.mark.parametrize(
+    "polygons",
+    [
+        [[value * 1e6 for value in (-1, -1, 1, -1, 1, 1, -1, 1)]] * 10_000,
+        [SQUARE] * 1_000,
+        [[float(7919 * at % 9973) for at in range(10_000)]] * 50,
+    ],
+    ids=["far", "large", "of many corners"],
+)
+def test_outlines_that_would_take_minutes_are_refused(
+    polygons: list[list[float]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is of a size that is legal, and of a number that is: hours of filling in a file of a few megabytes."""
+    from reportgen.data import annotations
+
+    filled: list[Any] = []
+    monkeypatch.setattr(annotations.cv2, "fillPoly", lambda mask, found, colour: filled.append(found))
+    one = CocoAnnotation(1, 1, segmentation=polygons)
+    with pytest.raises(ValueError, match=r"a.png: its outlines and boxes have too many corners, or are too large"):
+        annotations._marked([one], (10_000, 10_000), Path("a.png"))
+    assert len(filled) < 2_500
+
+
+def test_a_thousand_objects_of_one_class_are_outlined_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each in a mask of its own, as large as the image, took half a minute of a hundred million pixels."""
+    from reportgen.data import annotations
+
+    made: list[Any] = []
+    zeros = np.zeros
+    monkeypatch.setattr(annotations.np, "zeros", lambda *of: made.append(of) or zeros(*of))
+    boxes = [CocoAnnotation(1, 1, bbox=(at, at, 1, 1)) for at in range(3)]
+    found = annotations._marked(boxes, (4, 6), Path("a.png"))
+    assert found is not None
+    assert found.sum() == 3
+    assert len(made) == 1
+
+
+def test_compressed_runs_are_no_longer_than_runs_can_be(tmp_path: Path) -> None:
+    one = annotation_of(1, segmentation={"size": [80, 120], "counts": "0" * 6_000_001})
+    path = write(tmp_path, document_of([image_of(1, "a.png")], [one]), {"a.png": dog()})
+    with pytest.raises(UserError, match="6,000,001 characters of compressed runs in a mask are more than 6,000,000"):
+        read(path)
+
+
+def test_the_least_distance_of_a_thousand_parts_is_found_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pair by pair it took a second and a half for each image."""
+    from reportgen.data import annotations
+
+    calls: list[Any] = []
+    norm = np.linalg.norm
+    monkeypatch.setattr(annotations.np.linalg, "norm", lambda *of, **more: calls.append(of) or norm(*of, **more))
+    points = np.array([[3.0 * at, 4.0 * at, 2] for at in range(50)])
+    assert annotations._diameter(CocoAnnotation(1, 1), points) == 2.5
+    assert len(calls) == 1
+
+
 @pytest.mark.parametrize("unknown", [None, []])
 def test_without_an_outline_that_can_be_read_the_box_is_the_object(unknown: Any) -> None:
     assert outlined(unknown).tolist() == BOX
@@ -110,7 +178,7 @@ def test_without_an_outline_that_can_be_read_the_box_is_the_object(unknown: Any)
 def test_a_box_that_leaves_the_image_is_cut() -> None:
     from reportgen.data import annotations
 
-    found = annotations._object(CocoAnnotation(1, 1, bbox=(-2, -1, 4, 3)), (4, 6))
+    found = annotations._marked([CocoAnnotation(1, 1, bbox=(-2, -1, 4, 3))], (4, 6), Path("a.png"))
     assert found is not None
     assert found.astype(int).tolist() == [[1, 1, 0, 0, 0, 0], [1, 1, 0, 0, 0, 0], [0] * 6, [0] * 6]
 

@@ -1,5 +1,7 @@
 """Folders and lists of classes as people have them: other spellings, accents, signs, and folders that are no classes."""
 
+import re
+import time
 import unicodedata
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import pytest
 from PIL import Image
 
 from reportgen.base.errors import UserError
-from reportgen.data.class_lists import ClassList, read_classes
+from reportgen.data.class_lists import ClassList, _number_last, read_classes
 from reportgen.data.classes import ClassName, map_folders
 from reportgen.data.folders import list_classes, list_folder, list_for_loaded
 
@@ -20,6 +22,33 @@ def tree(root: Path, *folders: str) -> Path:
         for number in range(4):
             Image.new("RGB", (4, 4)).save(root / folder / f"{number}.png")
     return root
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("cat 3", (3, "cat")),
+        ("cat : 3", (3, "cat")),
+        ("big cat,3", (3, "big cat")),
+        ("a: : 3", (3, "a:")),
+        ("cat 3 4", (4, "cat 3")),
+        ("cat3", None),
+        ("cat", None),
+        ("3", None),
+        (":3", None),
+    ],
+)
+def test_a_number_behind_a_name_is_told_from_its_end(line: str, found: tuple[int, str] | None) -> None:
+    pattern = re.fullmatch(r"(.+?)(?:\s*[:,]\s*|\s+)(\d+)", line)
+    assert _number_last(line) == found == (pattern and (int(pattern[2]), pattern[1]))
+
+
+def test_lines_of_many_blanks_are_read_at_once(tmp_path: Path) -> None:
+    """A pattern for a name and a number behind it tries every blank as the end of the name: minutes, of two megabytes."""
+    (tmp_path / "a.txt").write_text(("a" + " " * 990 + "b\n") * 2_000)
+    started = time.process_time()
+    assert len(read_classes(tmp_path / "a.txt", "CLASSES=a.txt").names) == 2_000
+    assert time.process_time() - started < 5
 
 
 @pytest.mark.parametrize(

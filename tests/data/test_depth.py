@@ -1,5 +1,7 @@
 """Files of more than eight bits: which of their values are black and white, for all files of a data set alike."""
 
+import os
+import tracemalloc
 from pathlib import Path
 
 import cv2
@@ -10,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 from PIL import Image, TiffImagePlugin
 
-from reportgen.data.decoding import AS_EVER, Reading, Unreadable, read_image
-from reportgen.data.depth import Extent, black_and_white, read_array
+from reportgen.data.decoding import AS_EVER, Reading, Unreadable, _rgb, read_image
+from reportgen.data.depth import Extent, _red_first, black_and_white, extent, read_array
 from reportgen.data.folders import ImageFile
 from reportgen.data.survey import survey
 
@@ -218,6 +220,78 @@ def test_an_array_that_is_no_picture_is_skipped_with_the_reason(tmp_path: Path, 
         read_image(tmp_path / "a.npy", 64)
     assert "\n" not in str(caught.value)
     assert surveyed(tmp_path / "a.npy").said == ()
+
+
+def test_a_file_of_more_values_than_are_read_takes_no_memory(tmp_path: Path) -> None:
+    """Of a hundred million pixels, three channels of 32 bits; nothing of it is written, and each part of it is legal."""
+    for kind, shape in (("<f4", (10_000, 10_000, 3)), ("|b1", (10_000, 10_000, 10_000))):
+        header = np.lib.format.open_memmap(tmp_path / "a.npy", "w+", kind, (1,))
+        del header
+        with (tmp_path / "a.npy").open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, {"descr": kind, "fortran_order": False, "shape": shape})
+            file.truncate(file.tell() + np.dtype(kind).itemsize * int(np.prod(shape)))
+        with pytest.raises(Unreadable, match="bytes of values are more than 800,000,000"):
+            read_image(tmp_path / "a.npy", 64)
+
+
+@pytest.mark.parametrize("kind", ["an archive", "a pickle", "a pipe"])
+def test_what_numpy_would_open_and_is_no_array_is_named(tmp_path: Path, kind: str) -> None:
+    if kind == "a pipe":
+        os.mkfifo(tmp_path / "a.npy")
+    else:
+        np.savez(tmp_path / "a.npz", a=RAMP)
+        content = (tmp_path / "a.npz").read_bytes() if kind == "an archive" else b"\x80\x04N."
+        (tmp_path / "a.npy").write_bytes(content)
+    why = "no ordinary file" if kind == "a pipe" else "no array as numpy.save writes it"
+    with pytest.raises(Unreadable, match=f"^{why}$"):
+        read_image(tmp_path / "a.npy", 64)
+
+
+def test_what_a_file_says_of_itself_is_cut(tmp_path: Path) -> None:
+    """numpy's error repeats the whole head."""
+    np.save(tmp_path / "a.npy", RAMP)
+    written = (tmp_path / "a.npy").read_bytes()
+    head = b"\x93NUMPY\x01\x00" + (5_000).to_bytes(2, "little") + b"(" * 2_500 + b")" * 2_499 + b"\n"
+    (tmp_path / "a.npy").write_bytes(head + written[128:])
+    with pytest.raises(Unreadable) as caught:
+        read_image(tmp_path / "a.npy", 64)
+    assert len(str(caught.value)) <= 100
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.float32])
+def test_what_a_large_array_holds_is_found_in_little_memory(kind: type) -> None:
+    values = np.zeros((20_000, 500), kind)
+    values[19_999, 7], values[3, 3] = 60_000, 7
+    tracemalloc.start()
+    try:
+        assert extent(values) == Extent("floating" if kind is np.float32 else "whole", 0, 60_000)
+        assert tracemalloc.get_traced_memory()[1] < values.nbytes / 10
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_a_large_cut_out_is_laid_on_its_ground_in_parts(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As at once; but of a hundred million pixels each of four copies has 400 MB."""
+    rng = np.random.default_rng(0)
+    image = Image.fromarray(rng.integers(0, 256, (700, 9, 4), dtype=np.uint8), "RGBA")
+    if mode == "P":
+        image = image.convert("RGB").quantize()
+        image.info["transparency"] = bytes(range(256))
+    image = image.convert(mode)
+    shown = image.convert("RGBA")
+    whole = Image.alpha_composite(Image.new("RGBA", shown.size, "white"), shown).convert("RGB")
+    composite, sizes = Image.alpha_composite, []
+    monkeypatch.setattr(Image, "alpha_composite", lambda *of: sizes.append(of[0].size) or composite(*of))
+    assert np.array_equal(np.asarray(_rgb(image, "white")), np.asarray(whole))
+    assert sizes == [(9, 256), (9, 256), (9, 188)]
+
+
+def test_colours_of_opencv_are_turned_round_without_a_copy() -> None:
+    pixels = np.random.default_rng(0).integers(0, 9, (600, 3, 4))
+    expected = pixels[..., [2, 1, 0, 3]]
+    assert np.array_equal(_red_first(pixels), expected)
+    assert np.array_equal(pixels, expected)
 
 
 def test_channels_may_come_first_and_truth_values_are_black_and_white(tmp_path: Path) -> None:

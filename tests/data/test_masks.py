@@ -107,9 +107,14 @@ def test_a_folder_without_masks_and_a_mask_that_is_no_picture(images: Path, tmp_
         UserError, match=r"MASKS=.*: it holds no mask of any image: name each mask after its image, as in .*cat/a\.png"
     ):
         list(read_masks(tmp_path / "masks", files(images), [images]))
-    (tmp_path / "masks" / "b.png").write_bytes(b"no")
-    with pytest.raises(UserError, match=r"b\.png: not a picture"):
-        list(read_masks(tmp_path / "masks", files(images), [images]))
+    for content, why in (
+        (b"no", "not an image"),
+        (b"", "it is empty"),
+        (b"\0\0\0\x18ftypheic", "HEIC, which is not read: .*"),
+    ):
+        (tmp_path / "masks" / "b.png").write_bytes(content)
+        with pytest.raises(UserError, match=rf"b\.png: not a picture \({why}\): mend it, or move it away"):
+            list(read_masks(tmp_path / "masks", files(images), [images]))
 
 
 @pytest.mark.parametrize("name", ["cat/a_mask.png", "a_segmentation.png", "cat/a.tif", "a_mask_1.bmp", "a.jpg"])

@@ -95,11 +95,35 @@ def test_an_array_that_declares_more_than_its_file_has(tmp_path: Path) -> None:
     assert grown(read) < 50 * MEBIBYTE
 
 
+def test_a_jpeg_of_very_many_scans_is_not_decoded(tmp_path: Path) -> None:
+    """Of 36 million pixels, two thousand took more than a minute."""
+    path = tmp_path / "a.jpg"
+    Image.new("L", (64, 64)).save(path, progressive=True)
+    assert read_image(path, 32).shape == (32, 32, 3)
+    content = path.read_bytes()
+    last = content.rindex(b"\xff\xda")
+    path.write_bytes(content[:last] + content[last:-2] * 300 + content[-2:])
+    with pytest.raises(Unreadable, match=r"a JPEG of 30\d scans, more than 200"):
+        read_image(path, 32)
+
+
+def test_a_picture_of_a_hundred_million_rows_is_not_decoded(tmp_path: Path) -> None:
+    """Its pixels are not too many; but Pillow's pointers to its rows had gigabytes."""
+    path = tmp_path / "a.pbm"
+    path.write_bytes(b"P4 1 100000000\n\0")
+
+    def read() -> None:
+        with pytest.raises(Unreadable, match="1x100000000 pixels: no side may have more than 10,000,000"):
+            read_image(path, 32)
+
+    assert grown(read) < 50 * MEBIBYTE
+
+
 def test_a_tiff_that_declares_more_values_than_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, np.zeros((40, 40, 7), np.float32), photometric="minisblack", planarconfig="contig")
-    monkeypatch.setattr("reportgen.data.depth.MOST_PIXELS", 1_000)
-    with pytest.raises(Unreadable, match="11,200 values are too many"):
+    monkeypatch.setattr("reportgen.data.depth.MOST_BYTES", 1_000)
+    with pytest.raises(Unreadable, match="44,800 bytes of values are more than 1,000"):
         read_image(path, 32)
 
 

@@ -8,7 +8,7 @@ import tifffile
 from PIL import Image
 
 from reportgen.data.decoding import AS_EVER, Reading, Unreadable, read_image
-from reportgen.data.depth import MOST_PAGES
+from reportgen.data.depth import MOST_PAGES, read_array
 from reportgen.data.folders import ImageFile
 from reportgen.data.survey import survey
 from reportgen.data.upright import size_upright
@@ -90,12 +90,36 @@ def test_a_tiff_of_endless_pages_is_no_picture(tmp_path: Path) -> None:
         read_image(tmp_path / "a.tif", 8)
 
 
+OME = """<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="urn:uuid:1"><Image ID="I:0">
+<Pixels ID="P:0" SizeX="20" SizeY="16" SizeZ="1" SizeC="2" SizeT="1" DimensionOrder="XYCZT" Type="uint16">
+<TiffData IFD="0" FirstC="0" PlaneCount="1"><UUID FileName="a.tif">urn:uuid:1</UUID></TiffData>
+<TiffData IFD="0" FirstC="1" PlaneCount="1"><UUID FileName="../theirs.tif">urn:uuid:2</UUID></TiffData></Pixels></Image></OME>"""
+
+
+def test_a_tiff_takes_no_pixels_from_files_that_it_names(tmp_path: Path) -> None:
+    (tmp_path / "given").mkdir()
+    for name, value in (("given/a.tif", 1), ("theirs.tif", 77)):
+        said = OME if value == 1 else OME.replace('UUID="urn:uuid:1"', 'UUID="urn:uuid:2"', 1)
+        tifffile.imwrite(tmp_path / name, np.full((16, 20), value, np.uint16), description=said, metadata=None)
+    assert read_array(tmp_path / "given" / "a.tif", 2).array.ravel().tolist() == [1] * 320
+
+
+def test_a_small_tiff_that_unpacks_to_gigabytes_is_no_picture(tmp_path: Path) -> None:
+    """Of four channels of 64 bits, and a hundred million pixels."""
+    zeros = np.broadcast_to(np.float64(0), (16, 10_000, 4))
+    tifffile.imwrite(tmp_path / "a.tif", zeros, compression="zlib", photometric="rgb", rowsperstrip=16)
+    with tifffile.TiffFile(tmp_path / "a.tif", mode="r+") as file:
+        file.pages.first.tags["ImageLength"].overwrite(10_000)
+    with pytest.raises(Unreadable, match="3,200,000,000 bytes of values are more than 800,000,000"):
+        read_image(tmp_path / "a.tif", 8)
+
+
 @pytest.mark.parametrize("channels", [1, 3, 5])
 def test_a_deep_tiff_is_opened_once(channels: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = np.zeros((16, 16, channels), np.uint16)
     tifffile.imwrite(tmp_path / "a.tif", pixels[..., 0] if channels == 1 else pixels, photometric="minisblack")
     opened, read = [], tifffile.TiffFile
-    monkeypatch.setattr(tifffile, "TiffFile", lambda path: opened.append(path) or read(path))
+    monkeypatch.setattr(tifffile, "TiffFile", lambda path, **more: opened.append(path) or read(path, **more))
     reading = Reading(alpha="white", channels=channels) if channels == 5 else AS_EVER
     assert read_image(tmp_path / "a.tif", 16, reading=reading).shape[:2] == (16, 16)
     assert len(opened) <= 1

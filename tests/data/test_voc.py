@@ -1,5 +1,6 @@
 """Folders in the layout of PASCAL VOC."""
 
+import os
 import re
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from PIL import Image
 
 from reportgen.base.errors import UserError
-from reportgen.data.voc import Box, Instance, is_voc, list_voc
+from reportgen.data.voc import ABSENT, PRESENT, UNCLEAR, Annotated, Box, Instance, Listing, is_voc, list_voc
 
 SAID = "TRANSFER=photos"
 
@@ -111,7 +112,12 @@ def test_a_name_cannot_lead_out_of_the_folder(voc, name, why):
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(b"", "it is empty: write the name"), (b"\xff\xfe\x00", "not a text file: write the name")]
+    ("content", "message"),
+    [
+        (b"", "it is empty: write the name"),
+        (b"\xff\xfe\x00", r"not a text file \(no text in UTF-8: save it as UTF-8\): write the name"),
+        (b"\n" * 3_000_001, "more than 3,000,000 lines: write the name"),
+    ],
 )
 def test_a_split_without_names_is_refused(voc, content, message):
     (voc / "ImageSets/Main/train.txt").write_bytes(content)
@@ -130,6 +136,31 @@ def test_a_missing_image_or_annotation_is_named(voc):
         list_voc(voc, ("train",), SAID)
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("Annotations/2008_000003.xml", r"not an annotation of PASCAL VOC \(no ordinary file\): mend it, or take"),
+        ("ImageSets/Main/val.txt", r"not a text file \(no ordinary file\): write the name"),
+    ],
+)
+def test_a_pipe_is_not_waited_for(voc, name, said):
+    (voc / name).unlink()
+    os.mkfifo(voc / name)
+    with pytest.raises(UserError, match=f"{name}: {said}"):
+        list_voc(voc, ("val",), SAID)
+
+
+def test_labels_of_very_many_classes_are_found_at_once():
+    class Counted(tuple):
+        def index(self, *of):
+            raise AssertionError("it goes through all classes for each object")
+
+    box = Box(1, 1, 2, 2)
+    image = Annotated("a", Path("a.jpg"), (Instance("b", box), Instance("c", box, difficult=True)))
+    listing = Listing(Counted(("a", "b", "c")), {"train": (image,)})
+    assert listing.labels("train").tolist() == [[ABSENT, PRESENT, UNCLEAR]]
+
+
 LAUGHS = '<!DOCTYPE a [<!ENTITY x "ha"><!ENTITY y "&x;&x;&x;">]><annotation>&y;</annotation>'
 FETCHES = '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><annotation>&x;</annotation>'
 
@@ -141,6 +172,8 @@ FETCHES = '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><annotation>&x;
         ("<annotation><object></annotation>", "mismatched tag"),
         ("<annotation/> more", "junk after document element"),
         ("<scene/>", "<scene> where <annotation> should be"),
+        ('<?xml version="1.0" encoding="nobodys"?><annotation/>', "unknown encoding: nobodys"),
+        ('<?xml version="1.0" encoding="zlib"?><annotation/>', "'zlib' is not a text encoding"),
         (LAUGHS, "it declares a document type"),
         (FETCHES, "it declares a document type"),
         (annotation("<object><bndbox/></object>"), "an object without a name"),
@@ -150,7 +183,7 @@ FETCHES = '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><annotation>&x;
         (annotation(thing("dog", (9, 1, 2, 3))), "dog: its box ends before it begins"),
         (annotation(thing("dog", difficult=2)), "dog: '2' in <difficult>: use 0 or 1"),
         (annotation(thing("d" * 300)), f"'{'d' * 80}' cannot be the name of a class"),
-        (annotation(" " * 1_000_001), "more than 1,000,000 bytes"),
+        (annotation(" " * 1_000_001), "1,000,050 bytes are more than 1,000,000"),
     ],
 )
 def test_a_broken_annotation_is_one_line(voc, xml, why):

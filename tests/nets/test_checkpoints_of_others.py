@@ -4,6 +4,8 @@ import argparse
 import json
 import os
 import re
+import time
+import zipfile
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +21,8 @@ from torch.serialization import get_safe_globals
 from reportgen.analyses.settings import KNOWN
 from reportgen.base.artifacts import FileDigests
 from reportgen.base.errors import UserError
-from reportgen.nets.checkpoints import fit, read_state
+from reportgen.nets import matching
+from reportgen.nets.checkpoints import classes_of_head, fit, read_state
 from reportgen.pipeline.user_files import net_files
 from reportgen.settings.load import load
 
@@ -113,6 +116,14 @@ def test_the_files_of_an_index_may_be_links_as_in_the_cache_of_hugging_face(home
         fitted("snapshot/model.safetensors.index.json")
 
 
+def test_an_index_of_indices_is_refused(home: Path) -> None:
+    """One that names itself was read until Python refused to go deeper; two that name two others each, for ever."""
+    name = "model.safetensors.index.json"
+    Path(name).write_text(json.dumps({"weight_map": {"a": name}}))
+    with pytest.raises(UserError, match=f"it names {name}, an index itself: give the index of the weights alone"):
+        fitted(name)
+
+
 def test_of_shared_weights_one_is_enough(home: Path) -> None:
     net = Small(tied=True)
     safetensors.torch.save_model(net, "a.safetensors")
@@ -147,6 +158,81 @@ def test_numbers_that_mean_something_else_are_refused(home: Path, kind: Any, sai
     state = Small().state_dict()
     torch.save(state | {"one.weight": kind(state["one.weight"])}, "a.pt")
     with pytest.raises(UserError, match=rf"^WEIGHTS=a\.pt: one\.weight holds {re.escape(said)}"):
+        fitted("a.pt")
+
+
+def _holding(found: dict[str, Any], times: int) -> dict[str, Any]:
+    found.update((str(number), found) for number in range(times))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (lambda: {"head.weight": torch.zeros(2, 4, device="meta")}, "head.weight has a shape and no values"),
+        (
+            lambda: {"head.weight": torch.zeros(1).expand(10**9, 4)},
+            "head.weight repeats few numbers, 4,000,000,000 times",
+        ),
+        (lambda: _holding({"weight": torch.zeros(2)}, 20), "more than 300,000 entries in its mappings"),
+        (
+            lambda: {"a." * 5_000 + str(at): torch.zeros(1) for at in range(3)},
+            "the names of its 9 tensors are too long",
+        ),
+        (lambda: {"head.weight": torch.zeros(0, 4), "head.bias": torch.zeros(0)}, "its last layer has no rows"),
+    ],
+    ids=["no values", "repeated", "in itself", "names", "no classes"],
+)
+def test_a_small_file_cannot_take_much_memory_or_time(home: Path, state: Any, said: str) -> None:
+    torch.save(Small().state_dict() | state(), "a.pt")
+    with pytest.raises(UserError, match=f"^WEIGHTS=a.pt: {said}"):
+        classes_of_head(Small(), read_state(Path("a.pt"), "WEIGHTS=a.pt"), "", "WEIGHTS=a.pt")
+
+
+def test_an_archive_that_unpacks_to_very_much_is_not_opened(home: Path) -> None:
+    torch.save({"a": torch.zeros(1_000_000)}, "stored.pt")
+    with zipfile.ZipFile("stored.pt") as stored, zipfile.ZipFile("a.pt", "w", zipfile.ZIP_DEFLATED) as packed:
+        for name in stored.namelist():
+            packed.writestr(name, stored.read(name))
+    with pytest.raises(
+        UserError, match=r"^WEIGHTS=a\.pt: it would unpack to 4,00\d,\d+ bytes, which is no file of torch\.save"
+    ):
+        read_state(Path("a.pt"), "WEIGHTS=a.pt")
+
+
+def test_sets_of_names_that_are_none_of_the_nets_are_passed_over_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each beginning of each name was tried: of 300,000 tensors that took minutes."""
+    tried: list[Any] = []
+    match = matching._match
+    monkeypatch.setattr(matching, "_match", lambda *of: tried.append(of) or match(*of))
+    state = Small().state_dict() | {f"a.b.{number}.c": torch.zeros(0) for number in range(1_000)}
+    [found] = matching.matches(Small(), state, "", "WEIGHTS=a.pt")
+    assert not found.missing
+    assert len(tried) < 20
+
+
+def test_the_largest_mapping_of_very_many_is_found_at_once() -> None:
+    """Counting each anew took a minute, of 100,000."""
+    started = time.process_time()
+    assert matching._largest_mapping([*(f"{at}/a" for at in range(50_000)), "b/c", "b/d"]) == "b/"
+    assert matching._largest_mapping([]) == ""
+    assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (lambda value: torch.full_like(value, 1e300, dtype=torch.float64), "one.weight is not finite"),
+        (
+            lambda value: torch.empty(value.shape, dtype=torch.float4_e2m1fn_x2),
+            "one.weight holds float4_e2m1fn_x2, which torch",
+        ),
+    ],
+)
+def test_numbers_that_the_net_cannot_hold_are_refused(home: Path, kind: Any, said: str) -> None:
+    state = Small().state_dict()
+    torch.save(state | {"one.weight": kind(state["one.weight"])}, "a.pt")
+    with pytest.raises(UserError, match=rf"^WEIGHTS=a\.pt: {said}"):
         fitted("a.pt")
 
 

@@ -248,6 +248,26 @@ def test_its_file_says_one_number_of_a_square_and_two_of_an_oblong(
         assert load_net(tmp_path / "net.safetensors")[0].architecture == net.architecture
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("first_padding", 10**6, "a net of [0-9,]+ numbers, which it does not hold"),
+        ("first_padding", 10**12, "a net of [0-9,]+ numbers, which it does not hold"),
+        ("input_size", 9_000, "a net of [0-9,]+ numbers, which it does not hold"),
+        ("first_stride", 10**6, r"no net \(input size .* too small"),
+    ],
+)
+def test_a_description_asks_for_no_more_than_its_file_holds(tmp_path: Path, field: str, value: int, said: str) -> None:
+    net, path = ZFNet(replace(TINY, mean_image=True)), tmp_path / "net.safetensors"
+    description = {"architecture": net.architecture.as_json() | {field: value}}
+    save_net(net, Preprocessing(net.architecture.input_size), path, description)
+    model = ModelSettings(name="zfnet", weights=str(path))
+    with pytest.raises(UserError, match=rf"WEIGHTS={path}: it describes {said}.*: give a net.safetensors as reportgen"):
+        loading.load(model, PreprocessingSettings(), net.architecture.input_size)
+    with pytest.raises(UserError, match=rf"{path} is damaged \(it describes {said}"):
+        load_net(path)
+
+
 def test_its_file_says_how_images_were_scaled_and_what_its_outputs_are(tmp_path: Path) -> None:
     net, path = ZFNet(TINY), tmp_path / "net.safetensors"
     about = {"size": 52, "interpolation": "bilinear", "outputs": "sigmoid", "classes": ["a", "b"]}

@@ -16,6 +16,7 @@ from reportgen.nets import loading
 from reportgen.nets.build import build
 from reportgen.nets.sizes import sizes
 from reportgen.nets.snapshots import load_net, save_net
+from reportgen.nets.users_code import patience
 from reportgen.settings.sections import ModelSettings, PreprocessingSettings, Scaled
 
 timm, transformers = pytest.importorskip("timm"), pytest.importorskip("transformers")
@@ -127,9 +128,51 @@ def test_the_published_weights_of_timm_bring_their_classes(monkeypatch: pytest.M
     assert found.weights == "timm/resnet10t.c3_in1k"
 
 
+@pytest.mark.parametrize(("key", "value"), [("hidden_size", 10**6), ("intermediate_size", 10**8)])
+@pytest.mark.parametrize("alone", [False, True], ids=["with its weights", "alone"])
+def test_a_configuration_cannot_ask_for_any_amount_of_memory(tmp_path: Path, key: str, value: int, alone: bool) -> None:
+    vit(tmp_path)
+    said = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(said | {key: value * (100 if alone else 1)}))
+    if alone:
+        (tmp_path / "model.safetensors").unlink()
+    with pytest.raises(UserError, match=r"it describes a net of [0-9,]+ numbers, which its folder does not hold"):
+        loading.load(ModelSettings(name=f"hf/{tmp_path}", weights="DEFAULT"), NOTHING, 32)
+
+
+def test_a_configuration_of_endless_layers_is_ended(tmp_path: Path) -> None:
+    vit(tmp_path)
+    said = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(said | {"num_hidden_layers": 10**9}))
+    with pytest.raises(UserError, match=r"making it did not end within 0\.5 s"), patience(0.5):
+        loading.load(ModelSettings(name=f"hf/{tmp_path}", weights="DEFAULT"), NOTHING, 32)
+
+
+def test_a_configuration_of_endless_labels_is_refused(tmp_path: Path) -> None:
+    vit(tmp_path)
+    said = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(said | {"num_labels": 10**9}))
+    with pytest.raises(UserError, match=r"num_labels: 1,000,000,000 are more than 1,000,000"):
+        loading.load(ModelSettings(name=f"hf/{tmp_path}", weights="DEFAULT"), NOTHING, 32)
+
+
+def test_the_words_of_a_library_are_cut(tmp_path: Path) -> None:
+    """Of a kind that transformers does not know it lists hundreds."""
+    vit(tmp_path)
+    said = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(said | {"model_type": "nobodys"}))
+    with pytest.raises(UserError, match=r"transformers cannot make it: ValueError: Unrecognized") as caught:
+        loading.load(ModelSettings(name=f"hf/{tmp_path}", weights="DEFAULT"), NOTHING, 32)
+    assert len(str(caught.value)) < 600
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
+        (
+            "timm/resnet10t.nobodys",
+            r"MODEL=timm/resnet10t.nobodys: timm has no such weights; did you mean 'resnet10t\.",
+        ),
         ("timm/resnet10", "MODEL=timm/resnet10: timm .* has no such net; did you mean 'resnet10t'"),
         (
             "timm/resnet10t",

@@ -8,7 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy
 from fake_build import CLASSES, FAKED, RUN
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reportgen.base.artifacts import read_json, write_arrays, write_json
 from reportgen.base.errors import UserError
@@ -16,7 +19,7 @@ from reportgen.claims import UNBOUNDED, Part, Verdict, influence_key
 from reportgen.claims.noise import judged
 from reportgen.look.statistics import dead
 from reportgen.page import compare, digest, html, junit
-from reportgen.page.changes import Moved, changes
+from reportgen.page.changes import Moved, _exact, changes
 from reportgen.page.matching import correlation, match
 
 
@@ -93,6 +96,13 @@ def test_a_class_that_the_net_forgot_counts_and_within_noise_it_does_not(older: 
     assert not many.fallen
 
 
+@given(st.integers(1, 10**7), st.floats(0, 1), st.floats(0.5, 0.9999999))
+def test_the_interval_of_a_share_is_scipys(images: int, share: float, level: float) -> None:
+    right = round(share * images)
+    ends = scipy.stats.binomtest(right, images).proportion_ci(level, method="exact")
+    assert _exact(right, images, level) == pytest.approx((ends.low, ends.high), abs=1e-9)
+
+
 def test_the_accuracy_of_the_same_images_is_compared_image_by_image(older: dict[str, Any]) -> None:
     before, now = of_classes(older, [60], 0.0, "a"), of_classes(older, [50], 0.0, "b")
     key = influence_key("accuracy", "validation images right: class 0")
@@ -101,6 +111,15 @@ def test_the_accuracy_of_the_same_images_is_compared_image_by_image(older: dict[
     was = ((right < 60) - 0.6) / 100
     assert changes(before, now, ({key: was}, {key: same})).fallen  # ten images went wrong, and none became right
     assert not changes(before, now, ({key: was}, {key: others})).fallen  # sixty did, and fifty became right
+
+
+def test_a_precision_without_its_interval_is_compared_by_itself(older: dict[str, Any]) -> None:
+    older["model"] |= {"map": 0.9, "map_low": 0.8, "map_high": 0.95}
+    newer = copy.deepcopy(older)
+    del newer["model"]["map_low"]
+    newer["model"]["map"] = 0.2
+    assert not changes(older, newer).moved
+    assert not changes(newer, older).moved
 
 
 def test_a_class_of_unknown_noise_is_unclear(older: dict[str, Any]) -> None:

@@ -145,6 +145,9 @@ def test_checkpoints_become_snapshots(home: Path) -> None:
     with pytest.raises(UserError, match=r"SNAPSHOTS=kept/epoch-1\.pt: an empty file"):
         made(home, SNAPSHOTS="kept")
     Path("empty").mkdir()
+    (home / "kept" / "epoch-01.0.pt").write_bytes(b"")
+    with pytest.raises(UserError, match=r"SNAPSHOTS=kept: epoch-01\.0\.pt and epoch-1\.pt are of one epoch: leave one"):
+        made(home, SNAPSHOTS="kept")
     with pytest.raises(UserError, match="SNAPSHOTS=empty: no checkpoints in it: name them epoch-1"):
         made(home, SNAPSHOTS="empty")
 
