@@ -68,7 +68,7 @@ def test_small_windows_are_compared_too(shape: tuple[int, int]) -> None:
     assert -1 <= alike(first, second).structure < 0.99
 
 
-def test_an_original_is_ranked_and_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_original_is_ranked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many pictures it is compared with: ranking takes most of the time of `sanity`."""
     ranked = []
     rankdata = scipy.stats.rankdata
