@@ -31,6 +31,7 @@ class Graph(Program):
         self.input_shape = tuple(example.shape[1:])  # channel, row, column
         self.input_type = example.dtype
         self.ways: dict = {}  # which way down each layer has, once it is known (see `reportgen.probe.ways`)
+        self.plans: dict = {}  # how squares of the image are computed (see `reportgen.probe.windows`)
         self._layouts: dict[str, Layout | None] = {}
         self._dead_after = following.last_uses(self._order)
         with torch.inference_mode(False), torch.no_grad():

@@ -89,7 +89,7 @@ class Incremental:
         self.wanted = set(wanted)
         needed = {node.name for name in self.wanted for node in graph.below(name)}
         order = [node for node in graph.nodes.values() if node.name in needed]
-        self.plan = windows.plan(graph, order, corners, size)
+        self.plan = windows.planned(graph, order, corners, size)
         self.barrier = windows.barrier(graph, order)
         self.windows = _Stage(self.plan.windowed, set())
         first = _first_unit(self.plan.entire)

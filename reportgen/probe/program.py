@@ -35,7 +35,9 @@ class Program:
         kwargs = fx.node.map_arg(node.kwargs, values.__getitem__)
         if node.op == "placeholder":
             for images in inputs:
-                return images.clone()  # a net that works in place on its input must not change the caller's images
+                return layouts.copied(
+                    images
+                )  # a net that works in place on its input must not change the caller's images
             return node.args[0] if node.args else None
         if node.op == "get_attr":
             return operator.attrgetter(str(node.target))(self.module)

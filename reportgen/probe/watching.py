@@ -112,7 +112,7 @@ class Watched(Graph):
                 found[node].append(value.float() if value.dtype in HALF else value.clone())
 
         for image in images:
-            one = image[None].to(self.device).clone()
+            one = layouts.copied(image[None].to(self.device))
             keep("(image)", one)
             result = self._run_one(
                 one, lambda name, _, value: keep(f"{name}.input", value), lambda name, _, value: keep(name, value)

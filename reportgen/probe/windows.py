@@ -108,6 +108,16 @@ class Plan:
         return float(sizes.gather(0, self.units).prod(1).double().mean())
 
 
+def planned(graph: Graph, order: Sequence[Node], corners: Int[Tensor, "square 2"], size: int) -> Plan:
+    """The `plan` for these squares. The last of each size is kept with the graph: one grid of squares serves many images."""
+    key = size, *(node.name for node in order)
+    before, known = graph.plans.get(key, (None, None))
+    if before is None or not torch.equal(before, corners):
+        known = plan(graph, order, corners, size)
+        graph.plans[key] = corners, known
+    return known
+
+
 def plan(graph: Graph, order: Sequence[Node], corners: Int[Tensor, "square 2"], size: int) -> Plan:
     """Choose the nodes to compute in windows, for squares at these (row, column): the plan with the least estimated cost.
 

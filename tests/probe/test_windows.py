@@ -5,7 +5,7 @@ import torch
 from probe_nets import paper_net
 from torch import Tensor, nn
 
-from reportgen.probe import activations, trace, windows
+from reportgen.probe import activations, occlude, occlude_at, trace, windows
 from reportgen.probe.graph import Graph
 from reportgen.probe.occlusion import positions
 from reportgen.probe.spans import Span
@@ -114,3 +114,25 @@ def test_locations() -> None:
     patch = Span(torch.tensor([[0, 1], [1, 0]]), torch.tensor([[0, 2], [1, 1]]))  # behind the seventh: 1 x 2 each
     found = windows.locations(frame, (9, 2, 3), patch).tolist()
     assert found == [[[0, 0, 0], [1, 7, 8]], [[10, 6, 0], [0, 0, 0]]]
+
+
+def test_one_grid_of_squares_is_planned_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Occlusion slides the same squares over a hundred images, and planning takes as long as a forward pass."""
+    sizes: list[int] = []
+    plan = windows.plan
+    monkeypatch.setattr(windows, "plan", lambda *given: sizes.append(given[3]) or plan(*given))
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 2, 3))
+    graph, output = trace(net, torch.zeros(1, 3, 64, 64)), "3"
+    for image in torch.rand(3, 3, 64, 64):
+        occlude(graph, image, 16, 16, 0.5, [output])
+    assert sizes == [16]
+    places = [(0, 0), (5, 9)]
+    found = occlude_at(graph, image, places, 16, 0.5, [output])  # other squares of this size
+    assert len(sizes) == 2
+    covered = image.clone()
+    covered[:, 5:21, 9:25] = 0.5
+    expected = activations(graph, covered[None], [output])[output][0].clamp(min=0).sum((1, 2))
+    torch.testing.assert_close(found.covered[output][1], expected)
+    occlude_at(graph, image, places, 8, 0.5, [output])
+    occlude_at(graph, image, places, 16, 0.5, ["1"])
+    assert len(sizes) == 4

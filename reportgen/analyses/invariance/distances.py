@@ -1,5 +1,6 @@
 """How a net responds to pictures that have moved: distances of feature vectors, and the true class's probability."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,11 +55,21 @@ def responses(
     def outputs(some: torch.Tensor) -> tuple[torch.Tensor, ...]:
         found = probe.activations(inputs.graph, inputs.preprocessing.centre(some.to(inputs.device)), wanted)
         lowest, highest, logits = (found[name] for name in wanted)
-        return feature_vectors(first, lowest), feature_vectors(top, highest), logits.flatten(1).cpu()
+        return _vectors(first, lowest), _vectors(top, highest), logits.flatten(1).cpu()
 
-    lowest, highest, logits = map(torch.cat, zip(*by_batches(outputs, [as_tensor(pixels)]), strict=True))
+    lowest, highest, logits = map(_joined, zip(*by_batches(outputs, [as_tensor(pixels)]), strict=True))
     probabilities = inputs.as_probabilities(logits.numpy())
     return Seen(lowest, highest, probabilities[np.arange(len(labels)), labels], taken_for(probabilities, labels, shows))
+
+
+def _vectors(layer: PaperLayer, output: torch.Tensor) -> torch.Tensor:
+    """`feature_vectors`; those of maps place by place, as memory holds them: distances do not depend on the order."""
+    return feature_vectors(layer, output if layer.kind == "fully connected" else output.movedim(1, -1))
+
+
+def _joined(parts: Sequence[torch.Tensor]) -> torch.Tensor:
+    """One tensor of all parts, of which there is mostly one: then it need not be copied."""
+    return parts[0] if len(parts) == 1 else torch.cat(list(parts))
 
 
 def through_views(

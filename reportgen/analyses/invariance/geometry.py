@@ -9,6 +9,7 @@ No picture is shrunk below its own resolution, so no low-pass filter is needed.
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 import scipy  # its parts load when they are first used
 from jaxtyping import Bool, Float, Float32, Int, UInt8
@@ -44,8 +45,16 @@ class View:
         self, pixels: Float32[np.ndarray, "pixel value"], channels: int = 3
     ) -> UInt8[np.ndarray, "image row column channel"]:
         """What the window shows of pictures that `flat` returned, of so many channels."""
-        shown = np.rint(self.weights @ pixels).astype(np.uint8)
-        return np.ascontiguousarray(shown.reshape(*self.exposed.shape, -1, channels).transpose(2, 0, 1, 3))
+        shown = self.weights @ pixels
+        values = np.rint(shown, out=shown).astype(np.uint8).reshape(self.exposed.size, -1, channels)
+        return _by_picture(values).reshape(-1, *self.exposed.shape, channels)
+
+
+def _by_picture(values: UInt8[np.ndarray, "pixel image channel"]) -> UInt8[np.ndarray, "image pixel channel"]:
+    """The same values, picture by picture. OpenCV moves all channels of a pixel together, ten times faster than numpy."""
+    if values.shape[2] in (1, 3):  # OpenCV moves what has these many bytes, among some others
+        return cv2.transpose(values).reshape(values.shape[1], -1, values.shape[2])
+    return np.ascontiguousarray(values.transpose(1, 0, 2))
 
 
 def flat(images: UInt8[np.ndarray, "image row column channel"]) -> Float32[np.ndarray, "pixel value"]:

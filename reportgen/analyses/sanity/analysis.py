@@ -10,8 +10,8 @@ from jaxtyping import Float, Int, UInt8
 
 from reportgen import probe
 from reportgen.analyses.sanity import Settings
-from reportgen.analyses.sanity.likeness import Likeness, likeness
-from reportgen.analyses.sanity.randomised import copy_of, gradients, shuffle, stages_below
+from reportgen.analyses.sanity.likeness import Compared, Likeness, likeness
+from reportgen.analyses.sanity.randomised import copy_of, gradients, restored, shuffle, stages_below
 from reportgen.base.progress import track
 from reportgen.claims import Verdict
 from reportgen.figures.kinds import Figure, ImageGrid, LineChart, Panel, Series, Table
@@ -90,9 +90,11 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
     chosen = _units(inputs, projected[LOWEST_START - 1 :] or projected, settings.units, rng)
     starts: dict[str, Start] = {}
     pictures: dict[str, np.ndarray] = {}
+    first = np.arange(1)
+    copied = copy_of(inputs.net, next(inputs.batches(inputs.data.val, first))) if chosen else inputs.graph
     for layer, units in chosen:
         below = [other for other in projected if other.number <= layer.number]
-        pictures = cascade(inputs, below, units, rng)
+        pictures = cascade(inputs, copied, below, units, rng)
         starts[f"layer{layer.number}"] = _compared(inputs, layer, units, pictures)
     refusal = inputs.no_projection(every[0].number) if every and not projected else ""
     examples = _examples(inputs, chosen, pictures, settings.examples)
@@ -119,13 +121,14 @@ def _units(
 
 
 def cascade(
-    inputs: Inputs, layers: Sequence[PaperLayer], units: Units, rng: np.random.Generator
+    inputs: Inputs, copied: Graph, layers: Sequence[PaperLayer], units: Units, rng: np.random.Generator
 ) -> dict[str, Float[np.ndarray, "step unit row column 3"]]:
     """Pictures of the units of the last of `layers` while these layers are randomised, from the last down to the first.
 
-    Step 0 is the trained net. ``deconvnet_other`` and ``gradient_other`` show random other units at the same places in
-    the trained net. Every projection starts from 1 instead of the unit's value, which may be 0 once layers are random:
-    the measures ignore a picture's scale.
+    They are randomised in `copied`, which has the trained net's weights, and has them again afterwards. Step 0 is the trained
+    net. ``deconvnet_other`` and ``gradient_other`` show random other units at the same places in the trained net. Every
+    projection starts from 1 instead of the unit's value, which may be 0 once layers are random: the measures ignore a
+    picture's scale.
     """
 
     name, maps = layers[-1].map, inputs.graph.shape(layers[-1].map)[0]
@@ -134,10 +137,12 @@ def cascade(
     others[:, 0] = (units.maps + rng.integers(1, max(maps, 2), len(units))) % maps
     beside = project_both(inputs, inputs.graph, name, images, others)
     steps = [project_both(inputs, inputs.graph, name, images, units.places)]
-    graph = copy_of(inputs.net, images[:1])
-    for parameters in track(stages_below(graph, layers), f"randomise from layer {layers[-1].number}", unit="layer"):
-        shuffle(parameters, rng)
-        steps.append(project_both(inputs, graph, name, images, units.places))
+    with restored(copied):
+        for parameters in track(
+            stages_below(copied, layers), f"randomise from layer {layers[-1].number}", unit="layer"
+        ):
+            shuffle(parameters, rng)
+            steps.append(project_both(inputs, copied, name, images, units.places))
     found = {method: np.stack([step[method] for step in steps]) for method in METHODS}
     return found | {f"{method}_other": beside[method][None] for method in METHODS}
 
@@ -167,22 +172,26 @@ def _compared(inputs: Inputs, layer: PaperLayer, units: Units, pictures: dict[st
     """How similar the pictures are to those of the trained net, within each unit's receptive field."""
     receptive = field_of(inputs, layer.number)
     boxes = [receptive.inside(int(row), int(column)) for row, column in zip(units.rows, units.columns, strict=True)]
+    windows = [(slice(top, bottom), slice(left, right)) for top, left, bottom, right in boxes]
+    originals = {
+        method: [Compared(picture[window]) for picture, window in zip(pictures[method][0], windows, strict=True)]
+        for method in METHODS
+    }
     compared = {
-        name: Curves(*_likenesses(pictures[name], pictures[name.removesuffix("_other")][0], boxes)) for name in pictures
+        name: Curves(*_likenesses(found, originals[name.removesuffix("_other")], windows))
+        for name, found in pictures.items()
     }
     return Start(number=layer.number, units=units, **compared)
 
 
 def _likenesses(
     pictures: Float[np.ndarray, "step unit row column 3"],
-    originals: Float[np.ndarray, "unit row column 3"],
-    boxes: Sequence[tuple[int, int, int, int]],
+    originals: Sequence[Compared],
+    windows: Sequence[tuple[slice, slice]],
 ) -> Float[np.ndarray, "measure step unit"]:
     found = np.zeros((len(Likeness._fields), *pictures.shape[:2]))
     for step, unit in np.ndindex(*pictures.shape[:2]):
-        top, left, bottom, right = boxes[unit]
-        window = slice(top, bottom), slice(left, right)
-        found[:, step, unit] = likeness(originals[unit][window], pictures[step, unit][window])
+        found[:, step, unit] = likeness(originals[unit], Compared(pictures[step, unit][windows[unit]]))
     return found
 
 

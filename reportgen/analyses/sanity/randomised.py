@@ -5,7 +5,8 @@ their mean, their spread and every other moment stay as they were.
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,19 @@ def stages_below(graph: Graph, layers: Sequence[PaperLayer]) -> list[list[nn.Par
                 stage.append(part)
         found.append(stage)
     return found
+
+
+@contextmanager
+def restored(graph: Graph) -> Iterator[None]:
+    """Afterwards the net's parameters are what they were before."""
+    parameters = list(graph.module.parameters())
+    before = [parameter.detach().clone() for parameter in parameters]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for parameter, value in zip(parameters, before, strict=True):
+                parameter.copy_(value)
 
 
 @torch.no_grad()

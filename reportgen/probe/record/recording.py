@@ -12,6 +12,8 @@ from torch.autograd import Function
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 
+from reportgen.probe.layouts import copied
+
 
 class PassedOn(Function):
     """Contrast normalisation, the identity on the way down: gives the output that it is shown, and passes the signal on."""
@@ -71,4 +73,4 @@ def recording(net: nn.Module, exactly: bool = False) -> Iterator[None]:
 
 def leaf(images: Tensor, device: torch.device) -> Tensor:
     """The images from which a record begins."""
-    return images.detach().to(device).clone().requires_grad_()
+    return copied(images.detach().to(device)).requires_grad_()

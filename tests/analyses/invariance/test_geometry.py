@@ -9,6 +9,7 @@ from numpy import ndarray
 
 from reportgen.analyses.invariance import geometry
 from reportgen.analyses.invariance.geometry import Transformation, filled, flat, resampled, transformed
+from reportgen.base.size import Size
 from reportgen.scenes.scene import wide_side
 
 SIDE, CROP = 37, 21  # the window begins at pixel 8
@@ -156,6 +157,15 @@ def test_there_and_back_blurs_and_leaves_things_in_place(side: int, crop: int) -
     for quarter in (0, 90, 180, 270):
         again = resampled(Transformation(degrees=quarter), side, crop).of(flat(noise(side)))
         np.testing.assert_array_equal(again, shown(noise(side), crop))
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 5])
+def test_a_view_moves_all_channels_of_every_picture(channels: int) -> None:
+    """Pixels of one and of three channels are put in order by OpenCV, others by numpy."""
+    pictures = np.random.default_rng(0).integers(0, 256, (4, 9, 7, channels), dtype=np.uint8)
+    found = transformed(Transformation(down=1), Size(9, 7), Size(5, 6)).of(flat(pictures), channels)
+    np.testing.assert_array_equal(found, pictures[:, 1:6, :6])
+    assert found.flags.c_contiguous
 
 
 def test_a_scale_of_nothing_is_refused() -> None:

@@ -16,6 +16,7 @@ from reportgen.data.transforms import Preprocessing
 from reportgen.look.inputs import Inputs
 
 SIDE = 24
+EXAMPLE = torch.zeros(1, 3, SIDE, SIDE)
 
 
 def inputs_of(net: nn.Module, count: int = 8, order: str = "RGB") -> Inputs:
@@ -70,6 +71,15 @@ def test_units_are_taken_at_their_strongest(of_five: sanity.Result) -> None:
             assert outputs[image, map_, row, column] == outputs[:, map_].max() > 0
 
 
+def test_the_net_is_copied_and_followed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not again for each layer from which it is randomised: following a net takes as long as dozens of its forward passes."""
+    copies: list[nn.Module] = []
+    copy_of = sanity.copy_of
+    monkeypatch.setattr(sanity, "copy_of", lambda net, *rest: copies.append(net) or copy_of(net, *rest))
+    assert len(found_in(chain(4, 5, 6), units=2).starts) == 2
+    assert len(copies) == 1
+
+
 def test_what_does_not_depend_on_a_layers_weights_keeps_its_picture() -> None:
     """Layer 2 reads one map with positive weights: whichever it has, its units paint layer 1's filters just the same."""
     net = chain(1, 4, kernel=1)
@@ -93,7 +103,8 @@ def test_a_net_of_one_layer_shows_its_shuffled_filter() -> None:
     assert list(found.starts) == ["layer1"]
     start = found.starts["layer1"]
     layers = [layer for layer in inputs.layers if layer.kind == "convolution"]
-    pictures = sanity.cascade(inputs, layers, start.units, np.random.default_rng(3))
+    copied = randomised.copy_of(net, EXAMPLE)
+    pictures = sanity.cascade(inputs, copied, layers, start.units, np.random.default_rng(3))
     filters = net[0].weight.detach().numpy()
     for unit, (map_, row, column) in enumerate(start.units.places):
         for method in sanity.METHODS:
@@ -118,7 +129,10 @@ def test_each_step_randomises_one_layer_more_and_keeps_those_before() -> None:
     found = sanity.compute(inputs, Settings(units=2), np.random.default_rng(0))
     units = found.starts["layer3"].units
     layers = [layer for layer in inputs.layers if layer.kind == "convolution"]
-    pictures = sanity.cascade(inputs, layers, units, np.random.default_rng(7))
+    copied = randomised.copy_of(net, EXAMPLE)
+    pictures = sanity.cascade(inputs, copied, layers, units, np.random.default_rng(7))
+    for own, trained in zip(copied.module.parameters(), net.parameters(), strict=True):
+        assert torch.equal(own, trained)  # the next layer begins with the trained net
     rng = np.random.default_rng(7)
     rng.integers(1, 6, len(units))  # which other units are shown
     by_hand = chain(4, 5, 6).eval()
