@@ -311,7 +311,7 @@ def _extra_chart(result: Result) -> BarChart:
     known = [printed[key] * 100 for key in ("without_34", "without_67")]
     known += [sum(known), printed["without_both"] * 100]
     names = ("without layers 3, 4", "without layers 6, 7", "the sum of these two", "without layers 3, 4, 6, 7")
-    spoken = ", ".join(f"{name} {value:.1f}" for name, value in zip(names, values, strict=True)).replace(" -", " −")
+    spoken = ", ".join(f"{name} {value:z.1f}" for name, value in zip(names, values, strict=True)).replace(" -", " −")
     return BarChart(
         title="What removing layers costs",
         caption="Top-1 error of Krizhevsky’s net without some of its layers, minus that of the whole net, in "

@@ -264,4 +264,4 @@ def _text(mean: float, deviation: float | None) -> str:
 
 
 def _gain(points: float) -> str:
-    return f"{points:+.1f}".replace("-", "−")
+    return f"{points:+z.1f}".replace("-", "−")

@@ -225,7 +225,7 @@ def compose_bars(figure: kinds.BarChart) -> Figure:
     for place, value, end in zip(places, figure.values, ends, strict=True):
         if np.isfinite(value) and count <= NAMED:
             axes.annotate(
-                f"{value:.{digits}f}".replace("-", "−"),  # the same minus sign as on the axis
+                f"{value:z.{digits}f}".replace("-", "−"),  # the same minus sign as on the axis
                 (max(end, 0), place),
                 (3, 0),
                 textcoords="offset points",
