@@ -294,6 +294,9 @@ def eight_bits(values: Num[np.ndarray, "..."], black: float, white: float) -> UI
     for start in range(0, len(values), ROWS):  # as numbers of 64 bits a large image would take gigabytes
         with np.errstate(over="ignore"):  # what is beyond all numbers is white or black
             share = (values[start : start + ROWS].astype(np.float64) - black) / (white - black)
-        finite = np.nan_to_num(share, nan=0.0, posinf=1.0, neginf=0.0)
-        found[start : start + ROWS] = (finite.clip(0, 1) * 255).round()
+        share.clip(0, 1, out=share)
+        if values.dtype.kind == "f":
+            share[np.isnan(share)] = 0
+        share *= 255
+        found[start : start + ROWS] = np.rint(share, out=share)
     return found
