@@ -43,6 +43,7 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 SCAN = b"\xff\xda"  # how a scan of a JPEG begins; nothing else in its pixels' data looks so
+MOST_SLOW = 4_000_000  # pixels that Pillow decodes in Python: a million takes up to a second
 MOST_SCANS = 200  # ordinary files have about ten
 
 
@@ -119,6 +120,7 @@ def read_picture(
     with _decoding(), opened() as image:
         _check_size(image.width, image.height)
         _check_scans(image, path)
+        _check_decoder(image)
         image.draft("RGB", (2 * max(size), 2 * max(size)))  # a JPEG is decoded no larger than needed
         deep, turn = is_deep(image), TURNS.get(orientation(image))  # in this order: EXIF may come with the pixels
         pixels = _shallow(image, path, reading) if deep else _rgb(image, reading.alpha)
@@ -176,6 +178,13 @@ def _check_scans(image: Image.Image, path: Path | None) -> None:
         scans = sum(part.count(SCAN) for part in iter(lambda: file.read(1 << 20), b""))
     if scans > MOST_SCANS:
         raise Unreadable(f"a JPEG of {scans:,} scans, more than {MOST_SCANS}")
+
+
+def _check_decoder(image: Image.Image) -> None:
+    """Raise Unreadable for a large picture of a rare format (QOI, DDS, FITS, BLP) that Pillow decodes in Python, pixel by pixel."""
+    slow = any(str(tile[0]) in Image.DECODERS for tile in getattr(image, "tile", ()))
+    if slow and image.width * image.height > MOST_SLOW:
+        raise Unreadable(f"a {image.format} of more than {MOST_SLOW:,} pixels, which takes minutes: convert it to PNG")
 
 
 def _sized(image: Image.Image, size: Size, whole: bool, reading: Reading) -> UInt8[np.ndarray, "row column *channel"]:

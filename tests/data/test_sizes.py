@@ -154,3 +154,16 @@ def test_the_space_of_a_mapped_array_is_taken_before_it_is_written(tmp_path: Pat
     assert (tmp_path / "a.npy").stat().st_blocks * 512 >= array.nbytes
     array[:] = 7
     assert np.load(tmp_path / "a.npy").shape == shape
+
+
+def test_a_large_picture_that_is_decoded_in_python_is_refused(tmp_path: Path) -> None:
+    def qoi(name: str, side: int, runs: bytes) -> Path:
+        path = tmp_path / name
+        path.write_bytes(b"qoif" + struct.pack(">IIBB", side, side, 3, 0) + runs + bytes(7) + b"\x01")
+        return path
+
+    assert read_image(qoi("small.qoi", 60, b"\xfd" * 59), 30).shape == (30, 30, 3)
+    with pytest.raises(
+        Unreadable, match=r"a QOI of more than 4,000,000 pixels, which takes minutes: convert it to PNG"
+    ):
+        read_image(qoi("large.qoi", 3000, b"\xfd" * 150_000), 30)
