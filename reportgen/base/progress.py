@@ -25,9 +25,8 @@ def without_bars() -> None:
     """From now on this process shows progress in plain lines: bars of several processes would overwrite each other."""
     global _bars
     _bars = False
-    tqdm.set_lock(
-        RLock()
-    )  # its own is for several processes, which spawned ones do not share; who is ended would leave it behind
+    # tqdm's own lock is for several processes, which spawned ones do not share; one that is ended would leave it behind.
+    tqdm.set_lock(RLock())
 
 
 @contextmanager

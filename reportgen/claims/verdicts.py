@@ -289,7 +289,7 @@ def gated(verdicts: Sequence[Verdict], skill: Part, whose: str = "the net") -> l
     """The verdicts; if the net has not clearly learned anything, claims about what it learned become undecided."""
     why = (
         f"{whose} has learned too little to judge by it: {100 * skill.estimate:z.0f} % of the way from chance to perfect "
-        f"[{100 * skill.low:z.0f}, {100 * skill.high:z.0f}], whose lower end must exceed {100 * COMPETENT:z.0f} %"
+        f"[{100 * skill.low:z.0f}, {100 * skill.high:z.0f}], whose lower end must exceed {100 * COMPETENT:.0f} %"
     ).replace("-", "−")
     if skill.n == 0:
         why = "the accuracy of the net is unknown: no image has a label that the net knows"

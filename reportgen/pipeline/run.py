@@ -8,7 +8,7 @@ artefact was made from another stamp.
 import platform
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -230,8 +230,7 @@ class Pipeline:
         alone = ((name, self.make(name)) for name in due)
         before = self.times
         if at_once is None:
-            known = [before[name] for name in due if name in before]
-            at_once = jobs.usual(self.settings, sum(known) if len(known) == len(due) else None) if len(due) > 1 else 1
+            at_once = jobs.usual(self.settings, _lasted(due, before)) if len(due) > 1 else 1
         for name, seconds in jobs.side_by_side(self.make, inputs, at_once) if at_once > 1 else alone:
             took[name] = seconds
             write_json(self.build / holdings.TIMINGS, self.times | {name: round(seconds, 2)})
@@ -294,11 +293,15 @@ def locks(build: Path | None, report: Path | None, wait: bool = True) -> Iterato
         yield waited
 
 
-def _left(names: Iterable[str], timings: Mapping[str, float], at_once: int) -> str:
+def _lasted(names: Collection[str], timings: Mapping[str, float]) -> float | None:
+    """How many seconds these stages took the last time, all together; None where one never ran here."""
+    return sum(timings[name] for name in names) if timings.keys() >= set(names) else None
+
+
+def _left(names: Collection[str], timings: Mapping[str, float], at_once: int) -> str:
     """How long these stages take, as far as their last times tell; empty where one never ran here."""
-    known = [timings.get(name) for name in names]
-    lasts = [seconds for seconds in known if seconds is not None]
-    return f", about {span(sum(lasts) / at_once)} left" if len(lasts) == len(known) else ""
+    seconds = _lasted(names, timings)
+    return "" if seconds is None else f", about {span(seconds / at_once)} left"
 
 
 def _difference(old: Mapping[str, Any], new: Mapping[str, Any], damaged: str) -> str:

@@ -35,9 +35,8 @@ class Program:
         kwargs = fx.node.map_arg(node.kwargs, values.__getitem__)
         if node.op == "placeholder":
             for images in inputs:
-                return layouts.copied(
-                    images
-                )  # a net that works in place on its input must not change the caller's images
+                # A net that works in place on its input must not change the caller's images.
+                return layouts.copied(images)
             return node.args[0] if node.args else None
         if node.op == "get_attr":
             return operator.attrgetter(str(node.target))(self.module)

@@ -196,9 +196,8 @@ def test_claims_about_what_was_learned_are_undecided_where_nothing_was() -> None
     ]
     poor = claims.gated(verdicts, claims.competence(83, 1000, 1 / 12))
     assert [verdict.verdict for verdict in poor] == ["undecided", "holds", "not tested"]
-    assert (
-        "learned too little to judge by it: 0 % of the way from chance" in poor[0].why
-    )  # it is a little below chance: no "-0 %"
+    # It is a little below chance, which is no "-0 %".
+    assert "learned too little to judge by it: 0 % of the way from chance" in poor[0].why
     assert poor[0].document()["estimate"] == pytest.approx(0.15)
     assert claims.gated(verdicts, claims.competence(900, 1000, 1 / 12)) == verdicts
 
