@@ -24,6 +24,8 @@ IMAGES, ANNOTATIONS, SETS = "JPEGImages", "Annotations", "ImageSets/Main"
 SUFFIXES = (".jpg", ".jpeg", ".png")
 MOST_BYTES = 1_000_000  # of one annotation: the largest of VOC2012 has some 20,000
 MOST_IMAGES = 3_000_000  # of a split
+MOST_CLASSES = 10_000
+MOST_MARKS = 1 << 30  # of a split: a byte for each class of each image
 LONGEST_NAME = 200  # of an image or a class
 PRESENT, ABSENT, UNCLEAR = 1, 0, -1
 
@@ -100,8 +102,19 @@ def list_voc(root: Path, splits: Sequence[str], said_by: str) -> Listing:
     if top is None:
         missing = "no such folder" if not root.is_dir() else f"no {IMAGES}/, {ANNOTATIONS}/ and {SETS}/ in it"
         raise UserError(f"{said_by}: {missing}: give the folder VOC2012 of PASCAL VOC, or one of its layout")
-    found = {split: tuple(_annotated(top, name, said_by) for name in _names(top, split, said_by)) for split in splits}
-    classes = sorted({one.kind for images in found.values() for image in images for one in image.instances})
+    found: dict[str, tuple[Annotated, ...]] = {}
+    kinds: set[str] = set()
+    for split in splits:
+        images: list[Annotated] = []
+        for name in _names(top, split, said_by):
+            images.append(_annotated(top, name, said_by))
+            kinds |= {one.kind for one in images[-1].instances}
+            if len(kinds) > MOST_CLASSES or len(kinds) * len(images) > MOST_MARKS:
+                raise UserError(
+                    f"{said_by}: {len(kinds):,} classes or more, of {len(images):,} images so far, are too many: mark fewer"
+                )
+        found[split] = tuple(images)
+    classes = sorted(kinds)
     if len(classes) < 2:
         raise UserError(
             f"{said_by}: {len(classes) or 'no'} class of objects in {' and '.join(splits)}: mark two or more"

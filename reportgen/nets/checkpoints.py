@@ -5,6 +5,7 @@ weights is passed over, anything else in a pickle is refused, and none of it run
 """
 
 import pickle
+import pickletools
 import re
 import warnings
 import zipfile
@@ -28,6 +29,10 @@ SAVE = "save the net's state dict, torch.save(net.state_dict(), ...)"
 NAMED = 3  # names in a message
 DEEPEST = 8  # mappings in each other that are looked into
 MOST_ENTRIES = 300_000  # of all mappings of a file: in a few bytes one can hold itself twenty times, at every depth
+MOST_PICKLED = (
+    3 << 20
+)  # bytes that say what the tensors are called and where they lie: torch reads some 300,000 a second
+OLD_PICKLES = 5  # a magic number, a version, a system, the document, its tensors' names: then the numbers
 MOST_UNPACKED = 4  # times the size of a file: others may have compressed it, which spares little of real weights
 MOST_LETTERS = (
     100_000_000  # of the tensors' names, each counted with each of its parts: all are compared with the net's
@@ -155,14 +160,34 @@ def _read_pickle(path: Path, said_by: str) -> Any:
 
 
 def _check_packed(path: Path, said_by: str) -> None:
-    """Raise UserError for a zip file that would unpack to very much more than it is; torch.save compresses nothing."""
+    """Raise UserError for a small file that takes very much memory or time to open.
+
+    A zip file that would unpack to very much more than it is: torch.save compresses nothing. Instructions beyond any
+    number of tensors: torch's reader carries them out one by one.
+    """
     try:
         with zipfile.ZipFile(path) as packed:
             length = sum(entry.file_size for entry in packed.infolist())
+            instructions = sum(entry.file_size for entry in packed.infolist() if entry.filename.endswith("data.pkl"))
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        return  # torch says what it is
+        length, instructions = 0, _instructions(path)
     if length > MOST_UNPACKED * path.stat().st_size:
         raise UserError(f"{said_by}: it would unpack to {length:,} bytes, which is no file of torch.save: {SAVE}")
+    if instructions > MOST_PICKLED:
+        raise UserError(f"{said_by}: beside its tensors it holds too much, {instructions:,} bytes or more: {SAVE}")
+
+
+def _instructions(path: Path) -> int:
+    """How many bytes the pickles at the beginning of a file take, which is how torch wrote files before it wrote zip files."""
+    with path.open("rb") as file:
+        try:
+            for _ in range(OLD_PICKLES):
+                for _ in pickletools.genops(file):
+                    if file.tell() > MOST_PICKLED:
+                        break
+        except (ValueError, ArithmeticError, RecursionError):
+            pass  # torch says what it is
+        return file.tell()
 
 
 def _tensors(found: Any, left: Iterator[int], way: str = "", depth: int = 0) -> Iterator[tuple[str, Tensor]]:

@@ -1,6 +1,8 @@
 """Nets of timm by name (``timm/resnet10t``) and of transformers by folder (``hf/path/to/folder``): both are optional."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -8,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.modules.module import register_module_parameter_registration_hook as at_each_parameter
 
 from reportgen.base import foreign
 from reportgen.base.errors import UserError
@@ -25,6 +28,9 @@ from reportgen.settings.sections import FOLDER, TIMM
 MOST_NUMBERS = 4_000_000_000  # of a net of a configuration alone: twice the largest classifiers of transformers
 MOST_OF_HEAD = 100_000_000
 MOST_LABELS = 1_000_000
+MOST_LAYERS = 10_000
+MOST_WEIGHTS = 20_000  # tensors of a net: making so many takes seconds
+REPEATED = re.compile("layer|depth|block|stage")  # in what a configuration calls a number of things in a row
 IMAGENET_CROP = 224  # pixels, where nobody says
 
 
@@ -172,8 +178,11 @@ def _of_folder(name: str, arguments: Mapping[str, Any]) -> nn.Module:
         with users_code(f"MODEL={name}", "making it"):
             if isinstance(labels := said.get("num_labels"), int) and labels > MOST_LABELS:  # it makes a name for each
                 raise ValueError(f"num_labels: {labels:,} are more than {MOST_LABELS:,}")
+            if (layers := max(_layers(said), default=0)) > MOST_LAYERS:  # and something for each of these
+                raise ValueError(f"{layers:,} layers are more than {MOST_LAYERS:,}")
             configured = transformers.AutoConfig.for_model(said.pop("model_type"), **said)
-            with torch.device("meta"):  # without memory, of which a number in a configuration can ask for any amount
+            # Without memory, of which a number in a configuration can ask for any amount.
+            with torch.device("meta"), _few_weights():
                 parameters = transformers.AutoModelForImageClassification.from_config(configured).parameters()
             if (numbers := sum(value.numel() for value in parameters)) > _room(name):
                 raise ValueError(f"it describes a net of {numbers:,} numbers, which its folder does not hold")
@@ -182,6 +191,35 @@ def _of_folder(name: str, arguments: Mapping[str, Any]) -> nn.Module:
         raise
     except Exception as error:
         raise UserError(f"MODEL={name}: transformers cannot make it: {in_one_line(error)}") from None
+
+
+def _layers(said: Any, repeated: bool = False) -> Iterator[int]:
+    """The numbers of a configuration that say how many layers, blocks or stages there are."""
+    if isinstance(said, Mapping):
+        for key, value in said.items():
+            if key != "label2id":  # its keys are classes' names, and one may be a stage
+                yield from _layers(value, REPEATED.search(str(key)) is not None)
+    elif isinstance(said, list | tuple):
+        for value in said:
+            yield from _layers(value, repeated)
+    elif repeated and isinstance(said, int):
+        yield said
+
+
+@contextmanager
+def _few_weights() -> Iterator[None]:
+    """Raise ValueError in the block once the nets that it makes have more weights than any net has."""
+    left = iter(range(MOST_WEIGHTS))
+
+    def count(*_: Any) -> None:
+        if next(left, None) is None:
+            raise ValueError(f"it describes a net of more than {MOST_WEIGHTS:,} weights")
+
+    counting = at_each_parameter(count)
+    try:
+        yield
+    finally:
+        counting.remove()
 
 
 def _room(name: str) -> int:

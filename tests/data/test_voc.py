@@ -200,3 +200,11 @@ def test_a_broken_annotation_is_one_line(voc, xml, why):
 def test_one_class_is_no_choice(voc):
     with pytest.raises(UserError, match="1 class of objects in val: mark two or more"):
         list_voc(voc, ("val",), SAID)
+
+
+@pytest.mark.parametrize(("bound", "most"), [("MOST_CLASSES", 2), ("MOST_MARKS", 5)])
+def test_too_many_classes_end_the_reading(voc, monkeypatch, bound, most):
+    monkeypatch.setattr(f"reportgen.data.voc.{bound}", most)
+    said = r"^TRANSFER=photos: 3 classes or more, of \d images so far, are too many: mark fewer$"
+    with pytest.raises(UserError, match=said):
+        list_voc(voc, ("train", "val"), SAID)

@@ -12,11 +12,10 @@ from PIL import Image
 from reportgen.base.errors import UserError
 from reportgen.base.size import Size
 from reportgen.data.classes import ClassName
-from reportgen.nets import loading
+from reportgen.nets import loading, zoo
 from reportgen.nets.build import build
 from reportgen.nets.sizes import sizes
 from reportgen.nets.snapshots import load_net, save_net
-from reportgen.nets.users_code import patience
 from reportgen.settings.sections import ModelSettings, PreprocessingSettings, Scaled
 
 timm, transformers = pytest.importorskip("timm"), pytest.importorskip("transformers")
@@ -140,12 +139,31 @@ def test_a_configuration_cannot_ask_for_any_amount_of_memory(tmp_path: Path, key
         loading.load(ModelSettings(name=f"hf/{tmp_path}", weights="DEFAULT"), NOTHING, 32)
 
 
-def test_a_configuration_of_endless_layers_is_ended(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("layers", "said"),
+    [
+        (10**9, "1,000,000,000 layers are more than 10,000"),
+        (10**4, "it describes a net of more than 20,000 weights"),
+    ],
+)
+def test_a_configuration_of_endless_layers_is_refused(tmp_path: Path, layers: int, said: str) -> None:
     vit(tmp_path)
-    said = json.loads((tmp_path / "config.json").read_text())
-    (tmp_path / "config.json").write_text(json.dumps(said | {"num_hidden_layers": 10**9}))
-    with pytest.raises(UserError, match=r"making it did not end within 0\.5 s"), patience(0.5):
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"num_hidden_layers": layers}))
+    with pytest.raises(UserError, match=said):
         loading.load(ModelSettings(name=f"hf/{tmp_path}", weights="DEFAULT"), NOTHING, 32)
+
+
+@pytest.mark.parametrize(
+    ("said", "layers"),
+    [
+        ({"depths": [3, 10**8]}, 10**8),
+        ({"backbone_config": {"num_stages": 10**8}}, 10**8),
+        ({"label2id": {"a stage": 10**8}, "hidden_size": 10**8, "layer_norm_eps": 1e-12}, 0),
+    ],
+)
+def test_numbers_of_layers_are_found_wherever_a_configuration_has_them(said: dict, layers: int) -> None:
+    assert max(zoo._layers(said), default=0) == layers
 
 
 def test_a_configuration_of_endless_labels_is_refused(tmp_path: Path) -> None:
