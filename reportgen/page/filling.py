@@ -15,7 +15,9 @@ LEAST_FILLED = 0.72  # share of a page below which words go before a figure
 LINES = 40.0  # CSS pixels: the end of a page that takes the beginning of a paragraph
 CLAIM = 90.0  # CSS pixels: the end of a page that takes the beginning of a claim and its numbers
 SLACK = 0.05  # CSS pixels left free: heights are measured, and sums of them are rounded otherwise here than there
-SPACE = 11.0  # CSS pixels between two blocks, where it cannot be measured
+MILLIMETRE = 96 / 25.4  # CSS pixels
+SPACE = 3 * MILLIMETRE  # between two blocks, where it cannot be measured
+WIDER = 4 * MILLIMETRE  # likewise, below a figure or above a heading
 CHAPTER = 34.0  # CSS pixels above a section: print.css's 9 mm
 FEW = {
     "tr": (4, 3),
@@ -219,10 +221,15 @@ def _measured(elements: Sequence[Element], pages: Sequence[Boxes]) -> list[Block
             found.append(Block("words", 0.0, 0.0))
             continue
         height = sum(box[3] - box[1] for _, box in parts)
-        above = parts[0][1][1] - last[1] if parts[0][0] == last[0] else SPACE if found else CHAPTER
+        kind = _kind(element)
+        if parts[0][0] == last[0]:
+            above = parts[0][1][1] - last[1]
+        elif not found:
+            above = CHAPTER
+        else:
+            above = WIDER if kind == "heading" or found[-1].kind == "figure" else SPACE
         last = parts[-1][0], parts[-1][1][3]
         rows = _rows(element, pages)
-        kind = _kind(element)
         series = ("table" if "Table" in _classes(element) else kind) if kind == "figure" else ""
         if len(rows) < 2:
             beside = _beside(element, pages, above)
@@ -245,7 +252,7 @@ def _beside(element: Element, pages: Sequence[Boxes], above: float) -> tuple[flo
         return ()
     boxes = [boxes[str(one.get("id"))] for one in element for boxes in pages if one.get("id") in boxes]
     heights = [bottom - top for _, top, _, bottom in boxes]
-    return () if len(heights) < 2 else (above + heights[0], *(SPACE + height for height in heights[1:]))
+    return () if len(heights) < 2 else (above + heights[0], *(WIDER + height for height in heights[1:]))
 
 
 def _least(element: Element, height: float) -> float:
