@@ -2,12 +2,16 @@
 
 import gc
 import os
+import re
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+# What a shell starts in the background ignores Ctrl-C, and so would all processes that the tests start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 for library in ("OMP", "OPENBLAS"):  # the tests run side by side, and so small are their nets that threads only wait
     os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each of some hundred processes compiles the package anew
@@ -15,18 +19,23 @@ sys.dont_write_bytecode = False
 # Python would look through all that was imported again and again: a tenth of the tests' time.
 gc.set_threshold(50_000, 20, 100)
 
-from runs import REAL_DATA, Run, once, slow_ones, whole  # noqa: E402 (numpy and torch ask for the number of threads once)
+from runs import REAL_DATA, SLOW, Run, asked_for, once, whole  # noqa: E402 (numpy and torch ask for the number of threads once)
 from shapes import check  # noqa: E402
 
 check("reportgen")  # before anything of ours is imported
 
 
+def pytest_configure() -> None:
+    """Say so where `SLOW=` is no choice of tests."""
+    if not re.fullmatch(r"|0|1|[1-9]\d?/[1-9]\d?", SLOW):
+        raise pytest.UsageError(f"SLOW={SLOW}: use 1 for all tests that take long, or a share of them, as in 2/5")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests marked `slow` are skipped unless they are asked for."""
-    if not slow_ones():
-        for item in items:
-            if item.get_closest_marker("slow"):
-                item.add_marker(pytest.mark.skip(reason="slow: make test SLOW=1 runs it"))
+    for item in items:
+        if item.get_closest_marker("slow") and not asked_for(item.path):
+            item.add_marker(pytest.mark.skip(reason="slow: make test SLOW=1 runs it"))
 
 
 @pytest.fixture(autouse=True)

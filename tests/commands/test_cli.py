@@ -302,7 +302,7 @@ def lacking(tiny: Run, tmp_path: Path, library: str, switch: str) -> tuple[Path,
 
 
 def test_without_weasyprint_only_the_pdf_is_missing(tiny: Run, tmp_path: Path) -> None:
-    home, done = lacking(tiny, tmp_path, "weasyprint", "FEATURES_MAPS=3")
+    home, done = lacking(tiny, tmp_path, "weasyprint", "HISTORY=history.jsonl")
     assert done.returncode == 0, done.stderr
     assert (home / "report" / "index.html").exists()
     assert not (home / "report" / "report.pdf").exists()

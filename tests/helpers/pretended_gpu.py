@@ -7,7 +7,7 @@ the CPU waits for the GPU, and that multiplications are exact. What it does not:
         net.to("cuda")(images.to("cuda"))
     print(gpu.waits)
 
-`python tests/helpers/pretended_gpu.py FILE GOAL PROFILE=tiny DEVICE=cuda ...` makes a stage, and those before it, so, and writes
+`python tests/helpers/pretended_gpu.py FILE GOAL,GOAL PROFILE=tiny DEVICE=cuda ...` makes stages, and those before them, so, and writes
 what was seen to FILE.
 """
 
@@ -344,6 +344,6 @@ if __name__ == "__main__":
 
     loaded = settings.load(dict(word.split("=") for word in sys.argv[3:]))
     with pretended_gpu() as gpu:
-        planned(loaded, Path("build"), Path("report")).make_due([sys.argv[2]])
+        planned(loaded, Path("build"), Path("report")).make_due(sys.argv[2].split(","))
     found = {"calls": gpu.calls, "coarse": gpu.coarse, "unread": len(gpu.coming)}
     Path(sys.argv[1]).write_text(json.dumps(found, indent=1), encoding="utf-8")

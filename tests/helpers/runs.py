@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,9 +87,20 @@ def python(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedPr
     )
 
 
+SLOW = os.environ.get("REPORTGEN_SLOW", "")  # 1: all tests that take long; 2/5: the second of five shares of them
+
+
 def slow_ones() -> bool:
-    """Whether the tests that take long are asked for."""
-    return os.environ.get("REPORTGEN_SLOW", "") not in ("", "0")
+    """Whether all tests that take long are asked for."""
+    return SLOW not in ("", "0") and "/" not in SLOW
+
+
+def asked_for(path: Path) -> bool:
+    """Whether the tests of a file that take long are asked for: the files of a share keep what their tests have in common."""
+    if "/" not in SLOW:
+        return slow_ones()
+    share, shares = map(int, SLOW.split("/"))
+    return zlib.crc32(path.relative_to(REPOSITORY).as_posix().encode()) % shares == share - 1
 
 
 def examples(count: int) -> int:

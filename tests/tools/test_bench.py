@@ -14,6 +14,7 @@ from reportgen import probe
 from reportgen.nets.zfnet import ZFNet
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.slow)])
 def test_training_is_measured_on_either_device(
     device: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -29,6 +30,7 @@ def test_training_is_measured_on_either_device(
     assert bool(gpu.coarse) == (device == "cuda"), "TF32 is what was measured"
 
 
+@pytest.mark.slow
 def test_a_search_that_kept_what_it_saw_would_be_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     net, search = ZFNet(replace(TINY, input_size=32)).eval(), probe.strongest
     honest = activations.search_memory(net, torch.device("cpu"))

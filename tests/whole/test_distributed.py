@@ -154,6 +154,7 @@ def training_with(planted: str, two: Path, tmp_path: Path) -> tuple[Path, subpro
     return home, reportgen("stage", "compare/zfnet", *WORDS, cwd=home, PYTHONPATH=paths)
 
 
+@pytest.mark.slow
 def test_one_that_dies_ends_the_run_with_its_own_word(one: Path, two: Path, tmp_path: Path) -> None:
     """And the next run goes on after the epoch that was finished, along the curve of an undisturbed one."""
     stage = "compare/zfnet"

@@ -334,6 +334,7 @@ def test_a_file_that_vanishes_between_the_stages_is_named_with_a_way_out(home: P
     assert numbers(home)["labelled_images"] == 19
 
 
+@pytest.mark.slow
 def test_a_net_that_branches_on_values_has_a_report_that_says_what_is_not_known(home: Path) -> None:
     done = here("run", *words(USUAL | {"MODEL": "brightness_net:branching"}), cwd=home, pdf=False)
     assert done.returncode == 0, done.stderr

@@ -132,6 +132,7 @@ def words_of(page: str, section: str) -> str:
     return " ".join(unescape(re.sub("<[^>]*>", "", page.split(f'id="{section}"')[1].split("</section>")[0])).split())
 
 
+@pytest.mark.slow
 def test_what_is_not_known_of_a_net_that_cannot_be_followed_is_not_told_as_known(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,6 +162,7 @@ def test_a_norm_over_the_whole_map_is_known_to_see_everything(home: Path, monkey
     assert [(layer["receptive_field"], layer["cut"]) for layer in said] == [(CROP, False)] * 2
 
 
+@pytest.mark.slow
 def test_a_report_on_layers_3_and_5_speaks_of_layer_3_as_the_lowest(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -70,6 +70,7 @@ def numbers(stage: str) -> dict:
     return read_json(Path("build") / stage / DOCUMENT)["numbers"]
 
 
+@pytest.mark.slow
 def test_a_loaded_net_that_reads_no_squares_goes_through_every_analysis(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
