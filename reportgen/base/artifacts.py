@@ -252,8 +252,12 @@ def digest(content: Any) -> str:
 
 def digest_file(path: Path) -> str:
     """`digest` of a file's bytes; the file need not fit in memory."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    except OSError as error:
+        # The system names a file that cannot be opened, not one that cannot be read, as on a broken disk.
+        raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 def files_below(folder: Path) -> list[Path]:
@@ -299,7 +303,8 @@ class FileDigests:
         match self._known.get(key):
             case [*before, int(when), str(value)] if before == seen and status.st_ctime_ns + CLOCK < when <= now:
                 return value
-        value = digest_file(path)
+        # Of a file without bytes nothing is read: what /proc calls one may never end.
+        value = digest_file(path) if status.st_size else digest(b"")
         self._known[key] = [*seen, now, value]
         self._changed = True
         return value

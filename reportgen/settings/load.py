@@ -295,7 +295,7 @@ def _wrong(given: Any, value: Any) -> str:
         return ""
     if isinstance(given, bool):
         return f"use a number, not {str(given).lower()}"
-    if not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         return f"use a finite number, not {value}"
     return f"use a number up to {LARGEST}" if abs(value) > LARGEST else ""
 

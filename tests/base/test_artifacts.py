@@ -1,5 +1,6 @@
 """Artefacts are whole or absent, and their bytes depend on their content alone."""
 
+import errno
 import os
 import time
 from pathlib import Path
@@ -180,6 +181,26 @@ def test_a_name_that_is_not_utf8_and_would_be_written_is_refused_in_one_line(tmp
         with pytest.raises(UserError, match=r"^caf\\xe9 of \\ud800: this name is not UTF-8: rename it$"):
             refused("caf\udce9 of \ud800")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system names no file where reading it fails, as on a broken disk."""
+
+    def broken(*_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    (tmp_path / "a").write_text("1")
+    monkeypatch.setattr(artifacts.hashlib, "file_digest", broken)
+    with pytest.raises(OSError, match="Input/output error") as caught:
+        artifacts.digest_file(tmp_path / "a")
+    assert caught.value.filename == str(tmp_path / "a")
+
+
+def test_of_a_file_without_bytes_nothing_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of some files in /proc the system says that they are ordinary and empty, and reading them never ends."""
+    (tmp_path / "a").touch()
+    monkeypatch.setattr(artifacts, "digest_file", None)
+    assert artifacts.FileDigests(tmp_path / "memory.json").of(tmp_path / "a") == artifacts.digest(b"")
 
 
 def remembered(tmp_path: Path, age: float = 0.0) -> list[Path]:

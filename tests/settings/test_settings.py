@@ -255,7 +255,7 @@ def test_adamw_has_its_own_values_unless_the_user_gives_others() -> None:
 
 TOML = (
     *("nan", "inf", "true", "[]", "{a = 1}", '[1, "a"]', "[nan, inf]", "[true, false]", "1979-05-27"),
-    *('"a\\u0000b"', "9" * 40, '"nan"', '["nan", "1", "2"]'),
+    *('"a\\u0000b"', "9" * 40, "0x" + "f" * 300, '"nan"', '["nan", "1", "2"]'),
 )
 
 
