@@ -69,6 +69,8 @@ def load(
     says how.
     """
     types = known.types
+    if held := next((name for name, value in switches.items() if "\0" in value), ""):  # which Python hands over
+        raise UserError(f"{held}={switches[held]}: no value has a zero byte: leave it out")
     profile = switches.get("PROFILE", "default")
     values: dict[str, dict[str, Any]] = {name: {} for name in types}
     origin: dict[tuple[str, str], str] = {}

@@ -290,3 +290,9 @@ def test_a_switch_that_is_no_finite_number_is_refused(value: str) -> None:
                 name = f"{section}_{part.name}".upper()
                 with pytest.raises(UserError, match=f"^{name}={value}: "):
                     settings.load({"PROFILE": "tiny", name: value})
+
+
+@pytest.mark.parametrize("name", ["BUILD", "REPORT", "HISTORY", "BASE", "DATA"])
+def test_a_zero_byte_which_python_can_hand_over_is_refused(name: str) -> None:
+    with pytest.raises(UserError, match=f"^{name}=a\0b: no value has a zero byte"):
+        settings.load({"PROFILE": "tiny", name: "a\0b"})
