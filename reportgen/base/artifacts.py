@@ -16,11 +16,13 @@ from typing import Any
 
 import numpy as np
 
+from reportgen.base import foreign
 from reportgen.base.errors import UserError
 from reportgen.base.working import UNFINISHED, leftovers, remove_working, working_file, working_folder
 
 DOCUMENT = "artefact.json"  # in every artefact's folder: reportgen wrote the folder, and it is complete
 FILES = "files.json"  # in every artefact's folder: the names of its files, so that no other file is ever removed
+MOST_DOCUMENT = 512 << 20  # bytes: the digests of three million images have as many
 MANIFEST = "manifest"  # folder in the report's folder: a list of files for each writer, as page and PDF may run at once
 
 
@@ -71,8 +73,8 @@ def write_json(path: Path, document: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON document."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """Read a JSON document of ours, which may have been damaged: it raises OSError, ValueError or RecursionError."""
+    return json.loads(foreign.content(path, MOST_DOCUMENT))
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:

@@ -3,12 +3,13 @@
 import errno
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from reportgen.base import artifacts
+from reportgen.base import artifacts, foreign
 from reportgen.base.errors import UserError
 
 
@@ -194,6 +195,20 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(OSError, match="Input/output error") as caught:
         artifacts.digest_file(tmp_path / "a")
     assert caught.value.filename == str(tmp_path / "a")
+
+
+@pytest.mark.parametrize("read", [artifacts.read_json, foreign.text])
+def test_what_has_no_end_is_not_read_in_place_of_a_document_of_ours(
+    read: Callable[[Path], object], tmp_path: Path
+) -> None:
+    """A pipe would be waited for, a device fills the memory, and so does a file of holes."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "device").symlink_to("/dev/zero")
+    with (tmp_path / "holes").open("wb") as file:
+        file.truncate(4 << 30)
+    for name in ("pipe", "device", "holes"):
+        with pytest.raises(foreign.Wrong):
+            read(tmp_path / name)
 
 
 def test_of_a_file_without_bytes_nothing_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
