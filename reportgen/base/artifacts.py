@@ -16,11 +16,13 @@ from typing import Any
 
 import numpy as np
 
+from reportgen.base import foreign
 from reportgen.base.errors import UserError
 from reportgen.base.working import UNFINISHED, leftovers, remove_working, working_file, working_folder
 
 DOCUMENT = "artefact.json"  # in every artefact's folder: reportgen wrote the folder, and it is complete
 FILES = "files.json"  # in every artefact's folder: the names of its files, so that no other file is ever removed
+MOST_DOCUMENT = 512 << 20  # bytes: the digests of three million images have as many
 MANIFEST = "manifest"  # folder in the report's folder: a list of files for each writer, as page and PDF may run at once
 
 
@@ -71,8 +73,8 @@ def write_json(path: Path, document: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON document."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """Read a JSON document of ours, which may have been damaged: it raises OSError, ValueError or RecursionError."""
+    return json.loads(foreign.content(path, MOST_DOCUMENT))
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
@@ -252,8 +254,12 @@ def digest(content: Any) -> str:
 
 def digest_file(path: Path) -> str:
     """`digest` of a file's bytes; the file need not fit in memory."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    except OSError as error:
+        # The system names a file that cannot be opened, not one that cannot be read, as on a broken disk.
+        raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 def files_below(folder: Path) -> list[Path]:
@@ -299,7 +305,8 @@ class FileDigests:
         match self._known.get(key):
             case [*before, int(when), str(value)] if before == seen and status.st_ctime_ns + CLOCK < when <= now:
                 return value
-        value = digest_file(path)
+        # Of a file without bytes nothing is read: what /proc calls one may never end.
+        value = digest_file(path) if status.st_size else digest(b"")
         self._known[key] = [*seen, now, value]
         self._changed = True
         return value

@@ -16,6 +16,7 @@ from reportgen import __version__
 from reportgen.base.artifacts import FULL
 from reportgen.base.errors import UserError
 from reportgen.base.names import shown
+from reportgen.base.working import existing, unwritable
 
 FAULT = 70  # exit status: EX_SOFTWARE of sysexits.h
 WRONG = 2
@@ -66,8 +67,7 @@ def _of_system(error: OSError, switches: Mapping[str, str]) -> str | None:
         return (
             f"{place or _full(switches)}: {error.strerror}: {room}{_elsewhere(place, name)}: the same command continues"
         )
-    # A folder of ours that is missing itself could not be made: some file systems make none, as /proc.
-    gone = error.errno == errno.ENOENT and name and (name not in WRITTEN or Path(place) == Path(value))
+    gone = error.errno == errno.ENOENT and name and (name not in WRITTEN or _makes_none(Path(value)))
     if error.errno not in REFUSED and not gone:
         return None
     if name in WRITTEN:
@@ -75,6 +75,12 @@ def _of_system(error: OSError, switches: Mapping[str, str]) -> str | None:
     if name:
         return f"{name}={value}: {place}: {error.strerror}: make it readable, or leave it out"
     return f"{place}: {error.strerror}: give yourself access to it" if place else None
+
+
+def _makes_none(folder: Path) -> bool:
+    """Whether no file can be made in a folder: some file systems say of what they do not make, as /proc, that it is missing."""
+    there = existing(folder)
+    return not there.is_dir() or bool(unwritable(there))
 
 
 def _elsewhere(place: str, name: str) -> str:

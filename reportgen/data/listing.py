@@ -66,6 +66,8 @@ def list_labelled(
         raise UserError(
             f"{said_by}: its first line names a file, {table.column!r}, and no columns: write file,label above it"
         )
+    if not table.rows:
+        raise UserError(f"{said_by}: it names no file: give a table of files and labels")
     found: dict[Path, Row] = {}
     missing = []
     said = [table.said] if table.said else []

@@ -15,11 +15,12 @@ from torch.nn.modules.module import register_module_parameter_registration_hook 
 from reportgen.base import foreign
 from reportgen.base.errors import UserError
 from reportgen.base.names import nearest
+from reportgen.base.progress import say
 from reportgen.base.size import Size
 from reportgen.data.classes import ClassName
 from reportgen.data.transforms import FARTHEST, Channels, largest_input
 from reportgen.nets.build import in_one_line
-from reportgen.nets.checkpoints import State
+from reportgen.nets.checkpoints import State, read_state
 from reportgen.nets.presets import Preset, known_interpolation
 from reportgen.nets.sizes import FILES, MOST_SIDE
 from reportgen.nets.users_code import users_code
@@ -31,6 +32,11 @@ MOST_LABELS = 1_000_000
 MOST_LAYERS = 10_000
 MOST_WEIGHTS = 20_000  # tensors of a net: making so many takes seconds
 REPEATED = re.compile("layer|depth|block|stage")  # in what a configuration calls a number of things in a row
+# What holds a folder's weights, the first that is there, as transformers chooses.
+HELD = tuple(f"{name}{end}" for name in ("model.safetensors", "pytorch_model.bin") for end in ("", ".index.json"))
+# In what a configuration calls a file, a net of timm's (which may be ``local-dir:`` or ``hf-hub:``), or code (``owner/kernel``).
+FILED = re.compile("checkpoint_path|cache_dir")
+LEADING = re.compile(f"{FILED.pattern}|^architecture$|_implementation$")
 IMAGENET_CROP = 224  # pixels, where nobody says
 
 
@@ -141,24 +147,64 @@ def in_timms_words(name: str, path: Path) -> State | None:
 
 
 def _read(name: str) -> nn.Module:
-    """The image classifier that `save_pretrained` wrote into a folder, with its weights."""
-    folder = _folder(name)
-    transformers = _library("transformers", name)
-    try:
-        net, told = transformers.AutoModelForImageClassification.from_pretrained(
-            folder, local_files_only=True, trust_remote_code=False, output_loading_info=True
+    """The image classifier that `save_pretrained` wrote into a folder, with its weights.
+
+    They are read as those of every file: transformers would follow an index out of the folder.
+    """
+    folder, transformers = _folder(name), _library("transformers", name)
+    file = next((folder / file for file in HELD if (folder / file).is_file()), None)
+    if file is None:
+        raise UserError(
+            f"MODEL={name}: no weights in that folder ({HELD[0]} or {HELD[2]}): save the whole classifier there"
         )
+    said_by = f"MODEL={name}: {file.name}"
+    state = read_state(file, said_by)
+    if other := next((key for key, value in state.items() if value.is_complex() or value.is_quantized), None):
+        raise UserError(
+            f"{said_by}: {foreign.short(other)} holds no ordinary numbers: save the net in single precision"
+        )
+    kind, configured = _described(name, configuration(name))
+    try:
+        with _silent(transformers):
+            net, told = kind.from_pretrained(
+                None, config=configured, state_dict=state, ignore_mismatched_sizes=True, output_loading_info=True
+            )
     except Exception as error:
         raise UserError(
             f"MODEL={name}: transformers cannot load an image classifier from it ({in_one_line(error)}): save it there with "
             "save_pretrained"
         ) from None
-    lacking = sorted(str(key) for key in told["missing_keys"])
-    if lacking:
-        raise UserError(
-            f"MODEL={name}: {len(lacking)} of its weights are missing ({', '.join(lacking[:3])}): save the whole classifier there"
-        )
+    lacking, unfitting, beside = (
+        sorted(str(key[0] if isinstance(key, tuple) else key) for key in told[f"{which}_keys"])
+        for which in ("missing", "mismatched", "unexpected")
+    )
+    for keys, wrong in ((lacking, "are missing"), (unfitting, "have other shapes than its config.json says")):
+        if keys:
+            raise UserError(
+                f"MODEL={name}: {len(keys)} of its weights {wrong} ({_some(keys)}): save the whole classifier there"
+            )
+    if beside:
+        say(f"  MODEL={name}: {len(beside)} of its tensors are not the net's and left out ({_some(beside)})")
     return net.float()
+
+
+def _some(keys: list[str]) -> str:
+    return ", ".join(map(foreign.short, keys[:3]))
+
+
+@contextmanager
+def _silent(transformers: ModuleType) -> Iterator[None]:
+    """Keep the library from saying what it loads: it would send the names in a file to the terminal as they are."""
+    log = transformers.logging
+    verbosity, bars = log.get_verbosity(), log.is_progress_bar_enabled()
+    log.set_verbosity(log.CRITICAL)
+    log.disable_progress_bar()
+    try:
+        yield
+    finally:
+        log.set_verbosity(verbosity)
+        if bars:
+            log.enable_progress_bar()
 
 
 def _folder(name: str) -> Path:
@@ -173,24 +219,61 @@ def _folder(name: str) -> Path:
 def _of_folder(name: str, arguments: Mapping[str, Any]) -> nn.Module:
     """The net of a configuration: the folder's, or the one in the arguments, with which a file explains itself."""
     transformers = _library("transformers", name)
-    said = dict(arguments.get("config") or configuration(name))
+    _, configured = _described(name, arguments.get("config") or configuration(name))
+    with _making(name), _silent(transformers):
+        return transformers.AutoModelForImageClassification.from_config(configured).float()
+
+
+def _described(name: str, config: Mapping[str, Any]) -> tuple[Any, Any]:
+    """The class of the net of a configuration, and transformers' own form of it; raises UserError for none that can be made."""
+    transformers, said = _library("transformers", name), dict(config)
+    with _making(name), _silent(transformers):
+        _check(said)
+        configured = transformers.AutoConfig.for_model(said.pop("model_type"), **said)
+        # Without memory, of which a number in a configuration can ask for any amount.
+        with torch.device("meta"), _few_weights():
+            net = transformers.AutoModelForImageClassification.from_config(configured)
+        if (numbers := sum(value.numel() for value in net.parameters())) > _room(name):
+            raise ValueError(f"it describes a net of {numbers:,} numbers, which its folder does not hold")
+    return type(net), configured
+
+
+@contextmanager
+def _making(name: str) -> Iterator[None]:
     try:
         with users_code(f"MODEL={name}", "making it"):
-            if isinstance(labels := said.get("num_labels"), int) and labels > MOST_LABELS:  # it makes a name for each
-                raise ValueError(f"num_labels: {labels:,} are more than {MOST_LABELS:,}")
-            if (layers := max(_layers(said), default=0)) > MOST_LAYERS:  # and something for each of these
-                raise ValueError(f"{layers:,} layers are more than {MOST_LAYERS:,}")
-            configured = transformers.AutoConfig.for_model(said.pop("model_type"), **said)
-            # Without memory, of which a number in a configuration can ask for any amount.
-            with torch.device("meta"), _few_weights():
-                parameters = transformers.AutoModelForImageClassification.from_config(configured).parameters()
-            if (numbers := sum(value.numel() for value in parameters)) > _room(name):
-                raise ValueError(f"it describes a net of {numbers:,} numbers, which its folder does not hold")
-            return transformers.AutoModelForImageClassification.from_config(configured).float()
+            yield
     except UserError:
         raise
     except Exception as error:
         raise UserError(f"MODEL={name}: transformers cannot make it: {in_one_line(error)}") from None
+
+
+def _check(said: Mapping[str, Any]) -> None:
+    """Raise ValueError for a configuration that asks for very much, or for what lies elsewhere."""
+    if isinstance(labels := said.get("num_labels"), int) and labels > MOST_LABELS:  # it makes a name for each
+        raise ValueError(f"num_labels: {labels:,} are more than {MOST_LABELS:,}")
+    if (layers := max(_layers(said), default=0)) > MOST_LAYERS:  # and something for each of these
+        raise ValueError(f"{layers:,} layers are more than {MOST_LAYERS:,}")
+    if elsewhere := next(_elsewhere(said), ""):
+        raise ValueError(f"{elsewhere}, which leads out of its folder")
+    if said.get("quantization_config"):
+        raise ValueError("its weights are quantised: save it in single precision")
+
+
+def _elsewhere(said: Any, named: str = "") -> Iterator[str]:
+    """What in a configuration leads to files of this machine, or to code and weights of the hub.
+
+    `named`: what it is called.
+    """
+    if isinstance(said, Mapping):
+        for key, value in said.items():
+            yield from _elsewhere(value, str(key) if LEADING.search(str(key)) else named)
+    elif isinstance(said, list | tuple):
+        for value in said:
+            yield from _elsewhere(value, named)
+    elif named and isinstance(said, str) and (FILED.search(named) or set(said) & set("/\\:")):
+        yield f"{foreign.short(named)}: {foreign.short(said)}"
 
 
 def _layers(said: Any, repeated: bool = False) -> Iterator[int]:

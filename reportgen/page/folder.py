@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from reportgen.base import foreign
 from reportgen.base.artifacts import (
     MANIFEST,
     read_json,
@@ -21,6 +22,7 @@ from reportgen.base.working import working_folder
 MARK = "reportgen wrote these files and removes no others"
 # In the report's folder, all that reportgen makes there.
 FOLDERS = ("figures", "data", "scripts", "compare", "atlas", MANIFEST)
+MOST_OF_SIGNATURE = 100  # bytes
 SIGNATURE = re.compile(r"[0-9a-f]{16}\n?")  # content of ``manifest/page.stamp``, by `reportgen.pipeline`
 OF_EARLIER_VERSION = ("page", "pdf", "compare", "single")  # writers whose manifests were bare lists
 
@@ -118,7 +120,7 @@ def _signatures(manifests: Path) -> Iterator[Path]:
     """The files that say which run made the report's files."""
     for place in manifests.glob("*.stamp"):
         try:
-            signed = SIGNATURE.fullmatch(place.read_text(encoding="utf-8"))
+            signed = SIGNATURE.fullmatch(foreign.text(place, MOST_OF_SIGNATURE))
         except (OSError, ValueError):
             continue
         if signed:

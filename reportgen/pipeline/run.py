@@ -14,6 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from reportgen.base import foreign
 from reportgen.base.artifacts import (
     DOCUMENT,
     MANIFEST,
@@ -38,6 +39,7 @@ from reportgen.pipeline.source_files import DECLARED, ENGINE, closure
 from reportgen.pipeline.work import Stage, Work, beside
 from reportgen.settings.sections import Settings, jsonable
 
+MOST_OF_SIGNATURE = 100  # bytes
 LONGEST = 1e7  # seconds of a stage, a third of a year: beyond that a file of times is damaged
 
 
@@ -128,7 +130,7 @@ class Pipeline:
 
     def _signed(self, name: str) -> str | None:
         try:
-            return self._signature(name).read_text(encoding="utf-8").strip()
+            return foreign.text(self._signature(name), MOST_OF_SIGNATURE).strip()
         except (OSError, ValueError):
             return None
 

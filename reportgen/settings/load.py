@@ -69,6 +69,8 @@ def load(
     says how.
     """
     types = known.types
+    if held := next((name for name, value in switches.items() if "\0" in value), ""):  # which Python hands over
+        raise UserError(f"{held}={switches[held]}: no value has a zero byte: leave it out")
     profile = switches.get("PROFILE", "default")
     values: dict[str, dict[str, Any]] = {name: {} for name in types}
     origin: dict[tuple[str, str], str] = {}
@@ -295,7 +297,7 @@ def _wrong(given: Any, value: Any) -> str:
         return ""
     if isinstance(given, bool):
         return f"use a number, not {str(given).lower()}"
-    if not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         return f"use a finite number, not {value}"
     return f"use a number up to {LARGEST}" if abs(value) > LARGEST else ""
 

@@ -1,13 +1,15 @@
 """Artefacts are whole or absent, and their bytes depend on their content alone."""
 
+import errno
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from reportgen.base import artifacts
+from reportgen.base import artifacts, foreign
 from reportgen.base.errors import UserError
 
 
@@ -180,6 +182,40 @@ def test_a_name_that_is_not_utf8_and_would_be_written_is_refused_in_one_line(tmp
         with pytest.raises(UserError, match=r"^caf\\xe9 of \\ud800: this name is not UTF-8: rename it$"):
             refused("caf\udce9 of \ud800")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system names no file where reading it fails, as on a broken disk."""
+
+    def broken(*_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    (tmp_path / "a").write_text("1")
+    monkeypatch.setattr(artifacts.hashlib, "file_digest", broken)
+    with pytest.raises(OSError, match="Input/output error") as caught:
+        artifacts.digest_file(tmp_path / "a")
+    assert caught.value.filename == str(tmp_path / "a")
+
+
+@pytest.mark.parametrize("read", [artifacts.read_json, foreign.text])
+def test_what_has_no_end_is_not_read_in_place_of_a_document_of_ours(
+    read: Callable[[Path], object], tmp_path: Path
+) -> None:
+    """A pipe would be waited for, a device fills the memory, and so does a file of holes."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "device").symlink_to("/dev/zero")
+    with (tmp_path / "holes").open("wb") as file:
+        file.truncate(4 << 30)
+    for name in ("pipe", "device", "holes"):
+        with pytest.raises(foreign.Wrong):
+            read(tmp_path / name)
+
+
+def test_of_a_file_without_bytes_nothing_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of some files in /proc the system says that they are ordinary and empty, and reading them never ends."""
+    (tmp_path / "a").touch()
+    monkeypatch.setattr(artifacts, "digest_file", None)
+    assert artifacts.FileDigests(tmp_path / "memory.json").of(tmp_path / "a") == artifacts.digest(b"")
 
 
 def remembered(tmp_path: Path, age: float = 0.0) -> list[Path]:

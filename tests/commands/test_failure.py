@@ -155,6 +155,16 @@ def test_a_file_of_ours_that_is_missing_is_a_fault_and_no_mistake_of_the_user() 
     assert failure.said(KeyError("x"), SWITCHES) is None
 
 
+def test_of_a_folder_where_nobody_can_make_files_what_lies_below_is_missing() -> None:
+    """Also to root: so /proc says it."""
+    if not Path("/proc/self").exists():
+        pytest.skip("no /proc")
+    line = str(failure.said(refused(errno.ENOENT, "/proc/manifest"), {"REPORT": "/proc"}))
+    assert line.startswith(
+        "REPORT=/proc: /proc/manifest: No such file or directory: choose another folder with REPORT="
+    )
+
+
 def test_a_process_that_was_ended_from_outside_is_no_fault_of_ours() -> None:
     line = str(failure.said(BrokenProcessPool("terminated abruptly"), SWITCHES))
     assert line.startswith("one of this run's processes was ended from outside")

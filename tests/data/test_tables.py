@@ -162,6 +162,7 @@ def test_a_folder_without_a_table_is_listed_as_ever(home: Path) -> None:
             "cat_0.png two labels, 'cat' and 'dog': leave one of them out, or give OUTPUTS=sigmoid",
         ),
         ("file,label\nelk,elk", "a.csv", "none of its 1 files is below DATA=images (the first: elk)"),
+        ('{"images": [], "annotations": [], "categories": []}', "a.json", "it names no file: give a table of files"),
     ],
 )
 def test_a_table_that_cannot_be_read_is_refused_in_one_line(home: Path, text: str, name: str, why: str) -> None:

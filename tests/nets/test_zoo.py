@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 from PIL import Image
 
@@ -182,6 +183,93 @@ def test_the_words_of_a_library_are_cut(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"transformers cannot make it: ValueError: Unrecognized") as caught:
         loading.load(ModelSettings(name=f"hf/{tmp_path}", weights="DEFAULT"), NOTHING, 32)
     assert len(str(caught.value)) < 600
+
+
+def _changed(folder: Path, **more: object) -> None:
+    vit(folder)
+    said = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(said | more))
+
+
+def _loaded(folder: Path) -> loading.Loaded:
+    return loading.load(ModelSettings(name=f"hf/{folder}", weights="DEFAULT"), NOTHING, 32)
+
+
+def _head(folder: Path) -> torch.Tensor:
+    return next(value for name, value in _loaded(folder).net.state_dict().items() if name.endswith("classifier.weight"))
+
+
+def _spread(folder: Path, name: str) -> None:
+    """Put the weights of a folder into a file of that name, which an index names."""
+    weights = folder / "model.safetensors"
+    index = {"metadata": {}, "weight_map": dict.fromkeys(safetensors.torch.load_file(weights), name)}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    weights.rename(folder / name)
+
+
+def test_weights_in_several_files_are_read_and_none_elsewhere(tmp_path: Path) -> None:
+    net = vit(tmp_path / "vit")
+    _spread(tmp_path / "vit", "model-00001-of-00001.safetensors")
+    assert torch.equal(_head(tmp_path / "vit"), net.classifier.weight)
+    vit(tmp_path / "other")
+    _spread(tmp_path / "other", "../elsewhere.safetensors")
+    with pytest.raises(UserError, match=r"\.\./elsewhere\.safetensors leads out of its folder"):
+        _loaded(tmp_path / "other")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"model_type": "timm_wrapper", "architecture": "local-dir:/home"},
+        {"model_type": "timm_wrapper", "architecture": "resnet10t", "model_args": {"checkpoint_path": "net.pt"}},
+        {"attn_implementation": {"": "somebody/kernel"}},
+        {"_attn_implementation": "somebody/kernel"},
+    ],
+)
+def test_a_configuration_leads_nowhere_else(tmp_path: Path, more: dict) -> None:
+    _changed(tmp_path, **more)
+    with pytest.raises(UserError, match=r"transformers cannot make it: ValueError: .*, which leads out of its folder"):
+        _loaded(tmp_path)
+
+
+def test_a_quantised_transformer_is_refused(tmp_path: Path) -> None:
+    _changed(tmp_path, quantization_config={"quant_method": "bitsandbytes"})
+    with pytest.raises(UserError, match="its weights are quantised: save it in single precision"):
+        _loaded(tmp_path)
+
+
+def test_a_pickle_in_a_folder_is_read_as_every_other(tmp_path: Path) -> None:
+    net = vit(tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    weights = net.state_dict()
+    torch.save(weights, tmp_path / "pytorch_model.bin")
+    assert torch.equal(_head(tmp_path), weights["classifier.weight"])
+    torch.save(weights | {"notes": dict.fromkeys(map(str, range(400_000)), 0)}, tmp_path / "pytorch_model.bin")
+    with pytest.raises(UserError, match=r"pytorch_model\.bin: beside its tensors it holds too much"):
+        _loaded(tmp_path)
+    torch.save({key: value.to(torch.complex64) for key, value in weights.items()}, tmp_path / "pytorch_model.bin")
+    with pytest.raises(UserError, match="holds no ordinary numbers"):
+        _loaded(tmp_path)
+
+
+def test_what_a_transformer_leaves_out_is_one_line_that_steers_no_terminal(
+    tmp_path: Path, capfd: pytest.CaptureFixture
+) -> None:
+    net = vit(tmp_path)
+    weights = {key: value.contiguous() for key, value in net.state_dict().items()} | {"\x1b[2J\n": torch.zeros(2)}
+    safetensors.torch.save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    capfd.readouterr()
+    _loaded(tmp_path)
+    said = capfd.readouterr().err
+    assert r"1 of its tensors are not the net's and left out (\x1b[2J\n)" in said
+    assert "\x1b" not in said
+    assert "LOAD REPORT" not in said
+
+
+def test_weights_of_another_shape_are_one_line(tmp_path: Path) -> None:
+    _changed(tmp_path, num_attention_heads=2, intermediate_size=31)
+    with pytest.raises(UserError, match=r"6 of its weights have other shapes than its config\.json says"):
+        _loaded(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """A build that something has damaged: what is no longer what its stage wrote is made again, and nothing else."""
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -81,6 +82,35 @@ def test_a_damaged_file_makes_its_stage_due(file: str, spoil: Callable[[Path], o
 def test_a_stamp_that_is_none_makes_its_stage_due(text: str, made: Pipeline) -> None:
     (made.build / "net" / intact.STAMP).write_text(text)
     assert set(due(made)) == {"net"}
+
+
+def replace_by_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def replace_by_device(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("spoil", [replace_by_pipe, replace_by_device])
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("build/net/net.safetensors", "net"),
+        (f"build/net/{intact.STAMP}", "net"),
+        (f"build/occlusion/{DOCUMENT}", "occlusion"),
+        ("report/index.html", "page"),
+        ("report/manifest/page.stamp", "page"),
+    ],
+)
+def test_what_has_no_end_in_place_of_a_file_is_damage(
+    file: str, name: str, spoil: Callable[[Path], object], made: Pipeline
+) -> None:
+    """It is not read: a pipe would be waited for, a device would fill the memory."""
+    spoil(made.build.parent / file)
+    assert set(due(made)) == {name}
 
 
 @pytest.mark.parametrize("said", [3, None, {"artefact": 3, "report": {}}, {"artefact": {"../x": "y"}, "report": {}}])

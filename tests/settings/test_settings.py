@@ -255,7 +255,7 @@ def test_adamw_has_its_own_values_unless_the_user_gives_others() -> None:
 
 TOML = (
     *("nan", "inf", "true", "[]", "{a = 1}", '[1, "a"]', "[nan, inf]", "[true, false]", "1979-05-27"),
-    *('"a\\u0000b"', "9" * 40, '"nan"', '["nan", "1", "2"]'),
+    *('"a\\u0000b"', "9" * 40, "0x" + "f" * 300, '"nan"', '["nan", "1", "2"]'),
 )
 
 
@@ -290,3 +290,9 @@ def test_a_switch_that_is_no_finite_number_is_refused(value: str) -> None:
                 name = f"{section}_{part.name}".upper()
                 with pytest.raises(UserError, match=f"^{name}={value}: "):
                     settings.load({"PROFILE": "tiny", name: value})
+
+
+@pytest.mark.parametrize("name", ["BUILD", "REPORT", "HISTORY", "BASE", "DATA"])
+def test_a_zero_byte_which_python_can_hand_over_is_refused(name: str) -> None:
+    with pytest.raises(UserError, match=f"^{name}=a\0b: no value has a zero byte"):
+        settings.load({"PROFILE": "tiny", name: "a\0b"})
