@@ -99,7 +99,8 @@ def interrupted(path: Path, device: torch.device) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        found = torch.load(path, map_location=device, weights_only=True)
+        # A pipe, which torch would wait for, is no file.
+        found = torch.load(path, map_location=device, weights_only=True) if path.is_file() else None
     except (RuntimeError, ValueError, EOFError, pickle.UnpicklingError):
         found = None
     if isinstance(found, dict) and {"identity", "net", "optimiser", "history"} <= found.keys():

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import signal
 import subprocess
 import sys
@@ -82,11 +83,23 @@ def test_a_killed_training_ends_as_an_uninterrupted_one(trained, tmp_path, monke
     assert contents(tmp_path) == contents(trained[recipe])
 
 
-@pytest.mark.parametrize("damage", [b"", b"no archive", None], ids=["empty", "other bytes", "half of it"])
+def as_a_pipe(path):
+    path.unlink()
+    os.mkfifo(path)
+
+
+DAMAGES = {
+    "empty": lambda state: state.write_bytes(b""),
+    "other bytes": lambda state: state.write_bytes(b"no archive"),
+    "half of it": lambda state: state.write_bytes(state.read_bytes()[:-5000]),
+    "a pipe": as_a_pipe,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_state_is_no_fault_and_training_begins_anew(trained, tmp_path, capsys, damage):
     run(tmp_path)
-    state = tmp_path / training.CHECKPOINT
-    state.write_bytes(state.read_bytes()[:-5000] if damage is None else damage)
+    DAMAGES[damage](tmp_path / training.CHECKPOINT)
     run(tmp_path)
     assert "is damaged: training begins anew" in capsys.readouterr().err
     assert contents(tmp_path) == contents(trained["default"])
