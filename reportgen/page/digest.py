@@ -5,7 +5,7 @@ from typing import Any
 
 from reportgen.base.names import shown
 from reportgen.page.changes import ACCURACY, PRECISION, Changes, Difference, Moved, VerdictChange
-from reportgen.page.conclusion import ORDER, conclusion, failing, reason_among, shared_reasons
+from reportgen.page.conclusion import ORDER, conclusion, failing, of_which_training, reason_among, shared_reasons
 from reportgen.page.filters import bounds, interval, sentence, words
 from reportgen.page.template import SIGNS
 
@@ -31,12 +31,18 @@ def of_one(now: Mapping[str, Any]) -> str:
     for why, those in shared.items():
         lines += [f"**{len(those)} claims are undecided for one reason:** {_cell(sentence(why))}", ""]
     lines += [said, ""]
+    marked = of_which_training(now["claims"])
     lines += ["| | claim | verdict | measured |", "|---|---|---|---|"]
     for claim in sorted(now["claims"], key=lambda claim: ORDER.index(claim["verdict"])):
         parts = f": {_cell(failing(claim))}" if failing(claim) else ""
         sign, verdict = SIGNS[claim["verdict"]], f"**{claim['verdict']}**{parts}"
         why = "" if parts else claim["why"]
-        measured = _measured(claim, "for the reason above" if reason_among(shared, claim) else why)
+        why = "; ".join(
+            part
+            for part in (marked.get(claim["id"]), "for the reason above" if reason_among(shared, claim) else why)
+            if part
+        )
+        measured = _measured(claim, why)
         lines.append(f"| {sign} | `{claim['id']}` {_cell(claim['statement'])} | {verdict} | {measured} |")
     return _cut("\n".join(lines) + "\n")
 

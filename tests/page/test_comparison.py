@@ -421,6 +421,16 @@ def test_a_report_without_another_has_its_claims_as_digest(older: dict[str, Any]
     assert "∞" not in numberless
 
 
+def test_the_claims_of_this_trained_net_that_the_digest_speaks_of_are_marked_in_it(older: dict[str, Any]) -> None:
+    newer = copy.deepcopy(older)
+    for name, of in (("grouping", "training"), ("hierarchy", "net")):
+        claim(newer, name).update({"verdict": "holds", "of": of, "net": "holds"})
+    text = digest.of_one(newer)
+    assert "are marked “of this trained net”" in text
+    [line] = [line for line in text.splitlines() if line.startswith("| ") and "`hierarchy`" in line]
+    assert line.endswith("; of this trained net |")
+
+
 def test_a_claim_that_lacks_the_number_of_one_part_is_told_without_one(older: dict[str, Any]) -> None:
     parts = (Part("deep", 0.3, 0.2, 0.4, 50), Part("shallow", 0.0, *UNBOUNDED, 3, untested="of three images"))
     newer = copy.deepcopy(older)
