@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from reportgen.base.names import shown
+from reportgen.base.typesetting import typeset
 from reportgen.page.changes import ACCURACY, PRECISION, Changes, Difference, Moved, VerdictChange
 from reportgen.page.conclusion import ORDER, conclusion, failing, of_which_training, reason_among, shared_reasons
 from reportgen.page.filters import bounds, interval, sentence, words
@@ -34,7 +35,7 @@ def of_one(now: Mapping[str, Any]) -> str:
     marked = of_which_training(now["claims"])
     lines += ["| | claim | verdict | measured |", "|---|---|---|---|"]
     for claim in sorted(now["claims"], key=lambda claim: ORDER.index(claim["verdict"])):
-        parts = f": {_cell(failing(claim))}" if failing(claim) else ""
+        parts = f": {_cell(typeset(failing(claim)))}" if failing(claim) else ""
         sign, verdict = SIGNS[claim["verdict"]], f"**{claim['verdict']}**{parts}"
         why = "" if parts else claim["why"]
         why = "; ".join(
@@ -43,7 +44,7 @@ def of_one(now: Mapping[str, Any]) -> str:
             if part
         )
         measured = _measured(claim, why)
-        lines.append(f"| {sign} | `{claim['id']}` {_cell(claim['statement'])} | {verdict} | {measured} |")
+        lines.append(f"| {sign} | `{claim['id']}` {_cell(typeset(claim['statement']))} | {verdict} | {measured} |")
     return _cut("\n".join(lines) + "\n")
 
 
@@ -67,8 +68,8 @@ def _names(claims: Sequence[str], quote: str = "`") -> str:
 def _measured(claim: Mapping[str, Any], why: str) -> str:
     """The number that decides, if it was measured, and why the verdict is not the number's own."""
     if claim["verdict"] == "not tested" or claim["estimate"] is None:
-        return _cell(why)
-    return f"{interval(claim)}, n = {claim['n']:,}{f'; {_cell(why)}' if why else ''}"
+        return _cell(typeset(why))
+    return f"{interval(claim)}, n = {claim['n']:,}{f'; {_cell(typeset(why))}' if why else ''}"
 
 
 def _subject(now: Mapping[str, Any]) -> str:
@@ -193,8 +194,8 @@ def _turned(changes: Sequence[VerdictChange]) -> list[str]:
         "| | claim | before | now | why |",
         "|---|---|---|---|---|",
         *(
-            f"| {ARROWS[change.direction]} | `{change.id}` {_cell(change.statement)} | {change.before} | **{change.now}** "
-            f"| {_cell(change.why)} |"
+            f"| {ARROWS[change.direction]} | `{change.id}` {_cell(typeset(change.statement))} | {change.before} | **{change.now}** "
+            f"| {_cell(typeset(change.why))} |"
             for change in changes
         ),
     ]

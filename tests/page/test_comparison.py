@@ -415,6 +415,8 @@ def test_a_report_without_another_has_its_claims_as_digest(older: dict[str, Any]
     assert "Verdicts: 1 contradicted, 1 undecided, 14 not tested. Contradicted: `grouping`." in text
     assert "**contradicted**: 1 of 4 parts (layer 5)" in text
     assert "no &lt;i&gt;labels" in text
+    assert "like another map’s." in text
+    assert "7x7" not in text  # as on the page
     assert not any(sign in text for sign in ("<img", "<i>", "<b>", "@everyone"))
     (numberless,) = [line for line in text.splitlines() if "`better-architecture`" in line]
     assert "did not train to the end" in numberless
