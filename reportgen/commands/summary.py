@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reportgen.base.artifacts import read_json
-from reportgen.page.conclusion import ORDER, conclusion, failing, shared_reasons
+from reportgen.page.conclusion import ORDER, conclusion, failing, of_which_training, shared_reasons
 from reportgen.page.filters import interval
 from reportgen.pipeline.run import Pipeline
 
@@ -32,9 +32,11 @@ def lines(pipeline: Pipeline, took: Mapping[str, float], seconds: float) -> Iter
     if model.get("warning"):
         yield f"     warning: {model['warning']}"
     verdicts = [claim for claim in metrics["claims"] if claim["verdict"] != "not tested"]
+    marked = of_which_training(metrics["claims"])
     for claim in sorted(verdicts, key=lambda claim: ORDER.index(claim["verdict"])):
-        parts = failing(claim)
-        yield f"{claim['verdict']:>12}  {claim['id']}: {_measured(claim)}{f'; it fails in {parts}' if parts else ''}"
+        parts, mark = failing(claim), marked.get(claim["id"])
+        fails, of = f"; it fails in {parts}" if parts else "", f"; {mark}" if mark else ""
+        yield f"{claim['verdict']:>12}  {claim['id']}: {_measured(claim)}{fails}{of}"
     for why, those in shared_reasons(verdicts).items():
         yield f"{len(those)} claims are undecided for one reason ({', '.join(those)}): {why}"
     untested = len(metrics["claims"]) - len(verdicts)

@@ -376,7 +376,7 @@ def _pictured(projected: bool, beside: bool) -> str:
 
 def searched(images: int, data: str = "") -> str:
     """From which images the nine are chosen, in words; `data`: the name of the data set."""
-    return f"all {images} validation images" + (f" ({data})" if data else "")
+    return f"all {images:,} validation images" + (f" ({data})" if data else "")
 
 
 def seen(kinds: Sequence[str]) -> str:

@@ -36,6 +36,24 @@ def conclusion(claims: Sequence[Mapping[str, Any]], loaded: bool) -> str:
     )
 
 
+def of_which_training(claims: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """What some verdicts say of this trained net and others of training this way: by a claim's name, the words that mark it.
+
+    Empty where all speak of one thing, which the `conclusion` then says.
+    """
+    if not any(claim.get("of") == "training" for claim in claims):
+        return {}
+    marked = {}
+    for claim in claims:
+        verdict, alone = claim["verdict"], claim.get("net")
+        if claim.get("of") == "training":
+            if alone is not None and alone != verdict:
+                marked[claim["id"]] = f"this trained net alone: {alone}"
+        elif verdict not in ("undecided", "not tested"):
+            marked[claim["id"]] = "of this trained net"
+    return marked
+
+
 def failing(claim: Mapping[str, Any]) -> str:
     """Which parts of a contradicted claim fail, ``1 of 4 parts (layer 5)``; empty for a claim of one part, or another verdict."""
     names = [part["name"] for part in claim["parts"] if part["outcome"] == "contradicted"]

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from reportgen.base.names import shown
+from reportgen.base.typesetting import typeset
 from reportgen.page.changes import ACCURACY, PRECISION, Changes, Difference, Moved, VerdictChange
-from reportgen.page.conclusion import ORDER, conclusion, failing, reason_among, shared_reasons
+from reportgen.page.conclusion import ORDER, conclusion, failing, of_which_training, reason_among, shared_reasons
 from reportgen.page.filters import bounds, interval, sentence, words
 from reportgen.page.template import SIGNS
 
@@ -31,13 +32,19 @@ def of_one(now: Mapping[str, Any]) -> str:
     for why, those in shared.items():
         lines += [f"**{len(those)} claims are undecided for one reason:** {_cell(sentence(why))}", ""]
     lines += [said, ""]
+    marked = of_which_training(now["claims"])
     lines += ["| | claim | verdict | measured |", "|---|---|---|---|"]
     for claim in sorted(now["claims"], key=lambda claim: ORDER.index(claim["verdict"])):
-        parts = f": {_cell(failing(claim))}" if failing(claim) else ""
+        parts = f": {_cell(typeset(failing(claim)))}" if failing(claim) else ""
         sign, verdict = SIGNS[claim["verdict"]], f"**{claim['verdict']}**{parts}"
         why = "" if parts else claim["why"]
-        measured = _measured(claim, "for the reason above" if reason_among(shared, claim) else why)
-        lines.append(f"| {sign} | `{claim['id']}` {_cell(claim['statement'])} | {verdict} | {measured} |")
+        why = "; ".join(
+            part
+            for part in (marked.get(claim["id"]), "for the reason above" if reason_among(shared, claim) else why)
+            if part
+        )
+        measured = _measured(claim, why)
+        lines.append(f"| {sign} | `{claim['id']}` {_cell(typeset(claim['statement']))} | {verdict} | {measured} |")
     return _cut("\n".join(lines) + "\n")
 
 
@@ -61,8 +68,8 @@ def _names(claims: Sequence[str], quote: str = "`") -> str:
 def _measured(claim: Mapping[str, Any], why: str) -> str:
     """The number that decides, if it was measured, and why the verdict is not the number's own."""
     if claim["verdict"] == "not tested" or claim["estimate"] is None:
-        return _cell(why)
-    return f"{interval(claim)}, n = {claim['n']:,}{f'; {_cell(why)}' if why else ''}"
+        return _cell(typeset(why))
+    return f"{interval(claim)}, n = {claim['n']:,}{f'; {_cell(typeset(why))}' if why else ''}"
 
 
 def _subject(now: Mapping[str, Any]) -> str:
@@ -187,8 +194,8 @@ def _turned(changes: Sequence[VerdictChange]) -> list[str]:
         "| | claim | before | now | why |",
         "|---|---|---|---|---|",
         *(
-            f"| {ARROWS[change.direction]} | `{change.id}` {_cell(change.statement)} | {change.before} | **{change.now}** "
-            f"| {_cell(change.why)} |"
+            f"| {ARROWS[change.direction]} | `{change.id}` {_cell(typeset(change.statement))} | {change.before} | **{change.now}** "
+            f"| {_cell(typeset(change.why))} |"
             for change in changes
         ),
     ]

@@ -3,6 +3,7 @@
 import datetime
 import re
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from reportgen.base.typesetting import NO_BREAK, typeset
@@ -12,6 +13,7 @@ SMALL = (
     *("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"),
 )
 SHORT = 30  # words that are shown at once
+SMALLEST_POWER = -6  # of ten, below which a number is written with it
 
 
 def percent(share: float | int | None, digits: int = 0) -> str:
@@ -23,13 +25,18 @@ def percent(share: float | int | None, digits: int = 0) -> str:
 
 
 def number(value: float | int | None, digits: int = 3) -> str:
-    """A number with `digits` significant digits and a true minus sign.
+    """A number with `digits` significant digits and a true minus sign; with a power of ten only below a millionth.
 
     Raises ValueError for None: the template says what stands where nothing was measured.
     """
     if value is None:
         raise ValueError("None is no number: say in the template what stands where there is none")
     text = f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:,.0f}"
+    _, _, power = text.partition("e")
+    if power.startswith("+"):  # 999.7 in three digits
+        text = f"{value:,.0f}"
+    elif power and int(power) >= SMALLEST_POWER:
+        text = f"{Decimal(text):f}"
     return text.replace("-", "−")
 
 

@@ -17,6 +17,7 @@ from reportgen.base.errors import UserError
 from reportgen.base.foreign import Count, Finite, Share
 from reportgen.claims import BY_ID, PLAIN
 from reportgen.page.changes import ACCURACY, Changes, Moved, VerdictChange, judgements
+from reportgen.page.filters import day
 from reportgen.page.older import MOST_CLAIMS, MOST_PARTS, Date
 from reportgen.page.older import Result as Verdict
 
@@ -115,8 +116,13 @@ class Line:
 
     @property
     def label(self) -> str:
-        """The commit's first letters, or what stands where there is no commit."""
-        return self.commit[:7] if self.commit else "no commit"
+        """The commit's first letters; where there is no commit, the day: "no commit broke" would be misread."""
+        if self.commit:
+            return self.commit[:7]
+        if not self.time:
+            return "undated"
+        number, month, _ = day(self.time).split()
+        return f"{number} {month[:3]}"
 
     def claim(self, name: str) -> Claim | None:
         """The claim of this name."""

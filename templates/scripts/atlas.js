@@ -263,16 +263,17 @@
   document.body.append(viewer);
   reachable();
 
-  /** The map that the address names; of another page, that page. */
+  /** The map that the address names, as #map17 or, on any layer's page, #layer3/map17; of another page, that page. */
   function arrive() {
-    const number = Number(location.hash.match(/^#map(\d+)$/)?.[1] ?? NaN);
-    if (Number.isNaN(number)) return;
-    const { maps } = layerOf({ layer: own.layer });
-    if (number >= maps) {
-      answer.textContent = `There is no map ${number}: the maps of layer ${own.layer} are 0 to ${maps - 1}.`;
+    const [, layer, digits] = location.hash.match(/^#(?:layer(\d+)\/)?map(\d+)$/) ?? [];
+    if (!digits) return;
+    const map = { layer: Number(layer ?? own.layer), number: Number(digits) };
+    const maps = layerOf(map)?.maps;
+    if (!maps) return;
+    if (map.number >= maps) {
+      answer.textContent = `There is no map ${map.number}: the maps of layer ${map.layer} are 0 to ${maps - 1}.`;
       return;
     }
-    const map = { layer: own.layer, number };
     const address = addressOf(map);
     if (!address.startsWith("#")) location.replace(address);
     else {

@@ -85,6 +85,20 @@ def test_what_is_wider_than_the_screen_fades_where_there_is_more(opened: Open, s
     expect(hint).to_be_hidden()
 
 
+def test_a_chart_of_one_panel_is_seen_whole_on_a_telephone(opened: Open, shown: Run) -> None:
+    page = opened(shown.report, width=360)
+    for kind in ("LineChart", "BarChart"):
+        boxes = page.locator(f".figure.{kind}.alone .scroll:visible")
+        assert boxes.count()
+        for box in boxes.all():
+            assert box.evaluate("(box) => box.scrollWidth - box.clientWidth") <= 1
+            expect(box).to_have_class("scroll")
+            assert box.locator(".drawing").evaluate("(it) => it.clientWidth / it.clientHeight") == pytest.approx(
+                box.locator(".drawing").evaluate("(it) => it.getAttribute('width') / it.getAttribute('height')"),
+                rel=0.02,
+            )
+
+
 def test_a_tile_is_cut_out_where_it_lies_in_its_sheet(page: Page, layer3: Locator) -> None:
     """What the viewer shows is, pixel by pixel, the sheet's fifth tile: the one in the middle."""
     layer3.locator("button.pair").first.click()

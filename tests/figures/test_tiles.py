@@ -55,6 +55,16 @@ def test_nine_tiles_stand_in_rows_of_three_the_strongest_first(tmp_path: Path):
         assert abs(float(tile_of(projections, rank, side).mean()) - (200 - rank * 20)) < 3
 
 
+def test_contrast_is_that_of_the_brightness_inside_the_image():
+    patches = np.zeros((2, 4, 4, 4), np.uint8)
+    patches[..., 3] = 255
+    patches[0, :, 2:, :3] = 200  # half black, half light
+    assert tiles.contrast(patches) == pytest.approx(50)
+    patches[0, :, :2, 3] = 0  # the black half lies outside
+    assert tiles.contrast(patches) == 0
+    assert tiles.contrast(patches[:0]) == 0
+
+
 def test_zero_stays_mid_grey_in_the_file(tmp_path: Path):
     drawn = draw.draw({"layer2": feature_maps()}, tmp_path)["layer2"]
     picture = pixels(tmp_path / drawn["maps"][0]["projections"]["file"])

@@ -76,3 +76,7 @@ def test_an_activation_that_is_zero_after_all_is_shown_blank() -> None:
     whole = covered.projection(inputs, covered.image_of(inputs, inputs.data.val, 1), covered.Unit(1, 5, 5))
     assert whole.shape == (8, 8, 3)
     assert not whole.any()
+
+
+def test_how_many_images_were_searched_is_said_as_in_the_text() -> None:
+    assert strongest.searched(1200, "scenes") == "all 1,200 validation images (scenes)"

@@ -415,10 +415,22 @@ def test_a_report_without_another_has_its_claims_as_digest(older: dict[str, Any]
     assert "Verdicts: 1 contradicted, 1 undecided, 14 not tested. Contradicted: `grouping`." in text
     assert "**contradicted**: 1 of 4 parts (layer 5)" in text
     assert "no &lt;i&gt;labels" in text
+    assert "like another map’s." in text
+    assert "7x7" not in text  # as on the page
     assert not any(sign in text for sign in ("<img", "<i>", "<b>", "@everyone"))
     (numberless,) = [line for line in text.splitlines() if "`better-architecture`" in line]
     assert "did not train to the end" in numberless
     assert "∞" not in numberless
+
+
+def test_the_claims_of_this_trained_net_that_the_digest_speaks_of_are_marked_in_it(older: dict[str, Any]) -> None:
+    newer = copy.deepcopy(older)
+    for name, of in (("grouping", "training"), ("hierarchy", "net")):
+        claim(newer, name).update({"verdict": "holds", "of": of, "net": "holds"})
+    text = digest.of_one(newer)
+    assert "are marked “of this trained net”" in text
+    [line] = [line for line in text.splitlines() if line.startswith("| ") and "`hierarchy`" in line]
+    assert line.endswith("; of this trained net |")
 
 
 def test_a_claim_that_lacks_the_number_of_one_part_is_told_without_one(older: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reportgen.page.conclusion import conclusion, failing, reason
+from reportgen.page.conclusion import conclusion, failing, of_which_training, reason
 
 MARKED = "those that are marked"
 
@@ -34,3 +34,21 @@ def test_a_contradicted_claim_says_which_parts_fail_and_not_why_others_are_left_
     assert reason(claim) == "it fails in 1 of 2 parts (shift)"
     assert reason(claim | {"verdict": "undecided"}) == "scale: more images are needed"
     assert reason(claim | {"parts": parts[:1], "why": ""}) == ""
+
+
+def test_claims_of_this_trained_net_alone_are_marked_where_others_are_of_training_again() -> None:
+    def claim(name: str, verdict: str, of: str, net: str) -> dict[str, str]:
+        return {"id": name, "verdict": verdict, "of": of, "net": net}
+
+    ours = [
+        claim("holds-alone", "holds", "net", "holds"),
+        claim("open", "undecided", "net", "undecided"),
+        claim("untested", "not tested", "net", "not tested"),
+    ]
+    assert of_which_training(ours) == {}
+    again = [claim("same", "holds", "training", "holds"), claim("changed", "undecided", "training", "holds")]
+    assert of_which_training([*ours, *again]) == {
+        "holds-alone": "of this trained net",
+        "changed": "this trained net alone: holds",
+    }
+    assert of_which_training([{"id": "older", "verdict": "holds"}]) == {}

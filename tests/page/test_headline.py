@@ -8,6 +8,7 @@ import pytest
 from fake_build import FAKED, RUN
 from figure_samples import draw_any
 
+from reportgen.analyses.features import headline
 from reportgen.analyses.registry import BY_NAME
 from reportgen.page.content import Content, Section, gather
 from reportgen.page.headline import story
@@ -68,3 +69,19 @@ def test_what_is_cut_out_is_the_inside_of_its_panel(build: Path, more: dict[str,
     assert top * high < cut["top"] < top * high + 3
     assert (left + width) * wide - 3 < cut["left"] + cut["width"] < (left + width) * wide
     assert (top + height) * high - 3 < cut["top"] + cut["height"] < (top + height) * high
+
+
+def test_patches_without_contrast_are_alike_and_tell_nothing() -> None:
+    def map_(number: int, alike: float | None, contrast: float, shown: int = 9) -> dict[str, object]:
+        pictures = {"projections": {"file": "p"}, "patches": {"file": "q"}}
+        return {"map": number, "shown": shown, "alike": alike, "contrast": contrast, **pictures}
+
+    def best(*maps: dict[str, object]) -> object:
+        figure = {"kind": "FeatureMaps", "net": "", "layer": 1, "maps": list(maps)}
+        [(_, found)] = headline.strip({"layer1": figure})
+        return found["map"]
+
+    white, told, dull = map_(0, 0.9, 3), map_(1, 0.5, 60), map_(2, 0.1, 70)
+    assert best(white, told, dull) == 1
+    assert best(white, told | {"shown": 8}, dull | {"shown": 8}) == 0  # one that few images excite says less
+    assert best(white, map_(1, None, 4)) == 0  # no layer is without a map

@@ -173,6 +173,13 @@ def test_a_commit_that_broke_something_is_told_from_noise(metrics: dict[str, Any
     assert found[2].accuracy is not None
 
 
+def test_a_report_without_a_commit_is_called_by_its_day() -> None:
+    """“no commit broke” was misread."""
+    assert Line(commit="0123456789" * 4, time=1764000000).label == "0123456"
+    assert Line(time=1764000000).label == "24 Nov"
+    assert Line().label == "undated"
+
+
 def test_where_the_noise_of_training_is_unknown_that_is_said(metrics: dict[str, Any], tmp_path: Path) -> None:
     metrics["model"]["top1_tau"] = None
     [step] = history.steps(commits(metrics, {"top1": 0.4}))

@@ -86,6 +86,7 @@ def test_it_says_what_it_is(reader: PdfReader):
 def test_it_has_a_title_page_an_abstract_and_contents_with_page_numbers(words: list[str]):
     first = words[0]
     assert "Looking into zfnet" in first
+    assert "Contradicted:" in first
     second = " ".join(words[1].split())
     assert "Abstract" in second
     assert "one holds, one is contradicted and one is undecided" in second

@@ -258,7 +258,7 @@ def _table3(result: Result, base: str, said: str) -> Table:
         title=f"Variants of {said}",
         caption=f"Errors of {said} and its variants, in per cent. This run: {trained} of the {len(rows)} nets, trained from "
         "scratch on the same images for as many epochs as each needs until its training error no longer falls. Errors are "
-        f"those on the training images and on {result.images} {result.on}, centre crops. A dash stands for what was not "
+        f"those on the training images and on {result.images:,} {result.on}, centre crops. A dash stands for what was not "
         "trained in this profile, or cannot be said. The paper: ImageNet 2012. Read the differences within a column; the two "
         "data sets are not alike.",
         alt=f"A table of {len(rows)} variants of {said}: errors of this run and of the paper.",
@@ -315,7 +315,7 @@ def _extra_chart(result: Result) -> BarChart:
     return BarChart(
         title="What removing layers costs",
         caption="Top-1 error of Krizhevsky’s net without some of its layers, minus that of the whole net, in "
-        f"points; the line is a 95 % interval over {result.images} {result.on}, paired. In the paper: "
+        f"points; the line is a 95 % interval over {result.images:,} {result.on}, paired. In the paper: "
         + ", ".join(f"{value:.1f}" for value in known)
         + ". If depth matters, the last bar ends to the right of zero and further right than the bar above it.",
         alt=f"Four bars, extra error in points: {spoken}.",
@@ -347,7 +347,7 @@ def _table2(result: Result) -> Table:
         title="Single nets and averages of several",
         caption="Errors in per cent. This run has counterparts of the paper’s single nets, and of several nets whose "
         "probabilities are averaged where it trains more than one seed (SEEDS) and the wider net (COMPARE_VARIANTS); the other "
-        f"rows stand as the paper’s numbers. This run: {result.images} {result.on}, centre crops; the paper: ImageNet 2012.",
+        f"rows stand as the paper’s numbers. This run: {result.images:,} {result.on}, centre crops; the paper: ImageNet 2012.",
         alt=f"A table of {len(rows)} models with errors of this run and of the paper.",
         columns=(
             "model",

@@ -211,7 +211,7 @@ def _energy_chart(result: Result) -> LineChart:
         said.append(f"{how} the strongest filter has {gathered[0]:.0f} %")
     return LineChart(
         title="Where the energy of layer 1 gathers",
-        caption=f"Share of layer 1's response energy over {result.images} validation images that its strongest filters "
+        caption=f"Share of layer 1's response energy over {result.images:,} validation images that its strongest filters "
         "hold together, by how many of them are counted. The steeper a curve begins, the fewer filters hold the energy; "
         "where the two curves coincide, clipping changed nothing.",
         alt=f"Two rising curves over the number of filters: {'; '.join(said)}.",
@@ -279,7 +279,7 @@ def _table(result: Result) -> Table:
     return Table(
         title="The two architectures",
         caption="Two comparison nets, trained on the same images for as many epochs as each needs until its training error no "
-        f"longer falls. Top-1 error on {result.judged} {result.on} and on the training images, centre crops; "
+        f"longer falls. Top-1 error on {result.judged:,} {result.on} and on the training images, centre crops; "
         "multiply-adds for one image; dead filters of layer 1, their mean cosine similarity to the nearest other beyond that "
         "of random filters, and their share of energy in the middle frequencies; energy of layer-2 projections near 1/4 and "
         "1/2 cycle per pixel as a multiple of their patches' (geometric mean)."

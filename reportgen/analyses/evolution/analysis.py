@@ -368,7 +368,9 @@ def figures(result: Result) -> dict[str, Figure]:
     found: dict[str, Figure] = {}
     if result.epochs is None or result.snapshots is None:
         return found
-    number = f"all {result.images}" if result.images == result.training_images else f"{result.images} randomly drawn"
+    number = (
+        f"all {result.images:,}" if result.images == result.training_images else f"{result.images:,} randomly drawn"
+    )
     searched = f"{number} training images ({result.data})"
     for layer in result.layers.values():
         found[f"layer{layer.number}"] = _evolution(layer, result.epochs, searched)
@@ -450,7 +452,7 @@ def _cka_chart(result: Result, snapshots: Float[np.ndarray, " snapshot"]) -> Lin
     return LineChart(
         title="How far the features are from their final state",
         caption="(a) Debiased linear CKA between a layer's features after each snapshot and those of the final net, on "
-        f"the same {result.compared} validation images ({result.data}). It is 1 for features that differ only by a rotation "
+        f"the same {result.compared:,} validation images ({result.data}). It is 1 for features that differ only by a rotation "
         "and a scale, about 0 for unrelated ones. Epoch 0 is the untrained net. Bands hold 95 % of the values under "
         "resampled images. "
         "(b) The same as a share of the way from the untrained net (0) to the final one (1, dashed); what lies below 0, "

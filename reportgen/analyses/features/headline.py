@@ -1,11 +1,13 @@
 """For the head of the page: one map of each layer, and what a deep map looks for."""
 
 from collections.abc import Iterator, Mapping
+from statistics import median
 from typing import Any
 
 from reportgen.figures.cutouts import Drawn, both, own_maps
 
 TURN = 1  # in the story
+FLAT = 0.5  # of the contrast of the map in the middle: patches with less show too little
 
 
 def strip(figures: Mapping[str, Drawn]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -25,5 +27,13 @@ def story(figures: Mapping[str, Drawn]) -> dict[str, Any] | None:
 
 
 def _best(figure: Drawn) -> Drawn:
-    """Of the maps that respond to most images the one whose patches are most alike, beyond those of other maps."""
-    return max(figure["maps"], key=lambda map_: (map_["shown"], -1.0 if map_["alike"] is None else map_["alike"]))
+    """Of the maps that respond to most images the one whose patches are most alike, beyond those of other maps.
+
+    Patches without contrast, such as white ones, are as alike as can be and tell nothing: they come last.
+    """
+    least = FLAT * median(map_["contrast"] for map_ in figure["maps"])
+
+    def telling(map_: Drawn) -> tuple[int, bool, float]:
+        return map_["shown"], map_["contrast"] >= least, -1.0 if map_["alike"] is None else map_["alike"]
+
+    return max(figure["maps"], key=telling)

@@ -66,7 +66,7 @@ def _by_count(found: Comparison) -> LineChart:
     )
     return LineChart(
         title="Accuracy by the number of training images",
-        caption=f"Share of {len(found.labels)} test images that are classified correctly, mean over the classes, "
+        caption=f"Share of {len(found.labels):,} test images that are classified correctly, mean over the classes, "
         f"after training on so many images of each class. Frozen features: a softmax on layer {found.top}’s of "
         f"{found.frozen.views} crops and flips of each; from scratch: {_whose(found)}, on crops and flips drawn in the same "
         f"way{_apart(found)}. Mean of {found.scratch.correct.shape[1]} folds, the band is one standard "
@@ -163,7 +163,7 @@ def _by_layer(found: Comparison) -> LineChart:
     titles = (f"{by_layer.components} components of every layer", "all of a layer’s numbers")
     return LineChart(
         title="Accuracy by the layer that is read",
-        caption=f"Share of {len(found.labels)} test images that a linear classifier gets right, mean over the classes, "
+        caption=f"Share of {len(found.labels):,} test images that a linear classifier gets right, mean over the classes, "
         f"by the layer whose features it reads; {found.counts[-1]} training images of each class. In (a) every layer is "
         f"read through its first {_components(found)} over {by_layer.fitted_on:,} images that the net was validated on; in "
         "(b) through all its numbers, of which lower layers have many more. The claim is judged on (a). Mean of "

@@ -306,7 +306,7 @@ def _grid(result: Result, method: str, title: str) -> ImageGrid:
     return ImageGrid(
         title=title,
         caption=f"{len(tiles)} units of layer {start.number}, one in each row, at their strongest activation over "
-        f"{result.images} validation images. From the left: what the unit sees, its {what} in the trained net, {below}. "
+        f"{result.images:,} validation images. From the left: what the unit sees, its {what} in the trained net, {below}. "
         "Grey is zero, and each picture has its own contrast. Look how far to the right the trained net’s picture can still "
         "be recognised.",
         alt=f"A grid of {len(tiles)} rows: an image, its {what}, and {steps} more as layers are randomised: "

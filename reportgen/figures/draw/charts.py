@@ -33,6 +33,7 @@ from reportgen.figures.draw.style import (
 from reportgen.figures.draw.tiles import GRID_LARGEST, enlarge, save_jpeg
 
 SINGLE = 320  # points: width of a chart with one panel
+BARS = 340  # likewise of bars; a telephone reduces both to its screen, where they must still be read
 PANEL_HEIGHT = 138  # points: of each of several rows of panels
 ALONE_HEIGHT = 170  # points
 LABEL = 25  # characters of a line of a vertical axis' label, which is as long as the axis is high
@@ -210,7 +211,7 @@ def compose_bars(figure: kinds.BarChart) -> Figure:
     """The bars as matplotlib's artists, each followed by its value."""
     count = len(figure.names)
     step = 13.0 if count <= 40 else NAME_STEP if count <= NAMED else max(TALLEST / count, 0.6)
-    width, head, foot = 380, 18 if figure.reference is not None else 4, 32
+    width, head, foot = BARS, 18 if figure.reference is not None else 4, 32
     height = count * step + head + foot
     canvas = new_figure(width, height)
     axes = canvas.add_subplot()

@@ -88,6 +88,12 @@ def block(tiles: Sequence[Pixels | None], side: int, gap: int = GAP) -> Pixels:
     return whole
 
 
+def contrast(patches: UInt8[np.ndarray, "patch row column 4"]) -> float:
+    """How much brightness varies within a patch: the standard deviation inside the image, 0-255, mean over the patches."""
+    spread = [patch[patch[..., 3] > 0][:, :3].mean(axis=1).std() for patch in patches if patch[..., 3].any()]
+    return float(np.mean(spread)) if spread else 0.0
+
+
 def feature_maps(figure: kinds.FeatureMaps, name: str, folder: Path) -> dict[str, Any]:
     """Draw each map as two pictures, its projections and its patches, and all maps as one picture like figure 2."""
     side = tile_side(figure.patches.shape[2])
@@ -110,6 +116,7 @@ def feature_maps(figure: kinds.FeatureMaps, name: str, folder: Path) -> dict[str
                 "map": int(number),
                 "shown": int(shown.sum()),
                 "alike": None if figure.alike is None or np.isnan(figure.alike[place]) else float(figure.alike[place]),
+                "contrast": contrast(figure.patches[place][shown]),
                 "note": figure.notes[place] if figure.notes else "",
                 "projections": None
                 if projections is None
