@@ -4,6 +4,7 @@ A file is a safetensors file, or a pickle that is read with ``weights_only=True`
 weights is passed over, anything else in a pickle is refused, and none of it runs.
 """
 
+import io
 import pickle
 import pickletools
 import re
@@ -180,14 +181,15 @@ def _check_packed(path: Path, said_by: str) -> None:
 def _instructions(path: Path) -> int:
     """How many bytes the pickles at the beginning of a file take, which is how torch wrote files before it wrote zip files."""
     with path.open("rb") as file:
-        try:
-            for _ in range(OLD_PICKLES):
-                for _ in pickletools.genops(file):
-                    if file.tell() > MOST_PICKLED:
-                        break
-        except (ValueError, ArithmeticError, RecursionError):
-            pass  # torch says what it is
-        return file.tell()
+        # Of the file itself, a single instruction could ask for any amount.
+        pickles = io.BytesIO(file.read(MOST_PICKLED + 1))
+    try:
+        for _ in range(OLD_PICKLES):
+            for _ in pickletools.genops(pickles):
+                pass
+    except (ValueError, ArithmeticError, RecursionError):
+        pass  # torch says what it is
+    return pickles.tell()
 
 
 def _tensors(found: Any, left: Iterator[int], way: str = "", depth: int = 0) -> Iterator[tuple[str, Tensor]]:

@@ -210,6 +210,12 @@ def test_more_instructions_than_any_weights_need_are_not_carried_out(home: Path,
         read_state(Path("a.pt"), "WEIGHTS=a.pt")
 
 
+def test_an_instruction_that_asks_for_any_amount_of_memory_is_not_carried_out(home: Path) -> None:
+    Path("a.pt").write_bytes(b"\x80\x02\x8e" + (2**62).to_bytes(8, "little"))
+    with pytest.raises(UserError, match=r"^WEIGHTS=a\.pt: it holds more than weights"):
+        read_state(Path("a.pt"), "WEIGHTS=a.pt")
+
+
 @pytest.mark.parametrize("zipped", [True, False])
 def test_what_a_training_notes_beside_its_weights_is_little_enough(home: Path, zipped: bool) -> None:
     history = {"losses": [0.5] * 50_000, "weight": torch.zeros(1)}
