@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from reportgen.analyses.registry import BY_NAME, offering
+from reportgen.base import foreign
 from reportgen.base.errors import UserError
-from reportgen.base.foreign import inside
 from reportgen.page import digest
 from reportgen.page.changes import ACCURACY_CLAIM, Changes, Influences, changes
 from reportgen.page.folder import publish
@@ -19,6 +19,8 @@ from reportgen.page.template import SIGNS
 from reportgen.page.template_files import environment
 
 MOST_PAIRS = 6  # pairs of maps shown for each layer
+MOST_PICTURE = 20 << 20  # bytes of a map's pictures
+JPEG = b"\xff\xd8\xff"
 UNCHANGED = 0.999  # correlation of two maps that are the same
 
 
@@ -96,12 +98,16 @@ def _old_pictures(pairs: list[Pair], before: Mapping[str, Any]) -> Iterator[dict
             yield {"file": f"layer{pair.layer}-map{pair.before:04d}-{part}.jpg", "source": source}
 
 
-def _picture(base: Path, name: str) -> Path:
-    """A picture of the older report; raises UserError where it is not there, or where its name leads out of that report."""
-    path = inside(base, name, f"BASE={base}")
-    if not path.is_file():
+def _picture(base: Path, name: str) -> bytes:
+    """A picture of the older report; raises UserError where it is missing or none, or where its name leads out of that report."""
+    path = foreign.inside(base, name, f"BASE={base}")
+    if not path.exists():
         raise UserError(f"BASE={base}: {name} is missing: make that report again")
-    return path
+    with foreign.reading(f"BASE={base}: {name}", "a picture of a report", "make that report again"):
+        content = foreign.content(path, MOST_PICTURE)
+        if not content.startswith(JPEG):
+            raise ValueError("its first bytes are not a JPEG's")
+    return content
 
 
 def _render(

@@ -2,7 +2,9 @@
 
 import copy
 import json
+import os
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -335,6 +337,8 @@ def test_the_page_shows_both_nets_maps_side_by_side(two: tuple[Path, Path]) -> N
         ("dots", "leads out of its folder"),
         ("link", "is a link that leads out of"),
         ("gone", "is missing: make that report again"),
+        ("huge", r"not a picture of a report \(3,221,225,472 bytes are more than 20,971,520\): make that report again"),
+        ("other", r"not a picture of a report \(its first bytes are not a JPEG's\): make that report again"),
     ],
 )
 def test_an_older_report_brings_no_file_of_the_machine_along(way: str, said: str, two: tuple[Path, Path]) -> None:
@@ -348,6 +352,10 @@ def test_an_older_report_brings_no_file_of_the_machine_along(way: str, said: str
         (older / "metrics.json").write_text(text)
     if way == "link":
         features.symlink_to(secret)
+    if way in ("huge", "other"):
+        shutil.copytree(secret, features)
+    for path in features.rglob("*.jpg") if way == "huge" else ():
+        os.truncate(path, 3 << 30)  # a file of holes
     with pytest.raises(UserError, match=rf"^BASE=.*older: figures/.* {said}"):
         compare.write(older, newer)
     assert not (newer / "compare").exists()
