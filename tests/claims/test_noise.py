@@ -111,18 +111,18 @@ def test_own_trainings_and_a_file_are_pooled() -> None:
 
 
 @pytest.mark.parametrize("tau", [0.0, 0.3, 3.0])
-@pytest.mark.parametrize("trainings", [1, 3])
-def test_the_interval_covers_what_training_this_way_gives(tau: float, trainings: int) -> None:
+@pytest.mark.parametrize(("trainings", "others"), [(1, 20), (3, 20), (1, 5)])
+def test_the_interval_covers_what_training_this_way_gives(tau: float, trainings: int, others: int) -> None:
     """The truth is 0; images (deviation 1, shared by all trainings) and trainings (deviation tau) move the estimates.
 
-    Tau is measured on twenty other trainings.
+    Tau is measured on so many other trainings.
     """
-    rng = np.random.default_rng([trainings, int(10 * tau)])
+    rng = np.random.default_rng([trainings, int(10 * tau), others])
     turns, covered = examples(4000), 0
     z = scipy.stats.norm.ppf((1 + claims.LEVEL) / 2)
     for _ in range(turns):
         images = rng.normal()
-        measured = Noise(float(rng.normal(0, tau, 20).std(ddof=1)), 19)
+        measured = Noise(float(rng.normal(0, tau, others).std(ddof=1)), others - 1)
         estimates = images + rng.normal(0, tau, trainings)
         own = Part("x", estimates[0], estimates[0] - z, estimates[0] + z, 100)
         again = [{"x": float(value)} for value in estimates[1:]]
