@@ -24,6 +24,7 @@ DOCUMENT = "artefact.json"  # in every artefact's folder: reportgen wrote the fo
 FILES = "files.json"  # in every artefact's folder: the names of its files, so that no other file is ever removed
 MOST_DOCUMENT = 512 << 20  # bytes: the digests of three million images have as many
 MANIFEST = "manifest"  # folder in the report's folder: a list of files for each writer, as page and PDF may run at once
+MOST_OF_SIGNATURE = 100  # bytes of a file in it that says which run made a writer's files
 
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # a disk, a quota, what one file may hold

@@ -30,9 +30,8 @@ SAVE = "save the net's state dict, torch.save(net.state_dict(), ...)"
 NAMED = 3  # names in a message
 DEEPEST = 8  # mappings in each other that are looked into
 MOST_ENTRIES = 300_000  # of all mappings of a file: in a few bytes one can hold itself twenty times, at every depth
-MOST_PICKLED = (
-    3 << 20
-)  # bytes that say what the tensors are called and where they lie: torch reads some 300,000 a second
+# Bytes that say what the tensors are called and where they lie: torch reads some 300,000 a second.
+MOST_PICKLED = 3 << 20
 OLD_PICKLES = 5  # a magic number, a version, a system, the document, its tensors' names: then the numbers
 MOST_UNPACKED = 4  # times the size of a file: others may have compressed it, which spares little of real weights
 MOST_LETTERS = (

@@ -261,32 +261,32 @@ def _check(said: Mapping[str, Any]) -> None:
         raise ValueError("its weights are quantised: save it in single precision")
 
 
-def _elsewhere(said: Any, named: str = "") -> Iterator[str]:
-    """What in a configuration leads to files of this machine, or to code and weights of the hub.
-
-    `named`: what it is called.
-    """
-    if isinstance(said, Mapping):
-        for key, value in said.items():
-            yield from _elsewhere(value, str(key) if LEADING.search(str(key)) else named)
-    elif isinstance(said, list | tuple):
-        for value in said:
-            yield from _elsewhere(value, named)
-    elif named and isinstance(said, str) and (FILED.search(named) or set(said) & set("/\\:")):
-        yield f"{foreign.short(named)}: {foreign.short(said)}"
+def _elsewhere(said: Any) -> Iterator[str]:
+    """What in a configuration leads to files of this machine, or to code and weights of the hub."""
+    for keys, value in _leaves(said):
+        named = next(filter(LEADING.search, reversed(keys)), "")
+        if named and isinstance(value, str) and (FILED.search(named) or set(value) & set("/\\:")):
+            yield f"{foreign.short(named)}: {foreign.short(value)}"
 
 
-def _layers(said: Any, repeated: bool = False) -> Iterator[int]:
+def _layers(said: Any) -> Iterator[int]:
     """The numbers of a configuration that say how many layers, blocks or stages there are."""
+    for keys, value in _leaves(said):
+        # The keys of label2id are classes' names, and one may be a stage.
+        if keys and REPEATED.search(keys[-1]) and "label2id" not in keys and isinstance(value, int):
+            yield value
+
+
+def _leaves(said: Any, keys: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """What a configuration says, and by which keys one comes there."""
     if isinstance(said, Mapping):
         for key, value in said.items():
-            if key != "label2id":  # its keys are classes' names, and one may be a stage
-                yield from _layers(value, REPEATED.search(str(key)) is not None)
+            yield from _leaves(value, (*keys, str(key)))
     elif isinstance(said, list | tuple):
         for value in said:
-            yield from _layers(value, repeated)
-    elif repeated and isinstance(said, int):
-        yield said
+            yield from _leaves(value, keys)
+    else:
+        yield keys, said
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from pathlib import Path
 from reportgen.base import foreign
 from reportgen.base.artifacts import (
     MANIFEST,
+    MOST_OF_SIGNATURE,
     read_json,
     remove_empty,
     remove_leftovers,
@@ -22,7 +23,6 @@ from reportgen.base.working import working_folder
 MARK = "reportgen wrote these files and removes no others"
 # In the report's folder, all that reportgen makes there.
 FOLDERS = ("figures", "data", "scripts", "compare", "atlas", MANIFEST)
-MOST_OF_SIGNATURE = 100  # bytes
 SIGNATURE = re.compile(r"[0-9a-f]{16}\n?")  # content of ``manifest/page.stamp``, by `reportgen.pipeline`
 OF_EARLIER_VERSION = ("page", "pdf", "compare", "single")  # writers whose manifests were bare lists
 

@@ -18,6 +18,7 @@ from reportgen.base import foreign
 from reportgen.base.artifacts import (
     DOCUMENT,
     MANIFEST,
+    MOST_OF_SIGNATURE,
     FileDigests,
     digest,
     read_json,
@@ -39,7 +40,6 @@ from reportgen.pipeline.source_files import DECLARED, ENGINE, closure
 from reportgen.pipeline.work import Stage, Work, beside
 from reportgen.settings.sections import Settings, jsonable
 
-MOST_OF_SIGNATURE = 100  # bytes
 LONGEST = 1e7  # seconds of a stage, a third of a year: beyond that a file of times is damaged
 
 
