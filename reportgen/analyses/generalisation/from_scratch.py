@@ -131,7 +131,9 @@ def train(
     for restarts in range(TRIES):
         settings = replace(settings, learning_rate=recipe.learning_rate / 3**restarts)
         folder = task.folder / f"try-{restarts + 1}"
-        plan = training.Plan(architecture, views, images, preprocessing, settings, task.seed, device, folder)
+        plan = training.Plan(
+            architecture, views, images, preprocessing, settings, task.seed, device, folder, watched=False
+        )
         try:
             training.train(plan, given_up)
             break

@@ -66,7 +66,7 @@ class Epoch:
     learning_rate: float  # after its last step
     train_loss: float  # mean over the epoch's steps, with dropout, on the crops it was trained on
     train_accuracy: float  # mean over the epoch's steps, as the loss
-    validation_loss: float | None  # after the epoch, centre crops; None where nobody watched it
+    validation_loss: float | None  # after the epoch, centre crops; None where they were not watched
     validation_accuracy: float | None
     clipped: dict[str, float]  # layer: share of its filters that were rescaled, mean over the epoch's updates
 
@@ -127,9 +127,7 @@ class Plan:
     device: torch.device
     folder: Path  # where it is kept meanwhile
     world: World = ALONE  # the processes that train it together
-    watched: bool = (
-        True  # after every epoch by the validation images; False: where the schedule asks for it, and at the end
-    )
+    watched: bool = True  # after each epoch by the validation images; False: only where the schedule depends on them
 
     @property
     def net(self) -> Architecture | OtherNet:
@@ -365,7 +363,9 @@ class _Run:
                     self.check(taken)
                     self.save_snapshot(self.snapshot_steps[done + step])
         self.check(taken)
-        validation_loss, validation_accuracy = self.validate(number, rate) if self.watches(number) else (None, None)
+        validation_loss, validation_accuracy = self.validate(number, rate) if self.watched else (None, None)
+        if not (self.watched or all(bool(weights.isfinite().all()) for weights in self.net.parameters())):
+            self.stop(number, "its end", rate)
         return Epoch(
             epoch=number,
             learning_rate=rate,
@@ -378,10 +378,11 @@ class _Run:
             else {},
         )
 
-    def watches(self, number: int) -> bool:
-        """Whether the validation images are looked at after an epoch."""
+    @property
+    def watched(self) -> bool:
+        """Whether the validation images are looked at after each epoch."""
         recipe = self.plan.recipe
-        return self.plan.watched or recipe.schedule == "plateau" or number == recipe.epochs
+        return self.plan.watched or (recipe.schedule == "plateau" and recipe.watched == "validation")
 
     def validate(self, number: int, rate: float) -> tuple[float, float]:
         """Loss on the validation images, and accuracy on those that show a class; stops where the loss is not finite."""

@@ -438,16 +438,30 @@ def test_reading_one_batch_ahead_keeps_the_order():
 def test_a_training_that_nobody_watches_is_the_same_training(tmp_path):
     watched = run(tmp_path / "watched")
     unwatched = train(replace(planned(tmp_path / "unwatched"), watched=False))
-    assert [epoch.validation_loss for epoch in unwatched.epochs[:-1]] == [None, None]
-    assert unwatched.epochs[-1] == watched.epochs[-1]
+    assert [epoch.validation_loss for epoch in unwatched.epochs] == [None, None, None]
     assert [epoch.train_loss for epoch in unwatched.epochs] == [epoch.train_loss for epoch in watched.epochs]
     last = "snapshots/epoch-003.safetensors"
     assert (tmp_path / "watched" / last).read_bytes() == (tmp_path / "unwatched" / last).read_bytes()
 
 
-def test_a_plateau_is_watched_all_the_same(tmp_path):
-    found = train(replace(planned(tmp_path, SETTINGS["paper"]), watched=False))
-    assert all(epoch.validation_accuracy is not None for epoch in found.epochs)
+@pytest.mark.parametrize("watched", ["validation", "train"])
+def test_a_plateau_is_watched_by_the_images_that_it_depends_on(tmp_path, watched):
+    recipe = replace(SETTINGS["paper"], watched=watched)
+    found = train(replace(planned(tmp_path, recipe), watched=False))
+    assert {epoch.validation_accuracy is not None for epoch in found.epochs} == {watched == "validation"}
+
+
+def test_an_unwatched_training_whose_last_update_breaks_the_net_has_diverged(tmp_path, monkeypatch):
+    class Breaking(torch.optim.SGD):
+        def step(self):
+            super().step()
+            self.param_groups[0]["params"][0].data[0] = torch.nan
+
+    monkeypatch.setattr(training, "optimiser", lambda net, recipe: Breaking(net.parameters(), lr=0.0))
+    plan = replace(planned(tmp_path), watched=False)
+    plan = replace(plan, recipe=replace(plan.recipe, batch_size=len(plan.training.images)))
+    with pytest.raises(training.Diverged, match="epoch 1, its end"):
+        train(plan)
 
 
 def test_nets_that_are_compared_get_the_same_images_crops_and_flips(tmp_path, monkeypatch):
