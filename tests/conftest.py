@@ -40,13 +40,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def threads_as_they_were() -> Iterator[None]:
-    """A stage that is made in this process sets torch's threads as its settings say: the next test finds them as before."""
+    """A stage that is made in this process sets its threads as its settings say: the next test finds them as before."""
     import torch
+    from threadpoolctl import threadpool_limits
 
     before = torch.get_num_threads()
     yield
     if torch.get_num_threads() != before:
         torch.set_num_threads(before)
+        threadpool_limits(int(os.environ["OPENBLAS_NUM_THREADS"]), "blas")
 
 
 pytest_plugins = ("figure_fixtures", "page_fixtures")

@@ -47,6 +47,7 @@ class Analysis:
     switches: tuple[Switch, ...] = ()  # short names for its settings
     pictures: bool = True  # whether pictures of images or of projections are in what it computes
     shared: bool = False  # several processes can compute it: all but the first call ``share(inputs)``
+    long: bool = False  # it takes longest: it begins as soon as it can, and the others are made beside it
 
     @property
     def folder(self) -> Path:

@@ -59,7 +59,7 @@ def make_figures(pipeline: Pipeline, switches: Mapping[str, str]) -> Iterator[Pa
 
 
 def _layer(pipeline: Pipeline, layer: str, maps: str) -> Iterator[Path]:
-    prepare(pipeline.settings.compute)
+    prepare(pipeline.settings)
     settings, due = pipeline.settings, pipeline.waiting([NET])
     if NET in due:  # what the net lacks is said before it is trained
         pipeline.make_due([preflight.LOADS] if settings.model.loaded else [])

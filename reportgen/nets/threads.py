@@ -5,8 +5,9 @@ import os
 import sys
 
 import torch
+from threadpoolctl import threadpool_limits
 
-from reportgen.settings.sections import ComputeSettings
+from reportgen.settings.sections import Settings
 
 # glibc's mallopt: parameters of malloc.h, and values
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
@@ -15,14 +16,15 @@ GROWN_BY = 64 * 2**20  # bytes
 MAPPED = 0  # blocks with a mapping of their own, whose pages go back when they are freed
 
 
-def prepare(settings: ComputeSettings) -> None:
+def prepare(settings: Settings) -> None:
     """Fix the number of threads, on which the order of sums depends, and keep CUDA from choosing kernels by their speed.
 
     On the CPU nothing else is needed for the same bits; `torch.use_deterministic_algorithms` makes training there
     several times slower and changes nothing.
     """
     keep_memory()
-    torch.set_num_threads(settings.threads or os.cpu_count() or 1)
+    torch.set_num_threads(settings.threads)
+    threadpool_limits(settings.threads, "blas")  # numpy's own
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
 

@@ -21,7 +21,7 @@ def usual(settings: Settings, seconds: float | None) -> int:
     """How many stages are made at the same time, where nobody has said; `seconds`: what they took the last time, if known.
 
     Two on a CPU with several cores: while one draws, reads or writes, the other trains. The bytes are those of one at a time,
-    because the threads of each stay as many (smoke on two cores: 166 s instead of 219).
+    because the threads of each stay as many.
     """
     threads, machine = settings.compute.threads or os.cpu_count() or 1, settings.machine
     if threads == 1 or machine.gpus > 1 or settings.compute.device not in ("auto", "cpu"):
@@ -33,31 +33,37 @@ def usual(settings: Settings, seconds: float | None) -> int:
     return USUAL if resolve_device(settings.compute.device).type == "cpu" else 1
 
 
-def side_by_side(make: Make, inputs: Mapping[str, Collection[str]], at_once: int) -> Iterator[tuple[str, float]]:
+def side_by_side(
+    make: Make, inputs: Mapping[str, Collection[str]], at_once: int, long: Collection[str] = ()
+) -> Iterator[tuple[str, float]]:
     """Make stages, each after those of its `inputs` that are to be made; yields each with the seconds it took.
 
-    After a stage fails, no other begins; the stages that have begun are finished before its error is raised.
+    Of those that can begin, `long` ones do first, then the others in the order of `inputs`. After a stage fails, no other begins;
+    the stages that have begun are finished before its error is raised.
     """
+    order = sorted(inputs, key=lambda name: name not in long)
     waiting = TopologicalSorter({name: set(before) & set(inputs) for name, before in inputs.items()})
     waiting.prepare()
+    ready: set[str] = set()
     running: dict[Future[float], str] = {}
     # Forked processes would share torch's threads; spawned ones begin anew, and each makes one stage after another.
     pool = ProcessPoolExecutor(at_once, get_context("spawn"), _begin, (make, os.getpid()))
     with pool, _ended_if_interrupted():
         while waiting.is_active():
-            running |= {pool.submit(_in_turn, name): name for name in waiting.get_ready()}
+            ready.update(waiting.get_ready())
+            for name in [name for name in order if name in ready][: at_once - len(running)]:
+                ready.remove(name)
+                running[pool.submit(_in_turn, name)] = name
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 name = running.pop(future)
-                if future.exception():
-                    pool.shutdown(cancel_futures=True)
                 yield name, future.result()
                 waiting.done(name)
 
 
 @contextmanager
 def _ended_if_interrupted() -> Iterator[None]:
-    """Ctrl-C ends the stages that have begun, and with them those that wait: the pool would begin these first."""
+    """Ctrl-C ends the stages that have begun: the pool would wait for them."""
     try:
         yield
     except KeyboardInterrupt:

@@ -233,7 +233,8 @@ class Pipeline:
         before = self.times
         if at_once is None:
             at_once = jobs.usual(self.settings, _lasted(due, before)) if len(due) > 1 else 1
-        for name, seconds in jobs.side_by_side(self.make, inputs, at_once) if at_once > 1 else alone:
+        long = {name for name in due if self.stages[name].long}
+        for name, seconds in jobs.side_by_side(self.make, inputs, at_once, long) if at_once > 1 else alone:
             took[name] = seconds
             write_json(self.build / holdings.TIMINGS, self.times | {name: round(seconds, 2)})
             rest = [other for other in due if other not in took]

@@ -39,6 +39,7 @@ class Stage:
     settings: Settings | None = None  # where it has others than the run: as a training with another seed
     within: str = ""  # "repeats/1/": it reads the stages below that, where they are among its inputs
     shared: bool = False  # several processes can make it: its module has ``assist(work)`` for all but the first
+    long: bool = False  # of those that can begin it is made first, while others are made beside it
 
     @property
     def folder(self) -> str:

@@ -5,6 +5,7 @@ Nothing here imports torch.
 
 import dataclasses
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -44,7 +45,7 @@ class ComputeSettings:
     """The device and threads that compute."""
 
     device: str = "auto"  # auto, cpu, cuda, cuda:1, mps
-    threads: Annotated[int, Field(ge=0, le=1024)] = 0  # of each stage on the CPU; 0: one for each core of the machine
+    threads: Annotated[int, Field(ge=0, le=1024)] = 0  # of each stage on the CPU; 0: see `Settings.threads`
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -350,6 +351,17 @@ class Settings:
             classes=classes,
             channels=self.channels,
         )
+
+    @property
+    def threads(self) -> int:
+        """Threads of each stage on the CPU: so many as the settings say, else one for each core of the machine.
+
+        Of the paper's nets half of that: their comparison nets and analyses are made two at a time, and nets so small take
+        longer with twice the threads on cores that they share.
+        """
+        cores = os.cpu_count() or 1
+        shared = self.model.of_the_paper and not self.model.loaded
+        return self.compute.threads or (max(1, cores // 2) if shared else cores)
 
     @property
     def training_seed(self) -> int:

@@ -37,7 +37,7 @@ def assist(work: Work) -> None:
 @contextmanager
 def opened(work: Work) -> Iterator[Inputs]:
     """What the analysis examines, together with the other processes where there are any."""
-    prepare(work.settings.compute)
+    prepare(work.settings)
     settings, stage = work.settings, work.stage
     reads = {name.removeprefix(stage.within) for name in stage.inputs}
     inputs = Inputs.open(work.build, settings.compute.device, work.workshop, reads, settings.training_seed, work.input)

@@ -33,7 +33,7 @@ class Layer(NamedTuple):
 
 def make(work: Work, folder: Path) -> None:
     """Draw the sheets of every layer; write what the nine of each map are."""
-    prepare(work.settings.compute)
+    prepare(work.settings)
     settings, maps = work.settings.layers, registry.offering("maps")
     inputs = Inputs.open(work.build, work.settings.compute.device)
     shown = work.settings.data.red_green_blue

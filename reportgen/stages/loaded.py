@@ -42,7 +42,7 @@ LISTED = 8  # names in a line on standard error
 
 def make(work: Work, folder: Path) -> None:
     """Write what the stage of a trained net writes, but for its history."""
-    prepare(work.settings.compute)
+    prepare(work.settings)
     known = read_json(work.input("model") / DOCUMENT)
     data = Dataset.open(work.input("data"))
     device = resolve_device(work.settings.compute.device)

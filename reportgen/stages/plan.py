@@ -188,6 +188,7 @@ def _computing(analysis: Analysis, inputs: tuple[str, ...]) -> Stage:
         doing=analysis.title[0].lower() + analysis.title[1:],
         analysis=analysis,
         shared=analysis.shared,
+        long=analysis.long,
     )
 
 

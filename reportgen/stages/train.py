@@ -40,7 +40,7 @@ def planned(work: Work, choose: Choose, watched: bool = True) -> tuple[Dataset, 
 
     `watched`: whether the validation images are looked at after each epoch.
     """
-    prepare(work.settings.compute)
+    prepare(work.settings)
     data, crop = Dataset.open(work.input("data")), work.settings.data.crop
     chosen = choose(work, len(data.classes))
     images, validation = _some(data.train, chosen.images) if chosen.images else data.train, data.val

@@ -83,7 +83,7 @@ class Computed:
 
 def compute(analysis: Analysis, tiny: Run) -> Computed:
     loaded, module = settings.load({"PROFILE": "tiny"}), analysis.module
-    prepare(loaded.compute)
+    prepare(loaded)
     inputs = Inputs.open(tiny.build, "cpu")
     before = {name: value.clone() for name, value in inputs.net.state_dict().items()}
     result = module.compute(inputs, loaded.sections[analysis.name], np.random.default_rng([0, *analysis.name.encode()]))

@@ -1,11 +1,13 @@
-"""How many stages are made at the same time where JOBS= does not say."""
+"""How many stages are made at the same time where JOBS= does not say, and how many threads each has."""
 
 import os
 
 import pytest
 import torch
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from reportgen.analyses import settings
+from reportgen.nets.threads import prepare
 from reportgen.pipeline.jobs import usual
 
 
@@ -38,3 +40,31 @@ def test_one_core_and_a_gpu_are_not_shared(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.undo()
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
     assert of() == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "threads"),
+    [
+        ({}, 2),
+        ({"MODEL": "krizhevsky"}, 2),
+        ({"MODEL": "resnet18"}, 4),
+        ({"MODEL": "squeezenet1_1", "WEIGHTS": "w.pth"}, 4),
+        ({"COMPUTE_THREADS": "3"}, 3),
+    ],
+)
+def test_two_stages_share_the_cores_where_the_papers_net_is_trained(given: dict[str, str], threads: int) -> None:
+    assert settings.load({"PROFILE": "smoke", **given}).threads == threads
+
+
+def test_one_core_is_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    assert settings.load({"PROFILE": "smoke"}).threads == 1
+
+
+def test_numpy_has_no_more_threads_than_torch() -> None:
+    before = torch.get_num_threads()
+    with threadpool_limits(4, "blas"):
+        prepare(settings.load({"PROFILE": "smoke", "COMPUTE_THREADS": "1"}))
+        assert {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"} == {1}
+        assert torch.get_num_threads() == 1
+    torch.set_num_threads(before)

@@ -32,4 +32,5 @@ ANALYSIS = Analysis(
     figures=("gallery", "from_scratch", "by_count_table", "by_count", "by_layer_table", "by_layer"),
     claims=("generalises", "deeper-is-better"),
     reads=("data", "net", "transfer"),
+    long=True,
 )

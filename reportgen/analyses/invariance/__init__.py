@@ -29,4 +29,5 @@ ANALYSIS = Analysis(
     Settings,
     figures=("views", "examples", "means", "small"),
     claims=("small-transformations-first-layer", "quasi-linear-top", "output-stable"),
+    long=True,
 )

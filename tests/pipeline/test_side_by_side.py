@@ -1,4 +1,4 @@
-"""Ctrl-C while stages are made side by side."""
+"""Stages that are made side by side: their order, and Ctrl-C."""
 
 import os
 import signal
@@ -41,3 +41,21 @@ def test_no_stage_goes_on_or_begins(tmp_path: Path) -> None:
     assert time.monotonic() - began < LONG
     assert len(list(tmp_path.iterdir())) == 2
     assert not active_children()
+
+
+class Noting:
+    """Makes a stage by writing its name under those that were made before."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def __call__(self, name: str) -> float:
+        with self.file.open("a") as made:
+            made.write(name)
+        return 0.0
+
+
+def test_a_long_stage_begins_as_soon_as_it_can(tmp_path: Path) -> None:
+    inputs = {"a": (), "b": (), "c": ("a",), "d": ("a",), "e": ("a",)}
+    list(side_by_side(Noting(tmp_path / "made"), inputs, 1, long={"d"}))
+    assert (tmp_path / "made").read_text() == "adbce"
