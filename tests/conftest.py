@@ -24,6 +24,8 @@ from shapes import check  # noqa: E402
 
 check("reportgen")  # before anything of ours is imported
 
+WHOLE = Path(__file__).parent / "whole"
+
 
 def pytest_configure() -> None:
     """Say so where `SLOW=` is no choice of tests."""
@@ -31,8 +33,15 @@ def pytest_configure() -> None:
         raise pytest.UsageError(f"SLOW={SLOW}: use 1 for all tests that take long, or a share of them, as in 2/5")
 
 
+def _turn(item: pytest.Item) -> int:
+    if WHOLE not in item.path.parents:
+        return 2
+    return 1 if "tiny" in getattr(item, "fixturenames", ()) else 0  # another worker makes it meanwhile
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests marked `slow` are skipped unless they are asked for."""
+    """Tests marked `slow` are skipped unless they are asked for; none that takes long begins alone at the end, or waits for `tiny`."""
+    items.sort(key=_turn)
     for item in items:
         if item.get_closest_marker("slow") and not asked_for(item.path):
             item.add_marker(pytest.mark.skip(reason="slow: make test SLOW=1 runs it"))

@@ -61,7 +61,7 @@ class Pipeline:
         stamps: dict[str, dict[str, Any]] = {}
         for stage in self.stages.values():
             sources, libraries = closure(
-                [stage.module, *stage.also], stage.rooms, ENGINE if stage.commit else ENGINE + DECLARED
+                (stage.module, *stage.also), stage.rooms, ENGINE if stage.commit else ENGINE + DECLARED
             )
             stamp: dict[str, Any] = {
                 "settings": (self._settings(stage).document(*stage.sections) if stage.sections else {})

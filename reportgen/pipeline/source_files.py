@@ -5,9 +5,10 @@ The import statements are read, not run: importing torch takes seconds.
 
 import ast
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 ROOT = Path(__file__).resolve().parents[2]  # the folder in which the package lies
 ENGINE = ("reportgen.pipeline",)  # decides when a stage is made, which changes no artefact
@@ -21,9 +22,10 @@ DECLARED = (  # their content reaches a stage as values, and its stamp holds the
 )
 
 
+@cache  # stages of further trainings, and every new pipeline, ask the same
 def closure(
-    modules: Iterable[str], rooms: Sequence[str] = (), but: Sequence[str] = ENGINE + DECLARED
-) -> tuple[dict[str, Path], list[str]]:
+    modules: tuple[str, ...], rooms: tuple[str, ...] = (), but: tuple[str, ...] = ENGINE + DECLARED
+) -> tuple[Mapping[str, Path], tuple[str, ...]]:
     """Every file of this package that these modules import, and the libraries that those import.
 
     Packages and modules in `but` do not count, nor do their imports. If `rooms` are named, only files in these rooms
@@ -46,7 +48,7 @@ def closure(
                 waiting.append(name)
             else:
                 libraries.add(top)
-    return dict(sorted(sources.items())), sorted(libraries - sys.stdlib_module_names)
+    return MappingProxyType(dict(sorted(sources.items()))), tuple(sorted(libraries - sys.stdlib_module_names))
 
 
 def within(module: str, rooms: Sequence[str]) -> bool:
