@@ -93,7 +93,10 @@ def packed(shown: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return once("packed", tmp_path_factory, pack) / "single.html"
 
 
-@pytest.fixture(params=["folder", "one file"])
+@pytest.fixture(params=["folder", pytest.param("one file", marks=pytest.mark.slow)])
 def page(opened: Open, shown: Run, packed: Path, request: pytest.FixtureRequest) -> Page:
-    """The report that is shown on a wide screen, with its files beside it and packed in one."""
+    """The report that is shown on a wide screen, with its files beside it and packed in one.
+
+    Tests of what differs between the two are marked `pages.IN_ONE_FILE_TOO`; of the others the second is slow.
+    """
     return opened(shown.report if request.param == "folder" else packed)

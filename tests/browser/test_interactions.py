@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from pages import Open, leave_viewer
+from pages import IN_ONE_FILE_TOO, Open, leave_viewer
 from playwright.sync_api import Locator, Page, expect
 from runs import Run
 
@@ -37,6 +37,7 @@ def test_projections_and_patches_can_be_shown_alone(layer3: Locator) -> None:
         expect(part).to_be_visible()
 
 
+@IN_ONE_FILE_TOO
 def test_a_map_is_enlarged_to_its_nine_with_what_is_known_of_each(page: Page, layer3: Locator, shown: Run) -> None:
     said = drawn(shown, "features")["layer3"]["maps"][1]
     layer3.locator("button.pair").nth(1).click()
@@ -99,6 +100,7 @@ def test_a_chart_of_one_panel_is_seen_whole_on_a_telephone(opened: Open, shown: 
             )
 
 
+@IN_ONE_FILE_TOO
 def test_a_tile_is_cut_out_where_it_lies_in_its_sheet(page: Page, layer3: Locator) -> None:
     """What the viewer shows is, pixel by pixel, the sheet's fifth tile: the one in the middle."""
     layer3.locator("button.pair").first.click()
@@ -119,6 +121,7 @@ def test_a_tile_is_cut_out_where_it_lies_in_its_sheet(page: Page, layer3: Locato
     assert place == pytest.approx({"left": side + gap, "side": side}, abs=0.1)
 
 
+@IN_ONE_FILE_TOO
 def test_maps_and_layers_are_stepped_through_by_keyboard(page: Page, layer3: Locator, shown: Run) -> None:
     figures = drawn(shown, "features")
     number = {layer: [map_["map"] for map_ in figures[f"layer{layer}"]["maps"]] for layer in (2, 3, 4)}
@@ -287,6 +290,7 @@ def test_the_values_stay_on_the_screen_below_a_chart_that_is_taller(opened: Open
     expect(figure.locator(".moved .window").first).to_be_in_viewport(ratio=1)
 
 
+@IN_ONE_FILE_TOO
 def test_the_images_move_as_those_did_that_gave_the_values(page: Page, shown: Run) -> None:
     said = drawn(shown, "invariance")["examples"]
     figure = page.locator("#invariance-examples")

@@ -7,7 +7,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from pages import WIDTHS, Open, read_through
+from pages import IN_ONE_FILE_TOO, WIDTHS, Open, read_through
 from playwright.sync_api import Browser, Page, expect
 from runs import Run
 
@@ -47,6 +47,7 @@ def test_the_first_sight_is_small_and_soon_there(opened: Open, shown: Run) -> No
     assert soonest < 1000
 
 
+@IN_ONE_FILE_TOO
 def test_without_scripts_every_word_and_picture_is_there(opened: Open, shown: Run, page: Page) -> None:
     plain = opened(shown.report, java_script_enabled=False)
     for part in ("figure", "figcaption", "main p", "main td", "main li", "main img:not([hidden])"):
@@ -105,6 +106,7 @@ def test_the_contents_follow_the_reader(page: Page) -> None:
     )
 
 
+@IN_ONE_FILE_TOO
 def test_every_link_leads_somewhere(page: Page) -> None:
     lost = """[...document.querySelectorAll('a[href^="#"]')].map(a => a.hash.slice(1))
         .filter(name => !document.getElementById(name))"""

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import Page, expect
 
 Open = Callable[..., Page]  # the fixture `opened`
+# For a test of what is not the same where the page is one file: its pictures, and what is cut from them.
+IN_ONE_FILE_TOO = pytest.mark.parametrize("page", ["folder", "one file"], indirect=True)
 WIDTHS = (360, 768, 1440)  # CSS pixels: a telephone, a tablet, a desk
 
 
