@@ -107,6 +107,12 @@ def short(text: str, most: int = MOST_SAID) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
+def in_one_line(error: BaseException) -> str:
+    """An error as its own traceback would end, cut to one line: ``ValueError: no such width``."""
+    first = short(str(error).strip().split("\n")[0], 4 * MOST_SAID)
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
+
+
 def _first(error: ValidationError) -> str:
     """The first thing that is wrong with a document, and where: ``annotations.3.bbox: Input should be a valid list``."""
     found = error.errors(include_url=False, include_context=False, include_input=False)[0]

@@ -3,6 +3,7 @@
 import re
 from typing import NamedTuple
 
+MOST_SIDE = 10_000  # pixels of what a net may read
 WRITTEN = re.compile(r"\s*(\d+)\s*[x×]\s*(\d+)\s*")
 
 

@@ -14,11 +14,10 @@ from reportgen.figures import draw
 from reportgen.look import strongest
 from reportgen.look.inputs import Inputs
 from reportgen.look.sight import sight
-from reportgen.nets.layers import convolutions, paper_layers
+from reportgen.nets.layers import map_counts
 from reportgen.nets.threads import prepare
 from reportgen.pipeline import holdings
 from reportgen.pipeline.run import Pipeline
-from reportgen.probe import Graph
 from reportgen.settings.sections import Settings
 from reportgen.stages import preflight, untrained
 
@@ -63,13 +62,15 @@ def _layer(pipeline: Pipeline, layer: str, maps: str) -> Iterator[Path]:
     settings, due = pipeline.settings, pipeline.waiting([NET])
     if NET in due:  # what the net lacks is said before it is trained
         pipeline.make_due([preflight.LOADS] if settings.model.loaded else [])
-        _chosen(settings, untrained.graph(settings, pipeline.build, due), layer, maps)
+        _chosen(
+            settings, map_counts(untrained.graph(settings, pipeline.build, due), settings.layers.nodes), layer, maps
+        )
     pipeline.make_due([NET])
     opened = Inputs.open(pipeline.build, pipeline.settings.compute.device)
     layers = pipeline.settings.layers
     shown = pipeline.settings.data.red_green_blue
     inputs = replace(opened, nodes=layers.nodes, smooth=layers.smooth, shown=shown)
-    number, chosen = _chosen(settings, inputs.graph, layer, maps)
+    number, chosen = _chosen(settings, map_counts(inputs.graph, inputs.nodes), layer, maps)
     top = _found(pipeline, number)
     if top is None:
         top = strongest.search(inputs, [number])[number]
@@ -86,10 +87,11 @@ def _layer(pipeline: Pipeline, layer: str, maps: str) -> Iterator[Path]:
         yield place / entry["picture"]["file"]
 
 
-def _chosen(settings: Settings, graph: Graph, layer: str, maps: str) -> tuple[int, np.ndarray]:
-    """The layer and the maps that ``LAYER=`` and ``MAPS=`` name; raises UserError where the net has no such ones."""
-    found = convolutions(paper_layers(graph, settings.layers.nodes))
-    counts = {item.number: graph.shape(item.map)[0] for item in found}
+def _chosen(settings: Settings, counts: Mapping[int, int], layer: str, maps: str) -> tuple[int, np.ndarray]:
+    """The layer and the maps that ``LAYER=`` and ``MAPS=`` name, of a net with layers of so many maps.
+
+    Raises UserError where the net has no such ones.
+    """
     number = whole(layer)
     if number is None or number not in counts:
         known = ", ".join(str(number) for number in counts)

@@ -16,13 +16,13 @@ from torch import Tensor
 from reportgen import probe
 from reportgen.base.progress import track
 from reportgen.base.size import Size
+from reportgen.base.statistics import dead
 from reportgen.data.dataset import Split
 from reportgen.data.sampling import evenly
 from reportgen.figures.kinds import FeatureMaps
 from reportgen.look.inputs import Inputs
 from reportgen.look.pictures import cut, grey_at_zero, squared
 from reportgen.look.sight import Sight, field_of
-from reportgen.look.statistics import dead
 from reportgen.nets.world import World
 
 STRONGEST = 9

@@ -27,12 +27,12 @@ from reportgen.base.errors import UserError
 from reportgen.base.names import nearest
 from reportgen.base.size import Size
 from reportgen.nets.answers import answering
+from reportgen.nets.presets import check_classifier
 from reportgen.nets.users_code import users_code
 from reportgen.nets.zfnet import ZFNet
-from reportgen.settings.recipes import OWN_NETS, Architecture
+from reportgen.settings.recipes import Architecture
 from reportgen.settings.sections import FOLDER, TIMM
 
-MOST_SAID = 400  # characters of what an error says: some list all that they know
 SINGLE = 4  # bytes of a number in single precision
 COLOURS = 3  # channels of an image
 WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
@@ -81,26 +81,8 @@ def make(name: str, arguments: Mapping[str, Any]) -> nn.Module:
         return _from_factory(name, arguments) if ":" in name else _from_torchvision(name, arguments)
 
 
-def classifiers() -> list[str]:
-    """The names of torchvision's classifiers."""
-    import torchvision  # takes seconds, and the nets of our own do without it
-
-    return torchvision.models.list_models(module=torchvision.models)
-
-
-def check_classifier(name: str) -> None:
-    """Raise UserError with the nearest name where torchvision has no such classifier."""
-    known = classifiers()
-    if name not in known:
-        near = nearest(name, [*OWN_NETS, *known])
-        raise UserError(
-            f"MODEL={name}: no such net{near} ({', '.join(OWN_NETS)}, torchvision's {len(known)} classifiers, or your own "
-            "as package.module:factory)"
-        )
-
-
 def _from_torchvision(name: str, arguments: Mapping[str, Any]) -> nn.Module:
-    import torchvision  # as above
+    import torchvision  # takes seconds, and the nets of our own do without it
 
     check_classifier(name)
     if name in ("googlenet", "inception_v3"):
@@ -118,7 +100,7 @@ def factory_of(name: str) -> Any:
         except UserError:
             raise
         except Exception as error:
-            raise UserError(f"MODEL={name}: importing {module} failed: {in_one_line(error)}") from error
+            raise UserError(f"MODEL={name}: importing {module} failed: {foreign.in_one_line(error)}") from error
         for part in attribute.split("."):
             if not hasattr(found, part):
                 near = nearest(part, [known for known in vars(found) if not known.startswith("_")])
@@ -136,7 +118,7 @@ def _from_factory(name: str, arguments: Mapping[str, Any]) -> nn.Module:
         except UserError:
             raise
         except Exception as error:
-            raise UserError(f"MODEL={name}: the factory failed: {in_one_line(error)}") from error
+            raise UserError(f"MODEL={name}: the factory failed: {foreign.in_one_line(error)}") from error
     if not isinstance(net, nn.Module):
         raise UserError(f"MODEL={name}: the factory gave a {type(net).__name__}, not a torch.nn.Module")
     net = _unwrapped(net)
@@ -198,10 +180,10 @@ def cannot_read(net: nn.Module, name: str, shape: Sequence[int], error: BaseExce
     halves = "BFloat16" in str(error) or "Half" in str(error)
     if halves and all(value.dtype == torch.float32 for value in net.parameters()):
         return UserError(
-            f"MODEL={name}: {in_one_line(error)}: it is examined in single precision: cast to the type of its weights "
+            f"MODEL={name}: {foreign.in_one_line(error)}: it is examined in single precision: cast to the type of its weights "
             "(x.to(self.conv.weight.dtype)), or not at all"
         )
-    return UserError(f"MODEL={name}: it cannot read {size} px images, DATA_CROP={size} ({in_one_line(error)})")
+    return UserError(f"MODEL={name}: it cannot read {size} px images, DATA_CROP={size} ({foreign.in_one_line(error)})")
 
 
 def _unwrapped(net: nn.Module) -> nn.Module:
@@ -252,9 +234,3 @@ def _working_folder_importable() -> Iterator[None]:
     finally:
         if added:
             sys.path.remove(here)
-
-
-def in_one_line(error: BaseException) -> str:
-    """An error as its own traceback would end, cut to one line: ``ValueError: no such width``."""
-    first = foreign.short(str(error).strip().split("\n")[0], MOST_SAID)
-    return f"{type(error).__name__}: {first}" if first else type(error).__name__

@@ -53,6 +53,11 @@ def convolutions(layers: tuple[PaperLayer, ...]) -> tuple[PaperLayer, ...]:
     return tuple(layer for layer in layers if layer.kind == "convolution")
 
 
+def map_counts(graph: Graph, nodes: Sequence[str] = ()) -> dict[int, int]:
+    """How many feature maps each layer has that has some, by its number; `nodes` as in `paper_layers`."""
+    return {layer.number: graph.shape(layer.map)[0] for layer in convolutions(paper_layers(graph, nodes))}
+
+
 def feature_vectors(layer: PaperLayer, output: Any) -> Any:
     """The feature vectors "image feature" of a layer, from what its `features` node gives; both are torch tensors.
 

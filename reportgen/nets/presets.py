@@ -13,8 +13,8 @@ from reportgen.base.names import nearest
 from reportgen.base.size import Size
 from reportgen.data.classes import ClassName
 from reportgen.data.transforms import Channels
-from reportgen.nets.build import check_classifier
 from reportgen.nets.checkpoints import State
+from reportgen.settings.recipes import OWN_NETS
 from reportgen.settings.sections import Interpolation, Scaled
 
 
@@ -45,6 +45,24 @@ def known_interpolation(said: object) -> Interpolation:
     known: dict[object, Interpolation] = {name: name for name in names}
     known |= {int(Image.Resampling[name.upper()]): name for name in names}
     return known.get(said, "bicubic")
+
+
+def classifiers() -> list[str]:
+    """The names of torchvision's classifiers."""
+    import torchvision  # takes seconds, and the nets of our own do without it
+
+    return torchvision.models.list_models(module=torchvision.models)
+
+
+def check_classifier(name: str) -> None:
+    """Raise UserError with the nearest name where torchvision has no such classifier."""
+    known = classifiers()
+    if name not in known:
+        near = nearest(name, [*OWN_NETS, *known])
+        raise UserError(
+            f"MODEL={name}: no such net{near} ({', '.join(OWN_NETS)}, torchvision's {len(known)} classifiers, or your own "
+            "as package.module:factory)"
+        )
 
 
 def preset(name: str, weights: str) -> Preset:

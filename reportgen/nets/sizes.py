@@ -9,13 +9,11 @@ from typing_extensions import TypedDict  # as pydantic asks, on Python 3.11
 
 from reportgen.base import foreign
 from reportgen.base.errors import UserError
-from reportgen.base.size import Size
+from reportgen.base.size import MOST_SIDE, Size
 from reportgen.settings.recipes import OWN_NETS, Architecture
-from reportgen.settings.sections import FOLDER, TIMM, Interpolation, ModelSettings, Scaled, usual_sizes
+from reportgen.settings.sections import FOLDER, TIMM, WEIGHTS_END, Interpolation, ModelSettings, Scaled, usual_sizes
 
-FILES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 MOST_HEADER = 100 << 20  # bytes: safetensors' own limit
-MOST_SIDE = 10_000  # pixels of a crop
 OBLONG = r"^[1-9]\d{0,3}x[1-9]\d{0,3}$"  # rows x columns, as `Size.said`
 Side = Annotated[int, Field(ge=1, le=MOST_SIDE)] | Annotated[str, Field(pattern=OBLONG)]
 
@@ -56,7 +54,7 @@ HUB_FILE = re.compile(r"-[0-9a-f]{8}\.pth$")  # torchvision's own end in a check
 
 def names_a_file(weights: str) -> bool:
     """Whether ``WEIGHTS=`` names a file, not weights of torchvision's."""
-    return Path(weights).suffix in FILES or "/" in weights or Path(weights).is_file()
+    return Path(weights).suffix in WEIGHTS_END or "/" in weights or Path(weights).is_file()
 
 
 def sizes(model: ModelSettings) -> Scaled:

@@ -16,15 +16,13 @@ from reportgen.base import foreign
 from reportgen.base.errors import UserError
 from reportgen.base.names import nearest
 from reportgen.base.progress import say
-from reportgen.base.size import Size
+from reportgen.base.size import MOST_SIDE, Size
 from reportgen.data.classes import ClassName
 from reportgen.data.transforms import FARTHEST, Channels, largest_input
-from reportgen.nets.build import in_one_line
 from reportgen.nets.checkpoints import State, read_state
 from reportgen.nets.presets import Preset, known_interpolation
-from reportgen.nets.sizes import FILES, MOST_SIDE
 from reportgen.nets.users_code import users_code
-from reportgen.settings.sections import FOLDER, TIMM
+from reportgen.settings.sections import FOLDER, TIMM, WEIGHTS_END
 
 MOST_NUMBERS = 4_000_000_000  # of a net of a configuration alone: twice the largest classifiers of transformers
 MOST_OF_HEAD = 100_000_000
@@ -69,7 +67,7 @@ def _of_timm(name: str, arguments: Mapping[str, Any]) -> nn.Module:
     try:
         return timm.create_model(known, pretrained=False, **arguments)
     except Exception as error:
-        raise UserError(f"MODEL={name}: timm cannot make it: {in_one_line(error)}") from error
+        raise UserError(f"MODEL={name}: timm cannot make it: {foreign.in_one_line(error)}") from error
 
 
 def _preset_of_timm(name: str) -> Preset | None:
@@ -100,7 +98,7 @@ def _said_of(timm: ModuleType, known: str) -> Any:
         return timm.get_pretrained_cfg(known)
     except RuntimeError as error:
         near = nearest(known, timm.list_pretrained())
-        raise UserError(f"MODEL={TIMM}{known}: timm has no such weights{near} ({in_one_line(error)})") from None
+        raise UserError(f"MODEL={TIMM}{known}: timm has no such weights{near} ({foreign.in_one_line(error)})") from None
 
 
 def _timms_classes(timm: ModuleType, said: Any) -> tuple[ClassName, ...]:
@@ -124,7 +122,7 @@ def _weights_of_timm(name: str) -> State:
     except Exception as error:  # of timm, of the hub, of the network
         place = said.hf_hub_id or said.url
         raise UserError(
-            f"WEIGHTS=DEFAULT: the weights of {known} cannot be had from {place} ({in_one_line(error)}): download them "
+            f"WEIGHTS=DEFAULT: the weights of {known} cannot be had from {place} ({foreign.in_one_line(error)}): download them "
             "elsewhere and give WEIGHTS=path/to/model.safetensors"
         ) from None
 
@@ -171,7 +169,7 @@ def _read(name: str) -> nn.Module:
             )
     except Exception as error:
         raise UserError(
-            f"MODEL={name}: transformers cannot load an image classifier from it ({in_one_line(error)}): save it there with "
+            f"MODEL={name}: transformers cannot load an image classifier from it ({foreign.in_one_line(error)}): save it there with "
             "save_pretrained"
         ) from None
     lacking, unfitting, beside = (
@@ -246,7 +244,7 @@ def _making(name: str) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:
-        raise UserError(f"MODEL={name}: transformers cannot make it: {in_one_line(error)}") from None
+        raise UserError(f"MODEL={name}: transformers cannot make it: {foreign.in_one_line(error)}") from None
 
 
 def _check(said: Mapping[str, Any]) -> None:
@@ -308,7 +306,7 @@ def _few_weights() -> Iterator[None]:
 def _room(name: str) -> int:
     """How many numbers the net of a folder may hold: those of its files, of a byte or more each, and a larger last layer's."""
     folder = Path(name.removeprefix(FOLDER))
-    held = sum(path.stat().st_size for path in folder.glob("*") if path.suffix in FILES)
+    held = sum(path.stat().st_size for path in folder.glob("*") if path.suffix in WEIGHTS_END)
     return held + MOST_OF_HEAD if held else MOST_NUMBERS
 
 
@@ -322,7 +320,7 @@ def _preset_of_folder(name: str) -> Preset:
         return _told_by_folder(name)
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError) as error:
         raise UserError(
-            f"MODEL={name}: its config.json and preprocessor_config.json do not fit together ({in_one_line(error)}): save the "
+            f"MODEL={name}: its config.json and preprocessor_config.json do not fit together ({foreign.in_one_line(error)}): save the "
             "net there again"
         ) from None
 
@@ -387,6 +385,6 @@ def _library(library: str, name: str) -> ModuleType:
         return import_module(library)
     except ImportError as error:
         raise UserError(
-            f"MODEL={name}: {library} is missing ({in_one_line(error)}): pip install {library}, or write its name into a file "
+            f"MODEL={name}: {library} is missing ({foreign.in_one_line(error)}): pip install {library}, or write its name into a file "
             "and give REQUIREMENTS= that file"
         ) from None

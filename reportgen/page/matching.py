@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 
 from reportgen.analyses.registry import offering
 from reportgen.base.foreign import Wrong
-from reportgen.look.statistics import dead
+from reportgen.base.statistics import dead
 
 
 class MissingResponses(Exception):

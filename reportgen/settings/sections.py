@@ -58,6 +58,7 @@ class MachineSettings:
 
 
 TIMM, FOLDER = "timm/", "hf/"  # how MODEL= begins for a net of timm, and for a folder that transformers wrote
+WEIGHTS_END = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")  # how the names of files of weights end
 
 NAMED_SETS = (  # torchvision's, by name
     *(

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 from reportgen.analyses import registry
 from reportgen.base.artifacts import DOCUMENT, write_json
+from reportgen.base.statistics import dead
 from reportgen.data.dataset import Dataset
 from reportgen.figures.draw.tiles import save_jpeg
 from reportgen.look import sheets
 from reportgen.look.inputs import Inputs
-from reportgen.look.statistics import dead
 from reportgen.look.strongest import Top, convolutions, seen
 from reportgen.nets.threads import prepare
 from reportgen.pipeline.work import Work

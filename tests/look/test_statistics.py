@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from reportgen.look.statistics import mean_or_none, without_nan
+from reportgen.base.statistics import mean_or_none, without_nan
 
 
 def test_values_that_are_not_defined_do_not_count() -> None:

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from reportgen.base.artifacts import read_json, write_arrays, write_json
 from reportgen.base.errors import UserError
+from reportgen.base.statistics import dead
 from reportgen.claims import UNBOUNDED, Part, Verdict, influence_key
 from reportgen.claims.noise import judged
-from reportgen.look.statistics import dead
 from reportgen.page import compare, digest, html, junit
 from reportgen.page.changes import Moved, _exact, changes
 from reportgen.page.matching import correlation, match

@@ -9,8 +9,8 @@ from torch import Tensor
 from reportgen import probe
 from reportgen.analyses.architecture import spectra
 from reportgen.base.size import Size
+from reportgen.base.statistics import dead
 from reportgen.look.inputs import Inputs
-from reportgen.look.statistics import dead
 from reportgen.look.strongest import (
     Pictures,
     Top,

@@ -22,10 +22,10 @@ from reportgen.analyses.architecture.result import (
     layers_of,
     likeness_of,
 )
+from reportgen.base.statistics import mean_or_none
 from reportgen.claims import Part, difference_part, mean_part
 from reportgen.figures.kinds import Figure, ImageGrid, LineChart, Panel, Series, Table
 from reportgen.look.sight import Sight
-from reportgen.look.statistics import mean_or_none
 from reportgen.look.strongest import feature_maps, filter_pictures, searched
 
 

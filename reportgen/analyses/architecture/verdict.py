@@ -24,6 +24,7 @@ from reportgen.analyses.architecture.result import (
     missing,
 )
 from reportgen.analyses.architecture.shares import exact_interval, fewest_to_tell
+from reportgen.base.statistics import without_nan
 from reportgen.claims import (
     LEVEL,
     OF_DIFFERENCE,
@@ -38,7 +39,6 @@ from reportgen.claims import (
     mean_part,
     not_tested,
 )
-from reportgen.look.statistics import without_nan
 
 ARCHITECTURE = 6  # seeds, from which a claim is about the architecture
 COSINE = Unit("(cosine)")

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 
 from reportgen import probe
 from reportgen.analyses.features import Settings
+from reportgen.base.statistics import mean_or_none, without_nan
 from reportgen.claims import OF_DIFFERENCE, SHARE, Part, Unit, Verdict, jackknife_part, not_tested
 from reportgen.data.sampling import evenly
 from reportgen.data.voc import PRESENT
@@ -17,7 +18,6 @@ from reportgen.figures.kinds import Figure, ImageGrid, LineChart, Panel, Series
 from reportgen.look.inputs import Inputs
 from reportgen.look.left_out import LeftOut, deal, search_left_out
 from reportgen.look.sight import Sight, field_of, sight
-from reportgen.look.statistics import mean_or_none, without_nan
 from reportgen.look.strongest import (
     STRONGEST,
     Pictures,

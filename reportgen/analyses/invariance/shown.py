@@ -11,8 +11,8 @@ from reportgen.analyses.invariance.one_pixel import DIRECTIONS
 from reportgen.analyses.invariance.result import CONTROLS, Result, share_left, small_transformations
 from reportgen.analyses.invariance.transformations import small_shift
 from reportgen.analyses.invariance.verdict import LINES, lines
+from reportgen.base.statistics import mean_or_none
 from reportgen.figures.kinds import Figure, ImageGrid, LineChart, Moved, Panel, Series, Table
-from reportgen.look.statistics import mean_or_none
 
 LETTERS = tuple(f"{row}{column}" for row in "abc" for column in (2, 3, 4))  # figure 5's
 
