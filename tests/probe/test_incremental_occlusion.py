@@ -374,7 +374,9 @@ def test_a_net_that_branches_on_values_is_run_on_whole_images() -> None:
 
 def peak_bytes(call: Callable[[], object], place: Path) -> int:
     """The most memory that torch's allocator held during a call, over what it held before."""
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
+    with torch.profiler.profile(
+        activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True, acc_events=True
+    ) as profile:
         call()
     profile.export_chrome_trace(str(place))
     events = [event for event in json.loads(place.read_text())["traceEvents"] if event["name"] == "[memory]"]
