@@ -14,7 +14,7 @@ from reportgen.figures import draw
 from reportgen.look import strongest
 from reportgen.look.inputs import Inputs
 from reportgen.look.sight import sight
-from reportgen.nets.layers import map_counts
+from reportgen.nets.layers import map_counts, paper_layers
 from reportgen.nets.threads import prepare
 from reportgen.pipeline import holdings
 from reportgen.pipeline.run import Pipeline
@@ -62,15 +62,14 @@ def _layer(pipeline: Pipeline, layer: str, maps: str) -> Iterator[Path]:
     settings, due = pipeline.settings, pipeline.waiting([NET])
     if NET in due:  # what the net lacks is said before it is trained
         pipeline.make_due([preflight.LOADS] if settings.model.loaded else [])
-        _chosen(
-            settings, map_counts(untrained.graph(settings, pipeline.build, due), settings.layers.nodes), layer, maps
-        )
+        graph = untrained.graph(settings, pipeline.build, due)
+        _chosen(settings, map_counts(graph, paper_layers(graph, settings.layers.nodes)), layer, maps)
     pipeline.make_due([NET])
     opened = Inputs.open(pipeline.build, pipeline.settings.compute.device)
     layers = pipeline.settings.layers
     shown = pipeline.settings.data.red_green_blue
     inputs = replace(opened, nodes=layers.nodes, smooth=layers.smooth, shown=shown)
-    number, chosen = _chosen(settings, map_counts(inputs.graph, inputs.nodes), layer, maps)
+    number, chosen = _chosen(settings, map_counts(inputs.graph, inputs.layers), layer, maps)
     top = _found(pipeline, number)
     if top is None:
         top = strongest.search(inputs, [number])[number]

@@ -53,9 +53,9 @@ def convolutions(layers: tuple[PaperLayer, ...]) -> tuple[PaperLayer, ...]:
     return tuple(layer for layer in layers if layer.kind == "convolution")
 
 
-def map_counts(graph: Graph, nodes: Sequence[str] = ()) -> dict[int, int]:
-    """How many feature maps each layer has that has some, by its number; `nodes` as in `paper_layers`."""
-    return {layer.number: graph.shape(layer.map)[0] for layer in convolutions(paper_layers(graph, nodes))}
+def map_counts(graph: Graph, layers: tuple[PaperLayer, ...]) -> dict[int, int]:
+    """How many feature maps each of the layers has that has some, by its number."""
+    return {layer.number: graph.shape(layer.map)[0] for layer in convolutions(layers)}
 
 
 def feature_vectors(layer: PaperLayer, output: Any) -> Any:

@@ -13,9 +13,8 @@ from beartype import BeartypeConf, beartype
 _types = beartype(conf=BeartypeConf(is_pep484_tower=True))  # an int will do where a float is asked for
 _jaxtyped = jaxtyping.jaxtyped  # lets one letter mean one size in a call
 PLAIN_CALLS = 1_000  # of a function without shapes in its signature: mypy has read how it is called
-_plain: set[CodeType] = (
-    set()
-)  # functions inside functions without them: each is made anew again and again, and so would its check be
+# Functions inside functions that have none: each is made anew again and again, and so would its check be.
+_plain: set[CodeType] = set()
 
 
 def check(package: str) -> None:

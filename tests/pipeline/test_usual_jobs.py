@@ -62,9 +62,7 @@ def test_one_core_is_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_numpy_has_no_more_threads_than_torch() -> None:
-    before = torch.get_num_threads()
     with threadpool_limits(4, "blas"):
         prepare(settings.load({"PROFILE": "smoke", "COMPUTE_THREADS": "1"}))
         assert {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"} == {1}
         assert torch.get_num_threads() == 1
-    torch.set_num_threads(before)

@@ -19,7 +19,7 @@ from reportgen.look.inputs import Inputs
 from reportgen.look.pictures import grey_at_zero
 from reportgen.look.sight import Sight, sight
 from reportgen.look.strongest import convolutions
-from reportgen.nets.layers import feature_vectors
+from reportgen.nets.layers import feature_vectors, map_counts
 
 COLUMNS = 10  # epochs that figure 4 shows at most; the paper has eight
 COMPARED = ((5, 1), (4, 2))  # layers: the claim says that the first settles later than the second
@@ -130,7 +130,7 @@ def evolve(
     rng: np.random.Generator,
 ) -> dict[str, Layer]:
     """Search and project with the net of each epoch in turn."""
-    counts = {layer.number: inputs.graph.shape(layer.map)[0] for layer in convolutions(inputs)}
+    counts = map_counts(inputs.graph, inputs.layers)
     chosen = {number: some(count, shown, rng) for number, count in counts.items()}
     tops: dict[int, list[strongest.Top]] = {number: [] for number in counts}
     seen: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {number: [] for number in counts}
