@@ -15,7 +15,7 @@ from torch import Tensor, fx, nn
 from reportgen.probe import following
 from reportgen.probe.errors import UnknownLayer, Unsupported
 from reportgen.probe.nodes import Node, Normaliser
-from reportgen.probe.places import Layout, Places, layout_of
+from reportgen.probe.places import Layout, Placed, Places, layout_of
 from reportgen.probe.program import Program
 from reportgen.probe.record.recording import leaf, recording
 
@@ -80,6 +80,8 @@ class Graph(Program):
     def layout(self, name: str) -> Layout | None:
         """Where a node's maps lie in its output; None for units, and where it is not known (see `reportgen.probe.places`)."""
         node = self.find(name)
+        if len(node.shape) == 1:
+            return None
         if not self._layouts:
             self._layouts = dict.fromkeys(self.nodes) | self._find_layouts()
         return self._layouts[node.name]
@@ -98,17 +100,17 @@ class Graph(Program):
 
     def _find_layouts(self) -> dict[str, Layout | None]:
         """The layouts of the nodes with several axes, from a run of noise."""
-        found: dict[str, Layout | None] = {}
+        found: dict[str, Placed | None] = {}
         noise = self.noise()
 
         def note(name: str, output: Any) -> None:
-            found[name] = layout_of(places.of(output)) if isinstance(output, Tensor) else None
+            found[name] = places.of(output) if isinstance(output, Tensor) else None
 
         with Places(noise) as places:
             self.run(
                 noise, {node.name: partial(note, node.name) for node in self.nodes.values() if len(node.shape) > 1}
             )
-        return found
+        return {name: layout_of(placed) for name, placed in found.items()}
 
     def noise(self) -> Tensor:
         """An image of noise, as a batch of one: on zeros a net might branch another way, or give the same everywhere."""

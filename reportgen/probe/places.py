@@ -8,6 +8,7 @@ patches, makes a coarser grid. What is known of no rule has no places, and is ne
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -32,6 +33,23 @@ class Placed:
         """The row and the column of each number; meaningless where there is no place."""
         return (self.numbers - 1) // self.grid[1], (self.numbers - 1) % self.grid[1]
 
+    # What follows is kept: tensors whose values stay at their places share one object.
+
+    @cached_property
+    def plane(self) -> "Placed | None":
+        """The places of a map of a tensor (image, map, row, column); None if its axes are others."""
+        return _plane(self)
+
+    @cached_property
+    def of_patches(self) -> "Placed | None":
+        """The place of each row of a matrix whose rows are places, or patches; None if they are neither."""
+        return _of_patches(self)
+
+    @cached_property
+    def layout(self) -> "Layout | None":
+        """The maps; None where each place of a grid does not have as many values as every other."""
+        return _layout_of(self)
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -50,10 +68,14 @@ class Layout:
 
 
 def layout_of(placed: Placed | None) -> Layout | None:
-    """The maps of a tensor whose places are known; None where each place of a grid does not have as many values as every other."""
-    if placed is None or len(placed.numbers) != 1 or placed.numbers.dim() < 2:
+    """The maps of a tensor; None where they, or its places, are not known. Quick outside of `Places`, which follows tensors."""
+    return None if placed is None else placed.layout
+
+
+def _layout_of(placed: Placed) -> Layout | None:
+    if len(placed.numbers) != 1 or placed.numbers.dim() < 2:
         return None
-    if placed.numbers.dim() == 4 and bool((placed.numbers > 0).all()) and _plane(placed) is not None:
+    if placed.numbers.dim() == 4 and bool((placed.numbers > 0).all()) and placed.plane is not None:
         maps, rows, columns = placed.numbers.shape[1:]
         return Layout((maps, rows, columns))
     width = (
@@ -74,7 +96,6 @@ def layout_of(placed: Placed | None) -> Layout | None:
 
 
 def _plane(placed: Placed) -> Placed | None:
-    """The places of a map of a tensor (image, map, row, column); None if its axes are others."""
     numbers = placed.numbers
     if numbers.dim() != 4 or len(numbers) != 1:
         return None
@@ -82,10 +103,10 @@ def _plane(placed: Placed) -> Placed | None:
     if numbers.stride(1) != 0 and not bool(
         ((numbers == first) | (numbers == 0)).all()
     ):  # maps joined from elsewhere: 0
-        patches = _of_patches(Placed(numbers.permute(0, 2, 3, 1), placed.grid))  # the maps of a patch side by side
+        patches = Placed(numbers.permute(0, 2, 3, 1), placed.grid).of_patches  # the maps of a patch side by side
         if patches is None:
             return _shifted(placed)
-        return _plane(Placed(patches.numbers.permute(0, 3, 1, 2), patches.grid))
+        return Placed(patches.numbers.permute(0, 3, 1, 2), patches.grid).plane
     inside = first[0, 0] > 0
     rows, columns = (one[0, 0] for one in Placed(first, placed.grid).coarse)
     within = inside.any(1), inside.any(0)
@@ -103,8 +124,8 @@ def _shifted(placed: Placed) -> Placed | None:
     """The places of the first map where the maps are planes that were shifted against each other; windows have none in common."""
     maps = placed.numbers.split(1, 1)
     within = placed.numbers[:, :1][placed.numbers[:, :1] > 0]
-    alike = all(_plane(Placed(one, placed.grid)) is not None and bool(torch.isin(one, within).any()) for one in maps)
-    return _plane(Placed(maps[0], placed.grid)) if alike else None
+    alike = all(Placed(one, placed.grid).plane is not None and bool(torch.isin(one, within).any()) for one in maps)
+    return Placed(maps[0], placed.grid).plane if alike else None
 
 
 def grid(shape: Sequence[int], device: Any = None) -> Placed:
@@ -129,7 +150,9 @@ class Places(TorchDispatchMode):
         if found is not None:
             return found if found.numbers.shape == value.shape else None
         filled = self._filled.get(value.untyped_storage()._cdata) if value.layout is torch.strided else None
-        return None if filled is None else Placed(_seen(filled.numbers, value), filled.grid)
+        return (
+            None if filled is None else Placed(_seen(filled.numbers, value).clone(), filled.grid)
+        )  # more may be laid in
 
     def knows(self, value: Tensor) -> bool:
         """Whether the operation that made a tensor gave it places, and not what was laid into it."""
@@ -173,9 +196,7 @@ def _moved(places: Places, func: Any, args: Sequence[Any], kwargs: Mapping[str, 
     if func.overloadpacket in (aten.view, aten._unsafe_view, aten._reshape_alias):
         moved: Any = placed.numbers.reshape(args[1])
     elif func.overloadpacket is aten.constant_pad_nd:
-        if (
-            _plane(placed) is not None
-        ):  # maps: the padding belongs to them; elsewhere it has no place, as it is cut off again
+        if placed.plane is not None:  # maps: the padding is theirs; elsewhere it has no place, as it is cut off again
             return [grid(outputs[0].shape, outputs[0].device)]
         moved = func(placed.numbers, args[1], 0)
     else:
@@ -213,12 +234,12 @@ def _finest(known: Sequence[Placed]) -> _Found:
     """Of signals on several grids the one with the most places: a coarser one, such as global queries, is repeated over them."""
     finer = sorted(known, key=lambda one: one.grid[0] * one.grid[1], reverse=True)
     alone = len({one.grid for one in known}) == len(known)
-    return finer[:1] if alone and layout_of(finer[0]) is not None else []
+    return finer[:1] if alone and finer[0].layout is not None else []
 
 
 def _anew(known: Sequence[Placed], output: Tensor) -> _Found:
     """Maps that were shifted or thinned out against each other, brought together: on a grid of their own."""
-    aligned = output.dim() == 4 and known and all(_plane(one) is not None for one in known)
+    aligned = output.dim() == 4 and known and all(one.plane is not None for one in known)
     return [grid(output.shape, output.device)] if aligned else []
 
 
@@ -236,9 +257,7 @@ def _joined(
     ]
     joined = Placed(func(numbers, *args[1:], **kwargs), grids.pop())
     by_map = outputs[0].dim() == 4 and args[1:] in ((1,), (-3,), [1], [-3])
-    return (
-        _anew([one for one in found if one is not None], outputs[0]) if by_map and _plane(joined) is None else [joined]
-    )
+    return _anew([one for one in found if one is not None], outputs[0]) if by_map and joined.plane is None else [joined]
 
 
 def _gated(places: Places, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], outputs: Sequence[Any]) -> _Found:
@@ -255,7 +274,7 @@ def _renewed(
 ) -> _Found:
     """Convolutions and poolings: from maps to maps with a grid of their own."""
     placed = places.of(args[0])
-    if placed is None or outputs[0].dim() != 4 or _plane(placed) is None:
+    if placed is None or outputs[0].dim() != 4 or placed.plane is None:
         return []
     return [grid(outputs[0].shape, outputs[0].device)]
 
@@ -263,7 +282,7 @@ def _renewed(
 def _cut(places: Places, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], outputs: Sequence[Any]) -> _Found:
     """``F.unfold``, from maps to patches "image value patch": side by side they move the places, else each is a place."""
     placed, windows = places.of(args[0]), args[1:]
-    if placed is None or outputs[0].dim() != 3 or _plane(placed) is None:
+    if placed is None or outputs[0].dim() != 3 or placed.plane is None:
         return []
     if _side_by_side(*windows):
         return [Placed(func(placed.numbers.double(), *windows).to(torch.int32), placed.grid)]
@@ -279,7 +298,7 @@ def _laid_back(
     if placed is None or outputs[0].dim() != 4:
         return []
     patches = placed.numbers.unflatten(2, _patches(size, *windows))
-    if _plane(Placed(patches, placed.grid)) is not None:
+    if Placed(patches, placed.grid).plane is not None:
         return [grid(outputs[0].shape, outputs[0].device)]
     if not _side_by_side(*windows):
         return []
@@ -316,7 +335,7 @@ def _by_rows(first: int, second: int | None = None) -> Callable[..., _Found]:
         placed, turned = places.of(args[first]), False
         if placed is None and second is not None and (placed := places.of(args[second])) is not None:
             placed, turned = Placed(placed.numbers.transpose(-2, -1), placed.grid), True
-        row = None if placed is None or placed.numbers.dim() < 2 else _of_patches(placed)
+        row = None if placed is None or placed.numbers.dim() < 2 else placed.of_patches
         if row is None:
             return []
         numbers = row.numbers.transpose(-2, -1) if turned else row.numbers
@@ -326,7 +345,7 @@ def _by_rows(first: int, second: int | None = None) -> Callable[..., _Found]:
 
 
 def _of_patches(placed: Placed) -> Placed | None:
-    """The place of each row of a matrix whose rows are places, or patches: those that tile the grid, or of one size and step."""
+    """Patches tile the grid, or are of one size and begin at equal steps."""
     numbers = placed.numbers
     if numbers.stride(-1) == 0 or bool((numbers == numbers[..., :1]).all()):
         return Placed(numbers[..., :1], placed.grid)

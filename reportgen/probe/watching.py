@@ -15,7 +15,7 @@ from reportgen.probe.graph import Graph
 from reportgen.probe.nodes import Node, storage
 from reportgen.probe.operations import Call, Image, Operation
 from reportgen.probe.operations.block import Block
-from reportgen.probe.places import Layout, Places, layout_of
+from reportgen.probe.places import Layout, Placed, Places, layout_of
 from reportgen.probe.record.recording import leaf, recording
 
 HALF = (torch.float16, torch.bfloat16)
@@ -124,16 +124,16 @@ class Watched(Graph):
             watcher(torch.cat(found[names[name]]))
 
     def _find_layouts(self) -> dict[str, Layout | None]:
-        found: dict[str, Layout | None] = {}
+        found: dict[str, Placed | None] = {}
         noise = self.noise()
 
         def note(name: str, module: nn.Module, value: Tensor) -> None:
             if name in self.nodes and len(self.nodes[name].shape) > 1:  # one axis alone has units, no maps of one place
-                found[name] = layout_of(places.of(value))
+                found[name] = places.of(value)
 
         with Places(noise) as places:
             self._run_one(noise.clone(), lambda name, *rest: note(f"{name}.input", *rest), note)
-        return found
+        return {name: layout_of(placed) for name, placed in found.items()}
 
     def record(self, images: Tensor, layer: str, exactly: bool = False) -> tuple[Tensor, Tensor]:
         """Run the net on one image (a batch of one), recorded by torch: the image as a leaf, what the module read or gave."""
