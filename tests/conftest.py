@@ -2,7 +2,6 @@
 
 import gc
 import os
-import re
 import signal
 import sys
 from collections.abc import Iterator
@@ -19,18 +18,12 @@ sys.dont_write_bytecode = False
 # Python would look through all that was imported again and again: a tenth of the tests' time.
 gc.set_threshold(50_000, 20, 100)
 
-from runs import REAL_DATA, SLOW, Run, asked_for, once, whole  # noqa: E402 (numpy and torch ask for the number of threads once)
+from runs import REAL_DATA, SLOW, Run, once, whole  # noqa: E402 (numpy and torch ask for the number of threads once)
 from shapes import check  # noqa: E402
 
 check("reportgen")  # before anything of ours is imported
 
 WHOLE = Path(__file__).parent / "whole"
-
-
-def pytest_configure() -> None:
-    """Say so where `SLOW=` is no choice of tests."""
-    if not re.fullmatch(r"|0|1|[1-9]\d?/[1-9]\d?", SLOW):
-        raise pytest.UsageError(f"SLOW={SLOW}: use 1 for all tests that take long, or a share of them, as in 2/5")
 
 
 def _turn(item: pytest.Item) -> int:
@@ -43,7 +36,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests marked `slow` are skipped unless they are asked for; none that takes long begins alone at the end, or waits for `tiny`."""
     items.sort(key=_turn)
     for item in items:
-        if item.get_closest_marker("slow") and not asked_for(item.path):
+        if item.get_closest_marker("slow") and not SLOW:
             item.add_marker(pytest.mark.skip(reason="slow: make test SLOW=1 runs it"))
 
 

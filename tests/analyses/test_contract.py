@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 import pytest
 from figure_samples import OWN_KINDS
-from runs import Run, slow_ones
+from runs import SLOW, Run
 
 from reportgen import claims
 from reportgen.analyses import settings
@@ -66,7 +66,7 @@ def computed(tiny: Run) -> Callable[[Analysis], list["Computed"]]:
 
     @cache
     def again(analysis: Analysis) -> list[Computed]:
-        return [compute(analysis, tiny) for _ in range(2 if slow_ones() else 1)]
+        return [compute(analysis, tiny) for _ in range(2 if SLOW else 1)]
 
     return again
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pages import Open
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from runs import Run, once, slow_ones, whole
+from runs import Run, once
 
 from reportgen.page import single
 
@@ -62,14 +62,11 @@ def opened(chromium: Browser) -> Iterator[Open]:
 
 
 @pytest.fixture(scope="session")
-def shown(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Run:
-    """The report to look at: the one in the folder that REPORTGEN_REPORT names; else of the profile `smoke`, where slow tests are
-    asked for, or `tiny`."""
+def shown(request: pytest.FixtureRequest) -> Run:
+    """The report to look at: the one in the folder that REPORTGEN_REPORT names, or that of the profile `tiny`."""
     if made := os.environ.get("REPORTGEN_REPORT"):
         report = Path(made).absolute()
         return Run(report.parent, report.parent / "build", report)
-    if slow_ones():
-        return Run.at(once("smoke", tmp_path_factory, lambda home: whole("smoke", home)))
     tiny: Run = request.getfixturevalue("tiny")
     return tiny
 
@@ -78,7 +75,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
 def full_sized(shown: Run, request: pytest.FixtureRequest) -> Run:
     """A report with as many maps, and with verdicts about as many words, as users see."""
     if shown.home.name == "once-tiny":
-        pytest.skip("tiny's report is another: make test SLOW=1 looks at smoke's, and REPORTGEN_REPORT=report at yours")
+        pytest.skip("tiny's report is another: REPORTGEN_REPORT=report looks at yours")
     return shown
 
 

@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,25 +86,12 @@ def python(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedPr
     )
 
 
-SLOW = os.environ.get("REPORTGEN_SLOW", "")  # 1: all tests that take long; 2/5: the second of five shares of them
-
-
-def slow_ones() -> bool:
-    """Whether all tests that take long are asked for."""
-    return SLOW not in ("", "0") and "/" not in SLOW
-
-
-def asked_for(path: Path) -> bool:
-    """Whether the tests of a file that take long are asked for: the files of a share keep what their tests have in common."""
-    if "/" not in SLOW:
-        return slow_ones()
-    share, shares = map(int, SLOW.split("/"))
-    return zlib.crc32(path.relative_to(REPOSITORY).as_posix().encode()) % shares == share - 1
+SLOW = os.environ.get("REPORTGEN_SLOW", "") not in ("", "0")  # whether the tests that take long are asked for
 
 
 def examples(count: int) -> int:
     """How many random cases are tried: a third of them, unless the tests that take long are asked for."""
-    return count if slow_ones() else -(-count // 3)
+    return count if SLOW else -(-count // 3)
 
 
 def whole(profile: str, home: Path, *switches: str, pdf: bool = True) -> Run:

@@ -146,13 +146,11 @@ def test_a_choice_of_tests_is_no_switch_of_the_runs_in_them() -> None:
 REMADE = ("compare/zfnet", "occlusion", "drawn/occlusion", "drawn/correspondence", "page")
 
 
-@pytest.mark.parametrize("left", [True, pytest.param(False, marks=pytest.mark.slow)])
-def test_two_jobs_give_the_bytes_of_one(left: bool, tiny: Run, tmp_path: Path) -> None:
-    """In a folder of the user's own, too; `left`: all but a few stages, from the first to the last, were made before."""
-    if left:
-        shutil.copytree(tiny.build, tmp_path / "build")
-        for name in REMADE:
-            shutil.rmtree(tmp_path / "build" / name)
+def test_two_jobs_give_the_bytes_of_one(tiny: Run, tmp_path: Path) -> None:
+    """In a folder of the user's own; all but a few stages, from the first to the last, were made before (from nothing: test_wheel)."""
+    shutil.copytree(tiny.build, tmp_path / "build")
+    for name in REMADE:
+        shutil.rmtree(tmp_path / "build" / name)
     switches = ("PROFILE=tiny", "JOBS=2")
     done = make("report", *switches, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from pretended_gpu import pretended_gpu
-from runs import REPOSITORY, Run, once, python, slow_ones
+from runs import REPOSITORY, SLOW, Run, once, python
 from small_trainings import NET, PREPROCESSING, QUICK, TRAINING, VALIDATION, Images, coloured
 from torch import nn
 
@@ -132,7 +132,7 @@ def test_a_loss_that_is_not_finite_is_found_in_its_own_step(tmp_path: Path) -> N
 # Stages that read images: no GPU has part in them.
 MADE_BEFORE = ("data", "annotations", "transfer", "multilabel", "judging")
 # Its nets from scratch are trained as the net is, and take under the pretence as long as half of all else.
-GOALS = ["page"] if slow_ones() else [name for name in BY_NAME if name != "generalisation"]
+GOALS = ["page"] if SLOW else [name for name in BY_NAME if name != "generalisation"]
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +157,7 @@ def pretend(home: Path, tiny: Run) -> None:
 def test_every_number_is_the_cpus(seen: tuple[Run, dict[str, Any]], tiny: Run) -> None:
     """To the last bit, on any processor: every net is trained by one thread there and here, so sums are rounded alike."""
     pipeline = planned(settings.load({"PROFILE": "tiny"}), tiny.build, tiny.report)
-    stages = [name for name in pipeline.needed(["claims"] if slow_ones() else GOALS) if name not in MADE_BEFORE]
+    stages = [name for name in pipeline.needed(["claims"] if SLOW else GOALS) if name not in MADE_BEFORE]
     assert {"net", "compare/zfnet", "features", "occlusion", "sanity"} <= set(stages)
     for name in stages:
         there, here = (read_json(run.build / name / DOCUMENT) for run in (seen[0], tiny))

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from mutations import at_the_edge, damage, spoil
 from noise_files import FILE
 from PIL import Image
-from runs import slow_ones
+from runs import SLOW
 
 from reportgen.analyses import settings as known
 from reportgen.base import foreign
@@ -50,7 +50,7 @@ from reportgen.page.older import Metrics, influences, read_report
 from reportgen.settings.recipes import SMALL
 from reportgen.settings.sections import ModelSettings
 
-TIMES = 10 if slow_ones() else 1
+TIMES = 10 if SLOW else 1
 EXAMPLES = 60 * TIMES  # of each kind of document
 PICTURES = 25 * TIMES  # of each format of images
 LONGEST = 10  # seconds
