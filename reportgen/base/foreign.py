@@ -13,7 +13,7 @@ import stat
 import tomllib
 import zipfile
 import zlib
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -29,6 +29,7 @@ MOST_TEXT = 64 << 20  # bytes of a list of names or a table
 MOST_DOCUMENT = 64 << 20  # bytes of a JSON document, where nothing else is said
 MOST_VALUES = 1_000_000  # in a JSON document, where nothing else is said: two bytes can become an object of sixty
 MOST_SAID = 100  # characters of what others wrote, in a message
+NAMED = 3  # names that others wrote, in a message
 
 POINTER = b"version https://git-lfs"  # how what Git LFS leaves in place of a file begins
 _MARKS = {  # those of UTF-32 first: they begin as UTF-16's do
@@ -105,6 +106,12 @@ def in_few_words(error: BaseException) -> str:
 def short(text: str, most: int = MOST_SAID) -> str:
     """The beginning of a text that someone else wrote."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def some(names: Sequence[str]) -> str:
+    """The first of many names that someone else wrote, and how many more there are."""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(map(short, names[:NAMED])) + more
 
 
 def in_one_line(error: BaseException) -> str:

@@ -23,6 +23,7 @@ from reportgen.figures.kinds import FeatureMaps
 from reportgen.look.inputs import Inputs
 from reportgen.look.pictures import cut, grey_at_zero, squared
 from reportgen.look.sight import Sight, field_of
+from reportgen.nets.layers import convolutions
 from reportgen.nets.world import World
 
 STRONGEST = 9
@@ -85,7 +86,9 @@ def search_each(
     Every image is run once. Where several processes share the search each takes whole batches, the same as one process
     alone would form.
     """
-    names = {layer.number: layer.map for layer in convolutions(inputs) if numbers is None or layer.number in numbers}
+    names = {
+        layer.number: layer.map for layer in convolutions(inputs.layers) if numbers is None or layer.number in numbers
+    }
     split, own, before = inputs.data.val if split is None else split, [], 0
     for images in sets:
         own.append(images[own_images(len(images), inputs.batch, inputs.world, before)])
@@ -133,7 +136,7 @@ def own_images(images: int, batch: int, world: World, before: int = 0) -> Int[np
 def respond(inputs: Inputs) -> dict[int, Float[np.ndarray, "map image"]]:
     """The largest response of each map to some validation images, by which maps of two nets can be matched."""
     chosen = evenly(len(inputs.data.val), COMPARED)
-    names = {layer.number: layer.map for layer in convolutions(inputs)}
+    names = {layer.number: layer.map for layer in convolutions(inputs.layers)}
 
     def largest(batch: Tensor) -> list[np.ndarray]:
         outputs = probe.activations(inputs.graph, batch, list(names.values()))
@@ -141,10 +144,6 @@ def respond(inputs: Inputs) -> dict[int, Float[np.ndarray, "map image"]]:
 
     found = zip(*inputs.each(largest, inputs.data.val, chosen), strict=True)
     return {number: np.concatenate(parts).T.astype(np.float32) for number, parts in zip(names, found, strict=True)}
-
-
-def convolutions(inputs: Inputs) -> list[Any]:
-    return [layer for layer in inputs.layers if layer.kind == "convolution"]
 
 
 class View(NamedTuple):
@@ -281,7 +280,7 @@ def picture_maps(inputs: Inputs, number: int, top: Top, maps: Int[np.ndarray, " 
 
 def first_weights(inputs: Inputs) -> Float[np.ndarray, "map row column 3"] | None:
     """The filters of the lowest convolution layer in RGB; None if it does not read the image."""
-    lowest = convolutions(inputs)[0]
+    lowest = convolutions(inputs.layers)[0]
     node = inputs.graph.find(lowest.weights)
     if node.kind != "conv2d" or "weight" not in node.operation.settings:
         return None

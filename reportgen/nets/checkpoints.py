@@ -27,7 +27,6 @@ from reportgen.nets.matching import Match, matches, strangers
 from reportgen.nets.weight_index import GIVE, is_index, parts
 
 SAVE = "save the net's state dict, torch.save(net.state_dict(), ...)"
-NAMED = 3  # names in a message
 DEEPEST = 8  # mappings in each other that are looked into
 MOST_ENTRIES = 300_000  # of all mappings of a file: in a few bytes one can hold itself twenty times, at every depth
 # Bytes that say what the tensors are called and where they lie: torch reads some 300,000 a second.
@@ -280,20 +279,22 @@ def _said(found: list[Match], beside: list[str]) -> Iterator[str]:
     elif match.averaged:
         yield f"it has only averaged weights, {match.key}, which were taken"
     if beside:
-        yield f"{len(beside)} of its tensors {_are(beside)} not the net's and left out ({_some(beside)})"
+        yield f"{len(beside)} of its tensors {_are(beside)} not the net's and left out ({foreign.some(beside)})"
     if match.own:
-        yield f"it has the weights of {match.within.rstrip('.')}; as the factory made them stay {_some(match.own)}"
+        yield f"it has the weights of {match.within.rstrip('.')}; as the factory made them stay {foreign.some(match.own)}"
 
 
 def _unfitting(match: Match, state: State, wanted: Mapping[str, Tensor], beside: list[str], inside: list[str]) -> str:
     parts = []
     if match.missing:
         missing = match.missing
-        parts.append(f"{len(missing)} of the net's {len(wanted)} weights {_are(missing)} missing ({_some(missing)})")
-    foreign = inside + beside
-    if foreign:
-        of = f"of the file's {len(match.names) + len(foreign)} " if not match.missing else ""
-        parts.append(f"{len(foreign)} {of}{_are(foreign)} not the net's ({_some(foreign)})")
+        parts.append(
+            f"{len(missing)} of the net's {len(wanted)} weights {_are(missing)} missing ({foreign.some(missing)})"
+        )
+    others = inside + beside
+    if others:
+        of = f"of the file's {len(match.names) + len(others)} " if not match.missing else ""
+        parts.append(f"{len(others)} {of}{_are(others)} not the net's ({foreign.some(others)})")
     if match.within and all(not name.startswith(match.within) for name in match.missing):
         parts.append("what the factory sets itself must be a buffer, or frozen with requires_grad_(False)")
     return ", ".join(parts)
@@ -318,11 +319,6 @@ def classes_of_head(net: nn.Module, state: State, key: str, said_by: str) -> int
 
 def _are(names: list[str]) -> str:
     return "is" if len(names) == 1 else "are"
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
 
 
 def _shape(tensor: Tensor) -> str:

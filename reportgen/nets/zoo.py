@@ -179,15 +179,11 @@ def _read(name: str) -> nn.Module:
     for keys, wrong in ((lacking, "are missing"), (unfitting, "have other shapes than its config.json says")):
         if keys:
             raise UserError(
-                f"MODEL={name}: {len(keys)} of its weights {wrong} ({_some(keys)}): save the whole classifier there"
+                f"MODEL={name}: {len(keys)} of its weights {wrong} ({foreign.some(keys)}): save the whole classifier there"
             )
     if beside:
-        say(f"  MODEL={name}: {len(beside)} of its tensors are not the net's and left out ({_some(beside)})")
+        say(f"  MODEL={name}: {len(beside)} of its tensors are not the net's and left out ({foreign.some(beside)})")
     return net.float()
-
-
-def _some(keys: list[str]) -> str:
-    return ", ".join(map(foreign.short, keys[:3]))
 
 
 @contextmanager

@@ -15,7 +15,8 @@ from reportgen.data.dataset import Dataset
 from reportgen.figures.draw.tiles import save_jpeg
 from reportgen.look import sheets
 from reportgen.look.inputs import Inputs
-from reportgen.look.strongest import Top, convolutions, seen
+from reportgen.look.strongest import Top, seen
+from reportgen.nets.layers import convolutions
 from reportgen.nets.threads import prepare
 from reportgen.pipeline.work import Work
 
@@ -39,7 +40,7 @@ def make(work: Work, folder: Path) -> None:
     shown = work.settings.data.red_green_blue
     inputs = replace(inputs, nodes=settings.nodes, smooth=settings.smooth, shown=shown)
     layers = {}
-    for number in (layer.number for layer in convolutions(inputs)):
+    for number in (layer.number for layer in convolutions(inputs.layers)):
         top = Top(*maps.found(work.build, number))
         projected = work.settings.atlas.shows == "projections" and not inputs.no_projection(number)
         layers[number] = Layer(top, projected, sheets.sheets(inputs, number, top, projected))

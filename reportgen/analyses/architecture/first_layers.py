@@ -14,7 +14,6 @@ from reportgen.look.inputs import Inputs
 from reportgen.look.strongest import (
     Pictures,
     Top,
-    convolutions,
     field_of,
     first_weights,
     picture_maps,
@@ -22,6 +21,7 @@ from reportgen.look.strongest import (
     search,
     view_size,
 )
+from reportgen.nets.layers import convolutions
 
 SECOND = 2  # the layer whose projections are looked at
 ALIASES = (1 / 4, 1 / 2)  # cycles per pixel: where a stride of 4 repeats what lies at frequency zero
@@ -70,7 +70,7 @@ def first_layer(inputs: Inputs) -> FirstLayer | None:
     weights = first_weights(inputs)
     if weights is None:
         return None
-    name = convolutions(inputs)[0].map
+    name = convolutions(inputs.layers)[0].map
 
     def responses(batch: Tensor) -> tuple[np.ndarray, np.ndarray]:
         maps = probe.activations(inputs.graph, batch, [name])[name].flatten(2)
@@ -86,7 +86,7 @@ def second_layer(inputs: Inputs, maps: int, most: int, rng: np.random.Generator)
 
     None where there is no layer 2, or none of its maps responds.
     """
-    if SECOND not in {layer.number for layer in convolutions(inputs)}:
+    if SECOND not in {layer.number for layer in convolutions(inputs.layers)}:
         return None
     top = search(inputs, [SECOND])[SECOND]
     shown = np.sort(rng.choice(len(top.values), min(maps, len(top.values)), replace=False))

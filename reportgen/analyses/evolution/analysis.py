@@ -18,8 +18,7 @@ from reportgen.look import strongest
 from reportgen.look.inputs import Inputs
 from reportgen.look.pictures import grey_at_zero
 from reportgen.look.sight import Sight, sight
-from reportgen.look.strongest import convolutions
-from reportgen.nets.layers import feature_vectors, map_counts
+from reportgen.nets.layers import convolutions, feature_vectors, map_counts
 
 COLUMNS = 10  # epochs that figure 4 shows at most; the paper has eight
 COMPARED = ((5, 1), (4, 2))  # layers: the claim says that the first settles later than the second
@@ -202,7 +201,7 @@ def _contrast(
 
 def courses(inputs: Inputs, images: Int[np.ndarray, " compared"]) -> dict[int, cka.Course]:
     """The features of every convolution layer and of layer 7 over the snapshots, on the same validation images."""
-    followed = [*convolutions(inputs), *(layer for layer in inputs.layers if layer.number == TOP)]
+    followed = [*convolutions(inputs.layers), *(layer for layer in inputs.layers if layer.number == TOP)]
     names = list({layer.features for layer in followed})
     grams: dict[int, list[np.ndarray]] = {layer.number: [] for layer in followed}
     for epoch in track(inputs.epochs, "compare features with the final ones", len(inputs.epochs), unit="snapshot"):

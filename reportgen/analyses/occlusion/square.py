@@ -16,14 +16,14 @@ from reportgen.data.dataset import Split
 from reportgen.data.several import taken_for
 from reportgen.look.inputs import Inputs
 from reportgen.look.pictures import grey_at_zero
-from reportgen.look.strongest import convolutions, on_pixels
-from reportgen.nets.layers import PaperLayer
+from reportgen.look.strongest import on_pixels
+from reportgen.nets.layers import PaperLayer, convolutions
 from reportgen.nets.probabilities import of_classes
 
 
 def watched(inputs: Inputs) -> PaperLayer:
     """The layer whose maps are watched."""
-    return convolutions(inputs)[-1]
+    return convolutions(inputs.layers)[-1]
 
 
 def image_of(inputs: Inputs, split: Split, index: int) -> Tensor:

@@ -18,8 +18,8 @@ from reportgen.figures.kinds import Figure, ImageGrid, LineChart, Panel, Series,
 from reportgen.look.inputs import Inputs
 from reportgen.look.pictures import cut, grey_at_zero
 from reportgen.look.sight import field_of
-from reportgen.look.strongest import box_of_view, convolutions, search
-from reportgen.nets.layers import PaperLayer
+from reportgen.look.strongest import box_of_view, search
+from reportgen.nets.layers import PaperLayer, convolutions
 from reportgen.probe import Graph
 from reportgen.probe.memory import halved
 
@@ -85,7 +85,7 @@ class Result:
 
 def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Result:
     """Find the units, then randomise layer by layer from theirs downwards."""
-    every = convolutions(inputs)
+    every = convolutions(inputs.layers)
     projected = [layer for layer in every if not inputs.no_projection(layer.number)]
     chosen = _units(inputs, projected[LOWEST_START - 1 :] or projected, settings.units, rng)
     starts: dict[str, Start] = {}
