@@ -148,6 +148,7 @@ class Inputs:
     training_seed: int = (
         0  # of the nets that an analysis trains itself; what it draws of the images does not depend on it
     )
+    cores: int = 1  # that may train small nets at the same time, each by itself
     nodes: tuple[str, ...] = ()  # the nodes that the user names as the paper's layers; empty: found by the rule
     # Channels, from 0, that are shown of images of many; empty: those that the net came with.
     shown: tuple[int, ...] = ()

@@ -23,8 +23,8 @@ def usual(settings: Settings, seconds: float | None) -> int:
     Two on a CPU with several cores: while one draws, reads or writes, the other trains. The bytes are those of one at a time,
     because the threads of each stay as many.
     """
-    threads, machine = settings.compute.threads or os.cpu_count() or 1, settings.machine
-    if threads == 1 or machine.gpus > 1 or settings.compute.device not in ("auto", "cpu"):
+    machine = settings.machine
+    if settings.cores == 1 or machine.gpus > 1 or settings.compute.device not in ("auto", "cpu"):
         return 1
     if seconds is not None and seconds < QUICK:
         return 1

@@ -360,9 +360,13 @@ class Settings:
         Of the paper's nets half of that: their comparison nets and analyses are made two at a time, and nets so small take
         longer with twice the threads on cores that they share.
         """
-        cores = os.cpu_count() or 1
         shared = self.model.of_the_paper and not self.model.loaded
-        return self.compute.threads or (max(1, cores // 2) if shared else cores)
+        return self.compute.threads or (max(1, self.cores // 2) if shared else self.cores)
+
+    @property
+    def cores(self) -> int:
+        """The cores of the machine, or as many of them as the settings let a stage use."""
+        return self.compute.threads or os.cpu_count() or 1
 
     @property
     def training_seed(self) -> int:

@@ -42,8 +42,8 @@ def opened(work: Work) -> Iterator[Inputs]:
     reads = {name.removeprefix(stage.within) for name in stage.inputs}
     inputs = Inputs.open(work.build, settings.compute.device, work.workshop, reads, settings.training_seed, work.input)
     with joined() as world:
-        shown = settings.data.red_green_blue
-        yield replace(inputs, nodes=settings.layers.nodes, smooth=settings.layers.smooth, shown=shown, world=world)
+        layers, shown = settings.layers, settings.data.red_green_blue
+        yield replace(inputs, cores=settings.cores, nodes=layers.nodes, smooth=layers.smooth, shown=shown, world=world)
 
 
 def save(work: Work, inputs: Inputs, folder: Path) -> None:

@@ -43,17 +43,21 @@ def test_one_core_and_a_gpu_are_not_shared(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize(
-    ("given", "threads"),
+    ("given", "threads", "cores"),
     [
-        ({}, 2),
-        ({"MODEL": "krizhevsky"}, 2),
-        ({"MODEL": "resnet18"}, 4),
-        ({"MODEL": "squeezenet1_1", "WEIGHTS": "w.pth"}, 4),
-        ({"COMPUTE_THREADS": "3"}, 3),
+        ({}, 2, 4),
+        ({"MODEL": "krizhevsky"}, 2, 4),
+        ({"MODEL": "resnet18"}, 4, 4),
+        ({"MODEL": "squeezenet1_1", "WEIGHTS": "w.pth"}, 4, 4),
+        ({"COMPUTE_THREADS": "3"}, 3, 3),
     ],
 )
-def test_two_stages_share_the_cores_where_the_papers_net_is_trained(given: dict[str, str], threads: int) -> None:
-    assert settings.load({"PROFILE": "smoke", **given}).threads == threads
+def test_two_stages_share_the_cores_where_the_papers_net_is_trained(
+    given: dict[str, str], threads: int, cores: int
+) -> None:
+    """Nets that are trained at the same time, each by one thread, have all of them: the last stages have nothing beside them."""
+    loaded = settings.load({"PROFILE": "smoke", **given})
+    assert (loaded.threads, loaded.cores) == (threads, cores)
 
 
 def test_one_core_is_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,10 +75,11 @@ def train_all(
     epochs: int,
     device: torch.device,
     recipe: TrainingSettings = RECIPE,
+    at_once: int = 1,
 ) -> list[Trained]:
     """Train a net for each task and test it on the test images, which no decision of the training uses.
 
-    `epochs`: the most that a net is trained for.
+    `epochs`: the most that a net is trained for; `at_once`: how many are trained at the same time on the CPU.
     """
     threads = torch.get_num_threads()
     given_up = Event()
@@ -88,7 +89,7 @@ def train_all(
             return train(architecture, task, test, epochs, device, given_up, recipe)
 
     # A net of the user's may draw random numbers, which threads would share.
-    workers = threads if device.type == "cpu" and isinstance(architecture, Architecture) else 1
+    workers = at_once if device.type == "cpu" and isinstance(architecture, Architecture) else 1
     with torch.random.fork_rng(devices=[]), ThreadPoolExecutor(workers, initializer=_alone, initargs=(device,)) as pool:
         waiting = {pool.submit(one, task): place for place, task in enumerate(tasks)}
         try:
@@ -211,7 +212,7 @@ def train_folds(
             for fold, seed in enumerate(seeds)
             for chosen in [folds.training(fold, count)]
         ]
-        trained = train_all(net, tasks, test, epochs, inputs.device, recipe)
+        trained = train_all(net, tasks, test, epochs, inputs.device, recipe, inputs.cores)
 
     def table(name: str) -> np.ndarray:
         values = np.array([getattr(one, name) for one in trained])

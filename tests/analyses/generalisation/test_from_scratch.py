@@ -84,7 +84,7 @@ def test_the_number_of_threads_changes_nothing(tmp_path: Path, threads) -> None:
     for count in (1, 2):
         threads(count)
         tasks = [task(tmp_path / f"{count}-{seed}", seed=seed) for seed in range(3)]
-        found[count] = train_all(NET, tasks, TEST, 1, CPU)
+        found[count] = train_all(NET, tasks, TEST, 1, CPU, at_once=count)
         assert torch.get_num_threads() == count
     for one, two in zip(found[1], found[2], strict=True):
         np.testing.assert_array_equal(one.correct, two.correct)
@@ -126,7 +126,7 @@ def test_an_error_in_one_training_ends_the_others(tmp_path: Path, monkeypatch) -
     monkeypatch.setattr(training, "train", train)
     tasks = [task(tmp_path / str(seed), seed=seed) for seed in range(20)]
     with pytest.raises(training.Diverged):
-        train_all(NET, tasks, TEST, 2, CPU)
+        train_all(NET, tasks, TEST, 2, CPU, at_once=2)
     assert len(begun) < 20
 
 
