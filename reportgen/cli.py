@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from reportgen.analyses import settings
+from reportgen.analyses import registry, settings
 from reportgen.base import torchrun
 from reportgen.base.errors import UserError
 from reportgen.base.names import nearest, shown, whole
@@ -123,7 +123,7 @@ def begin(pipeline: Pipeline, at_once: int | None = 1, goals: Iterable[str] = GO
     took = {}
     if loading := [name for name in pipeline.stages if name.split("/")[-1] == preflight.LOADS]:
         took = pipeline.make_due(loading, at_once)
-    if {"net", "features"} & set(due):
+    if {"net", registry.having("maps").name} & set(due):
         preflight.check_net(pipeline.settings, pipeline.build, due)
     took |= pipeline.make_due([name for name in preflight.STAGES if name in needed], at_once)
     preflight.check(pipeline.settings, pipeline.build, needed)
@@ -223,9 +223,10 @@ def stage(name: str, words: tuple[str, ...]) -> None:
     goal = pipeline.needed([name])[-1]
     if torchrun.started():
         if torchrun.size() != pipeline.settings.machine.gpus or not pipeline.stages[goal].shared:
+            shared = ", ".join(analysis.name for analysis in registry.ANALYSES if analysis.shared)
             raise UserError(
                 f"torchrun started {torchrun.size()} processes for {goal}: give GPUS={torchrun.size()}, "
-                "and share only features and the stages that train a net"
+                f"and share only {shared} and the stages that train a net"
             )
         (pipeline.assist if torchrun.rank() else pipeline.make_here)(goal)
         torchrun.leave()

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from reportgen.claims.verdicts import LEVEL, UNBOUNDED, Part
 
 RESAMPLES = 20_000
-FEWEST = 20  # units that a bootstrap interval needs: of 3, it misses the mean in 20 of 100 samples
+FEWEST = 20  # units that a bootstrap interval needs: of 3, it misses the mean in 20 of 100 samples or more
 
 
 def mean_part(name: str, sample: Float[np.ndarray, " unit"], rng: np.random.Generator, **about: Any) -> Part:

@@ -40,7 +40,9 @@ def _tree_digest(source: str, switch: str, digests: FileDigests) -> str:
 def annotation_files(settings: Settings, digests: FileDigests) -> str | list[str]:
     """Digests of the user's annotations and of the images that lie beside the file."""
     masks = settings.annotations.masks
-    found = [_digest_of("MASKS", masks, "a COCO annotations file, or a folder of PNGs", digests)] if masks else []
+    found = (
+        [_digest_of("MASKS", masks, "a COCO annotations file, or a folder of mask pictures", digests)] if masks else []
+    )
     if Path(masks).is_file():
         open_coco(Path(masks), f"MASKS={masks}")
     if not settings.annotations.parts:

@@ -261,7 +261,7 @@ class AnnotationSettings:
     """Files that mark objects and parts; the embedded scenes bring their own."""
 
     parts: str = ""  # a COCO file with keypoints; its images are beside it, or in the data's folder
-    masks: str = ""  # where the objects are: a COCO file, or a folder of PNGs named as the images
+    masks: str = ""  # where the objects are: a COCO file, or a folder of pictures named as the images
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -59,7 +59,7 @@ SWITCHES = (
         "white; of a loaded net drop",
     ),
     Switch("PARTS", ("annotations", "parts"), "a COCO file with keypoints: the parts that are masked in figure 8"),
-    Switch("MASKS", ("annotations", "masks"), "where the objects are: a COCO file, or a folder of mask PNGs"),
+    Switch("MASKS", ("annotations", "masks"), "where the objects are: a COCO file, or a folder of mask pictures"),
     Switch(
         "TRANSFER",
         ("transfer", "source"),

@@ -18,7 +18,7 @@ class Occlusion(Figure):
     lefts: Int[Array, " left"]
     layer: int
     map: int
-    activation: Float[Array, "top left"]  # of the map, summed over rows and columns
+    activation: Float[Array, "top left"]  # of the map: the sum of its values above zero
     clean_activation: float
     projections: UInt8[Array, "picture row column 3"]  # of the map: in this image, then in others
     sources: tuple[str, ...]  # a word below each of them
