@@ -139,7 +139,7 @@ class Command(click.Group):
             return super().main(*args, **more)
         except OSError as error:
             with suppress(OSError):
-                say(f"error: standard output or error: {_full(error)}")
+                say(f"error: standard output or error: {_elsewhere(error)}")
             sys.exit(failure.WRONG)
 
     def invoke(self, context: click.Context) -> Any:
@@ -168,10 +168,11 @@ def echo(line: object) -> None:
     except BrokenPipeError:
         raise  # whoever reads has enough: click ends the command
     except OSError as error:  # which names no file: a full disk would be taken for that of BUILD=
-        raise UserError(f"standard output: {_full(error)}") from None
+        raise UserError(f"standard output: {_elsewhere(error)}") from None
 
 
-def _full(error: OSError) -> str:
+def _elsewhere(error: OSError) -> str:
+    """Why standard output cannot be written to, and the way out."""
     return f"{error.strerror}: send it elsewhere, or free some space there"
 
 

@@ -1,9 +1,11 @@
-"""How torch computes, set once at the beginning of a stage that uses it."""
+"""How torch, numpy and scipy compute, set once at the beginning of a stage that uses them."""
 
 import ctypes
 import os
 import sys
 
+import cv2  # noqa: F401 (only libraries that are there can be told how many threads to use)
+import scipy.linalg  # noqa: F401 (as above)
 import torch
 from threadpoolctl import threadpool_limits
 
@@ -16,6 +18,19 @@ GROWN_BY = 64 * 2**20  # bytes
 MAPPED = 0  # blocks with a mapping of their own, whose pages go back when they are freed
 
 
+def threads(settings: Settings) -> int:
+    """Threads of each stage: so many as the settings say, else one for each core of the machine.
+
+    Half of that for the paper's nets on a CPU: their comparison nets and analyses are made two at a time, and nets so small take
+    longer with twice the threads on cores that they share. A net's bytes depend on the number, so the rule lies here, with the code
+    that a net's stamp counts.
+    """
+    device, model = settings.compute.device, settings.model
+    paired = model.of_the_paper and not model.loaded
+    alone = device not in ("auto", "cpu") or (device == "auto" and torch.cuda.is_available())
+    return settings.cores if settings.compute.threads or alone or not paired else max(1, settings.cores // 2)
+
+
 def prepare(settings: Settings) -> None:
     """Fix the number of threads, on which the order of sums depends, and keep CUDA from choosing kernels by their speed.
 
@@ -23,8 +38,8 @@ def prepare(settings: Settings) -> None:
     several times slower and changes nothing.
     """
     keep_memory()
-    torch.set_num_threads(settings.threads)
-    threadpool_limits(settings.threads, "blas")  # numpy's own
+    torch.set_num_threads(threads(settings))
+    threadpool_limits(threads(settings), "blas")  # of numpy's, scipy's and OpenCV's own libraries
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
 

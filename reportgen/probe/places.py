@@ -33,7 +33,7 @@ class Placed:
         """The row and the column of each number; meaningless where there is no place."""
         return (self.numbers - 1) // self.grid[1], (self.numbers - 1) % self.grid[1]
 
-    # What follows is kept: tensors whose values stay at their places share one object.
+    # What follows is worked out once: the outputs of operations that move no value share one object.
 
     @cached_property
     def plane(self) -> "Placed | None":
@@ -68,7 +68,7 @@ class Layout:
 
 
 def layout_of(placed: Placed | None) -> Layout | None:
-    """The maps of a tensor; None where they, or its places, are not known. Quick outside of `Places`, which follows tensors."""
+    """The maps of a tensor; None where they, or its places, are not known. Outside of `Places`, which would follow each step."""
     return None if placed is None else placed.layout
 
 
@@ -146,13 +146,11 @@ class Places(TorchDispatchMode):
 
     def of(self, value: Tensor) -> Placed | None:
         """The places of a tensor; None where they are not known."""
-        found = self._known.get(id(value))
-        if found is not None:
-            return found if found.numbers.shape == value.shape else None
         filled = self._filled.get(value.untyped_storage()._cdata) if value.layout is torch.strided else None
-        return (
-            None if filled is None else Placed(_seen(filled.numbers, value).clone(), filled.grid)
-        )  # more may be laid in
+        if filled is not None:  # as it is now: more may have been laid in since a view of it was taken, or will be
+            return Placed(_seen(filled.numbers, value).clone(), filled.grid)
+        found = self._known.get(id(value))
+        return found if found is not None and found.numbers.shape == value.shape else None
 
     def knows(self, value: Tensor) -> bool:
         """Whether the operation that made a tensor gave it places, and not what was laid into it."""
@@ -345,7 +343,7 @@ def _by_rows(first: int, second: int | None = None) -> Callable[..., _Found]:
 
 
 def _of_patches(placed: Placed) -> Placed | None:
-    """Patches tile the grid, or are of one size and begin at equal steps."""
+    """Rows of one place are that place; patches tile the grid, or are of one size and begin at equal steps."""
     numbers = placed.numbers
     if numbers.stride(-1) == 0 or bool((numbers == numbers[..., :1]).all()):
         return Placed(numbers[..., :1], placed.grid)

@@ -45,7 +45,7 @@ class ComputeSettings:
     """The device and threads that compute."""
 
     device: str = "auto"  # auto, cpu, cuda, cuda:1, mps
-    threads: Annotated[int, Field(ge=0, le=1024)] = 0  # of each stage on the CPU; 0: see `Settings.threads`
+    threads: Annotated[int, Field(ge=0, le=1024)] = 0  # of each stage on the CPU; 0: see `reportgen.nets.threads`
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -354,18 +354,8 @@ class Settings:
         )
 
     @property
-    def threads(self) -> int:
-        """Threads of each stage on the CPU: so many as the settings say, else one for each core of the machine.
-
-        Of the paper's nets half of that: their comparison nets and analyses are made two at a time, and nets so small take
-        longer with twice the threads on cores that they share.
-        """
-        shared = self.model.of_the_paper and not self.model.loaded
-        return self.compute.threads or (max(1, self.cores // 2) if shared else self.cores)
-
-    @property
     def cores(self) -> int:
-        """The cores of the machine, or as many of them as the settings let a stage use."""
+        """The cores that the stages may use: so many as a stage was given threads, or all of the machine."""
         return self.compute.threads or os.cpu_count() or 1
 
     @property

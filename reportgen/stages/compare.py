@@ -45,13 +45,13 @@ def _variant(work: Work) -> Variant:
 
 def assist(work: Work) -> None:
     """Train along with the process that makes the stage."""
-    train_along(work, chosen, watched=False)
+    train_along(work, chosen, validated=False)
 
 
 def make(work: Work, folder: Path) -> None:
     """Write the net, its history, what it says of every validation image and of the training images, its numbers."""
     work.forget_others()
-    data, plan = planned(work, chosen, watched=False)
+    data, plan = planned(work, chosen, validated=False)
     net, history, diverged = _trained(plan, folder)
     write_json(folder / training.HISTORY, history.as_json())
     net = net.to(plan.device)

@@ -35,10 +35,10 @@ class Chosen(NamedTuple):
 Choose = Callable[[Work, int], Chosen]  # from a stage's work and the number of classes
 
 
-def planned(work: Work, choose: Choose, watched: bool = True) -> tuple[Dataset, training.Plan]:
+def planned(work: Work, choose: Choose, validated: bool = True) -> tuple[Dataset, training.Plan]:
     """The images, and the plan of a training on them, or on some, that keeps its state in the stage's workshop.
 
-    `watched`: whether the validation images are looked at after each epoch.
+    `validated`: whether the net is asked about the validation images after each epoch, though nothing depends on them.
     """
     prepare(work.settings)
     data, crop = Dataset.open(work.input("data")), work.settings.data.crop
@@ -57,7 +57,7 @@ def planned(work: Work, choose: Choose, watched: bool = True) -> tuple[Dataset, 
         seed=chosen.seed,
         device=resolve_device(work.settings.compute.device),
         folder=work.workshop,
-        watched=watched,
+        validated=validated,
     )
     return data, plan
 
@@ -98,7 +98,7 @@ def train(plan: training.Plan) -> training.History | training.Diverged:
             return stopped
 
 
-def train_along(work: Work, choose: Choose, watched: bool = True) -> None:
+def train_along(work: Work, choose: Choose, validated: bool = True) -> None:
     """Train along with the process that makes the stage."""
-    _, plan = planned(work, choose, watched)
+    _, plan = planned(work, choose, validated)
     train(plan)

@@ -72,7 +72,7 @@ def shown(request: pytest.FixtureRequest) -> Run:
 
 
 @pytest.fixture(scope="session")
-def full_sized(shown: Run, request: pytest.FixtureRequest) -> Run:
+def full_sized(shown: Run) -> Run:
     """A report with as many maps, and with verdicts about as many words, as users see."""
     if shown.home.name == "once-tiny":
         pytest.skip("tiny's report is another: REPORTGEN_REPORT=report looks at yours")

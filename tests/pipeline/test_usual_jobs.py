@@ -1,13 +1,14 @@
 """How many stages are made at the same time where JOBS= does not say, and how many threads each has."""
 
 import os
+import re
 
 import pytest
 import torch
-from threadpoolctl import threadpool_info, threadpool_limits
+from runs import REPOSITORY, python
 
 from reportgen.analyses import settings
-from reportgen.nets.threads import prepare
+from reportgen.nets.threads import threads
 from reportgen.pipeline.jobs import usual
 
 
@@ -43,7 +44,7 @@ def test_one_core_and_a_gpu_are_not_shared(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize(
-    ("given", "threads", "cores"),
+    ("given", "each", "cores"),
     [
         ({}, 2, 4),
         ({"MODEL": "krizhevsky"}, 2, 4),
@@ -53,20 +54,37 @@ def test_one_core_and_a_gpu_are_not_shared(monkeypatch: pytest.MonkeyPatch) -> N
     ],
 )
 def test_two_stages_share_the_cores_where_the_papers_net_is_trained(
-    given: dict[str, str], threads: int, cores: int
+    given: dict[str, str], each: int, cores: int
 ) -> None:
     """Nets that are trained at the same time, each by one thread, have all of them: the last stages have nothing beside them."""
     loaded = settings.load({"PROFILE": "smoke", **given})
-    assert (loaded.threads, loaded.cores) == (threads, cores)
+    assert (threads(loaded), loaded.cores) == (each, cores)
+
+
+def test_beside_a_gpu_nothing_else_needs_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert threads(settings.load({"PROFILE": "smoke"})) == 4
+    assert threads(settings.load({"PROFILE": "smoke", "DEVICE": "cpu"})) == 2
 
 
 def test_one_core_is_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
-    assert settings.load({"PROFILE": "smoke"}).threads == 1
+    assert threads(settings.load({"PROFILE": "smoke"})) == 1
 
 
-def test_numpy_has_no_more_threads_than_torch() -> None:
-    with threadpool_limits(4, "blas"):
-        prepare(settings.load({"PROFILE": "smoke", "COMPUTE_THREADS": "1"}))
-        assert {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"} == {1}
-        assert torch.get_num_threads() == 1
+LIMITS = """
+from threadpoolctl import threadpool_info
+from reportgen.analyses import registry, settings
+from reportgen.nets.threads import prepare
+prepare(settings.load({"PROFILE": "smoke", "COMPUTE_THREADS": "1"}))
+import torch
+modules = [analysis.module for analysis in registry.ANALYSES]
+print(torch.get_num_threads(), [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"])
+"""
+
+
+def test_numpy_and_scipy_have_no_more_threads_than_torch() -> None:
+    """In a process of its own, as a stage begins: whatever is imported after its threads were fixed has no others."""
+    done = python("-c", LIMITS, cwd=REPOSITORY, OPENBLAS_NUM_THREADS="4", OMP_NUM_THREADS="4")
+    assert done.stdout.split(" ", 1)[0] == "1", done.stderr
+    assert set(re.findall(r"\d+", done.stdout.split(" ", 1)[1])) == {"1"}

@@ -204,6 +204,22 @@ def test_patches_side_by_side_keep_the_places_of_their_values() -> None:
     assert shape_of(lambda x: F.unfold(x, 4, stride=2)) == (48, 5, 3)  # each patch a place
 
 
+def filled(image: Tensor, between: Callable[[Tensor], Tensor]) -> Tensor:
+    """A copy that is laid into an empty tensor in two halves, with an operation in between."""
+    made = image.new_zeros(image.shape)
+    made[..., :4] = image[..., :4]
+    seen = between(made)
+    made[..., 4:] = image[..., 4:]
+    return seen + 1
+
+
+@pytest.mark.parametrize(
+    "between", [lambda made: made, lambda made: made.mul_(2), lambda made: made[:, :], lambda made: made.clamp_(0)]
+)
+def test_what_is_laid_into_a_tensor_after_it_was_looked_at_counts_too(between: Callable[[Tensor], Tensor]) -> None:
+    assert shape_of(lambda x: filled(x, between)) == (3, 12, 8)
+
+
 def test_what_has_lost_its_places_is_not_guessed() -> None:
     assert shape_of(lambda x: F.unfold(x.transpose(1, 2), 2, stride=2)) is None  # maps taken for rows
     assert shape_of(lambda x: F.fold(F.unfold(x, 3).flip(1).cumsum(2), (12, 8), 3)) is None

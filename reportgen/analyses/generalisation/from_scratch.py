@@ -133,7 +133,7 @@ def train(
         settings = replace(settings, learning_rate=recipe.learning_rate / 3**restarts)
         folder = task.folder / f"try-{restarts + 1}"
         plan = training.Plan(
-            architecture, views, images, preprocessing, settings, task.seed, device, folder, watched=False
+            architecture, views, images, preprocessing, settings, task.seed, device, folder, validated=False
         )
         try:
             training.train(plan, given_up)

@@ -66,7 +66,7 @@ class Epoch:
     learning_rate: float  # after its last step
     train_loss: float  # mean over the epoch's steps, with dropout, on the crops it was trained on
     train_accuracy: float  # mean over the epoch's steps, as the loss
-    validation_loss: float | None  # after the epoch, centre crops; None where they were not watched
+    validation_loss: float | None  # after the epoch, centre crops; None where nobody asked
     validation_accuracy: float | None
     clipped: dict[str, float]  # layer: share of its filters that were rescaled, mean over the epoch's updates
 
@@ -127,7 +127,7 @@ class Plan:
     device: torch.device
     folder: Path  # where it is kept meanwhile
     world: World = ALONE  # the processes that train it together
-    watched: bool = True  # after each epoch by the validation images; False: only where the schedule depends on them
+    validated: bool = True  # after each epoch; False: only where the schedule depends on the validation images
 
     @property
     def net(self) -> Architecture | OtherNet:
@@ -363,8 +363,8 @@ class _Run:
                     self.check(taken)
                     self.save_snapshot(self.snapshot_steps[done + step])
         self.check(taken)
-        validation_loss, validation_accuracy = self.validate(number, rate) if self.watched else (None, None)
-        if not (self.watched or all(bool(weights.isfinite().all()) for weights in self.net.parameters())):
+        validation_loss, validation_accuracy = self.validate(number, rate) if self.validated else (None, None)
+        if not (self.validated or self.gives_numbers()):
             self.stop(number, "its end", rate)
         return Epoch(
             epoch=number,
@@ -379,10 +379,16 @@ class _Run:
         )
 
     @property
-    def watched(self) -> bool:
-        """Whether the validation images are looked at after each epoch."""
+    def validated(self) -> bool:
+        """Whether the net is asked about the validation images after each epoch."""
         recipe = self.plan.recipe
-        return self.plan.watched or (recipe.schedule == "plateau" and recipe.watched == "validation")
+        return self.plan.validated or (recipe.schedule == "plateau" and recipe.watched == "validation")
+
+    def gives_numbers(self) -> bool:
+        """Whether the net's outputs for a few training images are finite: no loss says so of an epoch's last step."""
+        plan = self.plan
+        some = np.arange(min(len(plan.training.images), plan.recipe.batch_size))
+        return bool(np.isfinite(evaluate(self.net, plan.training, plan.preprocessing, plan.device, chosen=some)).all())
 
     def validate(self, number: int, rate: float) -> tuple[float, float]:
         """Loss on the validation images, and accuracy on those that show a class; stops where the loss is not finite."""

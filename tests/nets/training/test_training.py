@@ -437,7 +437,7 @@ def test_reading_one_batch_ahead_keeps_the_order():
 
 def test_a_training_that_nobody_watches_is_the_same_training(tmp_path):
     watched = run(tmp_path / "watched")
-    unwatched = train(replace(planned(tmp_path / "unwatched"), watched=False))
+    unwatched = train(replace(planned(tmp_path / "unwatched"), validated=False))
     assert [epoch.validation_loss for epoch in unwatched.epochs] == [None, None, None]
     assert [epoch.train_loss for epoch in unwatched.epochs] == [epoch.train_loss for epoch in watched.epochs]
     last = "snapshots/epoch-003.safetensors"
@@ -447,18 +447,22 @@ def test_a_training_that_nobody_watches_is_the_same_training(tmp_path):
 @pytest.mark.parametrize("watched", ["validation", "train"])
 def test_a_plateau_is_watched_by_the_images_that_it_depends_on(tmp_path, watched):
     recipe = replace(SETTINGS["paper"], watched=watched)
-    found = train(replace(planned(tmp_path, recipe), watched=False))
+    found = train(replace(planned(tmp_path, recipe), validated=False))
     assert {epoch.validation_accuracy is not None for epoch in found.epochs} == {watched == "validation"}
 
 
-def test_an_unwatched_training_whose_last_update_breaks_the_net_has_diverged(tmp_path, monkeypatch):
+@pytest.mark.parametrize("factor", [torch.nan, 1e30])  # weights that are no numbers; finite ones whose outputs are not
+def test_a_training_that_nobody_validates_and_whose_last_update_breaks_the_net_has_diverged(
+    factor, tmp_path, monkeypatch
+):
     class Breaking(torch.optim.SGD):
         def step(self):
             super().step()
-            self.param_groups[0]["params"][0].data[0] = torch.nan
+            for weights in self.param_groups[0]["params"]:
+                weights.data *= factor
 
     monkeypatch.setattr(training, "optimiser", lambda net, recipe: Breaking(net.parameters(), lr=0.0))
-    plan = replace(planned(tmp_path), watched=False)
+    plan = replace(planned(tmp_path), validated=False)
     plan = replace(plan, recipe=replace(plan.recipe, batch_size=len(plan.training.images)))
     with pytest.raises(training.Diverged, match="epoch 1, its end"):
         train(plan)
