@@ -108,7 +108,7 @@ def _enlarged(value: Any) -> Any:
     if isinstance(value, (int, float)):
         return value * 10**9
     if isinstance(value, str):
-        return (value or "x") * MANY
+        return (value or "x") * (MANY if len(value) < MANY else 2)  # it may have been enlarged before
     if isinstance(value, list):
         return (value or [0]) * MANY if len(json.dumps(value)) < 200 else value * 20
     return value or dict.fromkeys(map(str, range(MANY)), 0)
