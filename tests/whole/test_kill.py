@@ -25,7 +25,7 @@ from reportgen.pipeline.work import Stage
 REMADE = ("net", "compare/zfnet", "features", "occlusion", "drawn/occlusion", "page")
 
 
-@pytest.mark.parametrize(("kills", "left"), [(2, True), pytest.param(9, False, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("kills", "left"), [(2, True), pytest.param(5, False, marks=pytest.mark.slow)])
 def test_killed_runs_end_in_the_bytes_of_an_undisturbed_one(kills: int, left: bool, tiny: Run, tmp_path: Path) -> None:
     """`left`: all but a few stages, from the net to the page, were made before."""
     if left:
