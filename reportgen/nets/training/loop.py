@@ -36,6 +36,7 @@ from reportgen.nets.snapshots import SNAPSHOTS, interrupted, load_net, save_net,
 from reportgen.nets.training import targets
 from reportgen.nets.training.batches import Batches, Split
 from reportgen.nets.training.gradients import Gradients
+from reportgen.nets.training.history import Epoch, History
 from reportgen.nets.training.optimiser import optimiser
 from reportgen.nets.world import ALONE, World
 from reportgen.nets.zfnet import RESCALED_ON, ZFNet, initialise
@@ -56,40 +57,6 @@ class Diverged(UserError):
     def __init__(self, message: str, epoch: int) -> None:
         super().__init__(message)
         self.epoch = epoch  # the one that was not finished, counted from 1
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """The outcome of one pass over the training images."""
-
-    epoch: int
-    learning_rate: float  # after its last step
-    train_loss: float  # mean over the epoch's steps, with dropout, on the crops it was trained on
-    train_accuracy: float  # mean over the epoch's steps, as the loss
-    validation_loss: float | None  # after the epoch, centre crops; None where nobody asked
-    validation_accuracy: float | None
-    clipped: dict[str, float]  # layer: share of its filters that were rescaled, mean over the epoch's updates
-
-
-@dataclass(frozen=True)
-class History:
-    """The finished epochs, in order."""
-
-    epochs: tuple[Epoch, ...] = ()
-
-    def errors(self, settings: TrainingSettings) -> list[float]:
-        """The error after each epoch that the settings watch; NaN where nobody watched it."""
-        found = [getattr(epoch, f"{settings.watched}_accuracy") for epoch in self.epochs]
-        return [math.nan if accuracy is None else 1 - accuracy for accuracy in found]
-
-    def as_json(self) -> dict[str, Any]:
-        """As a document for JSON: `epochs`, one object each."""
-        return {"epochs": [asdict(epoch) for epoch in self.epochs]}
-
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> "History":
-        """Read what `as_json` wrote."""
-        return cls(tuple(Epoch(**epoch) for epoch in document["epochs"]))
 
 
 def input_preprocessing(
