@@ -21,6 +21,7 @@ from reportgen.data.several import right
 from reportgen.data.transforms import Preprocessing, window
 from reportgen.nets.device import resolve_device
 from reportgen.nets.layers import PaperLayer, paper_layers
+from reportgen.nets.others import OtherNet
 from reportgen.nets.probabilities import Reading, probabilities
 from reportgen.nets.snapshots import NET, load_net, snapshots
 from reportgen.nets.world import ALONE, World
@@ -148,6 +149,8 @@ class Inputs:
     training_seed: int = (
         0  # of the nets that an analysis trains itself; what it draws of the images does not depend on it
     )
+    # The net without its weights, for so many classes; None where it is one of the paper's, or was not trained here.
+    untrained: Callable[[int], OtherNet] | None = None
     cores: int = 1  # that may train small nets at the same time, each by itself
     nodes: tuple[str, ...] = ()  # the nodes that the user names as the paper's layers; empty: found by the rule
     # Channels, from 0, that are shown of images of many; empty: those that the net came with.
@@ -345,7 +348,8 @@ class Inputs:
     ) -> Iterator[Result]:
         """`function` applied to each batch; batches shrink if the GPU runs out of memory. `what`: words for the progress."""
         batches, images = self.batches(split, indices), len(split) if indices is None else len(indices)
-        return by_batches(function, track(batches, what, images, step=self.batch) if what else batches)
+        told = track(batches, what, images, step=self.batch) if what else batches
+        return by_batches(function, told)
 
     def pixels(self, split: Split, index: int) -> np.ndarray:
         """The part of one image that the net sees, as RGB pixels: uint8 "row column 3"; in grey where it reads grey."""

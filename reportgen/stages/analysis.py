@@ -1,9 +1,10 @@
 """The analysis stage: compute, judge, and save the result and its figures as data."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass, replace
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from reportgen.base.artifacts import DOCUMENT, write_arrays, write_json
 from reportgen.base.errors import UserError
 from reportgen.figures.kinds import to_data
 from reportgen.look.inputs import Inputs
+from reportgen.nets.others import OtherNet, other_net
 from reportgen.nets.threads import prepare
 from reportgen.nets.world import joined
 from reportgen.pipeline.work import Work
+from reportgen.settings.sections import Settings
 from reportgen.settings.variants import FAMILY
 
 
@@ -43,7 +46,16 @@ def opened(work: Work) -> Iterator[Inputs]:
     inputs = Inputs.open(work.build, settings.compute.device, work.workshop, reads, settings.training_seed, work.input)
     with joined() as world:
         layers, shown = settings.layers, settings.data.red_green_blue
-        yield replace(inputs, cores=settings.cores, nodes=layers.nodes, smooth=layers.smooth, shown=shown, world=world)
+        inputs = replace(inputs, nodes=layers.nodes, smooth=layers.smooth, shown=shown)
+        yield replace(inputs, cores=settings.cores, untrained=_untrained(settings), world=world)
+
+
+def _untrained(settings: Settings) -> Callable[[int], OtherNet] | None:
+    """How the net is made anew for other classes (`Inputs.untrained`)."""
+    model = settings.model
+    if model.loaded or model.of_the_paper:
+        return None
+    return partial(other_net, model.name, crop=settings.data.crop, channels=settings.channels)
 
 
 def save(work: Work, inputs: Inputs, folder: Path) -> None:

@@ -24,7 +24,7 @@ from reportgen.base.progress import quiet, track
 from reportgen.base.size import Size
 from reportgen.data.dataset import Split, Transfer
 from reportgen.look.inputs import Inputs
-from reportgen.nets.others import OtherNet, other_net
+from reportgen.nets.others import OtherNet
 from reportgen.nets.training import loop as training
 from reportgen.nets.zfnet import ZFNet
 from reportgen.settings.recipes import ADAMW, SMALL, UNTIL_LEARNED, Architecture, TrainingSettings, plateaus
@@ -180,8 +180,7 @@ def train_folds(
 
     The small net's crops are as large a share of its images as those of the net itself.
     """
-    other = not inputs.loaded and inputs.net_numbers.get("architecture", "unknown") is None
-    same = isinstance(inputs.net, ZFNet) or other
+    same = isinstance(inputs.net, ZFNet) or inputs.untrained is not None
     stored, labels = transfer.images.images, transfer.images.labels
     whole, read = Size(*stored.shape[1:3]), inputs.preprocessing.crop
     size = whole if same else _smaller(whole, read)
@@ -190,8 +189,8 @@ def train_folds(
     small = replace(SMALL, input_size=crop, channels=channels, second_padding=1 if min(size) > 64 else 2)
     net: Architecture | OtherNet
     recipe, classes = RECIPE, len(transfer.classes)
-    if other:
-        net = other_net(inputs.net_numbers["name"], classes, crop, channels)
+    if inputs.untrained:
+        net = inputs.untrained(classes)
         if inputs.net_numbers["recipe_settings"]["optimiser"] == "adamw":
             recipe = replace(RECIPE, optimiser="adamw", **ADAMW)
     else:

@@ -95,4 +95,5 @@ def _of_views(
         output = probe.activations(inputs.graph, batch, [layer.features])[layer.features]
         return pooled(layer, output)[0].float().cpu().numpy()
 
-    yield from by_batches(features, track(batches(), told, len(chosen), step=at_once))
+    seen = track(batches(), told, len(chosen), step=at_once)
+    yield from by_batches(features, seen)

@@ -26,7 +26,8 @@ from reportgen.base.size import Size
 from reportgen.claims import paper
 from reportgen.data.dataset import Dataset, Split, Transfer
 from reportgen.data.transforms import Preprocessing
-from reportgen.look.inputs import Inputs
+from reportgen.look.inputs import Inputs, Learned, TrainedNet
+from reportgen.nets.others import OtherNet, other_net
 
 CLASSES = ("red", "green", "blue")
 SIDE = 36
@@ -151,6 +152,27 @@ def test_a_net_that_cannot_be_trained_anew_is_compared_with_the_small_one(seeing
     [generalises, _] = generalisation.judge(seeing, np.random.default_rng(1))
     assert generalises.verdict == "not tested"
     assert "another, smaller net that reads 36 px" in generalises.because
+
+
+def test_a_net_that_was_trained_here_is_compared_with_itself_untrained() -> None:
+    asked = []
+
+    def untrained(classes: int) -> OtherNet:
+        asked.append(classes)
+        return other_net("tests.analyses.generalisation.test_generalisation:small", classes, 32)
+
+    net = small(4)
+    numbers = {"recipe_settings": {"optimiser": "adamw"}}
+    given = inputs(net, images(12, tint=5))
+    learned = Learned(numbers, np.zeros((12, 4)), [])
+    trained = replace(given, trained=TrainedNet.in_memory(net, given.preprocessing, learned), untrained=untrained)
+    found = found_in(generalisation.compute(trained, QUICK, np.random.default_rng(0)))
+    assert (found.scratch.same, found.scratch.crop, asked) == (True, Size.of(32), [3])
+
+
+def small(num_classes: int) -> nn.Module:
+    """A net that is not the paper's."""
+    return nn.Sequential(nn.Conv2d(3, 4, 5, stride=4), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 7 * 7, num_classes))
 
 
 def test_wide_layers_are_averaged_to_ten_thousand_numbers_at_most() -> None:
