@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from reportgen.base.errors import UserError
 
 AGAIN, AGAIN_AFTER_CHANCE = 3, 24  # how often an image is shown, and where the net draws random numbers
+ROUNDING = 1e-2  # the same where only the order of sums differs, in half precision, too
 SAME = 1e-5  # largest difference of two answers, as a share of the largest output
 SCALES = (1.0, 10.0, 100.0)  # of noise: logits grow with it, what a sigmoid or softmax gives does not
 EACH = 4  # images of a scale
@@ -42,6 +43,32 @@ def check_steady(ask: Ask, net: nn.Module, image: Float[Tensor, "1 channel row c
                 f"{largest:.2g}): {who} also in eval(): give dropout training=self.training, or take the noise out in "
                 "the factory"
             )
+
+
+def in_channels_last(net: nn.Module) -> nn.Module:
+    """The net with its weights in channels_last, in which CPUs and GPUs convolve sooner.
+
+    torch has none of tensors of five axes and others at once: with such weights the net stays as it is.
+    """
+    solid = any(value.dim() == 5 for value in (*net.parameters(), *net.buffers()))
+    return net if solid else net.to(memory_format=torch.channels_last)
+
+
+def check_memory(ask: Ask, net: nn.Module, image: Float[Tensor, "1 channel row column"], name: str) -> None:
+    """Raise UserError for a net that gives other numbers in channels_last, in which it will be; it is so from here on.
+
+    That happens if it changes in place what ``contiguous`` or ``view`` gave: in one memory format they copy, in another
+    they do not, and then the net changes a tensor that it reads again.
+    """
+    usual = ask(image)
+    in_channels_last(net)
+    found = ask(image.contiguous(memory_format=torch.channels_last))
+    apart, largest = (found - usual).abs().max().item(), usual.abs().max().item()
+    if apart > ROUNDING * largest:
+        raise UserError(
+            f"MODEL={name}: its numbers depend on how memory holds the images ({apart:.2g} apart, of {largest:.2g}, in "
+            "channels_last): it changes in place what contiguous(), view() or reshape() gave: clone() that first"
+        )
 
 
 @contextmanager

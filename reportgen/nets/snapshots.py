@@ -16,6 +16,7 @@ from reportgen.base.artifacts import write_bytes
 from reportgen.base.errors import UserError
 from reportgen.base.progress import say
 from reportgen.data.transforms import Preprocessing
+from reportgen.nets.behaviour import in_channels_last
 from reportgen.nets.build import build_from
 from reportgen.nets.zfnet import ZFNet
 
@@ -89,9 +90,7 @@ def load_net(path: Path) -> tuple[nn.Module, Preprocessing]:
         raise UserError(
             f"{path} does not fit its net: {first} Delete its folder, and reportgen makes it again"
         ) from None
-    # torch has no channels_last of tensors of five axes and others at once.
-    solid = any(value.dim() == 5 for value in (*net.parameters(), *net.buffers()))
-    return (net if solid else net.to(memory_format=torch.channels_last)).eval(), preprocessing
+    return in_channels_last(net).eval(), preprocessing
 
 
 def interrupted(path: Path, device: torch.device) -> dict[str, Any] | None:

@@ -50,6 +50,13 @@ class Graph(Program):
             return self.names[returned]
         raise Unsupported("the net returns several things: name the layer to look into")
 
+    @property
+    def loses_image(self) -> bool:
+        """Whether the net returns one thing that does not depend on the image, as far as its calls tell."""
+        returned = self._order[-1].args[0]
+        one = isinstance(returned, fx.Node) and returned not in self.bundles
+        return one and self.names[returned] not in self.nodes
+
     def find(self, name: str) -> Node:
         """The node of that name: a node's own name, a module's path (the node that its call returns) or torch.fx's name.
 

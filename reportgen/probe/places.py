@@ -168,11 +168,23 @@ class Places(TorchDispatchMode):
         self._known.pop(id(part), None)
         self._filled[storage._cdata] = Placed(numbers, placed.grid)
 
+    def forget(self, value: Tensor) -> None:
+        """Nothing is known any longer of a tensor, nor of others that share its memory."""
+        storage = value.untyped_storage()._cdata
+        self._filled.pop(storage, None)
+        for one in self._alive:
+            if isinstance(one, Tensor) and one.layout is torch.strided and one.untyped_storage()._cdata == storage:
+                self._known.pop(id(one), None)
+
     def __torch_dispatch__(
         self, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
+        if torch.Tag.inplace_view in func.tags:
+            return self._turned(func, args, kwargs or {})
         result = func(*args, **(kwargs or {}))
         rule = _RULES.get(func.overloadpacket, _kept if torch.Tag.pointwise in func.tags else None)
+        if rule is None and torch.Tag.inplace in func.tags:
+            rule = _written
         if rule is not None:
             outputs = result if isinstance(result, tuple | list) else [result]
             found = rule(self, func, args, kwargs or {}, outputs)
@@ -180,6 +192,16 @@ class Places(TorchDispatchMode):
             for output, placed in zip(outputs, found, strict=False):
                 if placed is not None and isinstance(output, Tensor) and placed.numbers.shape == output.shape:
                     self._known[id(output)] = placed
+        return result
+
+    def _turned(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """An operation that gives a tensor itself other axes, as ``transpose_`` does."""
+        value = args[0]
+        before = self.of(value) if value.layout is torch.strided else None
+        result = func(value, *args[1:], **kwargs)
+        self._known.pop(id(value), None)
+        if before is not None and func.overloadpacket in _TURNS:
+            self._known[id(value)] = Placed(func(aten.alias(before.numbers), *args[1:], **kwargs), before.grid)
         return result
 
 
@@ -210,7 +232,34 @@ def _kept(places: Places, func: Any, args: Sequence[Any], kwargs: Mapping[str, A
     agree = all(
         one is known[0] or (one.grid == known[0].grid and torch.equal(one.numbers, known[0].numbers)) for one in known
     )
-    return known[:1] if agree else _anew(known, outputs[0]) or _finest(known)
+    kept = known[:1] if agree else _anew(known, outputs[0]) or _finest(known)
+    if not kept and outputs[0] is args[0]:
+        places.forget(outputs[0])
+    return kept
+
+
+def _written(
+    places: Places, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], outputs: Sequence[Any]
+) -> _Found:
+    """In place, and of no rule, as ``index_copy_``: values that stood elsewhere may have come in."""
+    own, others = (
+        places.of(args[0]),
+        [found for one in args[1:] if isinstance(one, Tensor) and (found := places.of(one))],
+    )
+    if own is not None and not all(_alike(own, other) for other in others):
+        places.forget(args[0])
+    return []
+
+
+def _alike(one: Placed, other: Placed) -> bool:
+    """Whether two tensors have their maps on the same axes: places may be shifted against each other."""
+    return one.grid == other.grid and _along(one) == _along(other)
+
+
+def _along(placed: Placed) -> list[list[bool]]:
+    """Along which axes values stand in one row, and along which in one column."""
+    axes = range(placed.numbers.dim())
+    return [[bool((one == one.narrow(axis, 0, 1)).all()) for axis in axes] for one in placed.coarse]
 
 
 def _seen(numbers: Tensor, value: Tensor) -> Tensor:
@@ -220,11 +269,16 @@ def _seen(numbers: Tensor, value: Tensor) -> Tensor:
 
 def _laid(places: Places, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], outputs: Sequence[Any]) -> _Found:
     """``copy_``: into a tensor of which nothing is known, as ``F.pad`` fills one that goes round, part by part."""
-    placed = places.of(args[1])
-    if placed is None or places.knows(args[0]):
+    value, placed = args[0], places.of(args[1])
+    if placed is None:
         return _kept(places, func, args, kwargs, outputs)
-    if args[0].shape == args[1].shape:
-        places.fill(args[0], placed)
+    whole = Placed(placed.numbers.expand(value.shape), placed.grid)
+    if not places.knows(value):
+        places.fill(value, whole)
+    elif value.numel() * value.element_size() == value.untyped_storage().nbytes():
+        return [whole]  # nothing is left of what was there
+    elif not _alike(places.of(value) or whole, whole):
+        places.forget(value)
     return []
 
 
@@ -413,6 +467,8 @@ _MOVES = (
     ),
     *(aten.unsafe_split, aten.movedim, aten.gather),
 )
+# What does the same to a tensor itself.
+_TURNS = (aten.transpose_, aten.t_, aten.squeeze_, aten.unsqueeze_, aten.swapaxes_, aten.swapdims_)
 # Of the rest torch says itself that each value depends on its own place alone: ``torch.Tag.pointwise``.
 _IN_PLACE = (
     *(

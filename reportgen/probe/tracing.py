@@ -53,9 +53,11 @@ def trace(net: "nn.Module | Graph", example: Float[Tensor, "image channel row co
 def _check(graph: Graph, net: nn.Module) -> None:
     """Raise Tangled if the graph computes something other than the net does.
 
-    That happens if the net asks for the type of its input: for ``isinstance`` a proxy is not a tensor. The image is noise,
-    because on zeros the two might agree.
+    That happens if the net asks for the type of its input: for ``isinstance`` a proxy is not a tensor. Or if it lays maps
+    into a tensor that it makes, which is no call that returns them. The image is noise, because on zeros the two might agree.
     """
+    if graph.loses_image:
+        raise Tangled("torch.fx does not see how the image reaches what it returns")
     generator = torch.Generator().manual_seed(0)
     image = torch.rand((1, *graph.input_shape), generator=generator).to(graph.device)
     copied = following.eval_copy(net)

@@ -57,9 +57,21 @@ def _found(graph: Graph, layer: str, smooth: Smooth) -> Way:
         _, exact = graph.record(image[None], layer, exactly=True)
         if not alike(record.output.detach(), exact.detach()):
             raise Unsupported(f"layer {layer!r} cannot be projected: the net reads again what it has changed in place")
+        _check_passable(layer, record)
         return Way("record", record.through, alike=_alike(graph, image, layer, smooth, record))
     except Unsupported as error:
         return Way("none", refusal=str(error))
+
+
+def _check_passable(layer: str, record: Record) -> None:
+    """Raise Unsupported if torch itself cannot go back through what it recorded, as where a ReLU's output was changed later."""
+    try:
+        record.project(torch.zeros_like(record.output)[None])
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError as error:
+        reason = str(error).strip().split("\n")[0].partition("; ")[0]
+        raise Unsupported(f"layer {layer!r} cannot be projected: {reason}") from error
 
 
 def _alike(graph: Graph, image: Tensor, layer: str, smooth: Smooth, record: Record) -> bool:

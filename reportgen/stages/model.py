@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -12,7 +13,7 @@ from reportgen.base.artifacts import DOCUMENT, write_json
 from reportgen.base.errors import UserError
 from reportgen.base.progress import say
 from reportgen.look.cost import multiply_adds
-from reportgen.nets.behaviour import bounded, check_steady
+from reportgen.nets.behaviour import bounded, check_memory, check_steady
 from reportgen.nets.build import build, cannot_read
 from reportgen.nets.checkpoints import fit, read_state
 from reportgen.nets.loading import Loaded, load
@@ -79,27 +80,30 @@ def examine(name: str, net: torch.nn.Module, shape: tuple[int, int, int]) -> Kno
 
     `name`: the net, as in ``MODEL=``; `shape`: of an image, channel first. The net is in eval().
     """
-    generator = torch.Generator().manual_seed(0)
-
-    def ask(image: torch.Tensor) -> torch.Tensor:
-        with AnyLayout(), torch.no_grad():
-            answer = net(image)
-            if not answer.is_floating_point():
-                raise UserError(
-                    f"MODEL={name}: it gives whole numbers ({str(answer.dtype).removeprefix('torch.')}): return what argmax is "
-                    "taken of, a number for each class"
-                )
-            return answer.double()
-
+    image = torch.rand(1, *shape, generator=torch.Generator().manual_seed(0))
+    ask = partial(asked, name, net)
     with users_code(f"MODEL={name}", "running one image"):
         try:
-            check_steady(ask, net, torch.rand(1, *shape, generator=generator), name)
+            check_steady(ask, net, image, name)
+            check_memory(ask, net, image, name)
         except UserError:
             raise
         except Exception:  # following it, below, says what is wrong
             pass
         graph = trace(name, net, shape)
         return Known(graph, _outputs(name, graph), bounded(ask, shape))
+
+
+def asked(name: str, net: torch.nn.Module, image: torch.Tensor) -> torch.Tensor:
+    """What the net gives for an image; raises UserError where that is whole numbers."""
+    with AnyLayout(), torch.no_grad():
+        answer = net(image)
+        if not answer.is_floating_point():
+            raise UserError(
+                f"MODEL={name}: it gives whole numbers ({str(answer.dtype).removeprefix('torch.')}): return what argmax is "
+                "taken of, a number for each class"
+            )
+        return answer.double()
 
 
 def trace(name: str, net: torch.nn.Module, shape: tuple[int, int, int]) -> Graph:

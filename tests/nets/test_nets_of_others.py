@@ -46,6 +46,28 @@ def in_place() -> nn.Module:
     return Around(lambda x: x.sub_(0.5))
 
 
+class Shifting(nn.Module):
+    """A net that shifts some maps in place, and reads the maps as they were before, too."""
+
+    def __init__(self, own: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.own, self.first, self.head = own, nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()), nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        before = self.first(x).permute(0, 2, 3, 1)
+        moved = self.own(before)
+        moved[:, 1:, :, :2] = 3 * moved[:, :-1, :, :2].clone()
+        return self.head((before + moved).mean((1, 2)))
+
+
+def shifting() -> nn.Module:
+    return Shifting(lambda x: x.contiguous())
+
+
+def shifting_a_copy() -> nn.Module:
+    return Shifting(lambda x: x.clone())
+
+
 def numbers_of_classes() -> nn.Module:
     return Around(lambda x: x, lambda x: x.argmax(1, keepdim=True))
 
@@ -103,12 +125,20 @@ def test_a_net_that_branches_may_end_in_a_global_pool() -> None:
             "numbers_of_classes",
             r"^MODEL=numbers_of_classes: it gives whole numbers \(int64\): return what argmax is taken of",
         ),
+        (
+            "shifting",
+            r"^MODEL=shifting: its numbers depend on how memory holds the images .*: clone\(\) that first",
+        ),
         ("half_inside", r"^MODEL=half_inside: .*: it is examined in single precision: cast to the type of its weights"),
     ],
 )
 def test_what_would_be_misread_is_refused_with_a_way_out(name: str, why: str) -> None:
     with pytest.raises(UserError, match=why):
         known(name)
+
+
+def test_a_net_that_shifts_a_copy_of_its_maps_is_the_same_in_any_memory() -> None:
+    assert known("shifting_a_copy").outputs == 3
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # of torch 2.11 itself, as it compiles

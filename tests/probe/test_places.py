@@ -53,6 +53,19 @@ def shifted_into(x: Tensor) -> Tensor:
     return shifted
 
 
+def shifted_in_place(x: Tensor) -> Tensor:
+    """As S2-MLP does: the maps lie last, and a half of them moves by a row."""
+    moved = x.permute(0, 2, 3, 1).clone()
+    moved[:, 1:, :, :2] = moved[:, :-1, :, :2].clone()
+    return moved.permute(0, 3, 1, 2)
+
+
+def turned_in_place(x: Tensor) -> Tensor:
+    tokens = x.flatten(2).clone()
+    tokens.transpose_(1, 2).unsqueeze_(1)
+    return tokens.squeeze(1).transpose(1, 2).unflatten(2, x.shape[2:])
+
+
 def shifted_groups(x: Tensor) -> Tensor:
     return torch.cat([torch.roll(x[:, :1], 1, 2), torch.roll(x[:, 1:2], -1, 3), x[:, 2:]], 1)
 
@@ -76,6 +89,8 @@ MOVED: dict[str, tuple[Callable[..., Tensor], tuple[nn.Module, ...]]] = {
     "shifted groups": (shifted_groups, ()),
     "padded by hand": (padded_by_hand, ()),
     "shifted into another": (shifted_into, ()),
+    "shifted in place": (shifted_in_place, ()),
+    "turned in place": (turned_in_place, ()),
     "space to depth": (lambda x: F.pixel_unshuffle(x[:, :, : x.shape[2] // 2 * 2], 2), ()),
     "space to depth by hand": (to_depth_by_hand, ()),
     "depth to space": (lambda x, wider: F.pixel_shuffle(wider(x.mean(1, keepdim=True)), 2), (nn.Conv2d(1, 8, 1),)),
@@ -113,6 +128,90 @@ def test_projections_equal_freezing_the_factors(name: str) -> None:
 @pytest.mark.parametrize("name", MOVED)
 def test_occlusion_equals_covering_one_by_one(name: str) -> None:
     assert_covered_as_one_by_one(around(name), IMAGE)
+
+
+def test_where_a_relus_output_is_changed_later_there_is_no_way_back() -> None:
+    """torch cannot go back there, and says so only when it is asked to."""
+
+    def written(x: Tensor) -> Tensor:
+        x[:, :, 1:] = x[:, :, :-1].clone()
+        return x * 1
+
+    net = Around(written).double()
+    with torch.no_grad():
+        net(IMAGE[None].clone())
+    way = way_down(trace(net.eval(), IMAGE[None]), "second")
+    assert (way.by, "has been modified by an inplace operation" in way.refusal) == ("none", True)
+
+
+def turned(x: Tensor) -> Tensor:
+    return x.flatten(2).transpose(1, 2).clone()
+
+
+def turned_itself(x: Tensor) -> Tensor:
+    return x.flatten(2).clone().transpose_(1, 2)
+
+
+def overwritten_whole(x: Tensor) -> Tensor:
+    tokens = x.flatten(2).clone()
+    tokens[:] = turned(x)
+    return tokens
+
+
+def laid_into_a_new_one(x: Tensor) -> Tensor:
+    tokens = torch.empty(1, 16, 16, dtype=x.dtype)
+    tokens.copy_(turned(x))
+    return tokens
+
+
+def overwritten_in_part(x: Tensor) -> Tensor:
+    tokens = x.flatten(2).clone()
+    tokens[:, :8] = turned(x)[:, :8]
+    return tokens
+
+
+def overwritten_by_index(x: Tensor) -> Tensor:
+    return x.flatten(2).clone().index_copy_(1, torch.arange(16), turned(x))
+
+
+def overwritten_with_rows_and_columns_swapped(x: Tensor) -> Tensor:
+    tokens = x.clone()
+    tokens[:, torch.arange(8)] = x.transpose(2, 3)[:, :8]
+    return tokens
+
+
+def added_to_itself_turned(x: Tensor) -> Tensor:
+    return x.flatten(2).clone().add_(turned(x))
+
+
+@pytest.mark.parametrize("function", [turned, turned_itself, overwritten_whole, laid_into_a_new_one])
+def test_as_many_maps_as_places_are_told_apart(function: Callable[[Tensor], Tensor]) -> None:
+    """Sixteen maps of 4x4: by its shape alone nobody can tell rows of tokens from rows of maps."""
+    net = Square(function)
+    [maps] = [forward_with_hooks(net, ["conv"])(IMAGE[None, :, :16])["conv"]]
+    graph = trace(net, IMAGE[None, :, :16])
+    assert_close(activations(graph, IMAGE[None, :, :16], ["relu"])["relu"], maps.relu(), 1e-12)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [overwritten_in_part, overwritten_by_index, overwritten_with_rows_and_columns_swapped, added_to_itself_turned],
+)
+def test_maps_that_were_mixed_with_tokens_are_not_known(function: Callable[[Tensor], Tensor]) -> None:
+    assert "is not known" in trace(Square(function), IMAGE[None, :, :16]).unknown("relu")
+
+
+class Square(nn.Module):
+    """A function of sixteen maps of 4x4, and a ReLU behind it."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function = function
+        self.conv, self.relu, self.head = nn.Conv2d(3, 16, 4, stride=4), nn.ReLU(), nn.Linear(256, 4)
+        self.double().eval()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.relu(self.function(self.conv(x))).flatten(1))
 
 
 def test_the_weights_of_attention_are_no_plane() -> None:

@@ -39,6 +39,13 @@ class Solid(nn.Module):
     def forward(self, images):
         return self.head(self.solid(self.conv(images).relu()[:, :, None]).relu().mean((2, 3, 4)))
 def solid(num_classes): return Solid(num_classes)
+class Shifting(Small):
+    def forward(self, images):
+        before = self.act(self.conv(images)).permute(0, 2, 3, 1)
+        moved = before.contiguous()
+        moved[:, 1:, :, :2] = 3 * moved[:, :-1, :, :2].clone()
+        return self.head((before + moved).mean((1, 2)))
+def shifting(num_classes): return Shifting(num_classes)
 def plain(num_classes): return nn.Sequential(nn.Flatten(), nn.Linear(3 * 24 * 24, num_classes))
 """
 SIZES = ("DATA_SIZE=32", "DATA_CROP=24")
@@ -75,6 +82,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             FOLDER,
             "MODEL=early_nets:solid: solid.weight has five axes, as a 3-d convolution's, and such nets are not trained here: ",
         ),
+        ("shifting", FOLDER, "MODEL=early_nets:shifting: its numbers depend on how memory holds the images ("),
         (
             "one",
             (*LOADED, "OUTPUTS=softmax"),
