@@ -65,10 +65,15 @@ def check_memory(ask: Ask, net: nn.Module, image: Float[Tensor, "1 channel row c
     found = ask(image.contiguous(memory_format=torch.channels_last))
     apart, largest = (found - usual).abs().max().item(), usual.abs().max().item()
     if apart > ROUNDING * largest:
-        raise UserError(
-            f"MODEL={name}: its numbers depend on how memory holds the images ({apart:.2g} apart, of {largest:.2g}, in "
-            "channels_last): it changes in place what contiguous(), view() or reshape() gave: clone() that first"
-        )
+        raise depends_on_memory(name, "what it gives")
+
+
+def depends_on_memory(name: str, what: str) -> UserError:
+    """What to say of a net of which something depends on how memory holds the images."""
+    return UserError(
+        f"MODEL={name}: {what} depends on how memory holds the images (in channels_last it is another): it changes in place "
+        "what contiguous(), view() or reshape() gave: clone() that first"
+    )
 
 
 @contextmanager

@@ -93,8 +93,11 @@ def _spread_layers(graph: Graph) -> Iterator[PaperLayer]:
     chosen = chosen_by_resolution([graph.shape(name)[1:] for name in found], CONVOLUTIONS)
     for number, name in enumerate((found[place] for place in chosen), start=1):
         yield PaperLayer(number, "convolution", _weights(graph, name), name, _block_end(graph, name))
-    yield PaperLayer(7, "fully connected", classifier, graph.parents(classifier)[0], graph.parents(classifier)[0])
-    yield PaperLayer(8, "softmax", classifier, classifier, classifier)
+    features = graph.parents(classifier)[0]
+    if graph.find(features).rows == 1:  # else it is asked about every place by itself
+        yield PaperLayer(7, "fully connected", classifier, features, features)
+    softmax = classifier if graph.find(classifier).rows == 1 else graph.output
+    yield PaperLayer(8, "softmax", softmax, softmax, softmax)
 
 
 def _classifier(graph: Graph) -> str:
@@ -227,6 +230,8 @@ def _named_layers(graph: Graph, nodes: Sequence[str]) -> Iterator[PaperLayer]:
             raise UserError(f"{said_by}: {error}") from None
         if int(number) in found:
             raise UserError(f"{said_by}: layer {number} is named twice")
+        if number == "7" and node.rows != 1:
+            raise UserError(f"{said_by}: {graph.unknown(node.name)}")
         if number == "7":
             found[7] = PaperLayer(7, "fully connected", _classifier(graph), node.name, node.name)
         elif graph.layout(node.name) is None:

@@ -96,7 +96,7 @@ def share_buffers(net: nn.Module, module: nn.Module) -> None:
             owner = module.get_submodule(home)
         except AttributeError:
             continue  # the graph does not use that module
-        if name in owner._buffers:
+        if name in owner._buffers and not owner.training:  # left in train(), it changes them as it runs
             owner._buffers[name] = buffer
 
 

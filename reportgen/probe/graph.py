@@ -5,19 +5,27 @@ gives the shapes and shows which calls work in place.
 """
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 
-from reportgen.probe import following
+from reportgen.probe import following, layouts
 from reportgen.probe.errors import UnknownLayer, Unsupported
 from reportgen.probe.nodes import Node, Normaliser
 from reportgen.probe.places import Layout, Placed, Places, layout_of
 from reportgen.probe.program import Program
 from reportgen.probe.record.recording import leaf, recording
+
+
+def together(name: str, outputs: Sequence[Tensor]) -> Tensor:
+    """What a layer gave for images one by one; raises Unsupported if the shapes differ."""
+    shapes = sorted({tuple(one.shape[1:]) for one in outputs})
+    if len(shapes) > 1:
+        raise Unsupported(f"layer {name!r} has another shape for other images: {shapes[0]}, {shapes[1]}")
+    return torch.cat(list(outputs))
 
 
 class Graph(Program):
@@ -87,23 +95,34 @@ class Graph(Program):
     def layout(self, name: str) -> Layout | None:
         """Where a node's maps lie in its output; None for units, and where it is not known (see `reportgen.probe.places`)."""
         node = self.find(name)
-        if len(node.shape) == 1:
+        if len(node.shape) == 1 or node.rows != 1:
             return None
         if not self._layouts:
             self._layouts = dict.fromkeys(self.nodes) | self._find_layouts()
         return self._layouts[node.name]
 
     def maps(self, name: str, output: Tensor) -> Tensor:
-        """A node's output for some images as (image, map, row, column); unchanged if it has units, or unknown axes."""
-        layout = self.layout(name)
-        return output if layout is None else layout.maps(output)
+        """A node's output for some images as (image, map, row, column); unchanged if it has units, or unknown axes.
+
+        Raises Unsupported if it has another shape than for the example.
+        """
+        node, layout = self.find(name), self.layout(name)
+        if layout is None:
+            return output
+        if tuple(output.shape[1:]) != node.shape:
+            raise Unsupported(
+                f"layer {name!r} has another shape for other images: {tuple(output.shape[1:])}, {node.shape}"
+            )
+        return layout.maps(output)
 
     def unknown(self, name: str) -> str:
         """Why a node's output cannot be looked at map by map or unit by unit; empty if it can."""
-        shape = self.find(name).shape
-        if len(shape) == 1 or self.layout(name) is not None:
+        node = self.find(name)
+        if node.rows != 1:
+            return f"layer {name!r} gives {node.rows} rows for an image, such as windows or places: which is which is not known"
+        if len(node.shape) == 1 or self.layout(name) is not None:
             return ""
-        return f"layer {name!r} gives {shape} for an image: which axes are maps, rows and columns is not known"
+        return f"layer {name!r} gives {node.shape} for an image: which axes are maps, rows and columns is not known"
 
     def _find_layouts(self) -> dict[str, Layout | None]:
         """The layouts of the nodes with several axes, from a run of noise."""
@@ -113,7 +132,7 @@ class Graph(Program):
         def note(name: str, output: Any) -> None:
             found[name] = places.of(output) if isinstance(output, Tensor) else None
 
-        with Places(noise) as places:
+        with layouts.attention_by_its_parts(), Places(noise) as places:
             self.run(
                 noise, {node.name: partial(note, node.name) for node in self.nodes.values() if len(node.shape) > 1}
             )
@@ -148,7 +167,7 @@ class Graph(Program):
         if tuple(images.shape[1:]) == self.input_shape:
             return self
         other = Graph(self.module, self._calls, images)
-        other.alone = self.alone
+        other.alone, other.held = self.alone, self.held
         return other
 
     def run(
@@ -166,7 +185,7 @@ class Graph(Program):
             if instead:
                 raise Unsupported(self.alone)
             for name, outputs in self._one_by_one(images, watch).items():
-                watch[name](torch.cat(outputs))
+                watch[name](together(name, outputs))
             return
         watchers: dict[fx.Node, list[Callable[[Tensor], object]]] = {}
         for name, watcher in watch.items():
@@ -206,7 +225,7 @@ class Graph(Program):
         """
         top = self.find(layer).fx
         with recording(self.module, exactly):
-            pixels = leaf(images, self.device)
+            pixels = leaf(images.contiguous() if self.held else images, self.device)
             values: dict[fx.Node, Any] = {}
             inputs = iter((pixels,))
             for node in self._order:

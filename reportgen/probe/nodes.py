@@ -23,6 +23,7 @@ class Node:
     shape: tuple[int, ...]  # of the output for one image: (map, row, column) or (unit,)
     fx: fx.Node
     in_place: bool = False  # whether it overwrites a tensor that it reads
+    rows: int = 1  # along the first axis, of one image: of more, each is a window or a place, and no image
 
     @property
     def kind(self) -> str:
@@ -78,7 +79,7 @@ class Normaliser:
                 name = self.program.names[node]
                 names = tuple(self.program.names[parent] for parent in parents)
                 operation = self._operation(node, parents)
-                found[name] = Node(name, operation, names, tuple(value.shape[1:]), node, bool(changed))
+                found[name] = Node(name, operation, names, tuple(value.shape[1:]), node, bool(changed), len(value))
         return found
 
     def _is_signal(self, node: fx.Node) -> bool:

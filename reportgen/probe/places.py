@@ -6,7 +6,7 @@ values move the numbers, convolutions and poolings make a grid of their own, a l
 patches, makes a coarser grid. What is known of no rule has no places, and is never taken for maps.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -141,12 +141,14 @@ class Places(TorchDispatchMode):
     def __init__(self, image: Tensor) -> None:
         super().__init__()
         self._known: dict[int, Placed] = {id(image): grid(image.shape, image.device)}
-        self._filled: dict[int, Placed] = {}  # by storage: of tensors that were made empty and filled part by part
+        # By storage and size of an element: of tensors that were made empty and filled part by part.
+        self._filled: dict[tuple[int, int], Placed] = {}
+        self._of_image = {_memory(image)[0]}  # the storages of what depends on the image, known or not
         self._alive: list[Any] = [image]  # another tensor would get a freed tensor's number
 
     def of(self, value: Tensor) -> Placed | None:
         """The places of a tensor; None where they are not known."""
-        filled = self._filled.get(value.untyped_storage()._cdata) if value.layout is torch.strided else None
+        filled = self._filled.get(_memory(value)) if value.layout is torch.strided else None
         if filled is not None:  # as it is now: more may have been laid in since a view of it was taken, or will be
             return Placed(_seen(filled.numbers, value).clone(), filled.grid)
         found = self._known.get(id(value))
@@ -154,26 +156,33 @@ class Places(TorchDispatchMode):
 
     def knows(self, value: Tensor) -> bool:
         """Whether the operation that made a tensor gave it places, and not what was laid into it."""
-        return id(value) in self._known and value.untyped_storage()._cdata not in self._filled
+        return id(value) in self._known and _memory(value) not in self._filled
+
+    def of_image(self, value: Tensor) -> bool:
+        """Whether a tensor depends on the image."""
+        return value.layout is torch.strided and _memory(value)[0] in self._of_image
+
+    def lost(self, value: Tensor) -> bool:
+        """Whether a tensor depends on the image, and nobody knows where its values stand."""
+        return self.of_image(value) and self.of(value) is None
 
     def fill(self, part: Tensor, placed: Placed) -> None:
         """Note what was laid into a part of a tensor of which nothing was known."""
-        storage = part.untyped_storage()
-        blank = torch.zeros(storage.nbytes() // part.element_size(), dtype=torch.int32, device=part.device)
-        filled = self._filled.get(storage._cdata)
+        places = part.untyped_storage().nbytes() // part.element_size()
+        blank = torch.zeros(places, dtype=torch.int32, device=part.device)
+        filled = self._filled.get(_memory(part))
         if filled is not None and filled.grid != placed.grid:
             filled = None
         numbers = blank if filled is None else filled.numbers
         _seen(numbers, part).copy_(placed.numbers)
         self._known.pop(id(part), None)
-        self._filled[storage._cdata] = Placed(numbers, placed.grid)
+        self._filled[_memory(part)] = Placed(numbers, placed.grid)
 
     def forget(self, value: Tensor) -> None:
         """Nothing is known any longer of a tensor, nor of others that share its memory."""
-        storage = value.untyped_storage()._cdata
-        self._filled.pop(storage, None)
+        self._filled.pop(_memory(value), None)
         for one in self._alive:
-            if isinstance(one, Tensor) and one.layout is torch.strided and one.untyped_storage()._cdata == storage:
+            if isinstance(one, Tensor) and one.layout is torch.strided and _memory(one) == _memory(value):
                 self._known.pop(id(one), None)
 
     def __torch_dispatch__(
@@ -182,11 +191,15 @@ class Places(TorchDispatchMode):
         if torch.Tag.inplace_view in func.tags:
             return self._turned(func, args, kwargs or {})
         result = func(*args, **(kwargs or {}))
+        outputs = result if isinstance(result, tuple | list) else [result]
+        read = [] if func.overloadpacket in _MADE else _tensors([*args, *(kwargs or {}).values()])
+        if any(map(self.of_image, read)):
+            self._of_image |= {_memory(one)[0] for one in _tensors(outputs) if one.layout is torch.strided}
+            self._alive += outputs
         rule = _RULES.get(func.overloadpacket, _kept if torch.Tag.pointwise in func.tags else None)
         if rule is None and torch.Tag.inplace in func.tags:
             rule = _written
         if rule is not None:
-            outputs = result if isinstance(result, tuple | list) else [result]
             found = rule(self, func, args, kwargs or {}, outputs)
             self._alive += outputs
             for output, placed in zip(outputs, found, strict=False):
@@ -205,14 +218,28 @@ class Places(TorchDispatchMode):
         return result
 
 
+def _memory(value: Tensor) -> tuple[int, int]:
+    """The memory that a tensor's values lie in, as values of their size."""
+    return value.untyped_storage()._cdata, value.element_size()
+
+
+def _tensors(values: Any) -> Iterator[Tensor]:
+    """The tensors among an operation's arguments or results, in lists, too."""
+    for one in values:
+        if isinstance(one, Tensor):
+            yield one
+        elif isinstance(one, tuple | list):
+            yield from _tensors(one)
+
+
 _Found = Sequence[Placed | None]
 
 
 def _moved(places: Places, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], outputs: Sequence[Any]) -> _Found:
     """The operation itself, done to the numbers."""
     placed = places.of(args[0])
-    if placed is None:
-        return []
+    if placed is None or func in _BY_TYPE or any(places.of_image(one) for one in _tensors(args[1:])):
+        return []  # an order of the image's own: of another image it is another
     if func.overloadpacket in (aten.view, aten._unsafe_view, aten._reshape_alias):
         moved: Any = placed.numbers.reshape(args[1])
     elif func.overloadpacket is aten.constant_pad_nd:
@@ -241,12 +268,9 @@ def _kept(places: Places, func: Any, args: Sequence[Any], kwargs: Mapping[str, A
 def _written(
     places: Places, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], outputs: Sequence[Any]
 ) -> _Found:
-    """In place, and of no rule, as ``index_copy_``: values that stood elsewhere may have come in."""
-    own, others = (
-        places.of(args[0]),
-        [found for one in args[1:] if isinstance(one, Tensor) and (found := places.of(one))],
-    )
-    if own is not None and not all(_alike(own, other) for other in others):
+    """In place, and of no rule, as ``index_copy_``: what came in of the image may have stood elsewhere."""
+    constant = func.overloadpacket in _CONSTANT and not any(map(places.of_image, _tensors(args[1:])))
+    if not (constant or func.overloadpacket is aten.masked_fill_):
         places.forget(args[0])
     return []
 
@@ -271,6 +295,9 @@ def _laid(places: Places, func: Any, args: Sequence[Any], kwargs: Mapping[str, A
     """``copy_``: into a tensor of which nothing is known, as ``F.pad`` fills one that goes round, part by part."""
     value, placed = args[0], places.of(args[1])
     if placed is None:
+        if places.lost(args[1]):
+            places.forget(value)
+            return []
         return _kept(places, func, args, kwargs, outputs)
     whole = Placed(placed.numbers.expand(value.shape), placed.grid)
     if not places.knows(value):
@@ -299,6 +326,8 @@ def _joined(
     places: Places, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], outputs: Sequence[Any]
 ) -> _Found:
     """Tensors laid side by side; what is joined from elsewhere, such as a class token, has no place."""
+    if any(map(places.lost, args[0])):
+        return []
     found = [placed if (placed := places.of(one)) and placed.numbers.any() else None for one in args[0]]
     grids = {one.grid for one in found if one is not None}
     if len(grids) != 1:
@@ -308,7 +337,7 @@ def _joined(
         for one, whole in zip(found, args[0], strict=True)
     ]
     joined = Placed(func(numbers, *args[1:], **kwargs), grids.pop())
-    by_map = outputs[0].dim() == 4 and args[1:] in ((1,), (-3,), [1], [-3])
+    by_map = func.overloadpacket is aten.cat and outputs[0].dim() == 4 and args[1:] in ((1,), (-3,), [1], [-3])
     return _anew([one for one in found if one is not None], outputs[0]) if by_map and joined.plane is None else [joined]
 
 
@@ -329,6 +358,24 @@ def _renewed(
     if placed is None or outputs[0].dim() != 4 or placed.plane is None:
         return []
     return [grid(outputs[0].shape, outputs[0].device)]
+
+
+def _reduced(
+    places: Places, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], outputs: Sequence[Any]
+) -> _Found:
+    """Sums and largest values along axes on which all values stand at one place: maps, or branches that were stacked."""
+    placed = places.of(args[0])
+    axes = args[1] if len(args) > 1 else kwargs.get("dim")
+    if isinstance(axes, Tensor):  # the larger of two
+        return _kept(places, func, args, kwargs, outputs)
+    if placed is None or axes is None or axes == []:
+        return []
+    axes = [axes] if isinstance(axes, int) else list(axes)
+    least, most = (one(placed.numbers, axes, keepdim=True) for one in (torch.amin, torch.amax))
+    if not torch.equal(least, most):
+        return _renewed(places, func, args, kwargs, outputs) if func.overloadpacket is aten.mean else []
+    kept = least if outputs[0].dim() == least.dim() else least.squeeze(tuple(axes))
+    return [Placed(kept, placed.grid)] * len(outputs)
 
 
 def _cut(places: Places, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], outputs: Sequence[Any]) -> _Found:
@@ -467,6 +514,14 @@ _MOVES = (
     ),
     *(aten.unsafe_split, aten.movedim, aten.gather),
 )
+_BY_TYPE = (aten.view.dtype,)  # the same bits as other values
+# Of a tensor they read the shape alone.
+_MADE = (
+    *(aten.zeros_like, aten.ones_like, aten.empty_like, aten.full_like, aten.rand_like, aten.randn_like),
+    *(aten.new_zeros, aten.new_ones, aten.new_empty, aten.new_full, aten.new_empty_strided),
+)
+# In place: constants at some places.
+_CONSTANT = (aten.fill_, aten.zero_, aten.index_fill_, aten.index_put_, aten._index_put_impl_, aten.scatter_)
 # What does the same to a tensor itself.
 _TURNS = (aten.transpose_, aten.t_, aten.squeeze_, aten.unsqueeze_, aten.swapaxes_, aten.swapdims_)
 # Of the rest torch says itself that each value depends on its own place alone: ``torch.Tag.pointwise``.
@@ -507,7 +562,7 @@ _GRIDS = (
         aten.upsample_bilinear2d,
         aten.upsample_bicubic2d,
     ),
-    *(aten._upsample_bilinear2d_aa, aten._upsample_bicubic2d_aa, aten._upsample_nearest_exact2d, aten.mean),
+    *(aten._upsample_bilinear2d_aa, aten._upsample_bicubic2d_aa, aten._upsample_nearest_exact2d),
     *(aten.grid_sampler_2d, aten.cudnn_grid_sampler, aten.fractional_max_pool2d),
     *(aten.reflection_pad2d, aten.replication_pad2d, aten.mkldnn_max_pool2d, aten.mkldnn_adaptive_avg_pool2d),
 )
@@ -516,6 +571,10 @@ _RULES: dict[Any, Callable[..., _Found]] = {
     **dict.fromkeys(_IN_PLACE, _kept),
     **dict.fromkeys(_GRIDS, _renewed),
     aten.cat: _joined,
+    aten.stack: _joined,
+    **dict.fromkeys(
+        (aten.mean, aten.sum, aten.amax, aten.amin, aten.max, aten.min, aten.logsumexp, aten.prod), _reduced
+    ),
     aten.copy_: _laid,
     aten.glu: _gated,
     aten.im2col: _cut,

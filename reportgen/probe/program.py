@@ -13,6 +13,10 @@ from reportgen.probe import following, layouts
 class Program:
     """The calls of a net whose forward pass was followed; it can run any of them."""
 
+    # The first layer that depends on how memory holds the images, because the net changes in place what ``contiguous()`` or
+    # ``view()`` gave; they then run as nets are written for, map after map.
+    held = ""
+
     def __init__(self, module: fx.GraphModule, calls: Mapping[str, list[fx.Node]]) -> None:
         self.module = module
         self._calls = calls
@@ -36,15 +40,15 @@ class Program:
         if node.op == "placeholder":
             for images in inputs:
                 # A net that works in place on its input must not change the caller's images.
-                return layouts.copied(images)
+                return layouts.copied(images.contiguous() if self.held else images)
             return node.args[0] if node.args else None
         if node.op == "get_attr":
             return operator.attrgetter(str(node.target))(self.module)
         if node.op == "call_module":
             return self._modules[str(node.target)](*args, **kwargs)
         if node.op == "call_method":
-            method = layouts.method(str(node.target), *args) if isinstance(args[0], Tensor) else str(node.target)
-            return getattr(args[0], method)(*args[1:], **kwargs)
+            method, named = layouts.method(str(node.target), args, kwargs)
+            return getattr(args[0], method)(*args[1:], **named)
         return args[0] if node.op == "output" else node.target(*args, **kwargs)  # type: ignore[operator]
 
     def is_constant(self, node: fx.Node) -> bool:

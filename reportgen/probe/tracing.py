@@ -3,7 +3,7 @@
 The net itself stays unchanged: a structural copy in ``eval()`` that shares its weights is traced.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 
@@ -44,7 +44,7 @@ def trace(net: "nn.Module | Graph", example: Float[Tensor, "image channel row co
     try:
         graph = Graph(module, tracer.calls, example)
         _check(graph, net)
-        graph.alone = _mixing(graph)
+        _examine(graph)
     except Tangled as error:
         return _watched(net, copied, example, error)
     return graph
@@ -54,45 +54,80 @@ def _check(graph: Graph, net: nn.Module) -> None:
     """Raise Tangled if the graph computes something other than the net does.
 
     That happens if the net asks for the type of its input: for ``isinstance`` a proxy is not a tensor. Or if it lays maps
-    into a tensor that it makes, which is no call that returns them. The image is noise, because on zeros the two might agree.
+    into a tensor that it makes, which is no call that returns them. The images are noise, because on zeros the two might agree;
+    weak and strong, because it may branch on their range.
     """
     if graph.loses_image:
         raise Tangled("torch.fx does not see how the image reaches what it returns")
     generator = torch.Generator().manual_seed(0)
-    image = torch.rand((1, *graph.input_shape), generator=generator).to(graph.device)
-    copied = following.eval_copy(net)
-    try:
-        with _without_autocast(), layouts.AnyLayout(), torch.inference_mode(False), torch.no_grad():
-            expected = copied(image.clone())
-        found = activations(graph, image, [graph.output])[graph.output]
-    except Exception:  # several outputs, or a net that refuses noise: the example has run
-        return
-    if not isinstance(expected, Tensor):
-        return
-    if found.shape != expected.shape or not alike(found, expected):
-        raise Tangled("torch.fx makes another net of it")
+    weak = torch.rand((1, *graph.input_shape), generator=generator)
+    for image in (weak, (weak - 0.5) * 6, weak * 255):
+        image = image.to(graph.device)
+        copied = following.eval_copy(net)
+        try:
+            with _without_autocast(), layouts.AnyLayout(), torch.inference_mode(False), torch.no_grad():
+                expected = copied(image.clone())
+            found = activations(graph, image, [graph.output])[graph.output]
+        except Exception:  # several outputs, or a net that refuses noise: the example has run
+            continue
+        if not isinstance(expected, Tensor):
+            return
+        if found.shape != expected.shape or not alike(found, expected):
+            raise Tangled("torch.fx makes another net of it")
 
 
-def _mixing(graph: Graph) -> str:
-    """Why the images of a batch must run one by one; empty where they do not influence each other."""
+def _examine(graph: Graph) -> None:
+    """Find out whether the images of a batch influence each other, and whether it matters how memory holds them.
+
+    Every layer is asked, because a later one may hide it.
+    """
     generator = torch.Generator().manual_seed(1)
     images = torch.rand((2, *graph.input_shape), generator=generator)
     images[1] = images[1] * 0.3 + 0.6  # unlike the first: batch statistics of like images are alike
     try:
-        name = graph.output
-        alone = torch.cat([activations(graph, image[None], [name])[name] for image in images])
-    except Exception:  # several outputs, or a net that refuses noise: the example has run
-        return ""
+        by_itself = _sizes(graph, images.split(1))
+    except Exception:  # a net that refuses noise: the example has run
+        return
     try:
-        together = activations(graph, images, [name])[name]
+        if not _unlike(by_itself, _sizes(graph, [images.contiguous(memory_format=torch.channels_last)])):
+            return
+        unlike = _unlike(by_itself, _sizes(graph, [images]))
     except Exception:
-        return "the net takes no two images at once"
-    if together.shape == alone.shape and alike(together, alone):
-        return ""
-    norms = [name for name, module in graph.module.named_modules() if isinstance(module, _BatchNorm)]
-    own = [name for name in norms if graph.module.get_submodule(name).running_mean is None]
-    what = f"batch norm on batch statistics ({own[0]!r})" if own else "the net"
-    return f"{what} mixes the images of a batch"
+        graph.alone = "the net takes no two images at once"
+        return
+    if unlike:
+        norms = [name for name, module in graph.module.named_modules() if isinstance(module, _BatchNorm)]
+        own = [name for name in norms if graph.module.get_submodule(name).running_mean is None]
+        what = f"batch norm on batch statistics ({own[0]!r})" if own else "the net"
+        graph.alone = f"{what} mixes the images of a batch"
+    held = images.contiguous(memory_format=torch.channels_last)
+    graph.held = _unlike(by_itself, _sizes(graph, held.split(1)))
+
+
+def _sizes(graph: Graph, batches: Sequence[Tensor]) -> dict[str, Tensor]:
+    """How large the output of every layer is for each image, as a norm."""
+    found: dict[str, list[Tensor]] = {name: [] for name in graph.nodes}
+
+    def note(name: str, output: Tensor) -> None:
+        if output.dtype in (torch.float32, torch.float64) and output.dim() > 1:  # rounding to half says nothing
+            axes = tuple(range(1, output.dim()))
+            found[name].append(torch.linalg.vector_norm(output, dim=axes, dtype=torch.float64).cpu())
+
+    for batch in batches:
+        graph.run(batch, {name: partial(note, name) for name in graph.nodes})
+    return {name: torch.cat(sizes) for name, sizes in found.items() if sizes}
+
+
+def _unlike(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> str:
+    """The first layer of which two runs differ by more than rounding; empty if there is none. Where rows differ, nobody can say."""
+    return next(
+        (
+            name
+            for name, size in one.items()
+            if name in other and size.shape == other[name].shape and not alike(other[name], size)
+        ),
+        "",
+    )
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from torch import Tensor, fx, nn
 
 from reportgen.probe import layouts, operations
 from reportgen.probe.errors import Unsupported
-from reportgen.probe.graph import Graph
+from reportgen.probe.graph import Graph, together
 from reportgen.probe.nodes import Node, storage
 from reportgen.probe.operations import Call, Image, Operation
 from reportgen.probe.operations.block import Block
@@ -40,7 +40,8 @@ class Watched(Graph):
         image, holder, alive = example[:1].to(self.device).clone(), dict[int, str](), list[Tensor]()
 
         def add(name: str, operation: Operation, value: Tensor, parents: tuple[str, ...] = ()) -> None:
-            self.nodes[name] = Node(name, operation, parents, tuple(value.shape[1:]), fx.Graph().placeholder("unknown"))
+            unknown = fx.Graph().placeholder("unknown")
+            self.nodes[name] = Node(name, operation, parents, tuple(value.shape[1:]), unknown, rows=len(value))
             holder[storage(value)] = name
             alive.append(value)  # another tensor would get a freed tensor's storage
 
@@ -121,7 +122,7 @@ class Watched(Graph):
         for name, watcher in watch.items():
             if len(found[names[name]]) != len(images):
                 raise Unsupported(f"layer {name!r} does not run for every image: {self.unfollowed}")
-            watcher(torch.cat(found[names[name]]))
+            watcher(together(name, found[names[name]]))
 
     def _find_layouts(self) -> dict[str, Layout | None]:
         found: dict[str, Placed | None] = {}
@@ -156,31 +157,39 @@ class Watched(Graph):
     def _run_one(self, image: Tensor, reads: "_See", gives: "_See", recorded: bool = False) -> Any:
         """The net's output for one image; shows each leaf module's first argument and output, with the call's name."""
         turns: Counter[str] = Counter()
+        running: dict[str, list[str]] = {}  # the calls of a module that have not ended: it may call itself
 
-        def name(path: str) -> str:
-            return f"{path}#{turns[path]}" if turns[path] else path
-
-        def before(path: str, module: nn.Module, args: tuple) -> None:
-            if args and isinstance(args[0], Tensor):
-                reads(name(path), module, args[0])
-
-        def after(path: str, module: nn.Module, args: tuple, output: Any) -> None:
-            output = output[0] if isinstance(output, tuple) and output else output
-            if args and isinstance(args[0], Tensor) and isinstance(output, Tensor):
-                gives(name(path), module, output)
+        def before(path: str, module: nn.Module, args: tuple, named: dict[str, Any]) -> None:
+            name = f"{path}#{turns[path]}" if turns[path] else path
             turns[path] += 1
+            running.setdefault(path, []).append(name)
+            if (value := _first(args, named)) is not None:
+                reads(name, module, value)
+
+        def after(path: str, module: nn.Module, args: tuple, named: dict[str, Any], output: Any) -> None:
+            output = output[0] if isinstance(output, tuple) and output else output
+            name = running[path].pop()
+            if _first(args, named) is not None and isinstance(output, Tensor):
+                gives(name, module, output)
 
         modules = [(path, module) for path, module in self.module.named_modules() if path]
         with ExitStack() as hooks, layouts.AnyLayout(), torch.inference_mode(False), torch.set_grad_enabled(recorded):
+            hooks.enter_context(layouts.attention_by_its_parts())
             for path, module in modules:
-                hooks.callback(module.register_forward_pre_hook(partial(before, path)).remove)
-                hooks.callback(module.register_forward_hook(partial(after, path)).remove)
+                hooks.callback(module.register_forward_pre_hook(partial(before, path), with_kwargs=True).remove)
+                hooks.callback(module.register_forward_hook(partial(after, path), with_kwargs=True).remove)
             return self.module(image)
 
 
 def _is_block(module: nn.Module) -> bool:
-    """Whether a module has others inside."""
-    return next(module.children(), None) is not None
+    """Whether a module has others inside, beside what its weights are computed by."""
+    return any(name != "parametrizations" for name, _ in module.named_children())
+
+
+def _first(args: tuple, named: Mapping[str, Any]) -> Tensor | None:
+    """A module's first argument, by place or by name, if it is a tensor."""
+    given = next(iter((*args, *named.values())), None)
+    return given if isinstance(given, Tensor) else None
 
 
 _See = Callable[[str, nn.Module, Tensor], None]

@@ -13,7 +13,7 @@ from reportgen.base.artifacts import DOCUMENT, write_json
 from reportgen.base.errors import UserError
 from reportgen.base.progress import say
 from reportgen.look.cost import multiply_adds
-from reportgen.nets.behaviour import bounded, check_memory, check_steady
+from reportgen.nets.behaviour import bounded, check_memory, check_steady, depends_on_memory
 from reportgen.nets.build import build, cannot_read
 from reportgen.nets.checkpoints import fit, read_state
 from reportgen.nets.loading import Loaded, load
@@ -114,6 +114,8 @@ def trace(name: str, net: torch.nn.Module, shape: tuple[int, int, int]) -> Graph
         raise UserError(f"MODEL={name}: {error}") from None
     except Exception as error:  # whatever the user's forward pass raises
         raise cannot_read(net, name, shape, error) from None
+    if graph.held:
+        raise depends_on_memory(name, f"layer {graph.held!r}")
     if graph.unfollowed:
         say(f"  {graph.unfollowed}: every image is run by itself, whole")
     elif graph.alone:

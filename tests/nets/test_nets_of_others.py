@@ -127,7 +127,7 @@ def test_a_net_that_branches_may_end_in_a_global_pool() -> None:
         ),
         (
             "shifting",
-            r"^MODEL=shifting: its numbers depend on how memory holds the images .*: clone\(\) that first",
+            r"^MODEL=shifting: what it gives depends on how memory holds the images .*: clone\(\) that first",
         ),
         ("half_inside", r"^MODEL=half_inside: .*: it is examined in single precision: cast to the type of its weights"),
     ],

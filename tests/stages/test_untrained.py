@@ -82,7 +82,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             FOLDER,
             "MODEL=early_nets:solid: solid.weight has five axes, as a 3-d convolution's, and such nets are not trained here: ",
         ),
-        ("shifting", FOLDER, "MODEL=early_nets:shifting: its numbers depend on how memory holds the images ("),
+        ("shifting", FOLDER, "MODEL=early_nets:shifting: what it gives depends on how memory holds the images ("),
         (
             "one",
             (*LOADED, "OUTPUTS=softmax"),

@@ -23,7 +23,8 @@ _METHODS = {f"{name}{in_place}": name for name in ("add", "sub", "mul", "div") f
 
 def _of(call: Call) -> Operation:
     name, what = (_METHODS if isinstance(call.target, str) else _FUNCTIONS)[call.target], call.what
-    first, second = call.args[:2] if len(call.args) > 1 else (call.args[0], call.kwargs.get("other"))
+    given = dict(zip(("input", "other"), call.args, strict=False)) | dict(call.kwargs)
+    first, second = given.get("input"), given.get("other")
     if call.kwargs.get("alpha", 1) != 1 or call.kwargs.get("rounding_mode") or call.by_number:
         return Operation(what)
     if any(shape != call.output for shape in call.shapes):

@@ -113,6 +113,13 @@ class Operation:
 
 
 @dataclass(frozen=True)
+class Own(Operation):
+    """A module of a known kind that computes in a way of its own: a forward pass of its class' or put into it. No rule holds."""
+
+    kind: str = field(default="own", kw_only=True)  # type: ignore[misc]
+
+
+@dataclass(frozen=True)
 class Image(Operation):
     """The image itself, where the way down ends."""
 

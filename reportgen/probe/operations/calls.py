@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from reportgen.probe.operations.base import Operation
+from reportgen.probe.operations.base import Operation, Own
 from reportgen.probe.spans import Pair
 
 
@@ -81,10 +81,25 @@ class Signature:
     methods: Sequence[str] = ()
     names: Sequence[str] = ("input",)  # of the functions' and methods' arguments, by position
     leaf: bool = False  # whether such a module is one operation even if a class of the net's own computes it
+    # Of a leaf: whether a module of the net's own, which gets so many maps, computes this operation indeed; None: taken for granted.
+    computes: Callable[[nn.Module, int], bool] | None = None
 
     def recognise(self, call: Call) -> Operation | None:
         """The operation of a call; None if it is another one."""
-        return self.of(replace(call, names=self.names)) if self._matches(call.target) else None
+        found = self.of(replace(call, names=self.names)) if self._matches(call.target) else None
+        own = found is not None and call.is_module and self._own(call)
+        return Own(call.what, kind=found.kind) if own and found else found
+
+    def _own(self, call: Call) -> bool:
+        """Whether a module computes something else than the known class, by a forward pass of its class' or put into it."""
+        module = call.target
+        if self.leaf:
+            return self.computes is not None and not self.computes(module, call.shapes[0][1])
+        known = next(one for one in type(module).__mro__ if one in self.modules)
+        return any(
+            name in vars(module) or getattr(type(module), name, None) is not getattr(known, name, None)
+            for name in ("forward", "_conv_forward")
+        )
 
     def _matches(self, target: Any) -> bool:
         if isinstance(target, nn.Module):

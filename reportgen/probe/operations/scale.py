@@ -25,7 +25,7 @@ class Scale(ByPlace):
 
 def _of_batch_norm(call: Call) -> Operation:
     """Batch norm's gamma / sqrt(var + eps)."""
-    if call.read("running_var", None) is None or (not call.is_module and call.read("training", False)):
+    if call.read("running_var", None) is None or call.read("training", False):  # of a module: left so by the net itself
         return Operation(f"{call.what} on batch statistics")
 
     def factor() -> Tensor:

@@ -48,6 +48,7 @@ class Recorded:
     node: Node
     below: Collection[Node]  # all operations between the layer and the image
     smooth: Smooth = "factor"
+    output: int = 0  # which of its outputs is meant: ``chunk`` gives several
 
     @property
     def kind(self) -> str:
@@ -68,15 +69,16 @@ class Recorded:
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of its output."""
-        return tuple(self.node._input_metadata[0].shape)
+        return tuple(self.node._input_metadata[self.output].shape)
 
     def parent(self, index: int) -> "Recorded":
         """The operation that gave an input."""
-        return Recorded(self.node.next_functions[index][0], self.below, self.smooth)
+        node, output = self.node.next_functions[index]
+        return Recorded(node, self.below, self.smooth, output)
 
     def same(self, other: "Recorded") -> bool:
-        """Whether both are one operation."""
-        return self.node is other.node
+        """Whether both are one output of one operation."""
+        return self.node is other.node and self.output == other.output
 
     def saved(self, name: str, default: Any = None) -> Any:
         """A value that torch has kept for the gradient; a tensor without a record of its own."""
@@ -88,8 +90,8 @@ class Recorded:
         waiting, seen = [self], set()
         while waiting:
             one = waiting.pop()
-            if one.node not in seen:
-                seen.add(one.node)
+            if (one.node, one.output) not in seen:
+                seen.add((one.node, one.output))
                 yield one
                 if passes(one):
                     waiting += [one.parent(index) for index in one.reads]

@@ -80,8 +80,9 @@ def _gate(recorded: Recorded) -> int | None:
 
 
 def _values(side: Recorded) -> int:
-    """How many values a factor had before it was laid over the other."""
-    return min(torch.Size(one.shape).numel() for one in (side, _follow(side, *SHAPES)))
+    """How many values a factor had before it was laid over the other; the patches of an unfolding are values of their own."""
+    laid = (kind for kind in SHAPES if kind != "Im2Col")
+    return min(torch.Size(one.shape).numel() for one in (side, _follow(side, *laid)))
 
 
 def _product(recorded: Recorded) -> Rule:
