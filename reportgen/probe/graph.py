@@ -14,8 +14,9 @@ from torch import Tensor, fx, nn
 
 from reportgen.probe import following, layouts
 from reportgen.probe.errors import UnknownLayer, Unsupported
+from reportgen.probe.moves import Places
 from reportgen.probe.nodes import Node, Normaliser
-from reportgen.probe.places import Layout, Placed, Places, layout_of
+from reportgen.probe.places import Layout, Placed, layout_of
 from reportgen.probe.program import Program
 from reportgen.probe.record.recording import leaf, recording
 

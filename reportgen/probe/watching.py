@@ -12,10 +12,11 @@ from torch import Tensor, fx, nn
 from reportgen.probe import layouts, operations
 from reportgen.probe.errors import Unsupported
 from reportgen.probe.graph import Graph, together
+from reportgen.probe.moves import Places
 from reportgen.probe.nodes import Node, storage
 from reportgen.probe.operations import Call, Image, Operation
 from reportgen.probe.operations.block import Block
-from reportgen.probe.places import Layout, Placed, Places, layout_of
+from reportgen.probe.places import Layout, Placed, layout_of
 from reportgen.probe.record.recording import leaf, recording
 
 HALF = (torch.float16, torch.bfloat16)

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from reportgen.nets.layers import convolutions, paper_layers
 from reportgen.probe import Activation, activations, project, trace
-from reportgen.probe.places import Places, layout_of
+from reportgen.probe.moves import Places
+from reportgen.probe.places import layout_of
 from reportgen.probe.ways import way_down
 
 IMAGE = random_image(3, 21, 17, dtype=torch.float64)
