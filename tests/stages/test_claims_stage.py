@@ -21,15 +21,12 @@ def known(**switches: str) -> tuple[dict[str, Any], str]:
     return claims._known(chosen, under)
 
 
-COMPARING = {"architecture", "ablation", "generalisation"}  # take most of a run, and are measured for `smoke` alone
-
-
 @pytest.mark.parametrize("path", noise.shipped(), ids=lambda path: path.stem)
 def test_the_noise_that_the_package_brings_is_that_of_its_profile(path: Path) -> None:
     """A profile whose numbers change needs its noise measured again: make noise SEEDS=20."""
     found, source = known(PROFILE=path.stem)
     judging = {analysis.name for analysis in registry.ANALYSES if analysis.claims}
-    assert set(found) == {"net"} | (judging if path.stem == "smoke" else judging - COMPARING)
+    assert set(found) == {"net"} | judging
     assert source == f"measured by reportgen on its profile {path.stem}"
     assert set(known(PROFILE=path.stem, TRAINING_SEED="7", DEVICE="cpu")[0]) == set(found)
 
