@@ -126,6 +126,7 @@ def remembering():
             return super().forward(images) + self.seen
     return Remembering()
 def batch_norm():
+    torch.manual_seed(1)  # of some weights both maps are zero for every image
     net = heads()
     net.act = nn.Sequential(nn.BatchNorm2d(2, track_running_stats=False), nn.ReLU())
     return net
