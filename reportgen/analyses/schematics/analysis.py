@@ -152,9 +152,11 @@ def _operations(inputs: Inputs, layer: PaperLayer, weights: str) -> tuple[str, .
     """The operations from a layer's filters to its feature vector, in words; of one without filters of its own, their kinds."""
     graph = inputs.graph
     if not weights:
-        return _kinds(inputs, layer)
+        return _kinds(inputs, layer, inputs.layers[inputs.layers.index(layer) - 1].map)
     if not any(node.name == weights for node in graph.below(layer.features)):  # it is the input of the classifier
         return ("features",)
+    if layer.kind == "convolution" and graph.find(layer.map).kind in ("add", "block"):
+        return (_say(graph, graph.find(weights)), *_kinds(inputs, layer, weights))
     names = [node.name for node in graph.nodes.values()]
     first, last = names.index(weights), names.index(layer.features)
     texts = [_say(graph, node) for node in list(graph.nodes.values())[first : last + 1]]
@@ -162,10 +164,9 @@ def _operations(inputs: Inputs, layer: PaperLayer, weights: str) -> tuple[str, .
     return tuple(text for text in texts if text not in left_out) + (("softmax",) if layer.kind == "softmax" else ())
 
 
-def _kinds(inputs: Inputs, layer: PaperLayer) -> tuple[str, ...]:
-    """What lies between the layer before and a layer without filters of its own."""
-    graph, number = inputs.graph, inputs.layers.index(layer)
-    before = graph.find(inputs.layers[number - 1].map).name
+def _kinds(inputs: Inputs, layer: PaperLayer, before: str) -> tuple[str, ...]:
+    """What lies between a node before and a layer that is a block's output, each kind once."""
+    graph = inputs.graph
     between = {node.name for node in graph.below(layer.map)} - {node.name for node in graph.below(before)}
     kinds = dict.fromkeys(["attention"] if "attention" in inputs.way(layer.number).through else [])
     for node in graph.nodes.values():

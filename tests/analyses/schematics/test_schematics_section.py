@@ -42,7 +42,7 @@ def test_blocks_of_attention_have_no_filters_of_their_own_and_none_are_said() ->
     filters = _filters(inputs.layers)
     assert filters == ["conv_proj", "", "heads.head", "heads.head"]
     found = [_operations(inputs, *pair) for pair in zip(inputs.layers, filters, strict=True)]
-    assert found[0] == ("12 filters 8x8, stride 8", "GELU")
+    assert found[0] == ("12 filters 8x8, stride 8", "attention", "units by place", "GELU")
     assert found[1:] == [("attention", "units by place", "GELU"), ("features",), ("3 units", "softmax")]
 
 
