@@ -19,14 +19,19 @@ from reportgen.probe.nodes import Node, Normaliser
 from reportgen.probe.places import Layout, Placed, layout_of
 from reportgen.probe.program import Program
 from reportgen.probe.record.recording import leaf, recording
+from reportgen.probe.spans import Shape
 
 
 def together(name: str, outputs: Sequence[Tensor]) -> Tensor:
     """What a layer gave for images one by one; raises Unsupported if the shapes differ."""
     shapes = sorted({tuple(one.shape[1:]) for one in outputs})
     if len(shapes) > 1:
-        raise Unsupported(f"layer {name!r} has another shape for other images: {shapes[0]}, {shapes[1]}")
+        raise _of_another_shape(name, *shapes[:2])
     return torch.cat(list(outputs))
+
+
+def _of_another_shape(name: str, one: Shape, other: Shape) -> Unsupported:
+    return Unsupported(f"layer {name!r} has another shape for other images: {one}, {other}")
 
 
 class Graph(Program):
@@ -111,9 +116,7 @@ class Graph(Program):
         if layout is None:
             return output
         if tuple(output.shape[1:]) != node.shape:
-            raise Unsupported(
-                f"layer {name!r} has another shape for other images: {tuple(output.shape[1:])}, {node.shape}"
-            )
+            raise _of_another_shape(name, tuple(output.shape[1:]), node.shape)
         return layout.maps(output)
 
     def unknown(self, name: str) -> str:

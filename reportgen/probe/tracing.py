@@ -3,8 +3,7 @@
 The net itself stays unchanged: a structural copy in ``eval()`` that shares its weights is traced.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import torch
@@ -15,6 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from reportgen.probe import following, layouts
 from reportgen.probe.errors import ProbeError, Unsupported
 from reportgen.probe.graph import Graph
+from reportgen.probe.ignoring import ignoring
 from reportgen.probe.nodes import Tangled
 from reportgen.probe.watching import Watched
 
@@ -65,7 +65,8 @@ def _check(graph: Graph, net: nn.Module) -> None:
         image = image.to(graph.device)
         copied = following.eval_copy(net)
         try:
-            with _without_autocast(), layouts.AnyLayout(), torch.inference_mode(False), torch.no_grad():
+            # A net that asks for half precision computes in single precision, as its graph does: then the two must agree.
+            with ignoring(torch.autocast), layouts.AnyLayout(), torch.inference_mode(False), torch.no_grad():
                 expected = copied(image.clone())
             found = activations(graph, image, [graph.output])[graph.output]
         except Exception:  # several outputs, or a net that refuses noise: the example has run
@@ -84,12 +85,13 @@ def _examine(graph: Graph) -> None:
     generator = torch.Generator().manual_seed(1)
     images = torch.rand((2, *graph.input_shape), generator=generator)
     images[1] = images[1] * 0.3 + 0.6  # unlike the first: batch statistics of like images are alike
+    held = images.contiguous(memory_format=torch.channels_last)
     try:
         by_itself = _sizes(graph, images.split(1))
     except Exception:  # a net that refuses noise: the example has run
         return
     try:
-        if not _unlike(by_itself, _sizes(graph, [images.contiguous(memory_format=torch.channels_last)])):
+        if not _unlike(by_itself, _sizes(graph, [held])):
             return
         unlike = _unlike(by_itself, _sizes(graph, [images]))
     except Exception:
@@ -100,7 +102,6 @@ def _examine(graph: Graph) -> None:
         own = [name for name in norms if graph.module.get_submodule(name).running_mean is None]
         what = f"batch norm on batch statistics ({own[0]!r})" if own else "the net"
         graph.alone = f"{what} mixes the images of a batch"
-    held = images.contiguous(memory_format=torch.channels_last)
     graph.held = _unlike(by_itself, _sizes(graph, held.split(1)))
 
 
@@ -128,18 +129,6 @@ def _unlike(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> str:
         ),
         "",
     )
-
-
-@contextmanager
-def _without_autocast() -> Iterator[None]:
-    """A net that asks for half precision computes in single precision, as its graph does: then the two must agree."""
-    entering, leaving = torch.autocast.__enter__, torch.autocast.__exit__
-    torch.autocast.__enter__ = lambda self: self  # type: ignore[method-assign]
-    torch.autocast.__exit__ = lambda *_: None  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        torch.autocast.__enter__, torch.autocast.__exit__ = entering, leaving  # type: ignore[method-assign]
 
 
 def alike(found: Tensor, expected: Tensor) -> bool:

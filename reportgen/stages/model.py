@@ -80,12 +80,10 @@ def examine(name: str, net: torch.nn.Module, shape: tuple[int, int, int]) -> Kno
 
     `name`: the net, as in ``MODEL=``; `shape`: of an image, channel first. The net is in eval().
     """
-    image = torch.rand(1, *shape, generator=torch.Generator().manual_seed(0))
-    ask = partial(asked, name, net)
+    ask = partial(_asked, name, net)
     with users_code(f"MODEL={name}", "running one image"):
         try:
-            check_steady(ask, net, image, name)
-            check_memory(ask, net, image, name)
+            check_steady(ask, net, _noise(shape), name)
         except UserError:
             raise
         except Exception:  # following it, below, says what is wrong
@@ -94,7 +92,11 @@ def examine(name: str, net: torch.nn.Module, shape: tuple[int, int, int]) -> Kno
         return Known(graph, _outputs(name, graph), bounded(ask, shape))
 
 
-def asked(name: str, net: torch.nn.Module, image: torch.Tensor) -> torch.Tensor:
+def _noise(shape: tuple[int, int, int]) -> torch.Tensor:
+    return torch.rand(1, *shape, generator=torch.Generator().manual_seed(0))
+
+
+def _asked(name: str, net: torch.nn.Module, image: torch.Tensor) -> torch.Tensor:
     """What the net gives for an image; raises UserError where that is whole numbers."""
     with AnyLayout(), torch.no_grad():
         answer = net(image)
@@ -107,7 +109,16 @@ def asked(name: str, net: torch.nn.Module, image: torch.Tensor) -> torch.Tensor:
 
 
 def trace(name: str, net: torch.nn.Module, shape: tuple[int, int, int]) -> Graph:
-    """The net as the probe sees it; raises UserError where it does not take one image of this size."""
+    """The net as the probe sees it, in channels_last from here on.
+
+    Raises UserError where it does not take one image of this size, or depends on how memory holds it.
+    """
+    try:
+        check_memory(partial(_asked, name, net), net, _noise(shape), name)
+    except UserError:
+        raise
+    except Exception:  # following it says what is wrong
+        pass
     try:
         graph = probe.trace(net, torch.zeros(1, *shape))
     except probe.ProbeError as error:

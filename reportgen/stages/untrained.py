@@ -1,7 +1,6 @@
 """The net before it is trained, or before it is asked about an image: whether it can be, and what its parts are called."""
 
 from collections.abc import Collection
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -11,7 +10,6 @@ from reportgen import probe
 from reportgen.base.artifacts import DOCUMENT, read_json
 from reportgen.base.errors import UserError
 from reportgen.data.listing import list_images
-from reportgen.nets.behaviour import check_memory
 from reportgen.nets.layers import paper_layers
 from reportgen.nets.others import ANY, other_net
 from reportgen.nets.snapshots import NET, load_net
@@ -20,7 +18,7 @@ from reportgen.nets.zfnet import ZFNet
 from reportgen.probe import Graph
 from reportgen.scenes import TRAINING_CLASSES
 from reportgen.settings.sections import Settings
-from reportgen.stages.model import asked, trace
+from reportgen.stages.model import trace
 
 
 def _of_the_user(name: str) -> bool:
@@ -58,29 +56,19 @@ def graph(settings: Settings, build: Path, due: Collection[str]) -> Graph:
                 own = ZFNet(settings.architecture(ANY)).eval()
             return probe.trace(own, torch.zeros(1, channels, *crop))
         classes = _classes(settings, build, due) if _of_the_user(model.name) else ANY
-        generator = torch.Generator().manual_seed(0)
-        net = other_net(model.name, classes, crop, channels).drawn(generator).eval()
-        _check_trainable(model.name, net, torch.rand(1, channels, *crop, generator=generator))
+        net = other_net(model.name, classes, crop, channels).drawn(torch.Generator().manual_seed(0)).eval()
+        _check_trainable(model.name, net)
         return trace(model.name, net, (channels, *crop))
 
 
-def _check_trainable(name: str, net: nn.Module, image: torch.Tensor) -> None:
-    """Raise UserError for a net that is another one in channels_last, in which it is trained.
-
-    Or that has weights of five axes: torch has channels_last for four or five alone.
-    """
+def _check_trainable(name: str, net: nn.Module) -> None:
+    """Raise UserError for a net with weights of five axes: it is trained in channels_last, which torch has for four or five alone."""
     found = next((path for path, value in (*net.named_parameters(), *net.named_buffers()) if value.dim() == 5), None)
     if found is not None:
         raise UserError(
             f"MODEL={name}: {found} has five axes, as a 3-d convolution's, and such nets are not trained here: train it yourself "
             "and give WEIGHTS=, or WEIGHTS=factory if the factory loads them"
         )
-    try:
-        check_memory(partial(asked, name, net), net, image, name)
-    except UserError:
-        raise
-    except Exception:  # following it says what is wrong
-        pass
 
 
 def _classes(settings: Settings, build: Path, due: Collection[str]) -> int:

@@ -12,6 +12,7 @@ from torch.autograd import Function
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 
+from reportgen.probe.ignoring import ignoring
 from reportgen.probe.layouts import copied
 from reportgen.probe.operations.identity import normalises_contrast
 
@@ -67,24 +68,12 @@ def recording(net: nn.Module, exactly: bool = False) -> Iterator[None]:
         stack.enter_context(sdpa_kernel(SDPBackend.MATH))  # attention as products: fused, it takes one signal at a time
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
-        stack.enter_context(_recorded_in_no_grad())
+        stack.enter_context(ignoring(torch.no_grad))  # as around a backbone that is not trained
         stack.enter_context(warnings.catch_warnings())
         warnings.filterwarnings(
             "ignore", "Converting a tensor with requires_grad=True"
         )  # of nets that branch on values
         yield
-
-
-@contextmanager
-def _recorded_in_no_grad() -> Iterator[None]:
-    """Meanwhile ``with torch.no_grad()``, as around a backbone that is not trained, keeps no record from being made."""
-    entering, leaving = torch.no_grad.__enter__, torch.no_grad.__exit__
-    torch.no_grad.__enter__ = lambda self: None  # type: ignore[method-assign]
-    torch.no_grad.__exit__ = lambda *_: None  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        torch.no_grad.__enter__, torch.no_grad.__exit__ = entering, leaving  # type: ignore[method-assign]
 
 
 def leaf(images: Tensor, device: torch.device) -> Tensor:
