@@ -42,6 +42,7 @@ class Split:
     labelled: Bool[np.ndarray, " image"] | None = None  # False: the label is the net's prediction; None: all are known
     shows: Int8[np.ndarray, "image class"] | None = None  # None: each image shows one class
     images_of: Int[np.ndarray, " image"] | None = None  # of `each_label`: which image stands at each place
+    guesses: Int[np.ndarray, " image"] | None = None  # of a loaded net, where each image shows one class
 
     def __len__(self) -> int:
         return len(self.labels)

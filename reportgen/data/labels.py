@@ -42,7 +42,7 @@ def _seen(split: Split, mapping: Mapping, guesses: np.ndarray, classes: int) -> 
     labels = mapping.of(split.labels)
     if split.shows is None:
         known = labels != UNKNOWN
-        return replace(split, labels=np.where(known, labels, guesses), labelled=known)
+        return replace(split, labels=np.where(known, labels, guesses), labelled=known, guesses=guesses)
     shows = mapping.of_shows(split.shows, classes)
     if not (shows == PRESENT).any():  # as images without any label: nothing could be asked of what they show
         shows = np.full_like(shows, UNCLEAR)

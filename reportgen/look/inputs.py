@@ -1,5 +1,6 @@
 """What an analysis examines: a net, its layers and its images, opened from the artefacts of earlier stages."""
 
+import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -30,7 +31,10 @@ from reportgen.probe.memory import by_batches
 from reportgen.probe.record import Smooth
 from reportgen.settings import variants
 
-BATCH = {"cpu": 64, "cuda": 256}  # images forwarded at once: with fewer, a GPU waits for Python
+BATCH = {"cpu": 64, "cuda": 256}  # images forwarded at once, at most: with fewer, a GPU waits for Python
+# On a CPU, what leaves the cache between two layers costs a tenth to a quarter of the time; with fewer images than these,
+# torch takes other convolutions where there is one thread, and they are slower.
+IN_CACHE, FEWEST = 2**25, 16  # bytes of the largest layer; images
 Result = TypeVar("Result")
 Opened = tuple[torch.nn.Module, Preprocessing]
 
@@ -288,7 +292,10 @@ class Inputs:
     @cached_property
     def batch(self) -> int:
         """How many images are forwarded at once."""
-        return self.batch_size or BATCH.get(self.device.type, BATCH["cpu"])
+        if self.batch_size or self.device.type != "cpu":
+            return self.batch_size or BATCH.get(self.device.type, BATCH["cpu"])
+        largest = max(node.rows * math.prod(node.shape) for node in self.graph.nodes.values())
+        return min(max(IN_CACHE // (largest * self.graph.input_type.itemsize), FEWEST), BATCH["cpu"])
 
     @cached_property
     def _opened(self) -> Opened:

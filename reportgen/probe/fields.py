@@ -69,7 +69,7 @@ class ReceptiveField:
 
     def box(self, row: int, column: int) -> Box:
         """(top, left, bottom, right) of the unit's receptive field with its padding: it may reach beyond the image."""
-        return _box(self.graph, self.layer, row, column, lambda node, span: span)
+        return _box(self.graph, self.layer, row, column)
 
     def inside(self, row: int, column: int) -> Box:
         """(top, left, bottom, right) of the pixels of the image that the unit depends on; zeros if there are none.
@@ -77,14 +77,24 @@ class ReceptiveField:
         It is the bounding box of the places that the layers read inside their maps. It is exact, except that near an edge
         it also counts pixels that dilated filters, and strides larger than the kernel, skip.
         """
-        box = _box(self.graph, self.layer, row, column, lambda node, span: span.clip(node.shape))
+        box = _box(self.graph, self.layer, row, column, clipped=True)
         return box if box[0] < box[2] else (0, 0, 0, 0)
 
 
-def _box(graph: Graph, layer: str, row: int, column: int, settle: Callable[[Node, Span], Span]) -> Box:
+def _box(graph: Graph, layer: str, row: int, column: int, clipped: bool = False) -> Box:
+    """The box of one unit, of all it reads or of what lies inside the maps; worked out once for a graph."""
     if graph.unfollowed:
         raise Unsupported(f"the receptive field of layer {layer!r} is not known: {graph.unfollowed}")
-    spans = reach(graph, layer, torch.tensor([[row, column]]), settle)
+    asked = layer, row, column, clipped
+    if asked not in graph.boxes:
+        graph.boxes[asked] = _find_box(graph, layer, row, column, clipped)
+    return graph.boxes[asked]
+
+
+def _find_box(graph: Graph, layer: str, row: int, column: int, clipped: bool) -> Box:
+    spans = reach(
+        graph, layer, torch.tensor([[row, column]]), lambda node, span: span.clip(node.shape) if clipped else span
+    )
     if graph.image not in spans:
         raise Unsupported(f"layer {layer!r} does not depend on the image")
     (top, left), (bottom, right) = spans[graph.image].first[0].tolist(), spans[graph.image].last[0].tolist()
@@ -106,8 +116,8 @@ def receptive_field(
         raise Unsupported("a receptive field depends on the image size: pass trace(net, example), or an example")
     else:
         graph = trace(net, example)
-    top, left, bottom, right = _box(graph, layer, 0, 0, lambda node, span: span)
-    below, beside, _, _ = _box(graph, layer, 1, 1, lambda node, span: span)
+    top, left, bottom, right = _box(graph, layer, 0, 0)
+    below, beside, _, _ = _box(graph, layer, 1, 1)
     return ReceptiveField(
         graph, graph.find(layer).name, (bottom - top, right - left), (below - top, beside - left), (top, left)
     )

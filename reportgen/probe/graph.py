@@ -46,6 +46,7 @@ class Graph(Program):
         self.input_type = example.dtype
         self.ways: dict = {}  # which way down each layer has, once it is known (see `reportgen.probe.ways`)
         self.plans: dict = {}  # how squares of the image are computed (see `reportgen.probe.windows`)
+        self.boxes: dict = {}  # what units read of the image, as far as it was asked (see `reportgen.probe.fields`)
         self._layouts: dict[str, Layout | None] = {}
         self._dead_after = following.last_uses(self._order)
         with torch.inference_mode(False), torch.no_grad():

@@ -1,6 +1,7 @@
 """Spans: boxes of rows and columns of a map, one for each of several units; and the windows of values in them."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -61,17 +62,20 @@ class Window:
 
     def reads(self, above: Span) -> Span:
         """The span of inputs that a span of outputs reads."""
-        stride, before = torch.tensor(self.stride), torch.tensor(self.padding)
-        return Span(above.first * stride - before, above.last * stride - before + self._reach())
+        stride, before, beyond = self._tensors
+        return Span(above.first * stride - before, above.last * stride - before + beyond)
 
     def meets(self, below: Span) -> Span:
         """The span of outputs whose windows meet a span of inputs."""
-        stride, before = torch.tensor(self.stride), torch.tensor(self.padding)
-        first = -(-(below.first + before - self._reach()) // stride)  # the first window whose last tap meets the span
+        stride, before, beyond = self._tensors
+        first = -(-(below.first + before - beyond) // stride)  # the first window whose last tap meets the span
         return Span(first, (below.last + before) // stride)
 
-    def _reach(self) -> Tensor:
-        return torch.tensor(self.dilation) * (torch.tensor(self.kernel) - 1)
+    @cached_property
+    def _tensors(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The stride, the padding, and how far a window's last tap lies from its first; each (row, column)."""
+        reach = torch.tensor(self.dilation) * (torch.tensor(self.kernel) - 1)
+        return torch.tensor(self.stride), torch.tensor(self.padding), reach
 
 
 def place(

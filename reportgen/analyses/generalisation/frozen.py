@@ -80,7 +80,7 @@ def _of_views(
     told: str,
 ) -> Iterator[Float[np.ndarray, "view feature"]]:
     """Features of `VIEWS` views of each image, in batches; the views of an image follow each other."""
-    at_once = max(1, inputs.batch // VIEWS)
+    at_once = -(-inputs.batch // VIEWS)
     views = inputs.preprocessing.random_views(images.images.shape[1:3], len(chosen) * VIEWS, generator)
     parts = [chosen[start : start + at_once] for start in range(0, len(chosen), at_once)]
 

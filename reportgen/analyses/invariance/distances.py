@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy  # its parts load when they are first used
 import torch
 from jaxtyping import Float, Int, UInt8
 
@@ -99,7 +100,7 @@ def through_views(
         what = f"move, scale and turn images {part.start + 1} to {part.stop} of {len(images)}"
         shown = one_ahead(view.of(pixels, source.shape[3]) for _, _, view in views)
         for (curves, place, _), pictures in zip(track(views, what, unit="view"), shown, strict=True):
-            changed = (pictures != untouched).any(axis=(1, 2, 3))
+            changed = (pictures != untouched).reshape(len(pictures), -1).any(axis=1)
             now = responses(inputs, pictures, labels, shows) if changed.any() else clean
             for distance, vectors, before in ((curves.first, now.first, clean.first), (curves.top, now.top, clean.top)):
                 distance[part, place] = np.where(changed, (vectors - before).norm(dim=1).cpu().numpy(), 0)
@@ -114,5 +115,4 @@ def through_views(
 
 def distances_between(vectors: Any) -> Float[np.ndarray, "image image"]:
     """Euclidean distances between feature vectors "image feature" (a torch tensor on the CPU)."""
-
-    return torch.cdist(vectors, vectors, compute_mode="donot_use_mm_for_euclid_dist").double().numpy()
+    return scipy.spatial.distance.squareform(torch.pdist(vectors).double().numpy())

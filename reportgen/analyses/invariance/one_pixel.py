@@ -56,10 +56,13 @@ def answers_that_change(
     def answers(pixels: UInt8[np.ndarray, "image row column channel"]) -> Int[np.ndarray, " image"]:
         return np.concatenate(list(by_batches(guesses, [as_tensor(pixels)])))
 
+    # Pictures with surroundings are others than those that the net's stage has seen.
+    known = inputs.data.test.guesses if inputs.data.wide is None else None
     starts = range(0, len(images), inputs.batch)
     pieces = one_ahead(source[images[start : start + inputs.batch]] for start in starts)
     found = []
-    for _, pictures in zip(track(starts, "move the images by one pixel", unit="batch"), pieces, strict=True):
-        before = answers(moved(pictures, crop, 0, 0))
+    for start, pictures in zip(track(starts, "move the images by one pixel", unit="batch"), pieces, strict=True):
+        unmoved = images[start : start + inputs.batch]
+        before = answers(moved(pictures, crop, 0, 0)) if known is None else known[unmoved]
         found.append(np.stack([answers(moved(pictures, crop, *way)) != before for way in DIRECTIONS.values()], axis=1))
     return np.concatenate(found) if found else np.zeros((0, len(DIRECTIONS)), np.bool_)

@@ -18,6 +18,7 @@ from torch import nn
 from reportgen.analyses.invariance import Settings, one_pixel, verdict
 from reportgen.analyses.invariance import analysis as invariance
 from reportgen.analyses.invariance.curves import Curves
+from reportgen.analyses.invariance.distances import distances_between
 from reportgen.analyses.invariance.geometry import Transformation, flat, transformed
 from reportgen.analyses.invariance.result import Result, share_left
 from reportgen.analyses.invariance.transformations import (
@@ -668,3 +669,26 @@ def test_photographs_give_the_papers_curves(real_data: Path) -> None:
     assert straight.beside[0].estimate > straight.parts[0].estimate
     assert 0 < stable.beside[0].estimate < 0.5
     assert stable.verdict == "not tested"  # sixteen images are too few
+
+
+def test_answers_that_the_nets_stage_gave_are_not_asked_for_again() -> None:
+    net, asked = Sign(OnePlace(22, 22)).eval(), []
+    given = inputs_of(net, noise(5), [0, 1, 0, 1, 0], scenes=False)
+    split = given.data.test
+    found = one_pixel.answers_that_change(given, split.images, np.arange(5))
+    guesses = net(given.preprocessing.centre(split.images)).argmax(1).numpy()
+    known = replace(given, data=replace(given.data, test=replace(split, guesses=guesses)))
+    known.graph.find("net.conv")  # followed before images are counted
+    hook = net.net.conv.register_forward_hook(lambda module, read, output: asked.append(len(output)))
+    np.testing.assert_array_equal(one_pixel.answers_that_change(known, split.images, np.arange(5)), found)
+    assert sum(asked) == 4 * 5  # each direction, and not the images as they are
+    assert found.any()
+    hook.remove()
+
+
+def test_distances_of_long_vectors_are_exact() -> None:
+    vectors = torch.rand(6, 800_000, generator=torch.Generator().manual_seed(0))
+    between = distances_between(vectors)
+    truth = (vectors.double()[:, None] - vectors.double()[None]).square().sum(2).sqrt().numpy()
+    np.testing.assert_allclose(between, truth, rtol=2e-5)  # single precision, one after another, is 1e-4 away
+    assert distances_between(vectors[:1]).tolist() == [[0.0]]
