@@ -164,7 +164,11 @@ def constants(order: Sequence[fx.Node]) -> set[fx.Node]:
 
 
 def public_names(order: Sequence[fx.Node], calls: Mapping[str, list[fx.Node]]) -> dict[fx.Node, str]:
-    """A unique name for each node: the path of its leaf module if that is called once, else torch.fx's name."""
+    """A unique name for each node: the path of its leaf module if that is called once, else torch.fx's name.
+
+    The path of a module that is called several times is no node's: "relu" would stand for the first call.
+    """
+    several = {path for path, made in calls.items() if len(made) > 1}
     names = {
         node: str(node.target)
         for node in order
@@ -173,7 +177,7 @@ def public_names(order: Sequence[fx.Node], calls: Mapping[str, list[fx.Node]]) -
     taken = set(names.values())
     for node in order:
         if node not in names:
-            name = node.name
+            name = f"{node.name}_0" if node.name in several else node.name
             while name in taken:
                 name += "_"
             taken.add(name)

@@ -188,9 +188,12 @@ def _is_block(module: nn.Module) -> bool:
 
 
 def _first(args: tuple, named: Mapping[str, Any]) -> Tensor | None:
-    """A module's first argument, by place or by name, if it is a tensor."""
+    """A module's first argument, by place or by name, if it is a tensor in memory: within ``torch.vmap`` there are none."""
     given = next(iter((*args, *named.values())), None)
-    return given if isinstance(given, Tensor) else None
+    try:
+        return given if isinstance(given, Tensor) and storage(given) is not None else None
+    except NotImplementedError:
+        return None
 
 
 _See = Callable[[str, nn.Module, Tensor], None]

@@ -108,6 +108,10 @@ def watched(net: Net, x: Tensor) -> Tensor:
     return net.second(input=net.normed(x))
 
 
+def mapped(net: Net, x: Tensor) -> Tensor:
+    return net.second(torch.vmap(lambda image: net.conv(image[None])[0])(x))
+
+
 def second(maps: int = 4) -> nn.Module:
     return nn.Conv2d(maps, 4, 3, padding=1)
 
@@ -158,6 +162,7 @@ AS_WRITTEN: dict[str, Callable[[], Net]] = {
     "detached backbone": lambda: Net(detached_backbone, second=second(), third=second()),
     "calls itself": lambda: Net(recursive, again=Again()),
     "watched by keywords": lambda: Net(watched, normed=weight_norm(nn.Conv2d(3, 4, 3)), second=second()),
+    "mapped": lambda: Net(mapped, second=second()),
     "seamless": lambda: Net(after_conv, part=nn.ReLU(), second=seamless()),
     "leaky": lambda: Net(after_conv, part=leaky(), second=second()),
     "within maps": lambda: Net(after_conv, part=WithinMaps(5), second=second()),

@@ -99,6 +99,23 @@ def test_a_module_that_is_called_twice_is_no_name(net: nn.Module) -> None:
         trace(net, IMAGES).find("block.relu")
 
 
+def test_a_module_that_is_called_several_times_is_no_layer_by_its_name() -> None:
+    class Shared(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.relu = nn.Conv2d(3, 3, 3), nn.ReLU()
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.relu(self.conv(self.relu(self.conv(x))))
+
+    graph = trace(Shared(), torch.zeros(1, 3, 9, 9))
+    with pytest.raises(UnknownLayer, match=r"'relu' is called 2 times: name one of relu_0, relu_1$"):
+        graph.find("relu")
+    assert [graph.shape(name) for name in ("conv_0", "relu_0", "conv_1", "relu_1")] == [
+        (3, 7, 7), (3, 7, 7), (3, 5, 5), (3, 5, 5),
+    ]  # fmt: skip
+
+
 def test_activations_are_those_before_later_changes_in_place(net: nn.Module) -> None:
     found = activations(net, IMAGES, ["stem.0", "block_relu", "iadd", "head"])
     stem = net.stem[0](IMAGES)
