@@ -27,7 +27,7 @@ def of_one(now: Mapping[str, Any]) -> str:
     said = conclusion(now["claims"], bool(now["model"].get("loaded")))
     lines = [f"### reportgen: {_name(now)}", "", _subject(now), "", _tally(now["claims"]), ""]
     if now["model"].get("warning"):
-        lines += [f"**Warning:** {_cell(now['model']['warning'])}", ""]
+        lines += [f"**Warning:** {_cell(typeset(now['model']['warning']))}", ""]
     shared = shared_reasons(now["claims"])
     for why, those in shared.items():
         lines += [f"**{len(those)} claims are undecided for one reason:** {_cell(sentence(why))}", ""]
@@ -88,7 +88,7 @@ def of_changes(found: Changes, before: Mapping[str, Any], now: Mapping[str, Any]
     lines = [f"**{_cell(first_line(found, before, now))}**", "", second_line(found, _cell, "`"), ""]
     warning = now["model"].get("warning")
     if warning and warning != before["model"].get("warning"):
-        lines += [f"**Warning:** {_cell(warning)}", ""]
+        lines += [f"**Warning:** {_cell(typeset(warning))}", ""]
     if found.moved:
         lines += [
             f"{len(found.moved)} of {len(found.numbers)} numbers changed beyond noise:",

@@ -91,6 +91,12 @@ class Graph(Program):
         nearest = difflib.get_close_matches(name, known, n=3, cutoff=0.0)
         raise UnknownLayer(f"no layer {name!r} in this net: the nearest are {', '.join(nearest)}")
 
+    def path(self, name: str) -> str:
+        """What to call a node: the path of the smallest module that returns it ("layer4.2"), or its own name if none does."""
+        node = self.find(name)
+        modules = [path for path, calls in self._calls.items() if path and calls == [node.fx]]
+        return max(modules, key=lambda path: path.count("."), default=node.name)
+
     def shape(self, name: str) -> tuple[int, ...]:
         """The shape of a node's maps for one image of the example's size: (map, row, column) or (unit,).
 

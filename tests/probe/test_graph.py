@@ -99,6 +99,14 @@ def test_a_module_that_is_called_twice_is_no_name(net: nn.Module) -> None:
         trace(net, IMAGES).find("block.relu")
 
 
+def test_a_node_is_called_by_the_module_that_people_know(net: nn.Module) -> None:
+    graph = trace(net, IMAGES)
+    assert graph.path("block_relu_1") == "block"  # what a block returns
+    assert graph.path("block_relu") == "block_relu"  # what no module returns by itself
+    assert graph.path("stem.0") == "stem.0"
+    assert all(graph.find(graph.path(name)).name == name for name in graph.nodes)
+
+
 def test_a_module_that_is_called_several_times_is_no_layer_by_its_name() -> None:
     class Shared(nn.Module):
         def __init__(self) -> None:

@@ -73,7 +73,14 @@ def compute(inputs: Inputs, settings: Settings, rng: np.random.Generator) -> Res
     return Result(
         boxes=tuple(_box(inputs, *one) for one in zip(inputs.layers, filters, strict=True)),
         named=tuple(
-            Named(item.number, item.map, item.features, weights, graph.shape(item.map), _gives(graph, item))
+            Named(
+                item.number,
+                graph.path(item.map),
+                graph.path(item.features),
+                weights and graph.path(weights),
+                graph.shape(item.map),
+                _gives(graph, item),
+            )
             for item, weights in zip(inputs.layers, filters, strict=True)
         ),
         overridden=bool(inputs.nodes),
