@@ -87,14 +87,17 @@ def _spread_layers(graph: Graph) -> Iterator[PaperLayer]:
     before = list(reversed(graph.below(classifier)))  # in the order of execution
     found = _candidates(graph, classifier, before)
     if not found:
+        unknown = next((node for node in before[-2::-1] if len(node.shape) > 1 and node.kind != "input"), None)
         raise UserError(
             "the net has no maps below its classifier, by convolutions or of tokens: there is nothing to look at"
+            if unknown is None
+            else f"there is nothing to look at: {graph.unknown(unknown.name)}, nor of any other layer"
         )
     chosen = chosen_by_resolution([graph.shape(name)[1:] for name in found], CONVOLUTIONS)
     for number, name in enumerate((found[place] for place in chosen), start=1):
         yield PaperLayer(number, "convolution", _weights(graph, name), name, _block_end(graph, name))
-    features = graph.parents(classifier)[0]
-    if graph.find(features).rows == 1:  # else it is asked about every place by itself
+    features = next(iter(graph.parents(classifier)), "")  # of an output that no module gave, nobody knows
+    if features and graph.find(features).rows == 1:  # else it is asked about every place by itself
         yield PaperLayer(7, "fully connected", classifier, features, features)
     softmax = classifier if graph.find(classifier).rows == 1 else graph.output
     yield PaperLayer(8, "softmax", softmax, softmax, softmax)
@@ -106,7 +109,7 @@ def _classifier(graph: Graph) -> str:
     Where there is neither, as under a product with weights that the net scales itself, the output.
     """
     output = graph.output
-    classes = graph.shape(output)[0]
+    classes = next(iter(graph.shape(output)), 1)  # of one number for an image, that
     below = [node for node in graph.below(output) if node.kind in ("linear", "conv2d")]
     if not below:
         raise UserError("the net has neither a linear layer nor a convolution: there is nothing to look at")
@@ -209,9 +212,9 @@ def _follows_filters(graph: Graph, node: Node) -> bool:
 
 
 def _only_scales(node: Node) -> bool:
-    """Whether a node of one signal leaves the maps what they are: norms, dropout, another order of the axes."""
+    """Whether a node of one signal leaves the maps what they are: norms, dropout, another order of the axes, some of the maps."""
     what = node.operation.what.lower()
-    named = "norm" in what or what in ("permute", "transpose", "movedim")
+    named = "norm" in what or what in ("permute", "transpose", "movedim", "getitem", "chunk", "split", "narrow")
     return len(node.parents) == 1 and (node.kind in ("scale", "identity") or named)
 
 

@@ -1,7 +1,7 @@
 """Nets of timm by name (``timm/resnet10t``) and of transformers by folder (``hf/path/to/folder``): both are optional."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -326,20 +326,28 @@ def _told_by_folder(name: str) -> Preset:
     size = said.get("size") or net.get("image_size") or IMAGENET_CROP
     stored = _size(size)
     crop = _size(said["crop_size"]) if said.get("do_center_crop") and said.get("crop_size") else stored
-    stored = stored.scaled(1 / said.get("crop_pct", 1)) if crop == stored else stored
+    kind = str(said.get("image_processor_type") or said.get("feature_extractor_type") or "")
+    if crop == stored or kind.startswith("Levit"):
+        share = _share_that_is_read(kind, said, crop)
+        stored = Size(*(int(side / share + 1e-6) for side in stored))
     stored = Size(max(stored.rows, crop.rows), max(stored.columns, crop.columns))
     # It reads (pixel * factor - mean) / deviation, and here white is 1, or 255 where nothing is scaled.
     factor = 255 * float(said.get("rescale_factor", 1 / 255)) if said.get("do_rescale", True) else 1.0
-    normal = said.get("do_normalize", "image_mean" in said)
+    normal = said.get("do_normalize", "image_mean" in said and not kind.startswith("MobileViT"))
+    of_efficientnet = kind.startswith("EfficientNet")
+    below = 1.0 if of_efficientnet and said.get("rescale_offset") else 0.0  # its inputs then lie around zero
+    again = 2 if of_efficientnet and said.get("include_top") and normal else 1  # it divides by the deviation twice
 
-    def channels(key: str, usual: float) -> Channels:
+    def channels(key: str, usual: float, change: Callable[[float], float]) -> Channels:
         given = (said.get(key) or (0.5,) * 3) if normal else (usual,) * 3
-        return given[0] / factor, given[1] / factor, given[2] / factor
+        first, second, third = (change(value) / factor for value in given[:3])
+        return first, second, third
 
     if not all(0 < side <= MOST_SIDE for side in (*stored, *crop)):
         raise ValueError(f"images of {stored} and {crop} px")
     white = 1.0 if said.get("do_rescale", True) else 255.0
-    mean, deviation = channels("image_mean", 0.0), channels("image_std", 1.0)
+    mean = channels("image_mean", 0.0, lambda value: value + below)
+    deviation = channels("image_std", 1.0, lambda value: value**again)
     if not (most := largest_input(white, mean, deviation)) <= FARTHEST:
         raise ValueError(f"inputs as large as {most:g}")
     labels = net.get("id2label") or {}
@@ -357,6 +365,15 @@ def _told_by_folder(name: str) -> Preset:
         order="BGR" if said.get("do_flip_channel_order") else "RGB",
         interpolation=known_interpolation(said.get("resample")),
     )
+
+
+def _share_that_is_read(kind: str, said: Mapping[str, Any], crop: Size) -> float:
+    """Which share of the resized image's side the net reads: some of transformers' classes have rules of their own."""
+    if kind.startswith("Levit"):
+        return 224 / 256
+    if kind.startswith("ConvNext"):
+        return float(said.get("crop_pct", 224 / 256)) if min(crop) < 384 else 1.0
+    return float(said.get("crop_pct", 1))
 
 
 def _json(name: str, file: str) -> dict[str, Any]:

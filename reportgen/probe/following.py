@@ -2,10 +2,16 @@
 
 import copy
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from types import FunctionType
 from typing import Any
 
+import torch
 from torch import Tensor, fx, nn
+from torch.autograd import Function
+from torch.nn.parameter import is_lazy
 from torch.nn.utils import parametrize
 
 from reportgen.probe import operations
@@ -38,9 +44,13 @@ class Tracer(fx.Tracer):
         self.calls: dict[str, list[fx.Node]] = {}
 
     def create_args_for_root(self, root_fn: Callable, is_module: bool, concrete_args: Any = None) -> tuple[Any, list]:
-        # Optional arguments are left out: the net would take a proxy for a given value.
+        # Optional arguments behind the first are left out: the net would take a proxy for a given value.
         function, given = super().create_args_for_root(root_fn, is_module, concrete_args)
-        return function, [_left_out(one) if isinstance(one, fx.Proxy) else one for one in given]
+        image = next((one for one in given if isinstance(one, fx.Proxy)), None)
+        return function, [
+            _left_out(one) if isinstance(one, fx.Proxy) and (one is not image or _starred(one.node)) else one
+            for one in given
+        ]
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         if operations.is_leaf(m):
@@ -61,6 +71,23 @@ class Tracer(fx.Tracer):
         return result
 
 
+@contextmanager
+def refusing_functions() -> Iterator[None]:
+    """Meanwhile a function with a way down of its own (``torch.autograd.Function``) raises TypeError where it would be followed."""
+    given = vars(Function)["apply"]
+
+    def apply(kind: type[Function], *args: Any, **named: Any) -> Any:
+        if any(isinstance(one, fx.Proxy) for one in (*args, *named.values())):
+            raise TypeError(f"{kind.__name__} has a way down of its own")
+        return given.__get__(None, kind)(*args, **named)
+
+    Function.apply = classmethod(apply)
+    try:
+        yield
+    finally:
+        Function.apply = given
+
+
 def _left_out(proxy: fx.Proxy) -> Any:
     """The default of an argument of the forward pass; the argument itself if it has none."""
     if required(proxy.node):
@@ -72,32 +99,99 @@ def _left_out(proxy: fx.Proxy) -> Any:
 
 def required(node: fx.Node) -> bool:
     """Whether an argument of the forward pass is required: it has no default, and is not ``*args`` or ``**kwargs``."""
-    return not node.args and not str(node.target).startswith("*")
+    return not node.args and not _starred(node)
+
+
+def _starred(node: fx.Node) -> bool:
+    return str(node.target).startswith("*")
+
+
+def inputs(order: Sequence[fx.Node]) -> list[fx.Node]:
+    """The arguments that the forward pass is given: the first, also where it has a default, and all that are required."""
+    given = [node for node in order if node.op == "placeholder"]
+    return [node for node in given if required(node) or (node is given[0] and not _starred(node))]
 
 
 def eval_copy(net: nn.Module) -> nn.Module:
-    """A copy of the net's structure in ``eval()``; weights and hooks are shared, buffers copied."""
+    """A copy of the net's structure in ``eval()``; weights, hooks and what cannot be copied are shared, buffers copied.
+
+    Where ``eval()`` changes a weight, as low-rank adapters merge theirs, the copy has one of its own.
+    """
     shared: dict[int, Any] = {id(parameter): parameter for parameter in net.parameters()}
-    for module in net.modules():
-        for name, value in vars(module).items():
-            # deepcopy refuses to copy the tensors that old-style weight normalisation keeps as attributes.
-            if isinstance(value, Tensor) or ("_hooks" in name and isinstance(value, dict)):
-                shared[id(value)] = value
-    copied = copy.deepcopy(net, shared)
+    held = [value for module in net.modules() for value in _attributes(module, shared)]
+    for value in held:
+        _share_tensors(value, shared)
+    try:
+        copied = copy.deepcopy(net, dict(shared))
+    except Exception:  # whatever a thing raises that cannot be copied, such as a lock
+        copied = copy.deepcopy(net, shared | {id(value): value for value in held if not _copies(value)})
+    made = [one for one in net.parameters() if not is_lazy(one)] if any(one.training for one in net.modules()) else []
+    before = [parameter.detach().clone() for parameter in made]
     copied.eval()  # which people's own may forget to give back
+    for parameter, was in zip(made, before, strict=True):
+        if not torch.equal(parameter, was):
+            _own(copied, parameter)
+            parameter.data.copy_(was)
     return copied
 
 
+def _attributes(module: nn.Module, shared: dict[int, Any]) -> Iterator[Any]:
+    """What a module holds beside weights, buffers and modules; its hooks are shared."""
+    for name, value in vars(module).items():
+        if "_hooks" in name and isinstance(value, dict):
+            shared[id(value)] = value
+        elif name not in ("_parameters", "_buffers", "_modules"):
+            yield value
+
+
+def _share_tensors(value: Any, shared: dict[int, Any]) -> None:
+    """Note the tensors that modules keep as attributes, or in lists: deepcopy refuses those with a history."""
+    if isinstance(value, Tensor):
+        shared[id(value)] = value
+    elif isinstance(value, dict | list | tuple):
+        for one in value.values() if isinstance(value, dict) else value:
+            _share_tensors(one, shared)
+
+
+def _copies(value: Any) -> bool:
+    try:
+        copy.deepcopy(value)
+    except Exception:  # as above
+        return False
+    return True
+
+
+def _own(net: nn.Module, parameter: nn.Parameter) -> None:
+    """Give a net a copy of one parameter, wherever it is used."""
+    own = nn.Parameter(parameter.detach().clone(), requires_grad=parameter.requires_grad)
+    for module in net.modules():
+        for name, held in module._parameters.items():
+            if held is parameter:
+                module._parameters[name] = own
+
+
+def put_in(net: nn.Module) -> str:
+    """The path of a function that was put into a net in training (``net.forward = ...``): a copy would run the net itself."""
+    named = net.named_modules() if any(module.training for module in net.modules()) else ()
+    put = (path for path, module in named if isinstance(vars(module).get("forward"), FunctionType | partial))
+    return next((f"{path}.forward".removeprefix(".") for path in put), "")
+
+
 def share_buffers(net: nn.Module, module: nn.Module) -> None:
-    """Replace the copies of buffers with the net's own; the copies protected them while the forward pass was followed."""
+    """Replace the copies of buffers with the net's own, once the copy has run: what it changes as it runs stays a copy."""
     for path, buffer in net.named_buffers(remove_duplicate=False):
         home, _, name = path.rpartition(".")
         try:
             owner = module.get_submodule(home)
         except AttributeError:
             continue  # the graph does not use that module
-        if name in owner._buffers and not owner.training:  # left in train(), it changes them as it runs
+        copied = owner._buffers.get(name)
+        if copied is None or owner.training:  # left in train(), it changes them as it runs
+            continue
+        if torch.equal(copied, buffer):
             owner._buffers[name] = buffer
+        else:
+            copied.data = buffer.detach().clone()
 
 
 def reads(node: fx.Node) -> list[fx.Node]:
@@ -122,6 +216,7 @@ _OF_SHAPE = (
     *("size", "dim", "numel", "new_tensor", "new_zeros", "new_ones", "new_full", "new_empty"),
     *("zeros_like", "ones_like", "full_like", "empty_like"),
 )
+_LIKE = ("to", "type_as", "expand_as", "view_as", "reshape_as")  # of the others a call of these reads no value
 _ATTRIBUTES = ("shape", "device", "dtype", "ndim")
 
 
@@ -133,6 +228,8 @@ def blind(order: Sequence[fx.Node]) -> set[fx.Node]:
         name = operations.call_name(node.target)
         if name in _OF_SHAPE or (name == "getattr" and node.args[1] in _ATTRIBUTES):
             reads = [read for read in reads if read is not node.args[0]]
+        if name in _LIKE and node.op == "call_method":
+            reads = [read for read in reads if read is node.args[0]]
         if node.op.startswith("call") and all(read in found for read in reads):
             found.add(node)
     return found
@@ -166,9 +263,8 @@ def constants(order: Sequence[fx.Node]) -> set[fx.Node]:
 def public_names(order: Sequence[fx.Node], calls: Mapping[str, list[fx.Node]]) -> dict[fx.Node, str]:
     """A unique name for each node: the path of its leaf module if that is called once, else torch.fx's name.
 
-    The path of a module that is called several times is no node's: "relu" would stand for the first call.
+    The path of a module is no other node's: "relu" would stand for another call of it, or for a function of that name.
     """
-    several = {path for path, made in calls.items() if len(made) > 1}
     names = {
         node: str(node.target)
         for node in order
@@ -177,7 +273,7 @@ def public_names(order: Sequence[fx.Node], calls: Mapping[str, list[fx.Node]]) -
     taken = set(names.values())
     for node in order:
         if node not in names:
-            name = f"{node.name}_0" if node.name in several else node.name
+            name = node.name if calls.get(node.name, [node]) == [node] else f"{node.name}_0"
             while name in taken:
                 name += "_"
             taken.add(name)

@@ -48,6 +48,7 @@ class Graph(Program):
         self.plans: dict = {}  # how squares of the image are computed (see `reportgen.probe.windows`)
         self.boxes: dict = {}  # what units read of the image, as far as it was asked (see `reportgen.probe.fields`)
         self._layouts: dict[str, Layout | None] = {}
+        self._rewritten: dict[str, bool] = {}
         self._dead_after = following.last_uses(self._order)
         with torch.inference_mode(False), torch.no_grad():
             self.nodes: dict[str, Node] = Normaliser(self).nodes(example[:1])
@@ -270,6 +271,22 @@ class Graph(Program):
         module = self._modules[str(node.fx.target)]
         hooks = (*module._forward_hooks.values(), *module._forward_pre_hooks.values())
         return any(not type(hook).__module__.startswith("torch.nn.utils") for hook in hooks)  # weight normalisation
+
+    def rewritten(self, node: Node) -> bool:
+        """Whether such a hook does change it, as far as an image of noise tells; many only look."""
+        if self.hooked(node) and node.name not in self._rewritten:
+            module = self._modules[str(node.fx.target)]
+
+            def both(*read: Tensor) -> Tensor:
+                given, plain = (run(*(one.clone() for one in read)) for run in (module, module.forward))
+                self._rewritten[node.name] = not given.equal(plain)
+                return given
+
+            try:
+                self.run(self.noise(), {}, {node.name: both})
+            except Exception:  # whatever the hook, or the module, raises on noise
+                self._rewritten[node.name] = True
+        return self._rewritten.get(node.name, False)
 
     def reads(self, node: Node) -> dict[fx.Node, str]:
         """For each torch.fx node that the node's call reads, the one of its ``parents`` that it stands for."""

@@ -8,9 +8,10 @@ from typing import Any
 @contextmanager
 def ignoring(kind: Any) -> Iterator[None]:
     """Meanwhile ``with kind():`` changes nothing, wherever it stands; ``kind``: a class such as ``torch.no_grad``."""
-    entering, leaving = kind.__enter__, kind.__exit__
+    making, entering, leaving = kind.__init__, kind.__enter__, kind.__exit__
+    kind.__init__ = lambda *_, **__: None  # ``torch.set_grad_enabled(False)`` acts as soon as it is made
     kind.__enter__, kind.__exit__ = lambda self: self, lambda *_: None
     try:
         yield
     finally:
-        kind.__enter__, kind.__exit__ = entering, leaving
+        kind.__init__, kind.__enter__, kind.__exit__ = making, entering, leaving

@@ -4,7 +4,9 @@ The net itself stays unchanged: a structural copy in ``eval()`` that shares its 
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -30,23 +32,28 @@ def trace(net: "nn.Module | Graph", example: Float[Tensor, "image channel row co
     """
     if isinstance(net, Graph):
         return net.at(example)
+    if path := following.put_in(net):
+        raise Unsupported(
+            f"{path} is a function that was put into the net, and runs it as it is: call eval() on the net first"
+        )
     tracer, copied = following.Tracer(), following.eval_copy(net)
     try:
-        followed = tracer.trace(copied)
+        with following.refusing_functions():
+            followed = tracer.trace(copied)
     except Exception as error:
-        return _watched(net, copied, example, error)
-    required = [node for node in followed.nodes if node.op == "placeholder" and following.required(node)]
-    if len(required) != 1:
-        names = ", ".join(node.name for node in required)
-        raise Unsupported(f"{type(net).__name__} takes {len(required)} inputs ({names}): use a net with one, the image")
+        return _watched(net, example, error)
+    inputs = following.inputs(list(followed.nodes))
+    if len(inputs) != 1:
+        names = ", ".join(node.name for node in inputs)
+        raise Unsupported(f"{type(net).__name__} takes {len(inputs)} inputs ({names}): use a net with one, the image")
     module = fx.GraphModule(copied, followed)
-    following.share_buffers(net, module)
     try:
         graph = Graph(module, tracer.calls, example)
+        following.share_buffers(net, module)
         _check(graph, net)
         _examine(graph)
     except Tangled as error:
-        return _watched(net, copied, example, error)
+        return _watched(net, example, error)
     return graph
 
 
@@ -62,19 +69,34 @@ def _check(graph: Graph, net: nn.Module) -> None:
     generator = torch.Generator().manual_seed(0)
     weak = torch.rand((1, *graph.input_shape), generator=generator)
     for image in (weak, (weak - 0.5) * 6, weak * 255):
-        image = image.to(graph.device)
+        image = image.to(graph.device, graph.input_type)
         copied = following.eval_copy(net)
         try:
             # A net that asks for half precision computes in single precision, as its graph does: then the two must agree.
             with ignoring(torch.autocast), layouts.AnyLayout(), torch.inference_mode(False), torch.no_grad():
-                expected = copied(image.clone())
-            found = activations(graph, image, [graph.output])[graph.output]
-        except Exception:  # several outputs, or a net that refuses noise: the example has run
+                expected = _given(copied, image.clone(), graph)
+            found = activations(graph, image, list(expected))
+        except Exception:  # a net that refuses noise: the example has run
             continue
-        if not isinstance(expected, Tensor):
-            return
-        if found.shape != expected.shape or not alike(found, expected):
-            raise Tangled("torch.fx makes another net of it")
+        for name, given in expected.items():
+            if found[name].shape != given.shape or not alike(found[name], given):
+                raise Tangled("torch.fx makes another net of it")
+
+
+def _given(net: nn.Module, image: Tensor, graph: Graph) -> dict[str, Tensor]:
+    """What the net itself gives for an image, by the graph's names: its output, or where it returns several things its modules'."""
+    found: dict[str, Tensor] = {}
+
+    def note(name: str, module: nn.Module, args: tuple, output: Any) -> None:
+        if isinstance(output, Tensor):
+            found[name] = output.clone()
+
+    with ExitStack() as hooks:
+        for name, module in net.named_modules():
+            if name in graph.nodes and graph.nodes[name].fx.op == "call_module":
+                hooks.callback(module.register_forward_hook(partial(note, name)).remove)
+        output = net(image)
+    return {graph.output: output} if isinstance(output, Tensor) else found
 
 
 def _examine(graph: Graph) -> None:
@@ -138,10 +160,12 @@ def alike(found: Tensor, expected: Tensor) -> bool:
     return torch.allclose(found, expected, rtol=0, atol=ROUNDING * largest, equal_nan=True)
 
 
-def _watched(net: nn.Module, copied: nn.Module, example: Tensor, error: Exception) -> Watched:
-    following.share_buffers(net, copied)
+def _watched(net: nn.Module, example: Tensor, error: Exception) -> Watched:
+    copied = following.eval_copy(net)  # anew: torch.fx may have left something of its own in the other
     reason = str(error).strip().split("\n")[0] or type(error).__name__
-    return Watched(copied, example, f"the forward pass of {type(net).__name__} cannot be followed ({reason})")
+    graph = Watched(copied, example, f"the forward pass of {type(net).__name__} cannot be followed ({reason})")
+    following.share_buffers(net, copied)
+    return graph
 
 
 def activations(

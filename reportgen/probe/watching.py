@@ -173,7 +173,8 @@ class Watched(Graph):
             if _first(args, named) is not None and isinstance(output, Tensor):
                 gives(name, module, output)
 
-        modules = [(path, module) for path, module in self.module.named_modules() if path]
+        named = self.module.named_modules()
+        modules = [(path, module) for path, module in named if path and not isinstance(module, torch.jit.ScriptModule)]
         with ExitStack() as hooks, layouts.AnyLayout(), torch.inference_mode(False), torch.set_grad_enabled(recorded):
             hooks.enter_context(layouts.attention_by_its_parts())
             for path, module in modules:
@@ -183,8 +184,10 @@ class Watched(Graph):
 
 
 def _is_block(module: nn.Module) -> bool:
-    """Whether a module has others inside, beside what its weights are computed by."""
-    return any(name != "parametrizations" for name, _ in module.named_children())
+    """Whether a module has others inside, beside what its weights are computed by or, of one layer, what quantises them."""
+    return not isinstance(module, nn.Conv2d | nn.Linear) and any(
+        name != "parametrizations" for name, _ in module.named_children()
+    )
 
 
 def _first(args: tuple, named: Mapping[str, Any]) -> Tensor | None:

@@ -46,7 +46,7 @@ def _found(graph: Graph, layer: str, smooth: Smooth) -> Way:
     below = [] if graph.unfollowed else graph.below(layer)
     if below and below[0].is_image:
         return Way("none", refusal=f"layer {layer!r} is the image itself")
-    if below and not any(node.operation.refusal for node in below):
+    if below and not any(node.operation.refusal or graph.rewritten(node) for node in below):
         if any(node.is_image for node in below):
             through = dict.fromkeys(node.operation.through for node in reversed(below) if node.operation.through)
             return Way("windows", tuple(through), alike=not any(node.operation.records for node in below))
@@ -75,14 +75,15 @@ def _check_passable(layer: str, record: Record) -> None:
 
 
 def _alike(graph: Graph, image: Tensor, layer: str, smooth: Smooth, record: Record) -> bool:
-    """Whether another image gives the same picture of the same signal."""
+    """Whether other images, one of them strong, give the same picture of the same signal."""
     if not set(record.through) <= _OF_THE_SIGNAL:
         return False
-    other = record_of(graph, 1 - image.flip(-1), layer, smooth)
-    if other.output.shape != record.output.shape:
-        return False
     seed = torch.rand(record.output.shape, generator=torch.Generator().manual_seed(0)).to(record.output)[None]
-    return alike(other.project(seed), record.project(seed))
+    for other in (1 - image.flip(-1), image.flip(-2) * 10 - 5, image.flip(-1, -2) / 10, image.roll(1, 0) ** 3):
+        found = record_of(graph, other, layer, smooth)
+        if found.output.shape != record.output.shape or not alike(found.project(seed), record.project(seed)):
+            return False
+    return True
 
 
 def record_of(graph: Graph, image: Tensor, layer: str, smooth: Smooth) -> Record:

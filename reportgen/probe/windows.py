@@ -194,8 +194,9 @@ def _windowless(graph: Graph, node: Node) -> str:
     operation = node.operation
     if not operation.windowed:
         return operation.what
-    # If the operation computes its windows itself, the hooks of the net's own call do not run.
-    return f"the hooks of {operation.what}" if operation.cuts and graph.hooked(node) else ""
+    # A hook may read the whole map; where the operation computes its windows itself, none runs.
+    hooks = graph.hooked(node) if operation.cuts else graph.rewritten(node)
+    return f"the hooks of {operation.what}" if hooks else ""
 
 
 def _settled(span: Span, shape: tuple[int, ...]) -> Span:

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from reportgen import probe
+from reportgen.base import foreign
 from reportgen.base.artifacts import DOCUMENT, write_json
 from reportgen.base.errors import UserError
 from reportgen.base.progress import say
@@ -113,17 +114,23 @@ def trace(name: str, net: torch.nn.Module, shape: tuple[int, int, int]) -> Graph
 
     Raises UserError where it does not take one image of this size, or depends on how memory holds it.
     """
+    runs = True
     try:
         check_memory(partial(_asked, name, net), net, _noise(shape), name)
     except UserError:
         raise
     except Exception:  # following it says what is wrong
-        pass
+        runs = False
     try:
         graph = probe.trace(net, torch.zeros(1, *shape))
     except probe.ProbeError as error:
         raise UserError(f"MODEL={name}: {error}") from None
     except Exception as error:  # whatever the user's forward pass raises
+        if runs:
+            said = foreign.in_one_line(error)
+            raise UserError(
+                f"MODEL={name}: it runs, but cannot be looked into ({said}): make it without that in the factory"
+            ) from None
         raise cannot_read(net, name, shape, error) from None
     if graph.held:
         raise depends_on_memory(name, f"layer {graph.held!r}")

@@ -5,6 +5,7 @@ import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
@@ -13,6 +14,7 @@ from PIL import Image
 from reportgen.base.errors import UserError
 from reportgen.base.size import Size
 from reportgen.data.classes import ClassName
+from reportgen.data.transforms import Preprocessing
 from reportgen.nets import loading, zoo
 from reportgen.nets.build import build
 from reportgen.nets.sizes import sizes
@@ -59,6 +61,39 @@ def test_a_transformer_in_a_folder_gives_here_what_it_gives_there(tmp_path: Path
         expected = net(read).logits
         assert torch.allclose(found.net(read), expected, atol=1e-6)
         assert torch.allclose(again(read), expected, atol=1e-5)
+
+
+PROCESSORS = {
+    "ViT": {},
+    "ConvNext": {"size": {"shortest_edge": 224}, "crop_pct": 0.8},
+    "ConvNext, large": {"size": {"shortest_edge": 384}},
+    "Levit": {},
+    "EfficientNet": {"size": {"height": 64, "width": 64}},
+    "EfficientNet, offset": {"size": {"height": 64, "width": 64}, "rescale_offset": True, "rescale_factor": 1 / 127.5},
+    "PoolFormer": {},
+    "MobileViT": {"size": {"shortest_edge": 288}},
+    "MobileNetV2": {},
+    "Pvt": {},
+    "CLIP": {},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PROCESSORS)
+def test_pictures_are_read_as_transformers_own_class_reads_them(tmp_path: Path, name: str) -> None:
+    kind = getattr(transformers, f"{name.partition(',')[0]}ImageProcessor")
+    transformers.ViTConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2).save_pretrained(tmp_path)
+    kind(**PROCESSORS[name]).save_pretrained(tmp_path)
+    pixels = np.random.default_rng(0).random((9, 9, 3)).repeat(40, 0).repeat(40, 1)
+    picture = Image.fromarray((255 * pixels).astype(np.uint8))
+    own = transformers.AutoImageProcessor.from_pretrained(tmp_path)
+    expected = own(picture, return_tensors="pt")["pixel_values"]
+    told = zoo.preset(f"hf/{tmp_path}")
+    how = getattr(Image.Resampling, str(told.interpolation or "bicubic").upper())
+    stored = picture.resize((told.size.columns, told.size.rows), how)
+    channels = {"mean": told.mean, "deviation": told.deviation, "range": told.range, "order": told.order}
+    found = Preprocessing(told.crop, **channels).centre(np.asarray(stored)[None])
+    assert found.shape == expected.shape
+    assert (found - expected).abs().mean() < 0.01 * expected.std()
 
 
 def test_a_net_of_timm_reads_what_timm_says(tmp_path: Path) -> None:

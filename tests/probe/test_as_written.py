@@ -1,5 +1,7 @@
 """Nets as people write them: what torch.fx, a module's class or a tensor's shape alone would take for something else."""
 
+import threading
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -112,6 +114,70 @@ def mapped(net: Net, x: Tensor) -> Tensor:
     return net.second(torch.vmap(lambda image: net.conv(image[None])[0])(x))
 
 
+def at_places(net: Net, x: Tensor) -> Tensor:
+    """Positions of a type that the maps decide are no signal of the maps."""
+    maps = net.conv(x)
+    return net.second(net.other(maps) + (maps + net.places.to(maps)))
+
+
+def with_coordinates(net: Net, x: Tensor) -> Tensor:
+    """CoordConv's."""
+    rows, columns = torch.arange(x.shape[2]) / 9, torch.arange(x.shape[3]) / 9
+    grid = torch.stack(torch.meshgrid(rows, columns, indexing="ij"))
+    return net.second(torch.cat([net.conv(x), grid.expand(len(x), -1, -1, -1).to(x)], 1))
+
+
+def flattened_between(net: Net, x: Tensor) -> Tensor:
+    maps = net.conv(x)
+    return net.second(maps.flatten(1).unflatten(1, maps.shape[1:]))
+
+
+def frozen_by_switch(net: Net, x: Tensor) -> Tensor:
+    """Part of it is not trained, by each way to say so, and it branches on values."""
+    if x.sum() > 1e9:
+        x = -x
+    with torch.set_grad_enabled(False):
+        first = net.conv(x)
+    with torch.inference_mode():
+        other = net.other(x)
+    return net.second(first + other)
+
+
+def hooked(kind: str) -> nn.Module:
+    """A module that a hook makes another of: it ablates a map, or covers half of the image."""
+    made = nn.ReLU() if kind == "relu" else second()
+    mask = torch.ones(4, 1, 1, dtype=torch.float64)
+    mask[1] = 0
+    if kind == "before":
+        made.register_forward_pre_hook(lambda module, read: (read[0] * mask,))
+    else:
+        made.register_forward_hook(lambda module, read, given: given * mask)
+    return made
+
+
+class Quantised(nn.Conv2d):
+    """A convolution with a module inside that rounds its weights."""
+
+    def __init__(self) -> None:
+        super().__init__(4, 4, 3, padding=1)
+        self.rounding = nn.Hardtanh(-0.1, 0.1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._conv_forward(x, self.rounding(self.weight), self.bias)
+
+
+def branching(net: Net, x: Tensor) -> Tensor:
+    return net.second(net.part(net.conv(-x if x.sum() > 1e9 else x)))
+
+
+class OptionalImage(Net):
+    """transformers' signature."""
+
+    def forward(self, pixel_values: Tensor | None = None, labels: Tensor | None = None) -> Tensor:  # type: ignore[override]
+        assert pixel_values is not None
+        return super().forward(pixel_values)
+
+
 def second(maps: int = 4) -> nn.Module:
     return nn.Conv2d(maps, 4, 3, padding=1)
 
@@ -163,6 +229,15 @@ AS_WRITTEN: dict[str, Callable[[], Net]] = {
     "calls itself": lambda: Net(recursive, again=Again()),
     "watched by keywords": lambda: Net(watched, normed=weight_norm(nn.Conv2d(3, 4, 3)), second=second()),
     "mapped": lambda: Net(mapped, second=second()),
+    "at places": lambda: Net(at_places, other=nn.Conv2d(4, 4, 1), second=second(), places=nn.Parameter(torch.randn(1, 4, 12, 10))),
+    "with coordinates": lambda: Net(with_coordinates, second=second(6)),
+    "flattened between": lambda: Net(flattened_between, second=second()),
+    "frozen by switch": lambda: Net(frozen_by_switch, other=nn.Conv2d(3, 4, 5, padding=2), second=second()),
+    "hooked relu": lambda: Net(after_conv, part=hooked("relu"), second=second()),
+    "hooked convolution": lambda: Net(after_conv, part=hooked("after"), second=second()),
+    "hooked before": lambda: Net(after_conv, part=hooked("before"), second=second()),
+    "quantised": lambda: Net(branching, part=nn.ReLU(), second=Quantised()),
+    "optional image": lambda: OptionalImage(lambda net, x: net.conv(x)),
     "seamless": lambda: Net(after_conv, part=nn.ReLU(), second=seamless()),
     "leaky": lambda: Net(after_conv, part=leaky(), second=second()),
     "within maps": lambda: Net(after_conv, part=WithinMaps(5), second=second()),
@@ -187,7 +262,9 @@ def test_squares_change_what_covering_changes(name: str) -> None:
     assert_covered_as_one_by_one(AS_WRITTEN[name](), IMAGE)
 
 
-@pytest.mark.parametrize("name", [name for name in AS_WRITTEN if name not in ("leaky", "tanh of a half")])
+@pytest.mark.parametrize(
+    "name", [name for name in AS_WRITTEN if name not in ("leaky", "tanh of a half", "frozen by switch")]
+)
 def test_projections_equal_freezing_the_factors(name: str) -> None:
     assert_projected_as_frozen(AS_WRITTEN[name](), IMAGE)
 
@@ -360,3 +437,168 @@ def test_the_layers_of_torchs_own_transformer_are_known() -> None:
     graph = trace(net, IMAGE[None])
     assert {graph.shape(layer.map) for layer in paper_layers(graph) if layer.number < 6} == {(8, 6, 5)}
     assert torch.backends.mha.get_fastpath_enabled()
+
+
+SPELLINGS: dict[str, Callable[[Tensor], Tensor]] = {
+    "where": lambda x: torch.where(x > 0, x, torch.zeros_like(x)),
+    "maximum": lambda x: torch.maximum(x, torch.zeros_like(x)),
+    "max": lambda x: torch.max(x, torch.tensor(0.0, dtype=x.dtype)),
+    "mask": lambda x: x * (x > 0),
+    "filled": lambda x: x.masked_fill(x < 0, 0.0),
+}
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_a_relu_by_another_spelling_rectifies(name: str) -> None:
+    spelled = Net(lambda net, x: net.second(SPELLINGS[name](net.conv(x))), second=second())
+    usual = Net(lambda net, x: net.second(net.conv(x).relu()), second=second())
+    usual.load_state_dict(spelled.state_dict())
+    units = [Activation("relu", map, 5, 4) for map in range(4)]
+    found, expected = project(spelled, IMAGE, units, [1.0] * 4), project(usual, IMAGE, units, [1.0] * 4)
+    for one, other in zip(found, expected, strict=True):
+        assert one is not None
+        assert other is not None
+        assert_close(one.full(), other.full(), 1e-9)
+
+
+def test_what_a_switch_of_gradients_leaves_out_is_looked_through() -> None:
+    switched = AS_WRITTEN["frozen by switch"]()
+    plain = Net(
+        lambda net, x: net.second(net.conv(x) + net.other(x)), other=nn.Conv2d(3, 4, 5, padding=2), second=second()
+    )
+    plain.load_state_dict(switched.state_dict())
+    units = [Activation("relu", map, 5, 4) for map in range(4)]
+    found, expected = project(switched, IMAGE, units, [1.0] * 4), project(plain, IMAGE, units, [1.0] * 4)
+    for one, other in zip(found, expected, strict=True):
+        assert one is not None
+        assert other is not None
+        assert_close(one.full(), other.full(), 1e-9)
+
+
+class Merging(nn.Linear):
+    """A low-rank adapter that is merged into the weights by ``eval()``."""
+
+    def __init__(self) -> None:
+        super().__init__(4, 3)
+        self.rank, self.merged = nn.Parameter(torch.ones(3, 4)), False
+
+    def train(self, mode: bool = True) -> "Merging":
+        super().train(mode)
+        if self.merged == mode:
+            self.weight.data += -self.rank if mode else self.rank
+            self.merged = not mode
+        return self
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) if self.merged else super().forward(x) + F.linear(x, self.rank)
+
+
+def test_weights_that_eval_merges_stay_the_callers() -> None:
+    net = Net(lambda net, x: net.conv(x))
+    net.head = Merging().double()
+    net.train()
+    before = net.head.weight.detach().clone()
+    found = activations(net, IMAGE[None], ["head"])["head"]
+    assert torch.equal(net.head.weight, before)
+    assert net.training
+    assert_close(found, net.eval()(IMAGE[None]), 1e-9)
+
+
+def test_buffers_that_a_forward_pass_changes_stay_the_callers() -> None:
+    def counting(net: Net, x: Tensor) -> Tensor:
+        net.seen.add_(1)
+        net.mean.mul_(0.9).add_(x.mean((0, 2, 3)) + 1)
+        return net.conv(x)
+
+    net = Net(counting)
+    net.register_buffer("seen", torch.zeros(()))
+    net.register_buffer("mean", torch.zeros(3, dtype=torch.float64))
+    net.register_buffer("kept", torch.zeros(3))
+    graph = trace(net, IMAGE[None])
+    activations(graph, IMAGE[None], ["relu"])
+    assert net.seen == 0
+    assert not net.mean.any()
+    assert graph.module.kept is net.kept  # later training changes the graph's, too
+
+
+def test_a_function_that_was_put_into_a_net_in_training_is_refused() -> None:
+    net = Net(lambda net, x: net.conv(x))
+    own = net.forward
+    net.forward = lambda x: own(x - 0.5)  # type: ignore[method-assign]
+    assert_close(activations(net, IMAGE[None], ["head"])["head"], net(IMAGE[None]), 1e-9)
+    net.train()
+    with pytest.raises(
+        ProbeError, match=r"forward is a function that was put into the net.*call eval\(\) on the net first"
+    ):
+        trace(net, IMAGE[None])
+
+
+def test_a_net_that_returns_several_things_is_checked_too() -> None:
+    def several(net: Net, x: Tensor) -> Tensor:
+        return net.conv((x - 0.5) / 0.2 if isinstance(x, Tensor) else x)
+
+    class Several(Net):
+        def forward(self, x: Tensor) -> dict[str, Tensor]:  # type: ignore[override]
+            maps = self.function(self, x)
+            return {"logits": self.head(maps.mean((2, 3))), "maps": maps}
+
+    net = Several(several)
+    assert_close(activations(net, IMAGE[None], ["conv"])["conv"], net(IMAGE[None])["maps"].detach(), 1e-9)
+
+
+def test_a_function_with_a_way_down_of_its_own_is_refused_by_its_name() -> None:
+    class Sign(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            return x.sign()
+
+        @staticmethod
+        def backward(ctx: Any, signal: Tensor) -> Tensor:  # type: ignore[override]
+            return signal
+
+    net = Net(lambda net, x: net.second(Sign.apply(net.conv(x))), second=second())
+    assert "Sign" in way_down(trace(net, IMAGE[None]), "relu").refusal
+    assert_covered_as_one_by_one(net, IMAGE)
+
+
+def test_what_cannot_be_copied_is_shared() -> None:
+    net = Net(lambda net, x: net.conv(x))
+    net.lock, net.losses = threading.Lock(), [net(IMAGE[None]).sum()]
+    assert_close(activations(net, IMAGE[None], ["head"])["head"], net(IMAGE[None]), 1e-9)
+
+
+def test_positions_that_are_made_when_they_are_first_needed_are_no_proxies() -> None:
+    def lazily(net: Net, x: Tensor) -> Tensor:
+        maps = net.conv(x)
+        if net.made is None:
+            net.made = torch.linspace(0, 1, maps.shape[-1], dtype=maps.dtype).expand(maps.shape[1:])
+        return net.second(-maps if maps.sum() > 1e9 else maps + net.made)
+
+    net = Net(lazily, second=second(), made=None)
+    assert_close(activations(net, IMAGE[None], ["head"])["head"], net(IMAGE[None]), 1e-9)
+
+
+def test_a_scripted_part_of_a_net_that_cannot_be_followed() -> None:
+    with warnings.catch_warnings(action="ignore"):  # torch says that it will go
+        net = Net(branching, part=torch.jit.script(nn.Sequential(nn.ReLU())), second=second())
+    assert_close(activations(net, IMAGE[None], ["head"])["head"], net(IMAGE[None]), 1e-9)
+
+
+def test_halves_of_maps_and_functions_of_the_nets_own_are_layers() -> None:
+    class Gelu(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x * 0.5 * (1 + torch.erf(x / 2**0.5))
+
+    def gated(net: Net, x: Tensor) -> Tensor:
+        first, other = net.up(x).chunk(2, 1)
+        return net.part(first) * other
+
+    net = Net(gated, up=nn.Conv2d(3, 8, 3, padding=1), part=nn.GELU())
+    assert [layer.map for layer in paper_layers(trace(net, IMAGE[None])) if layer.kind == "convolution"] == [
+        "part",
+        "relu",
+    ]
+    own = Net(branching, part=Gelu(), second=second())
+    graph = trace(own, IMAGE[None])
+    assert graph.find("part").kind == "pointwise"
+    assert "part" in [layer.map for layer in paper_layers(graph)]

@@ -45,7 +45,8 @@ KNOWN: list[Signature] = [
 def recognise(call: Call) -> Operation:
     """The operation of a call that reads at least one signal; a plain `Operation` if it belongs to no family."""
     found = (signature.recognise(call) for signature in KNOWN)
-    return next((operation for operation in found if operation is not None), Operation(call.what))
+    known = next((operation for operation in found if operation is not None), None)
+    return known or activation.by_trial(call) or Operation(call.what)
 
 
 def is_leaf(module: nn.Module) -> bool:

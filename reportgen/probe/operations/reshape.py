@@ -16,7 +16,7 @@ class Reshape(Everywhere):
     def down(self, signal: Tensor, step: Step) -> list[Sent]:
         [below] = step.below
         frame = whole(below, len(signal)) if len(below) == 3 else None
-        if frame is not None and step.frame is not None:  # between shapes with rows: the whole map goes down
+        if step.frame is not None:  # the whole map goes down
             signal = place(signal, step.frame, whole(step.shape, len(signal)))
         return [Sent(signal.reshape(len(signal), *below), frame)]
 

@@ -41,7 +41,22 @@ class _OfFunctions(TorchFunctionMode):
     ) -> Any:
         given = dict(kwargs or {})
         output = func(*args, **(given | {"inplace": False} if "inplace" in given else given))
+        if func.__name__ in _SPELLINGS and (rectified := _rectified((*args, *given.values()), output)) is not None:
+            return rectified
         return PassedOn.apply(args[0], output.detach()) if func is F.local_response_norm else output
+
+
+_SPELLINGS = ("where", "mul", "__mul__", "__rmul__", "multiply", "masked_fill", "maximum", "max", "fmax")  # of a ReLU
+
+
+def _rectified(given: Sequence[Any], output: Any) -> Tensor | None:
+    """What a function gives as a ReLU, if it is the ReLU of a tensor that it is given, such as ``x * (x > 0)``."""
+    if isinstance(output, Tensor) and output.requires_grad:
+        for one in given:
+            signal = isinstance(one, Tensor) and one.requires_grad and one.shape == output.shape
+            if signal and bool((one < 0).any()) and output.equal(one.clamp(min=0)):
+                return one.relu()
+    return None
 
 
 _MODULES = (nn.LocalResponseNorm, nn.CrossMapLRN2d)
@@ -68,7 +83,12 @@ def recording(net: nn.Module, exactly: bool = False) -> Iterator[None]:
         stack.enter_context(sdpa_kernel(SDPBackend.MATH))  # attention as products: fused, it takes one signal at a time
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
-        stack.enter_context(ignoring(torch.no_grad))  # as around a backbone that is not trained
+        for kind in (
+            torch.no_grad,
+            torch.set_grad_enabled,
+            torch.inference_mode,
+        ):  # as around a backbone that is not trained
+            stack.enter_context(ignoring(kind))
         stack.enter_context(warnings.catch_warnings())
         warnings.filterwarnings(
             "ignore", "Converting a tensor with requires_grad=True"
