@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from reportgen.probe import following, layouts
+from reportgen.probe import copying, following, layouts
 from reportgen.probe.errors import ProbeError, Unsupported
 from reportgen.probe.graph import Graph
 from reportgen.probe.ignoring import ignoring
@@ -32,11 +32,11 @@ def trace(net: "nn.Module | Graph", example: Float[Tensor, "image channel row co
     """
     if isinstance(net, Graph):
         return net.at(example)
-    if path := following.put_in(net):
+    if path := copying.put_in(net):
         raise Unsupported(
             f"{path} is a function that was put into the net, and runs it as it is: call eval() on the net first"
         )
-    tracer, copied = following.Tracer(), following.eval_copy(net)
+    tracer, copied = following.Tracer(), copying.eval_copy(net)
     try:
         with following.refusing_functions():
             followed = tracer.trace(copied)
@@ -49,7 +49,7 @@ def trace(net: "nn.Module | Graph", example: Float[Tensor, "image channel row co
     module = fx.GraphModule(copied, followed)
     try:
         graph = Graph(module, tracer.calls, example)
-        following.share_buffers(net, module)
+        copying.share_buffers(net, module)
         _check(graph, net)
         _examine(graph)
     except Tangled as error:
@@ -70,7 +70,7 @@ def _check(graph: Graph, net: nn.Module) -> None:
     weak = torch.rand((1, *graph.input_shape), generator=generator)
     for image in (weak, (weak - 0.5) * 6, weak * 255):
         image = image.to(graph.device, graph.input_type)
-        copied = following.eval_copy(net)
+        copied = copying.eval_copy(net)
         try:
             # A net that asks for half precision computes in single precision, as its graph does: then the two must agree.
             with ignoring(torch.autocast), layouts.AnyLayout(), torch.inference_mode(False), torch.no_grad():
@@ -161,10 +161,10 @@ def alike(found: Tensor, expected: Tensor) -> bool:
 
 
 def _watched(net: nn.Module, example: Tensor, error: Exception) -> Watched:
-    copied = following.eval_copy(net)  # anew: torch.fx may have left something of its own in the other
+    copied = copying.eval_copy(net)  # anew: torch.fx may have left something of its own in the other
     reason = str(error).strip().split("\n")[0] or type(error).__name__
     graph = Watched(copied, example, f"the forward pass of {type(net).__name__} cannot be followed ({reason})")
-    following.share_buffers(net, copied)
+    copying.share_buffers(net, copied)
     return graph
 
 
