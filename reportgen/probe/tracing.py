@@ -27,8 +27,9 @@ def trace(net: "nn.Module | Graph", example: Float[Tensor, "image channel row co
     """Turn a net into an explicit graph, with the shapes that ``example`` gives (its first image is run, and noise).
 
     The graph shares the net's weights, so later training changes it, too. Hooks of leaf modules (``nn.Conv2d``) run with
-    it; hooks of containers do not. If the forward pass cannot be followed symbolically, for example because it branches on
-    values, its modules are watched as they run (`Watched`). Raises Unsupported for a net with several inputs.
+    it. If the forward pass cannot be followed symbolically, because it branches on values or a container's hook changes something,
+    its modules are watched as they run (`Watched`). Raises Unsupported for a net with several inputs, and for one in training
+    whose forward pass is a function that was put into it.
     """
     if isinstance(net, Graph):
         return net.at(example)

@@ -288,3 +288,34 @@ def test_what_cannot_be_projected_is_refused_by_name() -> None:
     assert probe.refusal(graph, "act2") == "layer 'act2' cannot be projected: LogSigmoid has no rule"
     assert probe.refusal(graph, "first") == ""
     assert probe.refusal(Gated(nn.GELU(), nn.ReLU()), "act2", torch.zeros(1, 3, 16, 16)) == ""
+
+
+def test_an_output_that_no_module_gave_ends_a_net_without_layer_7() -> None:
+    class Lengths(nn.Module):
+        """Its answers are the lengths of vectors, as a capsule net's; it branches on values."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.relu = nn.Conv2d(3, 6, 3), nn.ReLU()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            maps = self.relu(self.conv(-x if x.sum() > 1e9 else x))
+            return maps.mean((2, 3)).unflatten(1, (2, 3)).norm(dim=2)
+
+    assert maps(traced(Lengths(), 12))[1] == "relu"
+    assert 7 not in maps(traced(Lengths(), 12))
+
+
+def test_maps_of_unknown_axes_are_said_to_be_unknown() -> None:
+    class Solid(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.head = nn.Conv3d(3, 6, (1, 3, 3)), nn.Linear(6, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.head(self.conv(x.unsqueeze(2)).mean((2, 3, 4)))
+
+    with pytest.raises(
+        UserError, match=r"nothing to look at: layer 'conv' gives \(6, 1, 10, 10\).*nor of any other layer"
+    ):
+        paper_layers(traced(Solid(), 12))
