@@ -112,7 +112,10 @@ def _classifier(graph: Graph) -> str:
     classes = next(iter(graph.shape(output)), 1)  # of one number for an image, that
     below = [node for node in graph.below(output) if node.kind in ("linear", "conv2d")]
     if not below:
-        raise UserError("the net has neither a linear layer nor a convolution: there is nothing to look at")
+        hidden = graph.unfollowed and "none of the net's layers can be seen as it runs, as within torch.vmap"
+        raise UserError(
+            f"{hidden or 'the net has neither a linear layer nor a convolution'}: there is nothing to look at"
+        )
     found = [node for node in below if node.shape[0] == classes and (node.kind == "linear" or _one_by_one(node))]
     found += [node for node in below if node.kind == "linear" and not _passed_by(graph, output, node.name)]
     return found[0].name if found else output

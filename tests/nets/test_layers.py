@@ -319,3 +319,16 @@ def test_maps_of_unknown_axes_are_said_to_be_unknown() -> None:
         UserError, match=r"nothing to look at: layer 'conv' gives \(6, 1, 10, 10\).*nor of any other layer"
     ):
         paper_layers(traced(Solid(), 12))
+
+
+def test_layers_that_nobody_sees_are_not_said_to_be_missing() -> None:
+    class Mapped(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(400, 2))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.vmap(lambda image: self.net(image[None])[0])(x)
+
+    with pytest.raises(UserError, match="none of the net's layers can be seen as it runs, as within torch.vmap"):
+        paper_layers(traced(Mapped(), 12))
