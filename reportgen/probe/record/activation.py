@@ -28,7 +28,7 @@ class Rectified(Rule):
 
     def down(self, signal: Tensor, gradients: Any) -> list[Tensor | None]:
         rectified = signal.clamp(min=0)
-        sent = rectified if self.factor is None else rectified * self.factor
+        sent = rectified if self.factor is None else rectified.mul_(self.factor)
         return [sent if index == self.into else None for index in range(len(gradients))]
 
 
