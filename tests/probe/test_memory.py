@@ -273,7 +273,9 @@ def test_the_search_needs_no_more_memory_for_more_images(tmp_path: Path) -> None
         return most, traced
 
     few, traced_few = peaks(3)
-    many, traced_many = map(min, zip(peaks(12), peaks(12), strict=True))  # in one, Python may import something
+    many, traced_many = peaks(24)
     batch = 16 * 64 * 64 * 3 * 4
     assert many <= few + batch  # the reader may be one batch ahead, or not yet
-    assert traced_many < traced_few + batch
+    assert (
+        traced_many < traced_few + 3 * batch
+    )  # Python's own memory varies; the stored pixels of 21 batches are five of these
