@@ -448,17 +448,22 @@ SPELLINGS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
+def assert_projected_alike(net: Net, other: Net) -> None:
+    """Some units of the last ReLU have the same pictures in both nets."""
+    units = [Activation("relu", map, 5, 4) for map in range(4)]
+    found, expected = (project(one, IMAGE, units, [1.0] * 4) for one in (net, other))
+    for one, wanted in zip(found, expected, strict=True):
+        assert one is not None
+        assert wanted is not None
+        assert_close(one.full(), wanted.full(), 1e-9)
+
+
 @pytest.mark.parametrize("name", SPELLINGS)
 def test_a_relu_by_another_spelling_rectifies(name: str) -> None:
     spelled = Net(lambda net, x: net.second(SPELLINGS[name](net.conv(x))), second=second())
     usual = Net(lambda net, x: net.second(net.conv(x).relu()), second=second())
     usual.load_state_dict(spelled.state_dict())
-    units = [Activation("relu", map, 5, 4) for map in range(4)]
-    found, expected = project(spelled, IMAGE, units, [1.0] * 4), project(usual, IMAGE, units, [1.0] * 4)
-    for one, other in zip(found, expected, strict=True):
-        assert one is not None
-        assert other is not None
-        assert_close(one.full(), other.full(), 1e-9)
+    assert_projected_alike(spelled, usual)
 
 
 def test_what_a_switch_of_gradients_leaves_out_is_looked_through() -> None:
@@ -467,12 +472,7 @@ def test_what_a_switch_of_gradients_leaves_out_is_looked_through() -> None:
         lambda net, x: net.second(net.conv(x) + net.other(x)), other=nn.Conv2d(3, 4, 5, padding=2), second=second()
     )
     plain.load_state_dict(switched.state_dict())
-    units = [Activation("relu", map, 5, 4) for map in range(4)]
-    found, expected = project(switched, IMAGE, units, [1.0] * 4), project(plain, IMAGE, units, [1.0] * 4)
-    for one, other in zip(found, expected, strict=True):
-        assert one is not None
-        assert other is not None
-        assert_close(one.full(), other.full(), 1e-9)
+    assert_projected_alike(switched, plain)
 
 
 class Merging(nn.Linear):
